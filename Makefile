@@ -1,0 +1,157 @@
+# Commands of this repository. Every target does its own set-up; `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Arguments of `budgetd serve`, as in: make run ARGS="--log-level debug"
+ARGS ?=
+# What pytest runs, and its other arguments, as in: make test TESTS="tests/domain -k window"
+TESTS ?= tests
+# Test processes; auto is one for each core.
+WORKERS ?= auto
+# A CSV file of LLM calls for the demo; empty: it draws one from a fixed seed.
+TRACE ?= $(wildcard ../shared/data/azure_llm_trace_2023_conv.csv)
+# A running server for the demo, as host:port; empty: it starts its own.
+ADDRESS ?=
+
+PIP := -m pip --quiet --disable-pip-version-check
+PROTOS := $(wildcard proto/budgetd/v1/*.proto)
+# The one file that declares the service: only it needs gRPC stubs.
+SERVICE_PROTO := proto/budgetd/v1/budget_service.proto
+RELEASED_CONTRACT := proto/released.binpb
+UV_VERSION := 0.13.9
+
+# A stamp for what each lock installs, and one for the two editable distributions: no pip runs when nothing changed.
+DEV := .venv/.installed-lock
+EDITABLE := .venv/.installed-editable
+GENERATOR := .venv-proto/.installed-lock
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## List these targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: $(EDITABLE) ## Make .venv: the hashed lock, then both distributions, editable.
+
+.PHONY: run
+run: setup ## Serve on 127.0.0.1:50051 until interrupted; ARGS goes to `budgetd serve`.
+	@$(BIN)/budgetd serve $(ARGS)
+
+.PHONY: demo
+demo: setup ## Replay a trace of LLM calls (TRACE=file.csv) against a server of its own or at ADDRESS=host:port.
+	@TRACE='$(TRACE)' ADDRESS='$(ADDRESS)' $(BIN)/python examples/demo.py
+
+.PHONY: test
+test: setup ## Run the tests in parallel, without the drills; TESTS chooses, WORKERS sets the processes.
+	$(BIN)/pytest -m "not drill" -n $(WORKERS) --dist worksteal $(TESTS)
+
+.PHONY: drill
+drill: setup ## Run the long fault drills: kill -9 under load, full disks, clocks that step back.
+	$(BIN)/pytest -m drill $(TESTS)
+
+.PHONY: lint
+lint: setup ## Check Python with ruff, the contract with buf, the Dockerfile with hadolint.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/hadolint Dockerfile
+
+.PHONY: types
+types: setup ## Check the types of server, client, tests, bench and examples with mypy --strict.
+	$(BIN)/mypy
+
+.PHONY: check
+check: lint types test ## All that has to pass before a change lands: lint, types, test.
+
+.PHONY: format
+format: setup ## Format Python and the contract, and mend what ruff can mend by itself.
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/buf format --write
+
+.PHONY: proto
+proto: $(GENERATOR) ## Generate the Python code of the contract into clients/python.
+	@$(call generate,clients/python)
+
+.PHONY: proto-check
+proto-check: $(GENERATOR) ## Fail if the committed generated code is not what the contract gives.
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(call generate,"$$fresh") \
+		&& diff -ru -x __pycache__ clients/python/budgetd/v1 "$$fresh/budgetd/v1" \
+		&& echo 'generated code is up to date' \
+		|| { echo 'generated code is stale: run `make proto`' >&2; exit 1; }
+
+.PHONY: breaking
+breaking: setup ## Fail if the contract breaks callers of the last released one (proto/released.binpb).
+	@test -f $(RELEASED_CONTRACT) || { echo '$(RELEASED_CONTRACT) is missing, so nothing can be compared:' \
+		'run `make release-contract` on the commit of the last release' >&2; exit 1; }
+	$(BIN)/buf breaking --against $(RELEASED_CONTRACT)
+
+.PHONY: release-contract
+release-contract: setup ## Make today's contract the released one, which later ones may not break.
+	$(BIN)/buf build --exclude-source-info -o $(RELEASED_CONTRACT)
+
+.PHONY: bench
+bench: setup ## Measure throughput and latency, each beside what it is compared with.
+	@$(BIN)/python -m bench
+
+.PHONY: bench-large
+bench-large: setup ## Measure the rows with a million budgets and more; takes long.
+	@$(BIN)/python -m bench --large
+
+.PHONY: image-check
+image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, serve, health, stop.
+	@$(BIN)/python tests/packaging/rehearse_image.py --python "$$(command -v $(PYTHON))"
+
+.PHONY: lock
+lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the newest versions allowed.
+	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
+		&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(PIP) install uv==$(UV_VERSION) \
+		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \
+		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock)
+
+.PHONY: clean
+clean: ## Remove environments, caches and built files; ledgers (*.db) stay.
+	rm -rf .venv .venv-proto .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Locks dependency group $(1) into the file $(2): for every system, with hashes, without addresses, and without the two
+# distributions of this repository, which have neither.
+compile = "$$tools/bin/uv" pip compile --quiet $(if $(UPGRADE),--upgrade) --group $(1) --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-package budgetd --no-emit-package budgetd-server -o $(2)
+
+define make-venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+@test -x $(1)/bin/python || { echo 'making $(1)'; $(PYTHON) -m venv $(1); }
+endef
+
+$(DEV): requirements-dev.lock
+	$(call make-venv,.venv)
+	@echo 'installing $<'
+	@$(BIN)/python $(PIP) install --require-hashes -r $<
+	@touch $@
+
+$(EDITABLE): $(DEV) server/pyproject.toml clients/python/pyproject.toml
+	@echo 'installing clients/python and server, editable'
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
+	@touch $@
+
+$(GENERATOR): requirements-proto.lock
+	$(call make-venv,.venv-proto)
+	@echo 'installing $<'
+	@.venv-proto/bin/python $(PIP) install --require-hashes -r $<
+	@touch $@
+
+# Writes the generated package below the folder $(1). protoc finds its plugins on PATH.
+define generate
+mkdir -p $(1)/budgetd/v1 \
+&& PATH=".venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -I proto \
+	--python_out=$(1) --mypy_out=quiet:$(1) $(PROTOS) \
+&& PATH=".venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -I proto \
+	--grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) $(SERVICE_PROTO) \
+&& printf '"""The contract budgetd.v1, generated from proto/budgetd/v1 by `make proto`; not written by hand."""\n' \
+	> $(1)/budgetd/v1/__init__.py
+endef

@@ -1,0 +1,34 @@
+"""The limits that budgetd puts on everything, by name."""
+
+NANO_USD_PER_USD = 10**9
+
+#: The largest cost of one charge or adjustment, in nano-USD: a million dollars.
+COST_NANO_USD_MAX = 10**15
+#: The largest amount of a limit, in nano-USD: a billion dollars.
+LIMIT_AMOUNT_MAX = 10**18
+#: A command that would take any counter past this is refused alone; an int64 ends at 9.22·10^18.
+COUNTER_MAX = 9 * 10**18
+
+#: Bytes of UTF-8 in an id (project, budget, model).
+ID_BYTES_MAX = 256
+REQUEST_ID_CHARACTERS_MAX = 64
+LABELS_MAX = 64
+LABEL_KEY_CHARACTERS_MAX = 63
+LABEL_VALUE_CHARACTERS_MAX = 256
+REASON_CHARACTERS_MAX = 256
+
+#: Models that a budget counts apart in one window; the rest is summed under OTHER_MODELS.
+MODELS_PER_WINDOW_MAX = 200
+OTHER_MODELS = "_other"
+
+BATCH_ITEMS_MAX = 8_000
+CHAT_MESSAGES_MAX = 10_000
+PAGE_SIZE_DEFAULT = 50
+PAGE_SIZE_MAX = 1_000
+
+#: How far a caller's event time may lie from the server's clock.
+EVENT_AGE_MAX_US = 35 * 86_400 * 1_000_000
+EVENT_LEAD_MAX_US = 5 * 60 * 1_000_000
+
+US_PER_SECOND = 1_000_000
+US_PER_HOUR = 3_600 * US_PER_SECOND

@@ -1,0 +1,182 @@
+"""What may be asked of the ledger, as plain data, and what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import ClassVar, NamedTuple
+
+from budgetd_server.domain.budget import Limit
+from budgetd_server.domain.recount import Recount
+from budgetd_server.domain.status import BudgetStatus, LimitStatus
+from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.window import Fixed
+
+
+class Rpc(IntEnum):
+    """The scope of a request id. The items of a batch share the scope of the single call, so either may retry both."""
+
+    CREATE_BUDGET = 1
+    UPDATE_BUDGET = 2
+    DELETE_BUDGET = 3
+    UPDATE_COST = 4
+    ADJUST_COST = 5
+    RESET_COST = 6
+    RESET_ON_DURATION = 7
+    RESET_ALL_ON_DURATION = 8
+
+
+class Request(NamedTuple):
+    """Who asks: the id that makes a retry harmless, and the digest of what was asked under it."""
+
+    request_id: str
+    #: SHA-256 over the fields as they were sent.
+    fingerprint: bytes
+
+
+class Charge(NamedTuple):
+    """Record a cost that happened. A named tuple, since a server makes tens of thousands of them a second."""
+
+    project_id: str
+    budget_id: str
+    request: Request
+    cost_nano_usd: int
+    model: str = ""
+    usage: Usage | None = None
+    labels: Mapping[str, str] | None = None
+    event_at_us: int | None = None
+    price_version: str = ""
+    #: False: the outcome tells no limits, which saves time in batches.
+    wants_limits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitDraft:
+    """A limit as it was asked for."""
+
+    limit: Limit
+    #: True: its fixed window was sent without an anchor, and gets the time at which its budget is created.
+    anchors_at_creation: bool = False
+
+    def anchored(self, created_at_us: int) -> Limit:
+        """The limit, complete, for a budget that was created then."""
+        window = self.limit.window
+        if not (self.anchors_at_creation and isinstance(window, Fixed)):
+            return self.limit
+        return replace(self.limit, window=replace(window, anchor_at_us=created_at_us))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateBudget:
+    """Create a budget, or replace the one of that id."""
+
+    rpc: ClassVar[Rpc] = Rpc.CREATE_BUDGET
+    project_id: str
+    budget_id: str
+    request: Request
+    main_limit: LimitDraft | None
+    labels: Mapping[str, str]
+    replace_existing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateBudget:
+    """Set the parts of a configuration that are named; the others stay."""
+
+    rpc: ClassVar[Rpc] = Rpc.UPDATE_BUDGET
+    project_id: str
+    budget_id: str
+    request: Request
+    sets_limits: bool = False
+    main_limit: LimitDraft | None = None
+    #: None: labels stay.
+    labels: Mapping[str, str] | None = None
+    #: Empty: whatever the current one is.
+    etag: str = ""
+    #: What the ledger holds of the new window, as of a moment ago; None: not counted yet.
+    recount: Recount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteBudget:
+    """Delete a budget; its history stays."""
+
+    rpc: ClassVar[Rpc] = Rpc.DELETE_BUDGET
+    project_id: str
+    budget_id: str
+    request: Request
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustCost:
+    """Correct what was spent by a signed amount."""
+
+    rpc: ClassVar[Rpc] = Rpc.ADJUST_COST
+    project_id: str
+    budget_id: str
+    request: Request
+    amount_nano_usd: int
+    reason: str
+    model: str = ""
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetCost:
+    """Begin a budget's count again at zero, in the same window."""
+
+    rpc: ClassVar[Rpc] = Rpc.RESET_COST
+    project_id: str
+    budget_id: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetOnDuration:
+    """Begin the main limit's count again if its window is over."""
+
+    rpc: ClassVar[Rpc] = Rpc.RESET_ON_DURATION
+    project_id: str
+    budget_id: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetManyOnDuration:
+    """One step of ResetAllOnDuration: reset those of these budgets whose window is over; others are passed by.
+
+    The last step carries `request`, and with it the whole run's outcome: `reset_count_before` and its own.
+    """
+
+    rpc: ClassVar[Rpc] = Rpc.RESET_ALL_ON_DURATION
+    project_id: str
+    budget_ids: Sequence[str]
+    request: Request | None = None
+    reset_count_before: int = 0
+
+
+Command = (
+    Charge
+    | CreateBudget
+    | UpdateBudget
+    | DeleteBudget
+    | AdjustCost
+    | ResetCost
+    | ResetOnDuration
+    | ResetManyOnDuration
+)
+
+
+class Outcome(NamedTuple):
+    """What came of a command, once it is durable."""
+
+    #: The entry that records it; zero: none does.
+    entry_seq: int
+    #: The number that the answer carries beside the entry: the cost of a charge in nano-USD, how many budgets were
+    #: deleted or reset, 1 if a window was reset.
+    result: int
+    replayed: bool = False
+    #: Where the touched limits stand; empty if not asked for.
+    limits: tuple[LimitStatus, ...] = ()
+    #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
+    budget: BudgetStatus | None = None

@@ -1,0 +1,59 @@
+"""One row of the ledger: immutable, numbered, chained to the entry before it of the same budget id."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from budgetd_server.domain.usage import NO_USAGE, Usage
+
+
+class EntryKind(IntEnum):
+    """What an entry records; numbers as in the contract."""
+
+    CHARGE = 1
+    ADJUST = 6
+    RESET = 7
+    CREATE = 8
+    UPDATE = 9
+    DELETE = 10
+
+
+#: Why a count began again; kept with RESET and CREATE entries and shown to callers.
+WINDOW_ENDED = "window ended"
+REQUESTED = "requested"
+CLOCK_STEPPED_BACK = "clock stepped back"
+REPLACED = "replaced"
+
+#: Entries that a recount of the current window never looks behind: the count began again there by somebody's wish.
+BARRIERS = frozenset({(EntryKind.RESET, REQUESTED), (EntryKind.CREATE, REPLACED), (EntryKind.CREATE, "")})
+
+
+class Entry(NamedTuple):
+    """One entry; a named tuple, since a server makes tens of thousands of them a second."""
+
+    project_key: int
+    #: Grows by one from entry to entry of a project; 1 is the first.
+    seq: int
+    budget_key: int
+    #: The entry before this one of the same budget id, across incarnations; zero: none.
+    previous_seq: int
+    kind: EntryKind
+    created_at_us: int
+    cost_nano_usd: int = 0
+    #: None: the caller told no tokens.
+    usage: Usage | None = None
+    model: str = ""
+    request_id: str = ""
+    #: None: none.
+    labels: Mapping[str, str] | None = None
+    reason: str = ""
+    #: None: not told.
+    event_at_us: int | None = None
+    #: Empty: the caller told the cost.
+    price_version: str = ""
+    windows_skipped: int = 0
+
+    @property
+    def counted_usage(self) -> Usage:
+        """The tokens that count; zero where none were told."""
+        return self.usage if self.usage is not None else NO_USAGE

@@ -1,0 +1,212 @@
+"""Every way in which budgetd refuses a request or fails to serve it, as one flat tree.
+
+    BudgetError
+    ├── Refusal: the request as it stands is refused; nothing of it was recorded.
+    │   ├── InvalidField, RequestIdReused, UnknownModel, UnpricedUsage
+    │   ├── BudgetNotFound, BudgetExists, EtagMismatch
+    │   └── NoWindow, BelowZero, CounterOverflow
+    └── Unavailable: not acknowledged; sending the same request id again is safe.
+        └── QueueFull, StoreUnavailable, ShuttingDown
+
+`reason` is the machine-readable name that callers see; numbers in the sentence are also in `metadata`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+SHOWN_CHARACTERS_MAX = 64
+
+
+class FieldViolation(NamedTuple):
+    """One bad field of a request: its path in the message, and a sentence with the value and the rule."""
+
+    field: str
+    description: str
+
+
+def shown(value: object) -> str:
+    """A value as an error may show it: quoted, escaped and shortened."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
+
+
+class BudgetError(Exception):
+    """The base of everything that budgetd tells a caller went wrong."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, *, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: Mapping[str, str] = metadata or {}
+
+
+class Refusal(BudgetError):
+    """The request is refused; nothing of it was recorded, and its request id is still unused."""
+
+
+class InvalidField(Refusal):
+    """One or more fields break a rule; `violations` names every one of them, not only the first."""
+
+    reason = "INVALID_FIELD"
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
+        self.violations = tuple(violations)
+
+
+class RequestIdReused(Refusal):
+    """The request id has already been used for a request with other content."""
+
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"request_id {shown(request_id)} was already used for a request with other content",
+            metadata={"request_id": request_id},
+        )
+
+
+class UnknownModel(Refusal):
+    """No price is known for the model, and a price is never guessed.
+
+    Args:
+        model: The name as it was sent.
+        near: Known names that resemble it, best first; may be empty.
+        version: The price catalogue that was asked.
+    """
+
+    reason = "UNKNOWN_MODEL"
+
+    def __init__(self, model: str, *, near: Sequence[str] = (), version: str = "") -> None:
+        hint = f"; near names: {', '.join(near)}" if near else ""
+        super().__init__(
+            f"model {shown(model)} has no price{hint}; send cost_nano_usd, or add the model to the price file",
+            metadata={"model": model[:256], "near": ",".join(near)[:256], "price_version": version},
+        )
+
+
+class UnpricedUsage(Refusal):
+    """The model is known, but not at a price for something that the usage contains.
+
+    Args:
+        model: The catalogue's name of the model.
+        field: The usage field that has no price, such as "output_tokens".
+    """
+
+    reason = "UNPRICED_USAGE"
+
+    def __init__(self, model: str, field: str, *, version: str = "") -> None:
+        super().__init__(
+            f"model {shown(model)} has no price for {field}; send cost_nano_usd, or add the price to the price file",
+            metadata={"model": model[:256], "field": field, "price_version": version},
+        )
+
+
+class BudgetNotFound(Refusal):
+    """The project has no such budget, or it was deleted."""
+
+    reason = "BUDGET_NOT_FOUND"
+
+    def __init__(self, project_id: str, budget_id: str) -> None:
+        super().__init__(
+            f"project {shown(project_id)} has no budget {shown(budget_id)}",
+            metadata={"project_id": project_id, "budget_id": budget_id},
+        )
+        self.project_id, self.budget_id = project_id, budget_id
+
+
+class BudgetExists(Refusal):
+    """The project has a budget of that id already; nothing was changed."""
+
+    reason = "BUDGET_EXISTS"
+
+    def __init__(self, project_id: str, budget_id: str) -> None:
+        super().__init__(
+            f"project {shown(project_id)} already has a budget {shown(budget_id)}",
+            metadata={"project_id": project_id, "budget_id": budget_id},
+        )
+        self.project_id, self.budget_id = project_id, budget_id
+
+
+class EtagMismatch(Refusal):
+    """The budget's configuration has changed since the caller read it."""
+
+    reason = "ETAG_MISMATCH"
+
+    def __init__(self, sent: str, current: str) -> None:
+        super().__init__(
+            f"etag {shown(sent)} is not the current {shown(current)}: read the budget again",
+            metadata={"etag": sent[:64], "current_etag": current},
+        )
+
+
+class NoWindow(Refusal):
+    """The budget's main limit has no window, so no duration ever ends."""
+
+    reason = "NO_WINDOW"
+
+    def __init__(self, project_id: str, budget_id: str) -> None:
+        super().__init__(
+            f"budget {shown(budget_id)} has no main limit with a fixed or calendar window, so it never resets",
+            metadata={"project_id": project_id, "budget_id": budget_id},
+        )
+
+
+class BelowZero(Refusal):
+    """The adjustment would take a spent amount below zero."""
+
+    reason = "BELOW_ZERO"
+
+    def __init__(self, *, amount_nano_usd: int, spent_nano_usd: int, of: str) -> None:
+        super().__init__(
+            f"an adjustment of {amount_nano_usd} nano-USD would take {of} below zero, from {spent_nano_usd} nano-USD",
+            metadata={"amount_nano_usd": str(amount_nano_usd), "spent_nano_usd": str(spent_nano_usd)},
+        )
+
+
+class CounterOverflow(Refusal):
+    """The request would take a counter past its largest value, 9·10^18."""
+
+    reason = "COUNTER_OVERFLOW"
+
+    def __init__(self, *, counter: str, value: int, added: int) -> None:
+        super().__init__(
+            f"{counter} stands at {value}; adding {added} would pass 9·10^18",
+            metadata={"counter": counter, "value": str(value), "added": str(added)},
+        )
+
+
+class Unavailable(BudgetError):
+    """Not acknowledged. Sending the same request id again is safe, and settles an unknown outcome."""
+
+    #: How long a caller should wait before it tries again.
+    retry_after_seconds: ClassVar[float] = 0.1
+
+
+class QueueFull(Unavailable):
+    """More commands are waiting than the server accepts; nothing of this one was recorded."""
+
+    reason = "QUEUE_FULL"
+
+    def __init__(self, waiting_max: int) -> None:
+        super().__init__(
+            f"{waiting_max} commands are waiting already; try again", metadata={"queue_max": str(waiting_max)}
+        )
+
+
+class StoreUnavailable(Unavailable):
+    """The store could not commit (locked, disk full, away); the outcome is unknown if COMMIT itself failed."""
+
+    reason = "STORE_UNAVAILABLE"
+    retry_after_seconds = 0.5
+
+
+class ShuttingDown(Unavailable):
+    """The server is draining and takes no new work."""
+
+    reason = "SHUTTING_DOWN"
+    retry_after_seconds = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down; try another one, or again in a moment")

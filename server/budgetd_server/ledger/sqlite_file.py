@@ -1,0 +1,183 @@
+"""Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date.
+
+A file says whose it is (`application_id`) and how old its tables are (`user_version`). Migrations are numbered SQL
+files, forward only; each is carried out in one transaction together with the number that says so. Two programs that
+start at once on one file wait for each other's transaction and then find nothing left to do.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from budgetd_server.ledger.base import LedgerRefused
+
+APPLICATION_ID = 0x42554447  # "BUDG"
+SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
+#: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
+CHECKED_BYTES_MAX = 256 * 1024 * 1024
+BUSY_TIMEOUT_MS = 5_000
+
+
+class Migration(NamedTuple):
+    """One step from a version of the tables to the next."""
+
+    number: int
+    name: str
+    script: str
+
+
+def migrations() -> list[Migration]:
+    """All steps, oldest first."""
+    folder = resources.files(__package__).joinpath("sql", "sqlite", "migrations")
+    found = []
+    for file in folder.iterdir():
+        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
+            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    return sorted(found)
+
+
+def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
+    """A connection set up the way budgetd needs it, to a file that exists or can be made."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
+    try:
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "temp_store = MEMORY",
+            "cache_size = -16384",
+            f"journal_size_limit = {64 * 1024 * 1024}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        if is_reader:
+            connection.execute("PRAGMA query_only = ON")
+        _check_pragmas(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_file(path: Path, *, migrates: bool) -> None:
+    """Make sure that there is a sound file of ours at the path, of the version that this program knows.
+
+    Args:
+        path: The file; made if it does not exist.
+        migrates: Whether an older file may be brought up to date. A new one always is.
+
+    Raises:
+        LedgerRefused: It is damaged, foreign, newer, older and not to be migrated, or not writable.
+    """
+    if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
+        raise LedgerRefused(f"SQLite {sqlite3.sqlite_version} is too old: budgetd needs 3.38 or newer")
+    if not path.parent.is_dir():
+        raise LedgerRefused(f"{path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise LedgerRefused(f"{path} is a folder: a file is needed")
+    try:
+        _inspect(path)
+        connection = connect(path)
+        try:
+            _check_sound(connection, path)
+            pending = pending_migrations(connection)
+            if pending and not migrates and len(pending) < len(migrations()):
+                raise LedgerRefused(f"{path} is of an older version of budgetd: run 'budgetd migrate' first")
+            for migration in pending:
+                apply_migration(connection, migration)
+            connection.execute("UPDATE heartbeat SET at_us = at_us WHERE id = 1")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise LedgerRefused(f"{path}: {_explained(error)}") from error
+
+
+def pending_migrations(connection: sqlite3.Connection) -> list[Migration]:
+    """The steps that a file still lacks."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return [migration for migration in migrations() if migration.number > version]
+
+
+def apply_migration(connection: sqlite3.Connection, migration: Migration) -> None:
+    """Carry out one step, whole or not at all; nothing if another program has done it meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if migration in pending_migrations(connection):
+            for statement in _statements(migration.script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {migration.number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _inspect(path: Path) -> None:
+    """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        connection.close()
+    if application_id != APPLICATION_ID and (tables or application_id):
+        raise LedgerRefused(f"{path} is a SQLite file of another program")
+    newest = migrations()[-1].number
+    if version > newest:
+        raise LedgerRefused(
+            f"{path} is of a newer version of budgetd (tables of version {version}; this program knows {newest})"
+        )
+
+
+def _check_pragmas(connection: sqlite3.Connection) -> None:
+    """Durability is a property of the connection and of the file system: make sure of both."""
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise LedgerRefused(f"the file system does not support write-ahead logging (journal mode is {mode})")
+    (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+    if synchronous != 2:
+        raise LedgerRefused(f"synchronous is {synchronous}, not 2 (FULL): acknowledged charges could be lost")
+
+
+def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
+    if path.stat().st_size > CHECKED_BYTES_MAX:
+        return
+    faults = [fault for (fault,) in connection.execute("PRAGMA quick_check(1)")]
+    if faults != ["ok"]:
+        raise LedgerRefused(f"{path} is damaged: {faults[0]}; restore a backup")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """A script, statement by statement."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if re.sub(r"--.*", "", statement).strip():
+        raise ValueError(f"a migration ends within a statement: {statement[:60]!r}")
+
+
+def _explained(error: sqlite3.Error) -> str:
+    """What an operator has to know of an error."""
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_NOTADB":
+        return "is not a SQLite file, or damaged at its head"
+    if name.startswith("SQLITE_CORRUPT"):
+        return "is damaged; restore a backup"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
+        return f"cannot be opened for writing, with its folder ({error})"
+    if name.startswith("SQLITE_BUSY"):
+        return "is locked by another program"
+    return str(error)

@@ -1,0 +1,99 @@
+"""Makes one catalogue of the shipped prices and the operator's files, and makes it anew while the server runs."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from budgetd_server.domain.pricing import Catalogue, ModelPrice, Priced, Rates, Rounding
+from budgetd_server.domain.usage import Usage
+from budgetd_server.prices.catalogue import SHIPPED, CatalogueFile, LayeredModels, catalogue_price, read_catalogue
+from budgetd_server.prices.errors import PriceFileError
+from budgetd_server.prices.overrides import Overrides
+from budgetd_server.prices.terms import Terms, model_price
+
+
+def load_prices(
+    paths: Sequence[Path] = (), *, fallback: Rates | None = None, catalogue_path: Path = SHIPPED
+) -> Catalogue:
+    """Read every price file, whole or not at all.
+
+    Args:
+        paths: The operator's files, TOML or LiteLLM's JSON; what a later one says of a model counts.
+        fallback: What a model costs that has no price anywhere; a file's `[fallback]` goes before it. None: such a
+            model is refused.
+        catalogue_path: The prices below those files, as tools/import_prices.py makes them.
+
+    Raises:
+        PriceFileError: With a sentence for every fault in every file.
+    """
+    catalogue = read_catalogue(catalogue_path)
+    overrides = Overrides(base=lambda name: _base(catalogue, name), known_keys=catalogue.known_keys)
+    digest = hashlib.sha256(repr(fallback).encode() if fallback else b"")
+    for path in paths:
+        digest.update(hashlib.sha256(overrides.read(path)).digest())
+    overrides.check_aliases(lambda name: name in catalogue.entries or name in overrides.models)
+    if overrides.problems:
+        raise PriceFileError(overrides.problems)
+
+    is_shipped_alone = not paths and fallback is None
+    version = catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
+    return Catalogue(
+        LayeredModels(catalogue.entries, overrides.models, overrides.aliases),
+        version=version,
+        aliases=overrides.aliases,
+        fallback=_fallback(overrides.fallback or fallback),
+    )
+
+
+def _base(catalogue: CatalogueFile, name: str) -> ModelPrice | None:
+    entry = catalogue.entries.get(name)
+    return None if entry is None else catalogue_price(name, entry)
+
+
+def _fallback(rates: Rates | None) -> ModelPrice | None:
+    if rates is None:
+        return None
+    given = {name: rate for name, rate in rates._asdict().items() if rate is not None}
+    return model_price("fallback", Terms(rates=given), base=None, source="fallback")
+
+
+class ReloadablePrices:
+    """The prices in force, which can be read anew from their files. A `Prices` like any other."""
+
+    def __init__(
+        self, paths: Sequence[Path] = (), *, fallback: Rates | None = None, catalogue_path: Path = SHIPPED
+    ) -> None:
+        """Load the files; arguments and errors are those of `load_prices`."""
+        self._paths, self._fallback, self._catalogue_path = tuple(paths), fallback, catalogue_path
+        self._current = self._load()
+
+    def reload(self) -> None:
+        """Read the same files again. Takes about a tenth of a second, and may run in a thread.
+
+        Raises:
+            PriceFileError: Something is wrong with a file; the prices in force stay.
+        """
+        self._current = self._load()
+
+    @property
+    def current(self) -> Catalogue:
+        """The catalogue in force, for a reader who needs several answers from the same one."""
+        return self._current
+
+    @property
+    def version(self) -> str:
+        return self._current.version
+
+    def price(
+        self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
+    ) -> Priced:
+        return self._current.price(model, usage, at_us=at_us, rounding=rounding)
+
+    def find(self, model: str, at_us: int) -> ModelPrice:
+        return self._current.find(model, at_us)
+
+    def models(self) -> Sequence[str]:
+        return self._current.models()
+
+    def _load(self) -> Catalogue:
+        return load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)

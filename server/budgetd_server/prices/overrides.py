@@ -1,0 +1,152 @@
+"""Reads the operator's price files, each whole: a file with any fault gives errors, and none of its prices."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from budgetd_server.domain.errors import shown
+from budgetd_server.domain.pricing import ModelPrice, Rates
+from budgetd_server.prices import litellm_format, toml_format
+from budgetd_server.prices.terms import Report, Terms, model_price
+
+FILE_BYTES_MAX = 32 * 1024 * 1024
+MODEL_BYTES_MAX = 256
+
+_TOML_KEYS = frozenset({"version", "models", "aliases", "fallback"})
+_NAME_RULE = f"must be a name of 1 to {MODEL_BYTES_MAX} bytes without control characters"
+
+
+@dataclass(slots=True)
+class Overrides:
+    """What the files read so far change, and everything that is wrong with them."""
+
+    #: The price of a model before any file of the operator's; None for a model that has none.
+    base: Callable[[str], ModelPrice | None]
+    known_keys: frozenset[str]
+    models: dict[str, ModelPrice] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    fallback: Rates | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def read(self, path: Path) -> bytes:
+        """Lay a file over those before it, and return its content. What is wrong with it is added to `problems`."""
+        try:
+            with path.open("rb") as file:
+                content = file.read(FILE_BYTES_MAX + 1)
+        except OSError as error:
+            self.problems.append(f"{path}: cannot be read: {error.strerror}")
+            return b""
+        if len(content) > FILE_BYTES_MAX:
+            self.problems.append(f"{path}: must be at most {FILE_BYTES_MAX} bytes long")
+            return b""
+        try:
+            if path.suffix == ".json":
+                self._lay_json(path, _json(content))
+            elif path.suffix == ".toml":
+                self._lay_toml(path, tomllib.loads(content.decode("utf-8"), parse_float=Decimal))
+            else:
+                self.problems.append(f"{path}: must be a .toml file, or a .json file in LiteLLM's format")
+        # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; depth is the parser's own limit.
+        except (ValueError, RecursionError) as error:
+            self.problems.append(f"{path}: cannot be parsed: {error}")
+        return content
+
+    def check_aliases(self, has_model: Callable[[str], bool]) -> None:
+        """Report aliases that hide a model or lead nowhere; called after the last file, in any of which it may be."""
+        for alias, model in self.aliases.items():
+            if has_model(alias):
+                self.problems.append(f"aliases: {shown(alias)}: must not be the name of a model that has a price")
+            if not has_model(model):
+                self.problems.append(f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}")
+
+    def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
+        report = self._reporter(str(path))
+        for key in content.keys() - _TOML_KEYS:
+            report(key, content[key], f"is no key of a price file; there are {', '.join(sorted(_TOML_KEYS))}")
+        if type(content.get("version")) is not int or content["version"] != 1:
+            report("version", content.get("version"), "must be 1")
+        for name, table in _table(content, "models", report).items():
+            within = self._reporter(f"{path}: model {shown(name)}")
+            if not isinstance(table, dict):
+                within("models", table, "must be a table")
+            else:
+                self._lay(name, toml_format.terms_of(table, within), within)
+        for alias, model in _table(content, "aliases", report).items():
+            if not _is_name(alias) or not isinstance(model, str) or not _is_name(model):
+                report(f"aliases.{shown(alias)}", model, _NAME_RULE)
+            else:
+                self.aliases[alias] = model
+        if "fallback" in content:
+            rates = Rates(**toml_format.rates_of(_table(content, "fallback", report), self._reporter(f"{path}: fallback")))
+            if not rates.input or not rates.output:
+                report("fallback", content["fallback"], "must have input_usd_per_mtok and output_usd_per_mtok above 0")
+            self.fallback = rates
+
+    def _lay_json(self, path: Path, content: object) -> None:
+        if not isinstance(content, dict):
+            self.problems.append(f"{path}: must be an object of models")
+            return
+        for name, entry in content.items():
+            if name == "sample_spec":  # LiteLLM's own file explains its keys in an entry of this name.
+                continue
+            report = self._reporter(f"{path}: model {shown(name)}")
+            if not isinstance(entry, dict):
+                report("entry", entry, "must be an object")
+                continue
+            for key in entry:
+                if not (key in self.known_keys or key == "free" or key.startswith("supports_")):
+                    report(key, entry[key], "is no key of LiteLLM's price format")
+            self._lay(name, litellm_format.terms_of(entry, report), report)
+
+    def _lay(self, name: str, terms: Terms, report: Report) -> None:
+        if not _is_name(name):
+            report("name", name, _NAME_RULE)
+            return
+        price = model_price(name, terms, base=self.models.get(name) or self.base(name), source="override")
+        if not price.is_free and price.input_nano_usd_per_mtok is None:
+            report("input price", None, "must be given, above 0; a model that costs nothing says free = true")
+        self.models[name] = price
+
+    def _reporter(self, where: str) -> Report:
+        def report(key: str, value: object, rule: str) -> None:
+            # A Decimal is shown as it was written.
+            got = "none" if value is None else str(value)[:64] if isinstance(value, Decimal) else shown(value)
+            self.problems.append(f"{where}: {key}: {rule}, got {got}")
+
+        return report
+
+
+def _table(content: Mapping[str, Any], key: str, report: Report) -> Mapping[str, Any]:
+    table = content.get(key, {})
+    if isinstance(table, dict):
+        return table
+    report(key, table, "must be a table")
+    return {}
+
+
+def _json(content: bytes) -> object:
+    return json.loads(
+        content.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object
+    )
+
+
+def _refuse_constant(written: str) -> object:
+    raise ValueError(f"{written} is no number")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object whose keys are unique: of two prices for one model, neither can be meant."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {shown(twice)} is there twice")
+    return read
+
+
+def _is_name(name: str) -> bool:
+    return 0 < len(name.encode("utf-8", "surrogatepass")) <= MODEL_BYTES_MAX and name.isprintable()

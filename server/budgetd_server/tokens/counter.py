@@ -1,0 +1,88 @@
+"""Counts tokens of texts and messages by LiteLLM's rules, without the network."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from budgetd_server.tokens.encodings import Encodings, choose_encoding
+
+#: The name in `TokenCount.encoding` where the count is the text's length in UTF-8, because no vocabulary is there.
+UTF8_LENGTH = "utf8_length"
+
+#: What a chat costs beyond its text: three tokens frame each message, and three begin the answer.
+TOKENS_PER_MESSAGE = 3
+TOKENS_PER_ANSWER = 3
+
+#: LiteLLM encodes a text in pieces of this many characters, so a token never spans two. It matters for parity, and keeps
+#: the time for any text in proportion to its length.
+_PIECE_CHARACTERS = 1024
+
+
+class TokenCount(NamedTuple):
+    """How many tokens, in which encoding, and whether that encoding is known to be the model's own.
+
+    If `is_exact` is false, the count is one of another encoding, or an upper bound (`UTF8_LENGTH`).
+    """
+
+    tokens: int
+    encoding: str
+    is_exact: bool
+
+
+class TokenCounter:
+    """Counts in the thread that asks: about 80 µs per thousand characters, and once 0.4 s to load an encoding.
+
+    Thread-safe. Async code uses `AsyncTokenCounter`.
+    """
+
+    def __init__(self, encodings: Encodings | None = None) -> None:
+        self._encodings = encodings or Encodings()
+
+    def preload(self) -> None:
+        """Load the encodings now instead of with the first text. Raises VocabularyDamagedError."""
+        for name in ("cl100k_base", "o200k_base"):
+            self._encodings.get(name)
+
+    def is_ready(self, model: str) -> bool:
+        """True if a text for the model is counted without loading anything first."""
+        return self._encodings.is_loaded(choose_encoding(model).name)
+
+    def count_text(self, model: str, text: str) -> TokenCount:
+        """The tokens of a bare text."""
+        return self._count(model, (text,), extra_tokens=0)
+
+    def count_chat_text(self, model: str, text: str) -> TokenCount:
+        """The tokens of a text as a chat of one message from "user": seven more than the text has.
+
+        BudgetManager's update_cost counts its input text so, and its output text too.
+        """
+        return self.count_messages(model, (("user", text),))
+
+    def count_contents(self, model: str, contents: Iterable[str]) -> TokenCount:
+        """The tokens of messages' contents, joined without anything between: BudgetManager's projected_cost."""
+        return self._count(model, ("".join(contents),), extra_tokens=0)
+
+    def count_messages(self, model: str, messages: Iterable[tuple[str, str]]) -> TokenCount:
+        """The tokens of a chat as a provider bills it, framing included: what a hold is made for.
+
+        Args:
+            model: The name as sent.
+            messages: (role, content) of each. No message: nothing but the beginning of the answer.
+        """
+        texts = [text for message in messages for text in message]
+        extra_tokens = len(texts) // 2 * TOKENS_PER_MESSAGE + TOKENS_PER_ANSWER
+        return self._count(model, texts, extra_tokens=extra_tokens)
+
+    def _count(self, model: str, texts: Iterable[str], *, extra_tokens: int) -> TokenCount:
+        name, is_own = choose_encoding(model)
+        encoding = self._encodings.get(name)
+        if encoding is None:
+            # An encoding of bytes never makes more tokens than there are bytes.
+            bound = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+            return TokenCount(bound + extra_tokens, UTF8_LENGTH, is_exact=False)
+        # encode_ordinary: a text that spells "<|endoftext|>" is counted, where plain encode would raise.
+        tokens = sum(
+            len(encoding.encode_ordinary(text[start : start + _PIECE_CHARACTERS]))
+            for text in texts
+            for start in range(0, len(text), _PIECE_CHARACTERS)
+        )
+        return TokenCount(tokens + extra_tokens, name, is_own)

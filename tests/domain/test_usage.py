@@ -1,0 +1,61 @@
+"""Usage: which counts are valid, and how an error names those that are not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetd_server.domain.usage import COUNT_MAX, NO_USAGE, Usage, usage_violations
+
+COUNTS = st.one_of(
+    st.integers(-2, 3), st.integers(COUNT_MAX - 2, COUNT_MAX + 2), st.integers(-(2**70), 2**70)
+)
+
+
+def test_no_usage_is_valid_and_has_no_tokens() -> None:
+    assert usage_violations(NO_USAGE, "usage") == []
+    assert NO_USAGE.tokens == 0
+
+
+def test_tokens_are_input_and_output_and_count_no_part_twice() -> None:
+    usage = Usage(
+        input_tokens=100, output_tokens=10, cached_input_tokens=60, cache_write_tokens=40, reasoning_tokens=10
+    )
+
+    assert usage.tokens == 110
+    assert usage_violations(usage, "usage") == []
+
+
+@given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS))
+def test_the_quick_check_lets_through_exactly_what_the_rules_allow(usage: Usage) -> None:
+    is_valid = (
+        all(0 <= count <= COUNT_MAX for count in usage)
+        and usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
+        and usage.reasoning_tokens <= usage.output_tokens
+    )
+
+    assert (usage_violations(usage, "usage") == []) is is_valid
+
+
+@pytest.mark.parametrize(
+    ("usage", "fields"),
+    [
+        pytest.param(Usage(input_tokens=-1), ["usage.input_tokens"], id="a negative count"),
+        pytest.param(Usage(output_tokens=COUNT_MAX + 1), ["usage.output_tokens"], id="a count too large"),
+        pytest.param(Usage(1, 0, 2), ["usage.cached_input_tokens"], id="more cached than input"),
+        pytest.param(Usage(1, 0, 0, 2), ["usage.cache_write_tokens"], id="more written than input"),
+        pytest.param(Usage(3, 0, 2, 2), ["usage.cached_input_tokens"], id="only together more than input"),
+        pytest.param(Usage(0, 1, 0, 0, 2), ["usage.reasoning_tokens"], id="more reasoning than output"),
+        pytest.param(
+            Usage(-1, 0, 0, 0, 5),
+            ["usage.input_tokens", "usage.cached_input_tokens", "usage.reasoning_tokens"],
+            id="every bad field is named, not only the first",
+        ),
+    ],
+)
+def test_a_violation_names_the_field_and_the_value(usage: Usage, fields: list[str]) -> None:
+    violations = usage_violations(usage, "usage")
+
+    assert [violation.field for violation in violations] == fields
+    for violation in violations:
+        value = getattr(usage, violation.field.removeprefix("usage."))
+        assert str(value) in violation.description
