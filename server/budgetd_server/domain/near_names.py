@@ -8,7 +8,8 @@ NEAR_MAX = 3
 
 #: What is compared of a name; the rest of a longer one cannot cost time.
 _COMPARED_CHARACTERS_MAX = 32
-#: How many neighbours in alphabetical order are compared, on each side of the name and after each shortened form.
+#: How many neighbours in alphabetical order are compared, on each side of the name and after each shortened
+#: form.
 _NEIGHBOURS = 4
 _SHORTENED_BY = (1, 2, 3, 4)
 _RATIO_MIN = 0.6
@@ -46,7 +47,8 @@ class NearNames:
     def _neighbours(self, wanted: str) -> set[str]:
         at = bisect_left(self._forms, wanted)
         near = set(self._forms[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS])
-        # A slip near the end moves a name behind all that go on where it was right; the shortened forms lead back.
+        # A slip near the end moves a name behind all that go on where it was right; the shortened forms lead
+        # back.
         for count in _SHORTENED_BY:
             at = bisect_left(self._forms, wanted[:-count])
             near.update(self._forms[at : at + _NEIGHBOURS])

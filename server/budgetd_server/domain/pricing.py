@@ -1,7 +1,8 @@
 """What a model call costs: prices per million tokens, integer arithmetic, and one rounding per call.
 
-A price is a whole number of nano-USD per million tokens (1e-15 USD a token), which every published price is. So a cost
-is a sum of products of integers, divided by one million once: no float, and no decimal context that could change it.
+A price is a whole number of nano-USD per million tokens (1e-15 USD a token), which every published price is.
+So a cost is a sum of products of integers, divided by one million once: no float, and no decimal context that
+could change it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,8 @@ _UP = Rounding.UP  # A member looked up through its class costs more than the ro
 class Rates(NamedTuple):
     """Prices in nano-USD per million tokens. None: no price of its own.
 
-    Without a price of their own, cached and cache-write tokens cost what input costs, and reasoning tokens what output
-    costs. Input or output tokens without a price cannot be priced at all.
+    Without a price of their own, cached and cache-write tokens cost what input costs, and reasoning tokens
+    what output costs. Input or output tokens without a price cannot be priced at all.
     """
 
     input: int | None = None
@@ -48,7 +49,7 @@ class Tier(NamedTuple):
 
 
 class _Billing(NamedTuple):
-    """Rates made ready for the sum: a part of the input or output adds its difference to the whole's price."""
+    """Rates made ready for the sum: a part adds its difference to the price of the whole."""
 
     input: int
     output: int
@@ -70,7 +71,7 @@ def _billing(rates: Rates) -> _Billing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """What one model costs, and where that is written. Rates are nano-USD per million tokens; None: see `Rates`."""
+    """What one model costs, in nano-USD per million tokens (None as in `Rates`), and who says so."""
 
     model: str
     provider: str = ""  # Empty: not said.
@@ -89,15 +90,18 @@ class ModelPrice:
     #: (from_at_us, price) by rising time: from that moment on, that price instead of this one.
     periods: tuple[tuple[int, "ModelPrice"], ...] = ()
 
-    _base: _Billing = field(init=False, repr=False, compare=False)
-    _tiers_falling: tuple[tuple[int, _Billing], ...] = field(init=False, repr=False, compare=False)
-    _has_gaps: bool = field(init=False, repr=False, compare=False)
+    #: Made from the above when the price is made, for `cost_nano_usd` alone.
+    base_billing: _Billing = field(init=False, repr=False, compare=False)
+    tiers_falling: tuple[tuple[int, _Billing], ...] = field(init=False, repr=False, compare=False)
+    has_gaps: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         falling = tuple((tier.above_input_tokens, _billing(tier.rates)) for tier in reversed(self.tiers))
-        object.__setattr__(self, "_base", _billing(self.rates))
-        object.__setattr__(self, "_tiers_falling", falling)
-        object.__setattr__(self, "_has_gaps", None in (self.input_nano_usd_per_mtok, self.output_nano_usd_per_mtok))
+        object.__setattr__(self, "base_billing", _billing(self.rates))
+        object.__setattr__(self, "tiers_falling", falling)
+        object.__setattr__(
+            self, "has_gaps", None in (self.input_nano_usd_per_mtok, self.output_nano_usd_per_mtok)
+        )
 
     @property
     def rates(self) -> Rates:
@@ -152,11 +156,11 @@ def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding
     Raises:
         UnpricedUsage: The usage has tokens that the model has no price for.
     """
-    if price._has_gaps and (unpriced := price.unpriced_field(usage)):
+    if price.has_gaps and (unpriced := price.unpriced_field(usage)):
         raise UnpricedUsage(price.model, unpriced)
     input_tokens, output_tokens, cached, written, reasoning = usage
-    billing = price._base
-    for above_input_tokens, tier in price._tiers_falling:
+    billing = price.base_billing
+    for above_input_tokens, tier in price.tiers_falling:
         if input_tokens > above_input_tokens:
             billing = tier
             break
@@ -196,8 +200,9 @@ class Prices(Protocol):
 class Catalogue:
     """Prices from price files, found by exact name.
 
-    A name is looked up as it is, then among the aliases, then without its `provider/` prefix if the model so found is
-    of that provider, then with a prefix if exactly one provider has a model of that name. Nothing is ever guessed.
+    A name is looked up as it is, then among the aliases, then without its `provider/` prefix if the model so
+    found is of that provider, then with a prefix if exactly one provider has a model of that name. Nothing is
+    ever guessed.
     """
 
     def __init__(
@@ -220,7 +225,8 @@ class Catalogue:
         self._models = models
         self._aliases = aliases or {}
         self._fallback = fallback
-        # Only names that were found are kept, so nobody can make it grow by asking for models that do not exist.
+        # Only names that were found are kept, so nobody can make it grow by asking for models that do not
+        # exist.
         self._found: dict[str, ModelPrice] = {}
         self._sorted: tuple[str, ...] | None = None
         self._full_names: Mapping[str, str] | None = None
@@ -228,23 +234,27 @@ class Catalogue:
 
     @property
     def version(self) -> str:
+        """See `Prices`."""
         return self._version
 
     def price(
         self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
     ) -> Priced:
+        """See `Prices`."""
         price = self._found.get(model) or self._lookup(model)
         if price.periods:
             price = price.at(at_us)
-        if price._has_gaps and (unpriced := price.unpriced_field(usage)):
+        if price.has_gaps and (unpriced := price.unpriced_field(usage)):
             raise UnpricedUsage(price.model, unpriced, version=self._version)
         version = self._version if price.source != "fallback" else f"{self._version}/fallback"
         return Priced(cost_nano_usd(price, usage, rounding), price.model, version)
 
     def find(self, model: str, at_us: int) -> ModelPrice:
+        """See `Prices`."""
         return (self._found.get(model) or self._lookup(model)).at(at_us)
 
     def models(self) -> Sequence[str]:
+        """See `Prices`."""
         if self._sorted is None:
             self._sorted = tuple(sorted(self._models))
         return self._sorted
@@ -273,8 +283,13 @@ class Catalogue:
 
 
 def _is_of_provider(price: ModelPrice, prefix: str) -> bool:
-    """True for the provider itself and for its branches, such as "vertex_ai-language-models" of "vertex_ai"."""
-    return price.provider == prefix or price.provider.startswith((f"{prefix}-", f"{prefix}_"))
+    """True for the provider itself and its branches, such as "vertex_ai-models" or "bedrock_converse"."""
+    provider = price.provider
+    return (
+        provider == prefix
+        or provider.startswith(f"{prefix}-")
+        or provider in (f"{prefix}_converse", f"{prefix}_chat")
+    )
 
 
 def _full_names(names: Sequence[str]) -> Mapping[str, str]:

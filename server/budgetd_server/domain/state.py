@@ -4,13 +4,21 @@ A ledger fills it before the commands are decided and writes what has changed in
 the transaction: there is no truth in memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import Charge, Command, CreateBudget, Outcome, ResetManyOnDuration, Rpc, UpdateBudget
-from budgetd_server.domain.commands import AdjustCost
+from budgetd_server.domain.commands import (
+    AdjustCost,
+    Charge,
+    Command,
+    CreateBudget,
+    Outcome,
+    ResetManyOnDuration,
+    Rpc,
+    UpdateBudget,
+)
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 
@@ -133,10 +141,10 @@ class State:
 
     def remember(self, command: Command, rpc: Rpc, outcome: Outcome, now_us: int) -> None:
         """Keep a request id and what it came to, so that a retry finds both."""
-        request = command.request
-        if request is None:
+        request, project_id = command.request, command.project_id
+        # A project is made by its first entry; before that nothing can have taken effect in it.
+        if request is None or not self.projects[project_id].last_seq:
             return
-        project_id = command.project_id
         stored = StoredRequest(request.fingerprint, outcome.entry_seq, outcome.result)
         self.requests[(project_id, rpc, request.request_id)] = stored
         project_key = self.projects[project_id].project_key
@@ -154,5 +162,3 @@ class State:
         """The budgets that the store has to write, deleted ones included."""
         changed = [budget for budget in self.budgets.values() if budget.is_counted or budget.is_configured]
         return changed + self.deleted_budgets
-
-

@@ -41,8 +41,8 @@ def usage_violations(usage: Usage, field: str) -> list[FieldViolation]:
         field: The path of the usage in its request, such as "usage"; it begins each violation's path.
     """
     input_tokens, output_tokens, cached, written, reasoning = usage
-    # One chain of comparisons answers nearly every call: this is on the way of each charge. Given the parts are not
-    # negative and the sums hold, the parts need no upper bound of their own.
+    # One chain of comparisons answers nearly every call: this is on the way of each charge. Given the parts
+    # are not negative and the sums hold, the parts need no upper bound of their own.
     if (
         0 <= reasoning <= output_tokens <= COUNT_MAX
         and cached >= 0 <= written
@@ -58,6 +58,8 @@ def _violations(usage: Usage, field: str) -> list[FieldViolation]:
         for name, count in zip(usage._fields, usage, strict=True)
         if not 0 <= count <= COUNT_MAX
     ]
+    if violations:  # How counts relate says nothing while one of them is no count.
+        return violations
     cached, written = usage.cached_input_tokens, usage.cache_write_tokens
     if cached + written > usage.input_tokens:
         # The field named is the one that is too big by itself, else the first of the two.
@@ -73,7 +75,8 @@ def _violations(usage: Usage, field: str) -> list[FieldViolation]:
         violations.append(
             FieldViolation(
                 f"{field}.reasoning_tokens",
-                f"must not exceed output_tokens {usage.output_tokens}, which includes it, got {usage.reasoning_tokens}",
+                f"must not exceed output_tokens {usage.output_tokens}, which includes it, "
+                f"got {usage.reasoning_tokens}",
             )
         )
     return violations

@@ -8,12 +8,11 @@ Driver errors stop at the store: whatever goes wrong with it becomes StoreUnavai
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.state import State
 
@@ -36,51 +35,6 @@ class Committed(NamedTuple):
     lock_wait_seconds: float
     #: From having the lock until the commit returned, in seconds.
     transaction_seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetQuery:
-    """Which budgets to list, in order of creation."""
-
-    project_id: str
-    #: Only budgets with a greater key; 0: from the first.
-    after_key: int = 0
-    #: At most this many rows are looked at.
-    rows_max: int = 1_000
-    #: Empty: any.
-    id_prefix: str = ""
-    with_deleted: bool = False
-    with_models: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryQuery:
-    """Which entries to list, newest first."""
-
-    project_id: str
-    #: Empty: all budgets of the project.
-    budget_id: str = ""
-    #: Only entries of a lower number, by the chain of the budget if one is named; None: from the newest.
-    from_seq: int | None = None
-    #: At most this many rows are looked at.
-    rows_max: int = 1_000
-    kinds: Sequence[EntryKind] = ()
-    #: From this time on; None: from ever.
-    start_at_us: int | None = None
-    #: Before this time; None: until now.
-    end_at_us: int | None = None
-    #: Empty: any.
-    request_id: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-class EntryPage(NamedTuple):
-    """Some entries, and where to look on."""
-
-    #: With the budget id of each.
-    entries: Sequence[tuple[str, Entry]]
-    #: None: there are no more.
-    next_seq: int | None
 
 
 class Ledger(Protocol):

@@ -1,4 +1,4 @@
-"""The price catalogue that is shipped, or one like it: a large file, whose models are made into prices when asked for."""
+"""The price catalogue that is shipped: a large file, whose models are made into prices when asked for."""
 
 import hashlib
 import json
@@ -34,7 +34,8 @@ def read_catalogue(path: Path) -> CatalogueFile:
     """
     try:
         content = path.read_bytes()
-        # Numbers stay text until a model is asked for: no float is ever made, and most models are never asked for.
+        # Numbers stay text until a model is asked for: no float is ever made, and most models are never asked
+        # for.
         read = json.loads(content, parse_float=str)
         source, entries, known_keys = read["source"], read["models"], frozenset(read["known_keys"])
     except OSError as error:
@@ -81,7 +82,7 @@ class LayeredModels(Mapping[str, ModelPrice]):
 
 
 def catalogue_price(name: str, entry: Mapping[str, Any]) -> ModelPrice:
-    """The price of a catalogue's entry. Raises PriceFileError for one that breaks a rule, as none that is shipped does."""
+    """The price of a catalogue's entry. Raises PriceFileError for a faulty one; no shipped one is."""
 
     def report(key: str, value: object, rule: str) -> None:
         raise PriceFileError([f"price catalogue: model {shown(name)}: {key}: {rule}, got {shown(value)}"])

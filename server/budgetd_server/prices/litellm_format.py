@@ -23,7 +23,8 @@ _INCLUSIVE_PROVIDERS = frozenset({"xai"})
 def terms_of(entry: Mapping[str, Any], report: Report) -> Terms:
     """What an entry says about its model.
 
-    A zero is no price here: the format writes zeros where a price is not known, or where there is nothing to price.
+    A zero is no price here: the format writes zeros where a price is not known, or where there is nothing to
+    price.
 
     Args:
         entry: One model's keys. Numbers are strings as written, or ints.
@@ -38,7 +39,7 @@ def terms_of(entry: Mapping[str, Any], report: Report) -> Terms:
         if entry["free"] is not True or rates:
             report("free", entry["free"], "must be true, and then no price may be above 0")
         return Terms(provider=provider, is_free=True)
-    tiers = _tiers_by_key(entry, provider in _INCLUSIVE_PROVIDERS, report)
+    tiers = _tiers_by_key(entry, report, is_inclusive=provider in _INCLUSIVE_PROVIDERS)
     if "tiered_pricing" in entry:
         listed = _listed_tiers(entry["tiered_pricing"], report)
         # The lowest of a list is what the other form has as the model's own rates.
@@ -61,7 +62,7 @@ def _rates(entry: Mapping[str, Any], report: Report, within: str = "") -> dict[s
 
 
 def _tiers_by_key(
-    entry: Mapping[str, Any], is_inclusive: bool, report: Report
+    entry: Mapping[str, Any], report: Report, *, is_inclusive: bool
 ) -> tuple[tuple[int, Mapping[str, int]], ...]:
     tiers: dict[int, dict[str, int]] = {}
     for key, value in entry.items():

@@ -1,4 +1,4 @@
-"""Makes one catalogue of the shipped prices and the operator's files, and makes it anew while the server runs."""
+"""Makes one catalogue of the shipped prices and the operator's files, and again while the server runs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,7 +6,13 @@ from pathlib import Path
 
 from budgetd_server.domain.pricing import Catalogue, ModelPrice, Priced, Rates, Rounding
 from budgetd_server.domain.usage import Usage
-from budgetd_server.prices.catalogue import SHIPPED, CatalogueFile, LayeredModels, catalogue_price, read_catalogue
+from budgetd_server.prices.catalogue import (
+    SHIPPED,
+    CatalogueFile,
+    LayeredModels,
+    catalogue_price,
+    read_catalogue,
+)
 from budgetd_server.prices.errors import PriceFileError
 from budgetd_server.prices.overrides import Overrides
 from budgetd_server.prices.terms import Terms, model_price
@@ -19,8 +25,8 @@ def load_prices(
 
     Args:
         paths: The operator's files, TOML or LiteLLM's JSON; what a later one says of a model counts.
-        fallback: What a model costs that has no price anywhere; a file's `[fallback]` goes before it. None: such a
-            model is refused.
+        fallback: What a model costs that has no price anywhere; a file's `[fallback]` goes before it. None:
+            such a model is refused.
         catalogue_path: The prices below those files, as tools/import_prices.py makes them.
 
     Raises:
@@ -36,7 +42,9 @@ def load_prices(
         raise PriceFileError(overrides.problems)
 
     is_shipped_alone = not paths and fallback is None
-    version = catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
+    version = (
+        catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
+    )
     return Catalogue(
         LayeredModels(catalogue.entries, overrides.models, overrides.aliases),
         version=version,
@@ -82,17 +90,21 @@ class ReloadablePrices:
 
     @property
     def version(self) -> str:
+        """See `Prices`."""
         return self._current.version
 
     def price(
         self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
     ) -> Priced:
+        """See `Prices`."""
         return self._current.price(model, usage, at_us=at_us, rounding=rounding)
 
     def find(self, model: str, at_us: int) -> ModelPrice:
+        """See `Prices`."""
         return self._current.find(model, at_us)
 
     def models(self) -> Sequence[str]:
+        """See `Prices`."""
         return self._current.models()
 
     def _load(self) -> Catalogue:

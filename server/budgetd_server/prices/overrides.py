@@ -1,4 +1,4 @@
-"""Reads the operator's price files, each whole: a file with any fault gives errors, and none of its prices."""
+"""Reads the operator's price files, each whole: a file with any fault gives errors and no prices."""
 
 import json
 import tomllib
@@ -33,7 +33,7 @@ class Overrides:
     problems: list[str] = field(default_factory=list)
 
     def read(self, path: Path) -> bytes:
-        """Lay a file over those before it, and return its content. What is wrong with it is added to `problems`."""
+        """Lay a file over those before it, and return its content; its faults are added to `problems`."""
         try:
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
@@ -50,18 +50,23 @@ class Overrides:
                 self._lay_toml(path, tomllib.loads(content.decode("utf-8"), parse_float=Decimal))
             else:
                 self.problems.append(f"{path}: must be a .toml file, or a .json file in LiteLLM's format")
-        # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; depth is the parser's own limit.
+        # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; depth is the parser's
+        # own limit.
         except (ValueError, RecursionError) as error:
             self.problems.append(f"{path}: cannot be parsed: {error}")
         return content
 
     def check_aliases(self, has_model: Callable[[str], bool]) -> None:
-        """Report aliases that hide a model or lead nowhere; called after the last file, in any of which it may be."""
+        """Report aliases that hide a model or lead nowhere; called after the last file."""
         for alias, model in self.aliases.items():
             if has_model(alias):
-                self.problems.append(f"aliases: {shown(alias)}: must not be the name of a model that has a price")
+                self.problems.append(
+                    f"aliases: {shown(alias)}: must not be the name of a model that has a price"
+                )
             if not has_model(model):
-                self.problems.append(f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}")
+                self.problems.append(
+                    f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}"
+                )
 
     def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
         report = self._reporter(str(path))
@@ -81,9 +86,17 @@ class Overrides:
             else:
                 self.aliases[alias] = model
         if "fallback" in content:
-            rates = Rates(**toml_format.rates_of(_table(content, "fallback", report), self._reporter(f"{path}: fallback")))
+            rates = Rates(
+                **toml_format.rates_of(
+                    _table(content, "fallback", report), self._reporter(f"{path}: fallback")
+                )
+            )
             if not rates.input or not rates.output:
-                report("fallback", content["fallback"], "must have input_usd_per_mtok and output_usd_per_mtok above 0")
+                report(
+                    "fallback",
+                    content["fallback"],
+                    "must have input_usd_per_mtok and output_usd_per_mtok above 0",
+                )
             self.fallback = rates
 
     def _lay_json(self, path: Path, content: object) -> None:
@@ -130,7 +143,10 @@ def _table(content: Mapping[str, Any], key: str, report: Report) -> Mapping[str,
 
 def _json(content: bytes) -> object:
     return json.loads(
-        content.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_object
+        content.decode("utf-8"),
+        parse_float=Decimal,
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_object,
     )
 
 

@@ -6,8 +6,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from budgetd_server.domain.pricing import ModelPrice, Rates, Tier
 
-#: The dearest price that is believed, in USD per million tokens: ten times the dearest model ever sold is less. A price
-#: per million tokens that was entered as a price per token is a thousand times more, and is refused.
+#: The dearest price that is believed, in USD per million tokens: ten times the dearest model ever sold is
+#: less. A price per million tokens that was entered as a price per token is a thousand times more, and is
+#: refused.
 USD_PER_MTOK_MAX = 10_000
 RATE_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_MTOK_MAX} per million tokens"
 
@@ -31,14 +32,15 @@ class Terms:
     is_free: bool = False
     #: Nano-USD per million tokens by the field of `Rates`.
     rates: Mapping[str, int] = field(default_factory=dict)
-    #: (above_input_tokens, rates), in any order; what a tier leaves out it has from the one below. None: inherited.
+    #: (above_input_tokens, rates), in any order; what a tier leaves out it has from the one below. None:
+    #: inherited.
     tiers: tuple[tuple[int, Mapping[str, int]], ...] | None = None
     #: (from_at_us, terms), in any order; what a period leaves out it has from the model. None: inherited.
     periods: "tuple[tuple[int, Terms], ...] | None" = None
 
 
 def nano_usd_per_mtok(value: object, exponent: int) -> int | None:
-    """A price as written, made exact: rounded to 1e-15 USD a token, which removes the dust that floats have left.
+    """A price as written, made exact: rounded to 1e-15 USD a token, which removes the dust of floats.
 
     Args:
         value: A string, an int or a Decimal. Never a float.

@@ -17,6 +17,7 @@ _MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", *RATE_BY_KEY})
 _TIER_KEYS = frozenset({"above_input_tokens", *RATE_BY_KEY})
 _PERIOD_KEYS = frozenset({"from", "tiers", *RATE_BY_KEY})
 _ABOVE_MAX = 10**9
+_FROM_RULE = "must be a date such as 2026-12-01, or a time with its zone"
 
 
 def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
@@ -35,7 +36,11 @@ def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
         if table["free"] is not True:
             report("free", table["free"], "must be true, or left out")
         if others := sorted(table.keys() - {"free", "provider"}):
-            report("free", True, f"a free model has no prices, so it cannot have {', '.join(others)} too")
+            report(
+                "free",
+                table["free"],
+                f"a free model has no prices, so it cannot have {', '.join(others)} too",
+            )
         return Terms(provider=provider, is_free=True)
     periods = table.get("periods")
     return Terms(
@@ -55,7 +60,9 @@ def rates_of(table: Mapping[str, Any], report: Report) -> Mapping[str, int]:
 def _report_unknown(table: Mapping[str, Any], known: frozenset[str], within: str, report: Report) -> None:
     for key in table:
         if key not in known:
-            report(within + key, table[key], f"is no key of a price file; there are {', '.join(sorted(known))}")
+            report(
+                within + key, table[key], f"is no key of a price file; there are {', '.join(sorted(known))}"
+            )
 
 
 def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, int]:
@@ -66,7 +73,9 @@ def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, i
             if rate is None:
                 report(within + key, table[key], RATE_RULE)
             elif rate == 0 and name == "input":
-                report(within + key, table[key], "must be above 0; a model that costs nothing says free = true")
+                report(
+                    within + key, table[key], "must be above 0; a model that costs nothing says free = true"
+                )
             else:
                 rates[name] = rate
     return rates
@@ -97,7 +106,7 @@ def _periods(written: object, report: Report) -> list[tuple[int, Terms]]:
         from_at_us = _at_us(period.get("from"))
         terms = Terms(rates=_rates(period, f"{path}.", report), tiers=_tiers(period, f"{path}.", report))
         if from_at_us is None:
-            report(f"{path}.from", period.get("from"), "must be a date, or a time with its zone, such as 2026-12-01")
+            report(f"{path}.from", period.get("from"), _FROM_RULE)
         elif from_at_us in periods:
             report(f"{path}.from", period.get("from"), "must differ from every other period's")
         else:
@@ -110,7 +119,7 @@ def _tables(written: object, path: str, report: Report) -> list[tuple[str, Mappi
     if not isinstance(written, list):
         report(path, written, "must be an array of tables")
         return []
-    tables = []
+    tables: list[tuple[str, Mapping[str, Any]]] = []
     for number, table in enumerate(written):
         if isinstance(table, dict):
             tables.append((f"{path}[{number}]", table))
@@ -120,7 +129,7 @@ def _tables(written: object, path: str, report: Report) -> list[tuple[str, Mappi
 
 
 def _at_us(written: object) -> int | None:
-    """Microseconds since the Unix epoch of a date (its midnight in UTC) or of a time with a zone; else None."""
+    """Microseconds since the Unix epoch of a date (its midnight, UTC) or a time with a zone; else None."""
     if isinstance(written, str):
         try:
             written = datetime.fromisoformat(written) if len(written) > 10 else date.fromisoformat(written)

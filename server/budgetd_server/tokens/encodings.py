@@ -1,4 +1,4 @@
-"""The encodings whose vocabularies are shipped: which one a model's text is counted in, and how it is loaded."""
+"""The encodings whose vocabularies are shipped: which one counts a model's text, and how it is loaded."""
 
 import binascii
 import gzip
@@ -31,12 +31,13 @@ class EncodingChoice(NamedTuple):
 
 
 def choose_encoding(model: str) -> EncodingChoice:
-    """LiteLLM's choice: OpenAI's models, by their bare names, in their own encoding; everything else in cl100k_base.
+    """LiteLLM's choice: OpenAI's models, by their bare names, in their own encoding; all else in cl100k_base.
 
-    So "gpt-5" is counted in o200k_base, and "openai/gpt-5", "claude-sonnet-4-5" and any unknown name in cl100k_base.
+    So "gpt-5" is counted in o200k_base, and "openai/gpt-5", "claude-sonnet-4-5" and any unknown name in
+    cl100k_base.
     """
     name = _table().models.get(model)
-    return EncodingChoice(DEFAULT_ENCODING, False) if name is None else EncodingChoice(name, True)
+    return EncodingChoice(name or DEFAULT_ENCODING, is_own=name is not None)
 
 
 class Encodings:
@@ -74,9 +75,10 @@ class Encodings:
             raise VocabularyDamagedError(f"{path}: cannot be unpacked: {error}") from error
         if hashlib.sha256(vocabulary).hexdigest() != known.sha256:
             raise VocabularyDamagedError(f"{path}: its SHA-256 is not {known.sha256}")
-        # Imported here, so that a server that never counts a text does not carry tiktoken. Its own loader is not used:
-        # it would keep a copy of the file in a folder for temporary files, and ask the network for one that is missing.
-        import tiktoken
+        # Imported here, so that a server that never counts a text does not carry tiktoken. Its own loader is
+        # not used: it would keep a copy of the file in a folder for temporary files, and ask the network for
+        # one that is missing.
+        import tiktoken  # noqa: PLC0415
 
         ranks = {}
         for line in vocabulary.splitlines():
@@ -98,6 +100,6 @@ class _Table(NamedTuple):
 
 @cache
 def _table() -> _Table:
-    """What tools/import_tokenizers.py has written: the encodings, and OpenAI's models with the encoding of each."""
+    """What tools/import_tokenizers.py has written: the encodings, and which of them OpenAI's models have."""
     read = json.loads((DATA / "encodings.json").read_text("utf-8"))
     return _Table({name: _Known(**known) for name, known in read["encodings"].items()}, read["models"])

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62udgetd/v1/model_price.proto\x12\nbudgetd.v1\"\xfa\x02\n\nTokenRates\x12$\n\x17input_nano_usd_per_mtok\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12%\n\x18output_nano_usd_per_mtok\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12+\n\x1e\x63\x61\x63hed_input_nano_usd_per_mtok\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12*\n\x1d\x63\x61\x63he_write_nano_usd_per_mtok\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12(\n\x1breasoning_nano_usd_per_mtok\x18\x05 \x01(\x03H\x04\x88\x01\x01\x42\x1a\n\x18_input_nano_usd_per_mtokB\x1b\n\x19_output_nano_usd_per_mtokB!\n\x1f_cached_input_nano_usd_per_mtokB \n\x1e_cache_write_nano_usd_per_mtokB\x1e\n\x1c_reasoning_nano_usd_per_mtok\"N\n\tPriceTier\x12\x1a\n\x12\x61\x62ove_input_tokens\x18\x01 \x01(\x03\x12%\n\x05rates\x18\x02 \x01(\x0b\x32\x16.budgetd.v1.TokenRates\"\xb4\x01\n\nModelPrice\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12%\n\x05rates\x18\x03 \x01(\x0b\x32\x16.budgetd.v1.TokenRates\x12$\n\x05tiers\x18\x04 \x03(\x0b\x32\x15.budgetd.v1.PriceTier\x12\x0f\n\x07is_free\x18\x05 \x01(\x08\x12\'\n\x06source\x18\x06 \x01(\x0e\x32\x17.budgetd.v1.PriceSource*b\n\x0bPriceSource\x12\x1c\n\x18PRICE_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PRICE_SOURCE_CATALOGUE\x10\x01\x12\x19\n\x15PRICE_SOURCE_OVERRIDE\x10\x02\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62udgetd/v1/model_price.proto\x12\nbudgetd.v1\"\xfa\x02\n\nTokenRates\x12$\n\x17input_nano_usd_per_mtok\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12%\n\x18output_nano_usd_per_mtok\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12+\n\x1e\x63\x61\x63hed_input_nano_usd_per_mtok\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12*\n\x1d\x63\x61\x63he_write_nano_usd_per_mtok\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12(\n\x1breasoning_nano_usd_per_mtok\x18\x05 \x01(\x03H\x04\x88\x01\x01\x42\x1a\n\x18_input_nano_usd_per_mtokB\x1b\n\x19_output_nano_usd_per_mtokB!\n\x1f_cached_input_nano_usd_per_mtokB \n\x1e_cache_write_nano_usd_per_mtokB\x1e\n\x1c_reasoning_nano_usd_per_mtok\"N\n\tPriceTier\x12\x1a\n\x12\x61\x62ove_input_tokens\x18\x01 \x01(\x03\x12%\n\x05rates\x18\x02 \x01(\x0b\x32\x16.budgetd.v1.TokenRates\"\xb4\x01\n\nModelPrice\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12%\n\x05rates\x18\x03 \x01(\x0b\x32\x16.budgetd.v1.TokenRates\x12$\n\x05tiers\x18\x04 \x03(\x0b\x32\x15.budgetd.v1.PriceTier\x12\x0f\n\x07is_free\x18\x05 \x01(\x08\x12\'\n\x06source\x18\x06 \x01(\x0e\x32\x17.budgetd.v1.PriceSource*}\n\x0bPriceSource\x12\x1c\n\x18PRICE_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PRICE_SOURCE_CATALOGUE\x10\x01\x12\x19\n\x15PRICE_SOURCE_OVERRIDE\x10\x02\x12\x19\n\x15PRICE_SOURCE_FALLBACK\x10\x03\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.budgetd.v1P\001Z$budgetd.dev/gen/budgetd/v1;budgetdv1'
   _globals['_PRICESOURCE']._serialized_start=688
-  _globals['_PRICESOURCE']._serialized_end=786
+  _globals['_PRICESOURCE']._serialized_end=813
   _globals['_TOKENRATES']._serialized_start=45
   _globals['_TOKENRATES']._serialized_end=423
   _globals['_PRICETIER']._serialized_start=425

@@ -31,6 +31,8 @@ class _PriceSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The catalogue that the server is shipped with."""
     PRICE_SOURCE_OVERRIDE: _PriceSource.ValueType  # 2
     """The operator's price file."""
+    PRICE_SOURCE_FALLBACK: _PriceSource.ValueType  # 3
+    """The operator's fallback price, for a model that is in neither."""
 
 class PriceSource(_PriceSource, metaclass=_PriceSourceEnumTypeWrapper):
     """Where a price comes from."""
@@ -41,6 +43,8 @@ PRICE_SOURCE_CATALOGUE: PriceSource.ValueType  # 1
 """The catalogue that the server is shipped with."""
 PRICE_SOURCE_OVERRIDE: PriceSource.ValueType  # 2
 """The operator's price file."""
+PRICE_SOURCE_FALLBACK: PriceSource.ValueType  # 3
+"""The operator's fallback price, for a model that is in neither."""
 global___PriceSource = PriceSource
 
 @typing.final

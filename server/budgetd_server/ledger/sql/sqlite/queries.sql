@@ -217,3 +217,41 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 -- name: beat
 -- Proves that the file takes writes.
 UPDATE heartbeat SET at_us = ? WHERE id = 1;
+
+-- name: verify_counts
+-- Every main count, for a recount.
+SELECT b.project_key, b.budget_key, b.budget_id, c.since_seq, c.lifetime_cost_nano_usd, c.last_seq,
+       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
+       c.reasoning_tokens, c.calls
+  FROM budgets AS b
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.limit_id = '' AND c.is_model = 0 AND c.model = '';
+
+-- name: verify_models
+-- Every part by model, for a recount.
+SELECT project_key, budget_key, model, cost_nano_usd, input_tokens, output_tokens, cached_input_tokens,
+       cache_write_tokens, reasoning_tokens, calls
+  FROM counters
+ WHERE is_model = 1;
+
+-- name: verify_entries
+-- The whole ledger, oldest entry first.
+SELECT project_key, seq, budget_key, previous_seq, kind, model, cost_nano_usd,
+       input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens
+  FROM entries
+ ORDER BY project_key, seq;
+
+-- name: verify_requests
+-- Every request id beside the entry that it names.
+SELECT r.rpc, r.request_id, r.entry_seq, r.result, e.kind, e.request_id, e.cost_nano_usd
+  FROM requests AS r
+  LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.entry_seq;
+
+-- name: verify_double_effects
+-- Request ids under which more than one charge or adjustment was written.
+SELECT request_id, kind, count(*)
+  FROM entries
+ WHERE kind IN (1, 6) AND request_id <> ''
+ GROUP BY project_key, kind, request_id
+HAVING count(*) > 1;

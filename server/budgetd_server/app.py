@@ -1,0 +1,116 @@
+"""The server put together: the one module, beside the command line, that names both a seam and what fills it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import structlog
+
+from budgetd_server.config import Config
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.engine import Engine
+from budgetd_server.http.app import http_app
+from budgetd_server.http.server import HttpServer
+from budgetd_server.ledger.base import Ledger
+from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.metrics import Metrics
+from budgetd_server.rpc.adapter import InFlight, generic_handler
+from budgetd_server.rpc.handlers import Handlers
+from budgetd_server.rpc.server import PortBusy, RpcServer
+from budgetd_server.tokens import AsyncTokenCounter
+
+log = structlog.get_logger()
+
+#: For what is left when everything of ours has ended: open health watches never end by themselves.
+STOP_SECONDS = 0.2
+
+
+def system_clock_us() -> int:
+    """The one clock of the server: microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+async def open_ledger(config: Config) -> Ledger:
+    """The store that the configuration names.
+
+    Raises:
+        LedgerRefused: It must not be opened.
+    """
+    return await SqliteLedger.open(config.database_path, migrates=config.migrates)
+
+
+class Server:
+    """One budgetd server: gRPC and HTTP over one engine over one ledger."""
+
+    def __init__(
+        self,
+        config: Config,
+        ledger: Ledger,
+        prices: Prices,
+        *,
+        clock: Callable[[], int] = system_clock_us,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._tokens = AsyncTokenCounter()
+        self.metrics = metrics or Metrics()
+        self.metrics.build_info.labels(version("budgetd-server"), "sqlite").set(1)
+        self.engine = Engine(ledger, clock, self.metrics, queue_max=config.queue_max)
+        self.handlers = Handlers(self.engine, prices, self._tokens)
+        self._in_flight = InFlight()
+        self._rpc = RpcServer(generic_handler(self.handlers, self.metrics, self._in_flight))
+        self._http = HttpServer(http_app(self.metrics.registry, self._is_ready))
+        self._is_stopping = False
+        self._health_tasks: set[asyncio.Task[None]] = set()
+        #: The ports that are listened on, once started; 0: none.
+        self.port = self.http_port = 0
+
+    async def start(self) -> None:
+        """Begin to serve.
+
+        Raises:
+            PortBusy: A port cannot be listened on.
+        """
+        if self._config.preloads_tokenizers:
+            await self._tokens.preload()
+        self.engine.writer.on_health = self._on_store_health
+        self.engine.start()
+        try:
+            if self._config.http_listen:
+                self.http_port = await self._start_http(self._config.http_listen)
+            self.port = await self._rpc.start(self._config.listen)
+        except PortBusy:
+            await self.stop()
+            raise
+        await self._rpc.set_serving(is_serving=True)
+
+    async def stop(self) -> None:
+        """Stop without losing anything: say so, finish what is in flight, commit what is queued, close the files."""
+        self._is_stopping = True
+        await self._rpc.begin_shutdown()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._in_flight.none(), self._config.grace_seconds)
+        await self._rpc.stop(STOP_SECONDS)
+        await self.engine.drain()
+        await self._http.stop()
+        self._tokens.close()
+        await self._ledger.close()
+
+    def _is_ready(self) -> bool:
+        return self.engine.writer.is_healthy and not self._is_stopping
+
+    def _on_store_health(self, is_healthy: bool) -> None:  # noqa: FBT001 - a callback of one argument.
+        if self._is_stopping:
+            return
+        task = asyncio.get_running_loop().create_task(self._rpc.set_serving(is_serving=is_healthy))
+        self._health_tasks.add(task)
+        task.add_done_callback(self._health_tasks.discard)
+
+    async def _start_http(self, address: str) -> int:
+        try:
+            return await self._http.start(address)
+        except OSError as error:
+            raise PortBusy(f"cannot listen on {address}: {error.strerror}") from error

@@ -1,0 +1,95 @@
+"""What an operator may set: one frozen record, filled by flags, then environment variables, then defaults."""
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+LISTEN_DEFAULT = "127.0.0.1:50051"
+HTTP_LISTEN_DEFAULT = "127.0.0.1:9464"
+DATABASE_DEFAULT = "sqlite:///budgetd.db"
+
+
+class ConfigRefused(ValueError):
+    """A setting that cannot be used; the text names it, its value and the rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one server."""
+
+    #: Where gRPC listens, host:port; port 0 lets the system choose.
+    listen: str = LISTEN_DEFAULT
+    #: Where HTTP (metrics, probes) listens, host:port; empty: nowhere.
+    http_listen: str = HTTP_LISTEN_DEFAULT
+    #: A URL (sqlite:///relative, sqlite:////absolute) or a path of a SQLite file.
+    database: str = DATABASE_DEFAULT
+    #: Price files of the operator; later ones win.
+    prices: Sequence[Path] = ()
+    #: Commands that may wait; more are refused with QUEUE_FULL.
+    queue_max: int = 100_000
+    #: How long calls that are being served may take once the server shuts down, in seconds.
+    grace_seconds: float = 10.0
+    #: True: an older database is brought up to date at start.
+    migrates: bool = False
+    #: True: listening beyond this machine without TLS and tokens is allowed.
+    is_insecure: bool = False
+    #: True: the vocabularies for counting texts are loaded at start, not on first use.
+    preloads_tokenizers: bool = False
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file.
+
+        Raises:
+            ConfigRefused: The database is of another kind.
+        """
+        if "://" not in self.database:
+            return Path(self.database)
+        url = urlsplit(self.database)
+        if url.scheme != "sqlite":
+            raise ConfigRefused(
+                f"database {url.scheme}://… cannot be used: this version keeps its ledger in sqlite:///PATH"
+            )
+        if url.netloc or not url.path.strip("/"):
+            raise ConfigRefused(
+                f"database {self.database!r} must be sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH"
+            )
+        return Path(unquote(url.path[1:]))
+
+    def check(self) -> None:
+        """Refuse settings that are wrong or unsafe.
+
+        Raises:
+            ConfigRefused: Some are.
+        """
+        _ = self.database_path
+        for name, address in (("listen", self.listen), ("http-listen", self.http_listen)):
+            if address or name == "listen":
+                host = _host_of(name, address)
+                if not self.is_insecure and not _is_loopback(host):
+                    raise ConfigRefused(
+                        f"{name} {address} can be reached from other machines, without TLS and tokens: "
+                        "listen on 127.0.0.1, or say --insecure"
+                    )
+        if self.queue_max < 1:
+            raise ConfigRefused(f"queue-max must be at least 1, got {self.queue_max}")
+        if not 0 <= self.grace_seconds <= 3_600:
+            raise ConfigRefused(f"grace-seconds must be from 0 to 3600, got {self.grace_seconds}")
+
+
+def _host_of(name: str, address: str) -> str:
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdecimal() or int(port) > 65_535:
+        raise ConfigRefused(f"{name} must be HOST:PORT with a port from 0 to 65535, got {address!r}")
+    return host.removeprefix("[").removesuffix("]")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # A name may lead anywhere.

@@ -1,0 +1,64 @@
+"""What may be asked of budgets and entries in pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from budgetd_server.domain.entry import Entry, EntryKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetQuery:
+    """Which budgets to list, in order of creation."""
+
+    project_id: str
+    #: Only budgets with a greater key; 0: from the first.
+    after_key: int = 0
+    #: At most this many rows are looked at.
+    rows_max: int = 1_000
+    #: True: deleted budgets too.
+    with_deleted: bool = False
+    #: True: with all their models.
+    with_models: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryQuery:
+    """Which entries to list, newest first."""
+
+    project_id: str
+    #: Empty: all budgets of the project.
+    budget_id: str = ""
+    #: From the entry of this number down; None: from the newest.
+    from_seq: int | None = None
+    #: At most this many entries are returned,
+    page_size: int = 50
+    #: and at most this many looked at.
+    rows_max: int = 2_000
+    kinds: Sequence[EntryKind] = ()
+    #: From this time on; None: from ever.
+    start_at_us: int | None = None
+    #: Before this time; None: until now.
+    end_at_us: int | None = None
+    #: Empty: any.
+    request_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, entry: Entry) -> bool:
+        """True if the entry passes every filter."""
+        return (
+            (not self.kinds or entry.kind in self.kinds)
+            and (self.start_at_us is None or entry.created_at_us >= self.start_at_us)
+            and (self.end_at_us is None or entry.created_at_us < self.end_at_us)
+            and (not self.request_id or entry.request_id == self.request_id)
+            and (not self.labels or self.labels.items() <= (entry.labels or {}).items())
+        )
+
+
+class EntryPage(NamedTuple):
+    """Some entries, and where to look on."""
+
+    #: With the budget id of each.
+    entries: Sequence[tuple[str, Entry]]
+    #: None: there are no more.
+    next_seq: int | None

@@ -1,0 +1,140 @@
+"""The engine: what the edges of the server may ask of the ledger."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from budgetd_server.domain.commands import Charge, Command, Outcome, Request, ResetManyOnDuration, UpdateBudget
+from budgetd_server.domain.errors import BudgetNotFound, Refusal, StoreUnavailable
+from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
+from budgetd_server.domain.recount import StaleRecount, begin_recount, needs_recount
+from budgetd_server.domain.status import BudgetStatus, budget_status
+from budgetd_server.engine.shared_loads import SharedLoads
+from budgetd_server.engine.writer import Writer
+from budgetd_server.ledger.base import Ledger
+from budgetd_server.metrics import Metrics
+
+QUEUE_MAX = 100_000
+RECOUNT_ROWS_MAX = 5_000
+RECOUNTS_MAX = 10
+LIST_ROWS_MAX = 1_000
+#: Reads of one ListBudgets before it answers with what it has found.
+LIST_READS_MAX = 5
+RESET_STEP_BUDGETS = 200
+
+
+class Engine:
+    """Carries out commands in shared transactions and answers reads from shared loads.
+
+    Args:
+        ledger: The store; closed by whoever opened it.
+        clock: Microseconds since the Unix epoch. The server's clock decides about windows.
+        metrics: Where to count.
+        queue_max: How many commands may wait; more are refused with QueueFull.
+    """
+
+    def __init__(
+        self, ledger: Ledger, clock: Callable[[], int], metrics: Metrics, *, queue_max: int = QUEUE_MAX
+    ) -> None:
+        self._ledger = ledger
+        self.clock = clock
+        self.writer = Writer(ledger, clock, metrics, queue_max=queue_max)
+        self._loads = SharedLoads(ledger)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self.writer.start()
+
+    async def drain(self) -> None:
+        """Take no more commands, and return when those that wait are committed."""
+        await self.writer.drain()
+
+    async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
+        """Carry out a command; see Writer.submit."""
+        return await self.writer.submit(command, timeout_seconds=timeout_seconds)
+
+    async def submit_many(
+        self, commands: Sequence[Charge], *, timeout_seconds: float | None = None
+    ) -> list[Outcome | Refusal]:
+        """Carry out charges in order; see Writer.submit_many."""
+        return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
+
+    async def update_budget(self, command: UpdateBudget, *, timeout_seconds: float | None = None) -> Outcome:
+        """Change a configuration; a new window is counted from the ledger first, while the server works on."""
+        for _ in range(RECOUNTS_MAX):
+            try:
+                return await self.submit(await self._recounted(command), timeout_seconds=timeout_seconds)
+            except StaleRecount:
+                continue
+        raise StoreUnavailable("the budget's window changes too fast to be counted; try again")
+
+    async def reset_all(self, project_id: str, request: Request, *, timeout_seconds: float | None = None) -> Outcome:
+        """Reset every budget of a project whose window is over, in steps of their own transactions."""
+        reset_count, after_key = 0, 0
+        while page := await self._ledger.list_budgets(
+            BudgetQuery(project_id=project_id, after_key=after_key, rows_max=RESET_STEP_BUDGETS)
+        ):
+            after_key = page[-1].budget_key
+            now_us = self.clock()
+            ended = [each.budget_id for each in page if (each.main.span.end_at_us or now_us + 1) <= now_us]
+            if ended:
+                step = ResetManyOnDuration(project_id=project_id, budget_ids=ended, reset_count_before=reset_count)
+                reset_count = (await self.submit(step, timeout_seconds=timeout_seconds)).result
+        last = ResetManyOnDuration(
+            project_id=project_id, budget_ids=(), request=request, reset_count_before=reset_count
+        )
+        return await self.submit(last, timeout_seconds=timeout_seconds)
+
+    async def budget(self, project_id: str, budget_id: str, *, with_models: bool = False) -> BudgetStatus:
+        """A budget as of now.
+
+        Raises:
+            BudgetNotFound: There is none of that id.
+        """
+        state = await self._loads.budget((project_id, budget_id), with_models=with_models)
+        if state is None:
+            raise BudgetNotFound(project_id, budget_id)
+        return budget_status(state, self.clock())
+
+    async def budgets(self, project_id: str, budget_ids: Sequence[str]) -> list[BudgetStatus]:
+        """Those of some budgets that exist, as of now, without their models."""
+        states = await self._ledger.load_budgets([(project_id, budget_id) for budget_id in budget_ids])
+        now_us = self.clock()
+        return [budget_status(state, now_us) for state in states.values()]
+
+    async def list_budgets(
+        self, query: BudgetQuery, *, page_size: int, matches: Callable[[BudgetStatus], bool]
+    ) -> tuple[list[BudgetStatus], int | None]:
+        """At most `page_size` budgets that match, as of now, and the key to go on after; None: there are no more."""
+        found: list[BudgetStatus] = []
+        after_key = query.after_key
+        rows_max = min(LIST_ROWS_MAX, 2 * page_size)
+        for _ in range(LIST_READS_MAX):
+            page = await self._ledger.list_budgets(replace(query, after_key=after_key, rows_max=rows_max))
+            now_us = self.clock()
+            for state in page:
+                after_key = state.budget_key
+                status = budget_status(state, now_us)
+                if matches(status):
+                    found.append(status)
+                    if len(found) == page_size:
+                        return found, after_key
+            if len(page) < rows_max:
+                return found, None
+        return found, after_key
+
+    async def list_entries(self, query: EntryQuery) -> EntryPage:
+        """A page of the ledger; see Ledger.list_entries."""
+        return await self._ledger.list_entries(query)
+
+    async def _recounted(self, command: UpdateBudget) -> UpdateBudget:
+        """The command with the first step of the recount that it needs, if it needs one."""
+        state = await self._loads.budget((command.project_id, command.budget_id))
+        if state is None or not command.sets_limits:
+            return command
+        draft = command.main_limit
+        limit = draft.anchored(state.created_at_us) if draft is not None else None
+        if not needs_recount(state, limit):
+            return command
+        recount = begin_recount(state, limit, self.clock())
+        await self._ledger.recount(recount, command.project_id, RECOUNT_ROWS_MAX)
+        return replace(command, recount=recount)

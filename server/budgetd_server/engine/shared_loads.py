@@ -1,0 +1,72 @@
+"""Reads that wait at the same moment share one load, as writes share a commit.
+
+A read joins only a load that has not begun, so what it sees is at least as new as everything that was acknowledged
+before it was asked: callers read their own writes. A load that hangs holds up only those that joined it, since others
+begin beside it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.ledger.base import BudgetKey, Ledger
+
+LOADS_AT_ONCE_MAX = 2
+
+
+class _Load:
+    """One load: what it is asked for, and who waits for it."""
+
+    def __init__(self) -> None:
+        self.keys: set[BudgetKey] = set()
+        self.models_of: set[BudgetKey] = set()
+        self.future: asyncio.Future[Mapping[BudgetKey, BudgetState]] = asyncio.get_running_loop().create_future()
+
+
+class SharedLoads:
+    """Point reads of budgets."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._gathering: _Load | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def budget(self, key: BudgetKey, *, with_models: bool = False) -> BudgetState | None:
+        """A live budget as of now, with all its models if asked; None: there is none.
+
+        The state is shared with other readers: look at it and change nothing.
+        """
+        if self._gathering is None:
+            self._gathering = _Load()
+        load = self._gathering
+        load.keys.add(key)
+        if with_models:
+            load.models_of.add(key)
+        self._begin()
+        # The load belongs to all who joined it: one that leaves must not end it.
+        return (await asyncio.shield(load.future)).get(key)
+
+    def _begin(self) -> None:
+        if self._gathering is not None and len(self._running) < LOADS_AT_ONCE_MAX:
+            task = asyncio.create_task(self._run())
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        self._begin()
+
+    async def _run(self) -> None:
+        load, self._gathering = self._gathering, None
+        if load is None:
+            return  # Another task has begun it.
+        try:
+            loaded = await self._ledger.load_budgets(load.keys, load.models_of)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                load.future.cancel()
+                raise
+            load.future.set_exception(error)
+            load.future.exception()  # Whoever waits is told; nobody may be left to be told.
+        else:
+            load.future.set_result(loaded)

@@ -1,0 +1,315 @@
+"""The writer: commands wait in a queue, and one task carries them out, many in one transaction.
+
+A command arrives by `submit` with a future in its hand. The task takes everything that waits (at most 1,000 commands, or
+what it can commit in about 20 ms), lets the ledger run one transaction over it, and settles the futures only after the
+commit has returned. While that transaction runs, the next batch gathers by itself; a lone command never waits for
+company. The slower the disk, the larger the batches, and the more commands share one fsync.
+
+The commands of large batches (`submit_many`) wait in a second queue and fill what single commands leave of a
+transaction, turn by turn, so that nobody's full batch stands in front of a single caller.
+
+A refusal is one command's outcome. A failing transaction fails every command in it with the same retryable error. A
+mistake of ours in one command fails the transaction, too; its commands are then carried out one by one, so that only the
+one that cannot be fails. A caller that is gone before its batch begins takes its command along; after that, the command
+stands, and nobody is told.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from budgetd_server.domain.commands import Charge, Command, Outcome
+from budgetd_server.domain.decide import decide
+from budgetd_server.domain.errors import BudgetError, QueueFull, Refusal, ShuttingDown, StoreUnavailable
+from budgetd_server.domain.recount import StaleRecount
+from budgetd_server.domain.state import State
+from budgetd_server.ledger.base import Committed, Ledger
+from budgetd_server.metrics import Metrics
+
+BATCH_COMMANDS_MAX = 1_000
+BATCH_COMMANDS_MIN = 50
+BATCH_SECONDS = 0.020
+LOCK_WAIT_SECONDS_MAX = 5.0
+#: A batch that waited longer than this for the lock has company from another process,
+CONTENDED_SECONDS = 0.002
+#: to which it leaves the lock for this long.
+YIELD_SECONDS = 0.003
+PROVE_SECONDS = 0.5
+
+Result = Outcome | Exception
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Single:
+    """One command and the caller that waits for it."""
+
+    command: Command
+    future: "asyncio.Future[Outcome]"
+    #: On the loop's clock; None: the caller waits for as long as it takes.
+    deadline: float | None
+
+
+@dataclass(slots=True, eq=False)
+class _Bulk:
+    """Many charges of one caller, carried out slice by slice, in order."""
+
+    commands: Sequence[Charge]
+    future: "asyncio.Future[list[Result]]"
+    deadline: float | None
+    results: list[Result] = field(default_factory=list)
+
+
+class _Batch(NamedTuple):
+    """What one transaction carries out."""
+
+    singles: list[_Single]
+    bulks: list[tuple[_Bulk, int]]
+    commands: list[Command]
+
+
+class Writer:
+    """Owns every write to a ledger."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], int], metrics: Metrics, *, queue_max: int) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._metrics = metrics
+        self._queue_max = queue_max
+        self._singles: deque[_Single] = deque()
+        self._bulks: deque[_Bulk] = deque()
+        self._waiting = 0
+        self._batch_max = BATCH_COMMANDS_MAX
+        self._arrival = asyncio.Event()
+        self._is_draining = False
+        self._task: asyncio.Task[None] | None = None
+        self._prover: asyncio.Task[None] | None = None
+        #: Called with True and False as the store begins and ceases to take writes.
+        self.on_health: Callable[[bool], None] = lambda is_healthy: None
+        self.is_healthy = True
+        metrics.queue_capacity.set(queue_max)
+        metrics.queue_depth.set_function(lambda: self._waiting)
+        metrics.store_healthy.set(1)
+
+    def start(self) -> None:
+        """Begin to carry out commands."""
+        self._task = asyncio.create_task(self._run(), name="budgetd-writer")
+
+    async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
+        """Carry out a command; returns after the commit, so what was answered survives a crash.
+
+        Args:
+            command: What to do.
+            timeout_seconds: How long the caller waits; None: for as long as it takes.
+
+        Raises:
+            Refusal: It was refused; nothing of it was recorded.
+            QueueFull, ShuttingDown: It was not begun.
+            StoreUnavailable: The outcome is not known; the same request id settles it.
+        """
+        loop = asyncio.get_running_loop()
+        self._admit(1)
+        single = _Single(command, loop.create_future(), _deadline(loop, timeout_seconds))
+        self._singles.append(single)
+        self._arrival.set()
+        return await single.future
+
+    async def submit_many(
+        self, commands: Sequence[Charge], *, timeout_seconds: float | None = None
+    ) -> list[Outcome | Refusal]:
+        """Carry out charges in order, each for itself, in as many transactions as it takes.
+
+        Raises:
+            QueueFull, ShuttingDown, StoreUnavailable: Any of them may have been carried out.
+        """
+        if not commands:
+            return []
+        loop = asyncio.get_running_loop()
+        self._admit(len(commands))
+        bulk = _Bulk(commands, loop.create_future(), _deadline(loop, timeout_seconds))
+        self._bulks.append(bulk)
+        self._arrival.set()
+        results: list[Outcome | Refusal] = []
+        for result in await bulk.future:
+            if not isinstance(result, Outcome | Refusal):
+                raise result
+            results.append(result)
+        return results
+
+    async def drain(self) -> None:
+        """Take nothing new, commit what waits, and end."""
+        self._is_draining = True
+        self._arrival.set()
+        if self._task is not None:
+            await self._task
+        if self._prover is not None:
+            self._prover.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._prover
+
+    def _admit(self, commands: int) -> None:
+        if self._is_draining:
+            raise ShuttingDown
+        if self._waiting + commands > self._queue_max:
+            raise QueueFull(self._queue_max)
+        self._waiting += commands
+
+    async def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if not batch.commands:
+                if self._is_draining and not self._bulks:
+                    return
+                self._arrival.clear()
+                await self._arrival.wait()
+                continue
+            results = await self._carry_out(batch.commands, self._lock_wait_seconds(batch))
+            self._waiting -= len(batch.commands)
+            self._settle(batch, results)
+
+    def _take(self) -> _Batch:
+        batch = _Batch([], [], [])
+        while self._singles and len(batch.commands) < self._batch_max:
+            single = self._singles.popleft()
+            if single.future.cancelled():
+                self._waiting -= 1  # The caller has gone before anything was begun.
+                continue
+            batch.singles.append(single)
+            batch.commands.append(single.command)
+        for _ in range(len(self._bulks)):
+            room = self._batch_max - len(batch.commands)
+            if room <= 0:
+                break
+            bulk = self._bulks.popleft()
+            begun = len(bulk.results)
+            if bulk.future.cancelled():
+                self._waiting -= len(bulk.commands) - begun
+                continue
+            taken = bulk.commands[begun : begun + room]
+            batch.bulks.append((bulk, len(taken)))
+            batch.commands.extend(taken)
+        return batch
+
+    def _lock_wait_seconds(self, batch: _Batch) -> float:
+        """How long the batch may wait for the lock: as long as the most patient of its callers."""
+        deadlines = [each.deadline for each in batch.singles] + [bulk.deadline for bulk, _ in batch.bulks]
+        patient = [deadline for deadline in deadlines if deadline is not None]
+        if len(patient) < len(deadlines):
+            return LOCK_WAIT_SECONDS_MAX
+        return min(LOCK_WAIT_SECONDS_MAX, max(patient) - asyncio.get_running_loop().time())
+
+    async def _carry_out(self, commands: Sequence[Command], lock_wait_seconds: float) -> list[Result]:
+        """One transaction; a result for each command."""
+        try:
+            results, committed = await self._ledger.commit(
+                commands, partial(self._decide_all, commands), lock_wait_seconds=lock_wait_seconds
+            )
+        except StoreUnavailable as error:
+            self._store_failed(error)
+            return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
+        except Exception as error:
+            log.exception("a batch failed by a mistake of ours", commands=len(commands))
+            if len(commands) == 1:
+                return [error]
+            return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
+        self._committed(len(commands), committed)
+        if committed.lock_wait_seconds > CONTENDED_SECONDS:
+            await asyncio.sleep(YIELD_SECONDS)
+        return results
+
+    def _decide_all(self, commands: Sequence[Command], state: State) -> list[Result]:
+        """Called by the ledger, inside the transaction, perhaps on a thread of its own. One clock reading a batch."""
+        now_us = self._clock()
+        results: list[Result] = []
+        for command in commands:
+            try:
+                results.append(decide(state, command, now_us))
+            except (Refusal, StaleRecount) as refusal:
+                results.append(refusal)
+        return results
+
+    def _settle(self, batch: _Batch, results: Sequence[Result]) -> None:
+        """Tell the callers. One that has gone meanwhile is not told; its command stands all the same."""
+        for single, result in zip(batch.singles, results, strict=False):
+            if not single.future.done():
+                _tell(single.future, result)
+            if isinstance(single.command, Charge):
+                self._count_charge(result)
+        begun = len(batch.singles)
+        for bulk, taken in batch.bulks:
+            slice_ = results[begun : begun + taken]
+            begun += taken
+            bulk.results.extend(slice_)
+            for result in slice_:
+                self._count_charge(result)
+            failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
+            if failed or len(bulk.results) == len(bulk.commands):
+                self._waiting -= len(bulk.commands) - len(bulk.results)
+                if not bulk.future.done():
+                    bulk.future.set_result(bulk.results)
+            else:
+                self._bulks.append(bulk)
+
+    def _count_charge(self, result: Result) -> None:
+        if isinstance(result, Outcome):
+            self._metrics.charges.labels("replayed" if result.replayed else "recorded").inc()
+            if not result.replayed:
+                self._metrics.charged_nano_usd.inc(result.result)
+        else:
+            self._metrics.charges.labels("refused" if isinstance(result, Refusal) else "unavailable").inc()
+
+    def _committed(self, commands: int, committed: Committed) -> None:
+        metrics = self._metrics
+        metrics.commit_commands.observe(commands)
+        metrics.commit_seconds.observe(committed.transaction_seconds)
+        metrics.lock_wait_seconds.observe(committed.lock_wait_seconds)
+        fitting = int(commands * BATCH_SECONDS / max(committed.transaction_seconds, 1e-6))
+        if committed.transaction_seconds > BATCH_SECONDS:
+            self._batch_max = max(BATCH_COMMANDS_MIN, fitting)
+        elif commands >= self._batch_max:
+            self._batch_max = min(BATCH_COMMANDS_MAX, max(self._batch_max, fitting))
+        if not self.is_healthy:
+            self._set_health(True)
+
+    def _store_failed(self, error: StoreUnavailable) -> None:
+        kind = error.metadata.get("kind", "other")
+        self._metrics.store_errors.labels(kind).inc()
+        log.error("the store could not commit a batch", kind=kind, exc_info=error)
+        if self.is_healthy:
+            self._set_health(False)
+        if self._prover is None or self._prover.done():
+            self._prover = asyncio.create_task(self._prove(), name="budgetd-prover")
+
+    async def _prove(self) -> None:
+        """Write a heartbeat until it succeeds, so that health comes back without waiting for a caller."""
+        while not self.is_healthy:
+            await asyncio.sleep(PROVE_SECONDS)
+            try:
+                await self._ledger.prove(self._clock())
+            except StoreUnavailable:
+                continue
+            if not self.is_healthy:
+                self._set_health(True)
+
+    def _set_health(self, is_healthy: bool) -> None:
+        self.is_healthy = is_healthy
+        self._metrics.store_healthy.set(int(is_healthy))
+        log.warning("the store takes writes again" if is_healthy else "the store does not take writes")
+        self.on_health(is_healthy)
+
+
+def _tell(future: "asyncio.Future[Outcome]", result: Result) -> None:
+    if isinstance(result, Outcome):
+        future.set_result(result)
+    else:
+        future.set_exception(result)
+
+
+def _deadline(loop: asyncio.AbstractEventLoop, timeout_seconds: float | None) -> float | None:
+    return None if timeout_seconds is None else loop.time() + timeout_seconds

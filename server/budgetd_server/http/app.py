@@ -1,0 +1,31 @@
+"""What HTTP serves: `/metrics` for Prometheus, `/livez` and `/readyz` for whoever restarts and routes."""
+
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+
+def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
+    """The application.
+
+    Args:
+        registry: The metrics to show.
+        is_ready: Whether calls can succeed: the store takes writes and the server is not shutting down.
+    """
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def livez(request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(request: Request) -> Response:
+        if is_ready():
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("not ready\n", status_code=503)
+
+    return Starlette(routes=[Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)])

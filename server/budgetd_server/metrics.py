@@ -1,0 +1,87 @@
+"""What Prometheus can see of a server. No label holds anything that a caller chooses."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_RPC_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
+_RPC_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Metrics:
+    """The metrics of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+        # The names of go-grpc-prometheus, so that public dashboards and rules fit.
+        self.rpcs_started = Counter(
+            "grpc_server_started_total", "RPCs begun.", _RPC_LABELS, registry=registry
+        )
+        self.rpcs_handled = Counter(
+            "grpc_server_handled_total",
+            "RPCs finished, by status code in the form of gRPC for Go, such as OK or NotFound.",
+            [*_RPC_LABELS, "grpc_code"],
+            registry=registry,
+        )
+        self.rpc_seconds = Histogram(
+            "grpc_server_handling_seconds",
+            "Seconds from the arrival of a unary RPC to its answer.",
+            _RPC_LABELS,
+            buckets=_RPC_SECONDS,
+            registry=registry,
+        )
+
+        self.charges = Counter(
+            "budgetd_charges_total",
+            "Charges by what became of them: recorded, replayed (a known request id), refused or unavailable.",
+            ["result"],
+            registry=registry,
+        )
+        self.charged_nano_usd = Counter(
+            "budgetd_charged_nano_usd_total", "Nano-USD recorded by charges.", registry=registry
+        )
+        self.refusals = Counter(
+            "budgetd_refusals_total",
+            "Requests and items of batches that were refused or failed, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "budgetd_commit_seconds",
+            "Seconds from having the store's write lock to the end of COMMIT, for one batch.",
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        )
+        self.lock_wait_seconds = Histogram(
+            "budgetd_lock_wait_seconds",
+            "Seconds that a batch waited for the store's write lock, which other processes may hold.",
+            buckets=_COMMIT_SECONDS,
+            registry=registry,
+        )
+        self.commit_commands = Histogram(
+            "budgetd_commit_commands", "Commands in one batch.", buckets=_BATCH_COMMANDS, registry=registry
+        )
+        self.queue_depth = Gauge(
+            "budgetd_queue_depth", "Commands that wait for their commit.", registry=registry
+        )
+        self.queue_capacity = Gauge(
+            "budgetd_queue_capacity", "How many commands may wait.", registry=registry
+        )
+        self.store_errors = Counter(
+            "budgetd_store_errors_total", "Batches that the store failed to commit, by kind.", ["kind"], registry=registry
+        )
+        self.store_healthy = Gauge(
+            "budgetd_store_healthy", "1 while the store takes writes, else 0.", registry=registry
+        )
+        self.build_info = Gauge(
+            "budgetd_build_info", "Always 1; the labels tell what is running.", ["version", "store"], registry=registry
+        )
+        for result in ("recorded", "replayed", "refused", "unavailable"):
+            self.charges.labels(result)

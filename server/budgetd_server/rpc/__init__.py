@@ -1,0 +1,1 @@
+"""Who asks: messages become commands, outcomes become answers, errors become statuses."""

@@ -1,0 +1,136 @@
+"""Between gRPC and the handlers: bytes in, bytes out; what goes wrong becomes a status; every call is counted.
+
+One adapter in place of a chain of interceptors, since it also has to catch messages that are no messages (gRPC parses
+them before any interceptor sees them), and since each layer is paid for by every call.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import status_pb2
+
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField
+from budgetd_server.metrics import Metrics
+from budgetd_server.rpc.errors import STATUS_TRAILER, internal_status, status_of
+from budgetd_server.rpc.handlers import Caller, Handlers
+
+SERVICE: ServiceDescriptor = service.DESCRIPTOR.services_by_name["BudgetService"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = Callable[[Any, Caller], Awaitable[Message]]
+log = structlog.get_logger()
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_USUAL_CODES = (
+    grpc.StatusCode.OK,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.INTERNAL,
+)
+
+
+class InFlight:
+    """How many calls are being served, and the moment when none is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._idle = asyncio.Event()
+
+    def began(self) -> None:
+        """One more."""
+        self.count += 1
+
+    def ended(self) -> None:
+        """One less."""
+        self.count -= 1
+        if not self.count:
+            self._idle.set()
+
+    async def none(self) -> None:
+        """Return when no call is being served."""
+        while self.count:
+            self._idle.clear()
+            await self._idle.wait()
+
+
+def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -> grpc.GenericRpcHandler:
+    """What a gRPC server is given to serve the whole of BudgetService."""
+    methods = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            _adapted(method.name, getattr(handlers, method.name), GetMessageClass(method.input_type), metrics, in_flight)
+        )
+        for method in SERVICE.methods
+    }
+    return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)  # type: ignore[return-value]
+
+
+def go_code(code: grpc.StatusCode) -> str:
+    """A status code as gRPC for Go writes it, in which form dashboards expect it: NOT_FOUND is NotFound."""
+    return "OK" if code is grpc.StatusCode.OK else "".join(part.capitalize() for part in code.name.split("_"))
+
+
+def _adapted(
+    name: str, handler: Handler, request_class: type[Message], metrics: Metrics, in_flight: InFlight
+) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    labels = ("unary", SERVICE.full_name, name)
+    started = metrics.rpcs_started.labels(*labels)
+    seconds = metrics.rpc_seconds.labels(*labels)
+    handled = {code: metrics.rpcs_handled.labels(*labels, go_code(code)) for code in _CODES.values() if code in _USUAL_CODES}
+
+    def count(code: grpc.StatusCode) -> None:
+        child = handled.get(code)
+        if child is None:
+            child = handled[code] = metrics.rpcs_handled.labels(*labels, go_code(code))
+        child.inc()
+
+    async def call(body: bytes, context: Context) -> bytes:
+        started.inc()
+        in_flight.began()
+        began = time.perf_counter()
+        try:
+            response = await handler(_parsed(request_class, body), Caller(context.time_remaining()))
+            count(grpc.StatusCode.OK)
+            return response.SerializeToString()
+        except asyncio.CancelledError:
+            count(grpc.StatusCode.CANCELLED)
+            raise
+        except BudgetError as error:
+            metrics.refusals.labels(error.reason).inc()
+            status = status_of(error)
+        except Exception:
+            status = _incident(name)
+        finally:
+            seconds.observe(time.perf_counter() - began)
+            in_flight.ended()
+        count(_CODES[status.code])
+        await context.abort(
+            _CODES[status.code], status.message, ((STATUS_TRAILER, status.SerializeToString()),)
+        )
+        raise AssertionError("abort does not return")
+
+    return call
+
+
+def _parsed(request_class: type[Message], body: bytes) -> Message:
+    try:
+        return request_class.FromString(body)
+    except DecodeError:
+        violation = FieldViolation("", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}")
+        raise InvalidField([violation]) from None
+
+
+def _incident(name: str) -> status_pb2.Status:
+    incident_id = uuid.uuid4().hex[:12]
+    log.exception("unexpected error", rpc=name, incident_id=incident_id)
+    return internal_status(incident_id)

@@ -1,0 +1,175 @@
+"""Outcomes and states become messages."""
+
+from collections.abc import Iterable
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import model_price_pb2 as price_pb
+from budgetd_server.domain.budget import Limit, Sums
+from budgetd_server.domain.entry import Entry
+from budgetd_server.domain.pricing import ModelPrice, Rates
+from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
+from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.window import Calendar, Fixed
+
+_SOURCES = {
+    "catalogue": price_pb.PRICE_SOURCE_CATALOGUE,
+    "override": price_pb.PRICE_SOURCE_OVERRIDE,
+    "fallback": price_pb.PRICE_SOURCE_FALLBACK,
+}
+
+
+def timestamp(at_us: int) -> Timestamp:
+    """An instant."""
+    seconds, us = divmod(at_us, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=us * 1000)
+
+
+def entry_id(seq: int) -> str:
+    """An entry's name; empty for no entry."""
+    return f"e{seq}" if seq else ""
+
+
+def usage(tokens: Usage) -> pb.Usage:
+    """Tokens."""
+    return pb.Usage(
+        input_tokens=tokens.input_tokens,
+        output_tokens=tokens.output_tokens,
+        cached_input_tokens=tokens.cached_input_tokens,
+        cache_write_tokens=tokens.cache_write_tokens,
+        reasoning_tokens=tokens.reasoning_tokens,
+    )
+
+
+def limit_status(status: LimitStatus) -> pb.LimitStatus:
+    """Where a limit stands."""
+    message = pb.LimitStatus(
+        budget_id=status.budget_id,
+        limit_id=status.limit_id,
+        unit=pb.UNIT_NANO_USD,
+        amount=status.amount,
+        spent=status.spent,
+        remaining=status.remaining,
+        used_ratio=status.used_ratio,
+        is_exceeded=status.is_exceeded,
+        burn_rate_per_hour=status.burn_rate_per_hour,
+        action=int(status.action),  # type: ignore[arg-type]
+    )
+    start_at_us, end_at_us = status.span
+    if start_at_us is not None and end_at_us is not None:
+        message.window_start_time.CopyFrom(timestamp(start_at_us))
+        message.window_end_time.CopyFrom(timestamp(end_at_us))
+    if status.exhaustion_at_us is not None:
+        message.exhaustion_time.CopyFrom(timestamp(status.exhaustion_at_us))
+    return message
+
+
+def limit_statuses(statuses: Iterable[LimitStatus]) -> list[pb.LimitStatus]:
+    """Where limits stand."""
+    return [limit_status(status) for status in statuses]
+
+
+def model_cost(status: ModelStatus) -> pb.ModelCost:
+    """What one model cost."""
+    sums: Sums = status.sums
+    return pb.ModelCost(
+        model=status.model, cost_nano_usd=sums.cost_nano_usd, usage=usage(sums.usage), calls=sums.calls
+    )
+
+
+def budget(project_id: str, status: BudgetStatus, view: int) -> pb.Budget:
+    """A budget, as much of it as the view tells; an unset view is BASIC."""
+    message = pb.Budget(
+        project_id=project_id,
+        budget_id=status.budget_id,
+        labels=dict(status.labels),
+        create_time=timestamp(status.created_at_us),
+        update_time=timestamp(status.updated_at_us),
+        etag=status.etag,
+    )
+    if status.main_limit is not None:
+        message.limits.append(limit(status.main_limit))
+    if status.deleted_at_us is not None:
+        message.delete_time.CopyFrom(timestamp(status.deleted_at_us))
+    if view >= pb.BUDGET_VIEW_STATUS:
+        message.limit_statuses.extend(limit_statuses(status.limits))
+        message.current_cost_nano_usd = status.current_cost_nano_usd
+        message.lifetime_cost_nano_usd = status.lifetime_cost_nano_usd
+    if view >= pb.BUDGET_VIEW_FULL:
+        message.model_costs.extend(model_cost(model) for model in status.models)
+    return message
+
+
+def limit(rule: Limit) -> pb.Limit:
+    """A limit's configuration, with every default filled in."""
+    message = pb.Limit(
+        limit_id=rule.limit_id,
+        unit=pb.UNIT_NANO_USD,
+        amount=rule.amount,
+        action=int(rule.action),  # type: ignore[arg-type]
+        reset_mode=int(rule.reset_mode),  # type: ignore[arg-type]
+    )
+    window = rule.window
+    if isinstance(window, Fixed):
+        seconds, us = divmod(window.length_us, 1_000_000)
+        message.window.fixed.length.seconds = seconds
+        message.window.fixed.length.nanos = us * 1000
+        message.window.fixed.anchor_time.CopyFrom(timestamp(window.anchor_at_us))
+    elif isinstance(window, Calendar):
+        message.window.calendar.unit = int(window.unit)  # type: ignore[assignment]
+        message.window.calendar.count = window.count
+        message.window.calendar.time_zone = window.time_zone
+        if window.unit == pb.CALENDAR_UNIT_WEEK:
+            message.window.calendar.first_weekday = int(window.first_weekday)  # type: ignore[assignment]
+    else:
+        message.window.lifetime.SetInParent()
+    return message
+
+
+def entry(budget_id: str, row: Entry) -> pb.Entry:
+    """A row of the ledger."""
+    message = pb.Entry(
+        entry_id=entry_id(row.seq),
+        kind=int(row.kind),  # type: ignore[arg-type]
+        budget_id=budget_id,
+        charged_budget_ids=[budget_id],
+        model=row.model,
+        cost_nano_usd=row.cost_nano_usd,
+        labels=dict(row.labels or {}),
+        request_id=row.request_id,
+        reason=row.reason,
+        create_time=timestamp(row.created_at_us),
+        price_version=row.price_version,
+        windows_skipped=row.windows_skipped,
+    )
+    if row.usage is not None:
+        message.usage.CopyFrom(usage(row.usage))
+    if row.event_at_us is not None:
+        message.event_time.CopyFrom(timestamp(row.event_at_us))
+    return message
+
+
+def model_price(price: ModelPrice) -> price_pb.ModelPrice:
+    """What a model's tokens cost."""
+    return price_pb.ModelPrice(
+        model=price.model,
+        provider=price.provider,
+        rates=_rates(price.rates),
+        tiers=[
+            price_pb.PriceTier(above_input_tokens=tier.above_input_tokens, rates=_rates(tier.rates))
+            for tier in price.tiers
+        ],
+        is_free=price.is_free,
+        source=_SOURCES[price.source],
+    )
+
+
+def _rates(rates: Rates) -> price_pb.TokenRates:
+    return price_pb.TokenRates(
+        input_nano_usd_per_mtok=rates.input,
+        output_nano_usd_per_mtok=rates.output,
+        cached_input_nano_usd_per_mtok=rates.cached_input,
+        cache_write_nano_usd_per_mtok=rates.cache_write,
+        reasoning_nano_usd_per_mtok=rates.reasoning,
+    )

@@ -1,0 +1,126 @@
+"""The rules that every field obeys; each broken one is a sentence with the value and the rule."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from budgetd_server.domain.bounds import (
+    EVENT_AGE_MAX_US,
+    EVENT_LEAD_MAX_US,
+    ID_BYTES_MAX,
+    LABEL_KEY_CHARACTERS_MAX,
+    LABEL_VALUE_CHARACTERS_MAX,
+    LABELS_MAX,
+    REQUEST_ID_CHARACTERS_MAX,
+)
+from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_VISIBLE_ASCII = re.compile(r"[!-~]*")
+_TIMESTAMP_SECONDS_MIN, _TIMESTAMP_SECONDS_MAX = -62_135_596_800, 253_402_300_799  # The years 1 to 9999.
+
+
+class Checks:
+    """Gathers what is wrong with one request, so that the caller hears of every bad field at once."""
+
+    __slots__ = ("violations",)
+
+    def __init__(self) -> None:
+        self.violations: list[FieldViolation] = []
+
+    def refuse(self, field: str, rule: str, value: object) -> None:
+        """Note that a field breaks a rule, as in "must not be empty, got ''"."""
+        self.violations.append(FieldViolation(field, f"{rule}, got {shown(value)}"))
+
+    def done(self) -> None:
+        """Refuse the request if anything is wrong with it.
+
+        Raises:
+            InvalidField: Something is.
+        """
+        if self.violations:
+            raise InvalidField(self.violations)
+
+    def id(self, field: str, value: str) -> str:
+        """A required id."""
+        if (rule := _id_rule(value)) is not None:
+            self.refuse(field, rule, value)
+        return value
+
+    def optional_id(self, field: str, value: str) -> str:
+        """An id, or nothing."""
+        return self.id(field, value) if value else value
+
+    def request_id(self, field: str, value: str) -> str:
+        """A request id, or nothing."""
+        if len(value) > REQUEST_ID_CHARACTERS_MAX or not _VISIBLE_ASCII.fullmatch(value):
+            self.refuse(field, f"must be at most {REQUEST_ID_CHARACTERS_MAX} visible ASCII characters", value)
+        return value
+
+    def number(self, field: str, value: int, *, least: int, most: int, unit: str = "nano-USD") -> int:
+        """A whole number within bounds."""
+        if not least <= value <= most:
+            self.refuse(field, f"must be from {least} to {most} {unit}", value)
+        return value
+
+    def text(self, field: str, value: str, *, characters_max: int) -> str:
+        """A required line of text without control characters."""
+        if not 1 <= len(value) <= characters_max or _CONTROL.search(value):
+            self.refuse(field, f"must be 1 to {characters_max} characters without control characters", value)
+        return value
+
+    def labels(self, field: str, labels: Mapping[str, str]) -> dict[str, str]:
+        """A caller's labels."""
+        if len(labels) > LABELS_MAX:
+            self.refuse(field, f"must be at most {LABELS_MAX} labels", len(labels))
+        for key, value in labels.items():
+            if not 1 <= len(key) <= LABEL_KEY_CHARACTERS_MAX or _CONTROL.search(key):
+                rule = f"a key must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters without control characters"
+                self.refuse(field, rule, key)
+            if len(value) > LABEL_VALUE_CHARACTERS_MAX or _CONTROL.search(value):
+                rule = f"must be at most {LABEL_VALUE_CHARACTERS_MAX} characters without control characters"
+                self.refuse(f"{field}[{shown(key)}]", rule, value)
+        return dict(labels)
+
+    def known(self, field: str, value: int, known: Mapping[int, object], *, may_be_unset: bool = True) -> int:
+        """A value of an enum that this server knows; 0 is unset."""
+        if value not in known and not (may_be_unset and value == 0):
+            self.refuse(field, f"must be one of {sorted(known)}", value)
+        return value
+
+    def empty(self, field: str, is_set: bool) -> None:
+        """A field that only the server writes."""
+        if is_set:
+            self.violations.append(FieldViolation(field, "is output only: leave it unset"))
+
+    def time_us(self, field: str, value: Timestamp) -> int:
+        """An instant in microseconds since the Unix epoch."""
+        if not (
+            _TIMESTAMP_SECONDS_MIN <= value.seconds <= _TIMESTAMP_SECONDS_MAX and 0 <= value.nanos < 1_000_000_000
+        ):
+            shown_time = f"{value.seconds} s {value.nanos} ns"
+            self.refuse(field, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos", shown_time)
+            return 0
+        return value.seconds * 1_000_000 + value.nanos // 1000
+
+    def event_time_us(self, field: str, value: Timestamp, *, now_us: int) -> int:
+        """The time at which a call happened: near now."""
+        at_us = self.time_us(field, value)
+        age_us = now_us - at_us
+        if not -EVENT_LEAD_MAX_US <= age_us <= EVENT_AGE_MAX_US:
+            self.refuse(field, "must lie from 35 days ago to 5 minutes ahead", value.seconds)
+        return at_us
+
+
+@lru_cache(maxsize=65_536)
+def _id_rule(value: str) -> str | None:
+    """The rule that an id breaks; None: it is fine. Kept, since the same ids come again and again."""
+    if not value:
+        return "must not be empty"
+    if len(value) > ID_BYTES_MAX or len(value.encode()) > ID_BYTES_MAX:
+        return f"must be at most {ID_BYTES_MAX} bytes of UTF-8"
+    if _CONTROL.search(value):
+        return "must not contain control characters"
+    return None

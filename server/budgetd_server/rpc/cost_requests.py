@@ -1,0 +1,268 @@
+"""Messages that carry costs become commands: checked, counted and priced."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.bounds import (
+    BATCH_ITEMS_MAX,
+    CHAT_MESSAGES_MAX,
+    COST_NANO_USD_MAX,
+    REASON_CHARACTERS_MAX,
+)
+from budgetd_server.domain.commands import AdjustCost, Charge
+from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
+from budgetd_server.domain.pricing import Prices, Rounding
+from budgetd_server.domain.usage import COUNT_MAX, Usage, usage_violations
+from budgetd_server.rpc.budget_requests import check_view
+from budgetd_server.rpc.checks import Checks
+from budgetd_server.rpc.request_ids import request_of
+from budgetd_server.tokens import AsyncTokenCounter
+
+
+class Projection(NamedTuple):
+    """What a call would cost."""
+
+    cost_nano_usd: int
+    #: None: the cost was told.
+    usage: Usage | None
+    is_estimated: bool
+
+
+class CostRequests:
+    """Decodes requests that carry costs.
+
+    Args:
+        prices: What tokens cost.
+        tokens: Counts texts.
+    """
+
+    def __init__(self, prices: Prices, tokens: AsyncTokenCounter) -> None:
+        self._prices = prices
+        self._tokens = tokens
+
+    async def charge(self, request: service.UpdateCostRequest, now_us: int) -> Charge:
+        """Decode an UpdateCostRequest.
+
+        A charge that cannot be priced carries the refusal with it, since its request id comes first.
+
+        Raises:
+            InvalidField: The request breaks a rule.
+        """
+        checks = Checks()
+        check_view(checks, request.view)
+        charge = self._checked_charge(checks, request, request.project_id, now_us)
+        if request.HasField("text") and charge.usage is None and charge.refusal is None:
+            return await self._counted(charge, request, now_us)
+        return charge
+
+    async def batch(
+        self, request: service.BatchUpdateCostRequest, now_us: int
+    ) -> tuple[list[Charge], dict[int, Refusal]]:
+        """Decode a BatchUpdateCostRequest: the charges to carry out, and why other items, by index, are refused."""
+        checks = Checks()
+        checks.id("project_id", request.project_id)
+        if not 1 <= len(request.requests) <= BATCH_ITEMS_MAX:
+            checks.refuse("requests", f"must be 1 to {BATCH_ITEMS_MAX} items", len(request.requests))
+        checks.done()
+        charges: list[Charge] = []
+        refusals: dict[int, Refusal] = {}
+        for index, item in enumerate(request.requests):
+            try:
+                charges.append(await self._item(item, request.project_id, now_us, wants_limits=False))
+            except Refusal as refusal:
+                refusals[index] = refusal
+        return charges, refusals
+
+    async def projection(self, request: service.ProjectCostRequest, now_us: int) -> Projection:
+        """Decode a ProjectCostRequest and price it, rounded up."""
+        checks = Checks()
+        checks.id("project_id", request.project_id)
+        checks.id("budget_id", request.budget_id)
+        told = request.HasField("cost_nano_usd")
+        sources = [name for name in ("usage", "text", "messages") if request.HasField(name)]  # type: ignore[arg-type]
+        if told + len(sources) != 1:
+            given = ["cost_nano_usd"] * told + sources
+            checks.refuse("cost_nano_usd", "exactly one of cost_nano_usd, usage, text and messages must be set", given)
+        if told:
+            checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
+            checks.optional_id("model", request.model)
+        else:
+            checks.id("model", request.model)
+        usage = _usage(checks, request.usage) if request.HasField("usage") else None
+        if request.HasField("text"):
+            _check_text(checks, request.text)
+        if request.HasField("messages"):
+            _check_messages(checks, request.messages)
+        checks.done()
+        if told:
+            return Projection(request.cost_nano_usd, None, is_estimated=False)
+        is_exact = True
+        if usage is None:
+            usage, is_exact = await self._projected_usage(request)
+        priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
+        return Projection(priced.cost_nano_usd, usage, is_estimated=not is_exact)
+
+    async def _item(
+        self, item: service.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
+    ) -> Charge:
+        checks = Checks()
+        if item.project_id and item.project_id != project_id:
+            checks.refuse("project_id", "must be empty or the batch's", item.project_id)
+        if item.view:
+            checks.refuse("view", "must be unset in an item of a batch", item.view)
+        charge = self._checked_charge(checks, item, project_id, now_us, wants_limits=wants_limits)
+        if item.HasField("text") and charge.usage is None and charge.refusal is None:
+            return await self._counted(charge, item, now_us)
+        return charge
+
+    def _checked_charge(
+        self,
+        checks: Checks,
+        request: service.UpdateCostRequest,
+        project_id: str,
+        now_us: int,
+        *,
+        wants_limits: bool = True,
+    ) -> Charge:
+        """A charge, priced unless its text has yet to be counted. On the way of every charge: each line is paid for."""
+        budget_id, model = request.budget_id, request.model
+        checks.id("project_id", project_id)
+        checks.id("budget_id", budget_id)
+        checks.request_id("request_id", request.request_id)
+        told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
+        usage = _usage(checks, request.usage) if request.HasField("usage") else None
+        has_text = request.HasField("text")
+        if told is None:
+            checks.id("model", model)
+            if usage is None and not has_text:
+                checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
+        else:
+            checks.number("cost_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
+            if model:
+                checks.id("model", model)
+        if has_text:
+            _check_text(checks, request.text)
+            if usage is not None:
+                checks.refuse("text", "must be unset if usage is set", "both")
+        labels = checks.labels("labels", request.labels) if request.labels else None
+        event_at_us = None
+        if request.HasField("event_time"):
+            event_at_us = checks.event_time_us("event_time", request.event_time, now_us=now_us)
+        if checks.violations:
+            raise InvalidField(checks.violations)
+        fields: list[object] = [project_id, budget_id, model, told, usage, labels, event_at_us]
+        if has_text:
+            fields += [request.text.input, request.text.output]
+        charge = Charge(
+            project_id,
+            budget_id,
+            request_of(request.request_id, *fields),
+            told or 0,
+            model,
+            usage,
+            labels,
+            event_at_us,
+            "",
+            wants_limits,
+        )
+        return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
+
+    async def _counted(self, charge: Charge, request: service.UpdateCostRequest, now_us: int) -> Charge:
+        """The charge with its texts counted, and priced by them unless the cost was told."""
+        field = "text.input"
+        try:
+            sent = await self._tokens.count_chat_text(charge.model, request.text.input, field=field)
+            field = "text.output"
+            returned = await self._tokens.count_chat_text(charge.model, request.text.output, field=field)
+        except Refusal as refusal:
+            return charge._replace(refusal=refusal)
+        usage = Usage(sent.tokens, returned.tokens)
+        if request.HasField("cost_nano_usd"):
+            return charge._replace(usage=usage)
+        return self._priced(charge, usage, now_us)
+
+    def _priced(self, charge: Charge, usage: Usage, now_us: int) -> Charge:
+        try:
+            priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us)
+        except Refusal as refusal:
+            return charge._replace(refusal=refusal)
+        if priced.cost_nano_usd > COST_NANO_USD_MAX:
+            rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {priced.cost_nano_usd}"
+            return charge._replace(refusal=InvalidField([FieldViolation("usage", rule)]))
+        return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
+
+    async def _projected_usage(self, request: service.ProjectCostRequest) -> tuple[Usage, bool]:
+        """The tokens of a call's texts or messages, and whether the model's own tokenizer counted them."""
+        model = request.model
+        if request.HasField("text"):
+            sent = await self._tokens.count_chat_text(model, request.text.input, field="text.input")
+            returned = await self._tokens.count_chat_text(model, request.text.output, field="text.output")
+            return Usage(sent.tokens, returned.tokens), sent.is_exact and returned.is_exact
+        chat = request.messages
+        contents = [message.content for message in chat.messages]
+        if not chat.max_output_tokens:
+            counted = await self._tokens.count_contents(model, contents, field="messages.messages")
+            return Usage(counted.tokens), counted.is_exact
+        pairs = [(message.role, message.content) for message in chat.messages]
+        counted = await self._tokens.count_messages(model, pairs, field="messages.messages")
+        return Usage(counted.tokens, chat.max_output_tokens), counted.is_exact
+
+
+def adjust(request: service.AdjustCostRequest) -> AdjustCost:
+    """Decode and check an AdjustCostRequest."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    checks.id("budget_id", request.budget_id)
+    amount = request.amount_nano_usd
+    if amount == 0 or abs(amount) > COST_NANO_USD_MAX:
+        checks.refuse(
+            "amount_nano_usd", f"must be from -{COST_NANO_USD_MAX} to {COST_NANO_USD_MAX} nano-USD and not 0", amount
+        )
+    checks.optional_id("model", request.model)
+    checks.text("reason", request.reason, characters_max=REASON_CHARACTERS_MAX)
+    labels = checks.labels("labels", request.labels)
+    checks.request_id("request_id", request.request_id)
+    checks.done()
+    fields = (request.project_id, request.budget_id, amount, request.model, request.reason, labels)
+    return AdjustCost(
+        project_id=request.project_id,
+        budget_id=request.budget_id,
+        request=request_of(request.request_id, "adjust", *fields),
+        amount_nano_usd=amount,
+        reason=request.reason,
+        model=request.model,
+        labels=labels or None,
+    )
+
+
+def touched(charges: Sequence[Charge]) -> list[str]:
+    """The budgets of some charges, each once, in order."""
+    return list(dict.fromkeys(charge.budget_id for charge in charges))
+
+
+def _usage(checks: Checks, usage: pb.Usage) -> Usage:
+    counted = Usage(
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_input_tokens,
+        usage.cache_write_tokens,
+        usage.reasoning_tokens,
+    )
+    if broken := usage_violations(counted, "usage"):
+        checks.violations.extend(broken)
+    return counted
+
+
+def _check_text(checks: Checks, text: pb.Text) -> None:
+    for name, value in (("input", text.input), ("output", text.output)):
+        if not value:
+            checks.refuse(f"text.{name}", "must not be empty", value)
+
+
+def _check_messages(checks: Checks, chat: pb.Messages) -> None:
+    if not 1 <= len(chat.messages) <= CHAT_MESSAGES_MAX:
+        checks.refuse("messages.messages", f"must be 1 to {CHAT_MESSAGES_MAX} messages", len(chat.messages))
+    field = "messages.max_output_tokens"
+    checks.number(field, chat.max_output_tokens, least=0, most=COUNT_MAX, unit="tokens")

@@ -1,0 +1,120 @@
+"""The one table from what went wrong to what a caller is told: a status code, a sentence, and details to act on."""
+
+from collections.abc import Mapping
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd_server.domain.errors import (
+    BelowZero,
+    BudgetError,
+    BudgetExists,
+    BudgetNotFound,
+    CounterOverflow,
+    EtagMismatch,
+    InvalidField,
+    NoWindow,
+    QueueFull,
+    RequestIdReused,
+    ShuttingDown,
+    StoreUnavailable,
+    Unavailable,
+    UnknownModel,
+    UnpricedUsage,
+)
+
+DOMAIN = "budgetd"
+STATUS_TRAILER = "grpc-status-details-bin"
+#: All details together: bigger trailers were lost on the way, and a bare RESOURCE_EXHAUSTED arrived in their place.
+DETAILS_BYTES_MAX = 6 * 1024
+SENTENCE_CHARACTERS_MAX = 1_000
+
+STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
+    InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
+    RequestIdReused: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownModel: grpc.StatusCode.INVALID_ARGUMENT,
+    UnpricedUsage: grpc.StatusCode.INVALID_ARGUMENT,
+    BudgetNotFound: grpc.StatusCode.NOT_FOUND,
+    BudgetExists: grpc.StatusCode.ALREADY_EXISTS,
+    EtagMismatch: grpc.StatusCode.ABORTED,
+    NoWindow: grpc.StatusCode.FAILED_PRECONDITION,
+    BelowZero: grpc.StatusCode.FAILED_PRECONDITION,
+    CounterOverflow: grpc.StatusCode.FAILED_PRECONDITION,
+    QueueFull: grpc.StatusCode.UNAVAILABLE,
+    StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    ShuttingDown: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def sentence(error: BudgetError) -> str:
+    """What people read, of bounded length."""
+    message = error.message
+    return message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
+
+
+def status_of(error: BudgetError) -> status_pb2.Status:
+    """The whole status of an error, as it stands in the trailer."""
+    code: int = STATUS[type(error)].value[0]
+    status = status_pb2.Status(code=code, message=sentence(error))
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
+    status.details.append(_packed(info))
+    for detail in _more_details(error):
+        packed = _packed(detail)
+        if status.ByteSize() + packed.ByteSize() <= DETAILS_BYTES_MAX:
+            status.details.append(packed)
+    return status
+
+
+def internal_status(incident_id: str) -> status_pb2.Status:
+    """The status of a mistake of ours: an id that also stands in the log, and nothing of the mistake."""
+    status = status_pb2.Status(
+        code=grpc.StatusCode.INTERNAL.value[0], message=f"internal error; the log tells more under {incident_id}"
+    )
+    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id})
+    status.details.append(_packed(info))
+    return status
+
+
+def item_error(error: BudgetError) -> pb.ItemError:
+    """The error of one item of a batch."""
+    item = pb.ItemError(
+        code=STATUS[type(error)].value[0],
+        reason=error.reason,
+        message=sentence(error),
+        metadata=dict(error.metadata),
+    )
+    if isinstance(error, InvalidField):
+        item.field_violations.extend(
+            pb.FieldViolation(field=field, description=description) for field, description in error.violations[:16]
+        )
+    return item
+
+
+def _more_details(error: BudgetError) -> list[Message]:
+    if isinstance(error, InvalidField):
+        bad = error_details_pb2.BadRequest()
+        for field, description in error.violations:
+            bad.field_violations.add(field=field, description=description)
+            if bad.ByteSize() > DETAILS_BYTES_MAX // 2:
+                break  # The first ones tell enough, and arrive.
+        return [bad]
+    if isinstance(error, BudgetNotFound | BudgetExists):
+        return [
+            error_details_pb2.ResourceInfo(
+                resource_type="budgetd.v1.Budget", resource_name=f"{error.project_id}/{error.budget_id}"
+            )
+        ]
+    if isinstance(error, Unavailable):
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+        return [retry]
+    return []
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed

@@ -1,0 +1,261 @@
+"""The RPCs: decode and check, ask the engine, encode.
+
+Handlers are plain coroutines from a request and its caller to a response; they raise domain errors and know nothing of
+gRPC, so that a client in the same process can call them without a socket. Their names are those of the contract.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.budget import Action
+from budgetd_server.domain.commands import Charge, Outcome
+from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, Refusal
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.domain.status import LimitStatus
+from budgetd_server.engine.engine import Engine
+from budgetd_server.rpc import answers, budget_requests, cost_requests, read_requests
+from budgetd_server.rpc.cost_requests import CostRequests
+from budgetd_server.rpc.errors import item_error
+from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.tokens import AsyncTokenCounter
+
+#: What a batch's answer may come to; a message may have 4 MiB.
+ANSWER_BYTES_MAX = 3 * 1024 * 1024
+_CHARGED_BYTES, _LIMIT_BYTES = 48, 128
+
+
+class Caller(NamedTuple):
+    """Who calls, as far as the server knows."""
+
+    #: How long the caller waits; None: for as long as it takes.
+    timeout_seconds: float | None = None
+
+
+class Handlers:
+    """One coroutine for each RPC of `budgetd.v1.BudgetService`."""
+
+    def __init__(self, engine: Engine, prices: Prices, tokens: AsyncTokenCounter) -> None:
+        self._engine = engine
+        self._prices = prices
+        self._costs = CostRequests(prices, tokens)
+
+    async def CreateBudget(self, request: service.CreateBudgetRequest, caller: Caller) -> service.CreateBudgetResponse:
+        command = budget_requests.create_budget(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
+        return service.CreateBudgetResponse(budget=budget, replayed=outcome.replayed)
+
+    async def GetBudget(self, request: service.GetBudgetRequest, caller: Caller) -> service.GetBudgetResponse:
+        read_requests.check_budget(request, view=request.view)
+        return service.GetBudgetResponse(budget=await self._read(request.project_id, request.budget_id, request.view))
+
+    async def ListBudgets(self, request: service.ListBudgetsRequest, caller: Caller) -> service.ListBudgetsResponse:
+        query, page_size, matches = read_requests.budget_query(request)
+        page, next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches)
+        return service.ListBudgetsResponse(
+            budgets=[answers.budget(request.project_id, status, request.view) for status in page],
+            next_page_token=page_token(request, next_key),
+        )
+
+    async def UpdateBudget(self, request: service.UpdateBudgetRequest, caller: Caller) -> service.UpdateBudgetResponse:
+        command = budget_requests.update_budget(request)
+        outcome = await self._engine.update_budget(command, timeout_seconds=caller.timeout_seconds)
+        budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
+        return service.UpdateBudgetResponse(budget=budget, replayed=outcome.replayed)
+
+    async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
+        command = budget_requests.delete_budget(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        return service.DeleteBudgetResponse(deleted_count=outcome.result, replayed=outcome.replayed)
+
+    async def UpdateCost(self, request: service.UpdateCostRequest, caller: Caller) -> service.UpdateCostResponse:
+        charge = await self._costs.charge(request, self._engine.clock())
+        outcome = await self._engine.submit(charge, timeout_seconds=caller.timeout_seconds)
+        response = service.UpdateCostResponse(
+            entry_id=answers.entry_id(outcome.entry_seq),
+            cost_nano_usd=outcome.result,
+            limits=answers.limit_statuses(outcome.limits),
+            replayed=outcome.replayed,
+            request_id=charge.request.request_id,
+        )
+        if request.view:
+            await self._add_budget(response, request)
+        return response
+
+    async def BatchUpdateCost(
+        self, request: service.BatchUpdateCostRequest, caller: Caller
+    ) -> service.BatchUpdateCostResponse:
+        charges, refusals = await self._costs.batch(request, self._engine.clock())
+        if request.include_limits:
+            _check_answer_fits(request, charges)
+        outcomes = await self._engine.submit_many(charges, timeout_seconds=caller.timeout_seconds)
+        response = service.BatchUpdateCostResponse(
+            results=_results(len(request.requests), outcomes, refusals),
+        )
+        if request.include_limits:
+            response.limits.extend(await self._limits_of(request.project_id, charges))
+        return response
+
+    async def AdjustCost(self, request: service.AdjustCostRequest, caller: Caller) -> service.AdjustCostResponse:
+        command = cost_requests.adjust(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        return service.AdjustCostResponse(
+            entry_id=answers.entry_id(outcome.entry_seq),
+            limits=answers.limit_statuses(outcome.limits),
+            replayed=outcome.replayed,
+        )
+
+    async def GetCurrentCost(
+        self, request: service.GetCurrentCostRequest, caller: Caller
+    ) -> service.GetCurrentCostResponse:
+        read_requests.check_budget(request)
+        status = await self._engine.budget(request.project_id, request.budget_id)
+        return service.GetCurrentCostResponse(
+            current_cost_nano_usd=status.current_cost_nano_usd,
+            total_budget_nano_usd=None if status.main_limit is None else status.main_limit.amount,
+            limits=answers.limit_statuses(status.limits),
+            lifetime_cost_nano_usd=status.lifetime_cost_nano_usd,
+        )
+
+    async def GetModelCost(self, request: service.GetModelCostRequest, caller: Caller) -> service.GetModelCostResponse:
+        read_requests.check_budget(request)
+        status = await self._engine.budget(request.project_id, request.budget_id, with_models=True)
+        return service.GetModelCostResponse(models=[answers.model_cost(model) for model in status.models])
+
+    async def ProjectCost(self, request: service.ProjectCostRequest, caller: Caller) -> service.ProjectCostResponse:
+        projection = await self._costs.projection(request, self._engine.clock())
+        status = await self._engine.budget(request.project_id, request.budget_id)
+        exceeded = [each for each in status.limits if _would_pass(each, projection.cost_nano_usd)]
+        return service.ProjectCostResponse(
+            cost_nano_usd=projection.cost_nano_usd,
+            projected_cost_nano_usd=status.current_cost_nano_usd + projection.cost_nano_usd,
+            usage=None if projection.usage is None else answers.usage(projection.usage),
+            is_estimated=projection.is_estimated,
+            is_allowed=not any(each.action is Action.BLOCK for each in exceeded),
+            exceeded_limits=answers.limit_statuses(exceeded),
+        )
+
+    async def ResetCost(self, request: service.ResetCostRequest, caller: Caller) -> service.ResetCostResponse:
+        command = budget_requests.reset_cost(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = await self._reset_budget(request, outcome)
+        return service.ResetCostResponse(budget=budget, replayed=outcome.replayed)
+
+    async def ResetOnDuration(
+        self, request: service.ResetOnDurationRequest, caller: Caller
+    ) -> service.ResetOnDurationResponse:
+        command = budget_requests.reset_on_duration(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = await self._reset_budget(request, outcome)
+        return service.ResetOnDurationResponse(
+            was_reset=bool(outcome.result), budget=budget, replayed=outcome.replayed
+        )
+
+    async def ResetAllOnDuration(
+        self, request: service.ResetAllOnDurationRequest, caller: Caller
+    ) -> service.ResetAllOnDurationResponse:
+        asked = budget_requests.reset_all(request)
+        outcome = await self._engine.reset_all(request.project_id, asked, timeout_seconds=caller.timeout_seconds)
+        return service.ResetAllOnDurationResponse(reset_count=outcome.result, replayed=outcome.replayed)
+
+    async def ListEntries(self, request: service.ListEntriesRequest, caller: Caller) -> service.ListEntriesResponse:
+        page = await self._engine.list_entries(read_requests.entry_query(request))
+        return service.ListEntriesResponse(
+            entries=[answers.entry(budget_id, entry) for budget_id, entry in page.entries],
+            next_page_token=page_token(request, page.next_seq),
+        )
+
+    async def ListModelPrices(
+        self, request: service.ListModelPricesRequest, caller: Caller
+    ) -> service.ListModelPricesResponse:
+        begin, page_size = read_requests.price_page(request)
+        names = [name for name in self._prices.models() if name.startswith(request.model_prefix)]
+        now_us, end = self._engine.clock(), begin + page_size
+        return service.ListModelPricesResponse(
+            prices=[answers.model_price(self._prices.find(name, now_us)) for name in names[begin:end]],
+            next_page_token=page_token(request, end if end < len(names) else None),
+            price_version=self._prices.version,
+        )
+
+    async def GetModelPrice(
+        self, request: service.GetModelPriceRequest, caller: Caller
+    ) -> service.GetModelPriceResponse:
+        price = self._prices.find(read_requests.model_name(request), self._engine.clock())
+        return service.GetModelPriceResponse(
+            price=answers.model_price(price), price_version=self._prices.version
+        )
+
+    async def _read(self, project_id: str, budget_id: str, view: int) -> pb.Budget:
+        status = await self._engine.budget(project_id, budget_id, with_models=view >= pb.BUDGET_VIEW_FULL)
+        return answers.budget(project_id, status, view)
+
+    async def _add_budget(
+        self, response: service.UpdateCostResponse, request: service.UpdateCostRequest
+    ) -> None:
+        try:
+            budget = await self._read(request.project_id, request.budget_id, request.view)
+        except BudgetNotFound:
+            return  # Deleted since the charge, which stands all the same.
+        response.budget.CopyFrom(budget)
+
+    async def _reset_budget(
+        self, request: service.ResetCostRequest | service.ResetOnDurationRequest, outcome: Outcome
+    ) -> pb.Budget:
+        """The budget of an answer; its models, if asked for, are read after the commit."""
+        if request.view >= pb.BUDGET_VIEW_FULL and outcome.budget is not None:
+            try:
+                return await self._read(request.project_id, request.budget_id, request.view)
+            except BudgetNotFound:
+                pass  # Deleted since; the outcome still tells how the command left it.
+        return _as_left(request.project_id, request.budget_id, outcome, request.view)
+
+    async def _limits_of(self, project_id: str, charges: Sequence[Charge]) -> list[pb.LimitStatus]:
+        statuses: list[pb.LimitStatus] = []
+        for budget in await self._engine.budgets(project_id, cost_requests.touched(charges)):
+            statuses.extend(answers.limit_statuses(budget.limits))
+        return statuses
+
+
+def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb.Budget:
+    """The budget as a command left it; its name alone if a replay finds it deleted."""
+    if outcome.budget is None:
+        return pb.Budget(project_id=project_id, budget_id=budget_id)
+    return answers.budget(project_id, outcome.budget, view)
+
+
+def _would_pass(status: LimitStatus, cost_nano_usd: int) -> bool:
+    return cost_nano_usd > 0 and status.spent + cost_nano_usd > status.amount
+
+
+def _results(
+    items: int, outcomes: Sequence[Outcome | Refusal], refusals: Mapping[int, Refusal]
+) -> list[service.UpdateCostResult]:
+    """A result for each item, in order. Errors beyond what an answer may hold tell their code and reason alone."""
+    results: list[service.UpdateCostResult] = []
+    in_turn = iter(outcomes)
+    answer_bytes = items * _CHARGED_BYTES
+    for index in range(items):
+        outcome = refusals.get(index) or next(in_turn)
+        if isinstance(outcome, Outcome):
+            charged = service.Charged(
+                entry_id=answers.entry_id(outcome.entry_seq),
+                cost_nano_usd=outcome.result,
+                replayed=outcome.replayed,
+            )
+            results.append(service.UpdateCostResult(charged=charged))
+            continue
+        error = item_error(outcome)
+        answer_bytes += error.ByteSize()
+        if answer_bytes > ANSWER_BYTES_MAX:
+            error = pb.ItemError(code=error.code, reason=error.reason)
+        results.append(service.UpdateCostResult(error=error))
+    return results
+
+
+def _check_answer_fits(request: service.BatchUpdateCostRequest, charges: Sequence[Charge]) -> None:
+    limit_bytes = sum(_LIMIT_BYTES + len(each.encode()) for each in cost_requests.touched(charges))
+    if limit_bytes + len(request.requests) * _CHARGED_BYTES > ANSWER_BYTES_MAX:
+        rule = f"must be false: the limits of so many budgets could pass {ANSWER_BYTES_MAX} bytes"
+        raise InvalidField([FieldViolation("include_limits", rule)])

@@ -1,0 +1,107 @@
+"""Messages that only read become queries."""
+
+from collections.abc import Callable
+
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.bounds import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.queries import BudgetQuery, EntryQuery
+from budgetd_server.domain.status import BudgetStatus
+from budgetd_server.rpc.budget_requests import check_view
+from budgetd_server.rpc.checks import Checks
+from budgetd_server.rpc.page_tokens import position_of
+
+_KINDS = {int(kind): kind for kind in EntryKind}
+_FULL = 3
+
+
+def check_budget(
+    request: service.GetBudgetRequest | service.GetCurrentCostRequest | service.GetModelCostRequest, *, view: int = 0
+) -> None:
+    """Check a request that names one budget."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    checks.id("budget_id", request.budget_id)
+    check_view(checks, view)
+    checks.done()
+
+
+def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int, Callable[[BudgetStatus], bool]]:
+    """Decode and check a ListBudgetsRequest: the rows to read, the size of the page, and the filter."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    checks.optional_id("id_prefix", request.id_prefix)
+    check_view(checks, request.view)
+    labels = checks.labels("labels", request.labels)
+    ratio = request.min_used_ratio
+    if not ratio >= 0:  # Not a number, too.
+        checks.refuse("min_used_ratio", "must be 0 or more", ratio)
+    page_size = _page_size(checks, request.page_size)
+    after_key = position_of(checks, request.page_token, request) or 0
+    checks.done()
+
+    def matches(status: BudgetStatus) -> bool:
+        return (
+            status.budget_id.startswith(request.id_prefix)
+            and labels.items() <= status.labels.items()
+            and status.used_ratio >= ratio
+        )
+
+    query = BudgetQuery(
+        project_id=request.project_id,
+        after_key=after_key,
+        with_deleted=request.show_deleted,
+        with_models=request.view >= _FULL,
+    )
+    return query, page_size, matches
+
+
+def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
+    """Decode and check a ListEntriesRequest."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    checks.optional_id("budget_id", request.budget_id)
+    for index, kind in enumerate(request.kinds):
+        checks.known(f"kinds[{index}]", kind, _KINDS, may_be_unset=False)
+    start_at_us = checks.time_us("start_time", request.start_time) if request.HasField("start_time") else None
+    end_at_us = checks.time_us("end_time", request.end_time) if request.HasField("end_time") else None
+    checks.request_id("request_id", request.request_id)
+    labels = checks.labels("labels", request.labels)
+    page_size = _page_size(checks, request.page_size)
+    from_seq = position_of(checks, request.page_token, request)
+    checks.done()
+    return EntryQuery(
+        project_id=request.project_id,
+        budget_id=request.budget_id,
+        from_seq=from_seq,
+        page_size=page_size,
+        kinds=[_KINDS[kind] for kind in request.kinds],
+        start_at_us=start_at_us,
+        end_at_us=end_at_us,
+        request_id=request.request_id,
+        labels=labels,
+    )
+
+
+def price_page(request: service.ListModelPricesRequest) -> tuple[int, int]:
+    """Decode and check a ListModelPricesRequest: where the page begins, and its size."""
+    checks = Checks()
+    checks.optional_id("model_prefix", request.model_prefix)
+    page_size = _page_size(checks, request.page_size)
+    begin = position_of(checks, request.page_token, request) or 0
+    checks.done()
+    return begin, page_size
+
+
+def model_name(request: service.GetModelPriceRequest) -> str:
+    """Decode and check a GetModelPriceRequest."""
+    checks = Checks()
+    checks.id("model", request.model)
+    checks.done()
+    return request.model
+
+
+def _page_size(checks: Checks, page_size: int) -> int:
+    if page_size < 0:
+        checks.refuse("page_size", "must be 0 or more", page_size)
+    return min(page_size, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT

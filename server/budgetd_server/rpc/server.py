@@ -1,0 +1,68 @@
+"""The gRPC server: the service, health and reflection on one port."""
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from budgetd_server.rpc.adapter import SERVICE
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+HEALTH_NAMES = ("", SERVICE.full_name)
+
+_OPTIONS = [
+    # Off, or a second server would share the port in silence.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_concurrent_streams", 1_000),
+    # Clients may ping as often as every ten seconds; more is answered with GOAWAY.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+class PortBusy(Exception):
+    """The address cannot be listened on."""
+
+
+class RpcServer:
+    """A gRPC server that has not begun to listen."""
+
+    def __init__(self, handler: grpc.GenericRpcHandler) -> None:
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server.add_generic_rpc_handlers((handler,))
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    async def start(self, address: str) -> int:
+        """Listen on host:port and serve; returns the port, which is chosen for port 0.
+
+        Raises:
+            PortBusy: Somebody else does, or the address is not ours.
+        """
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise PortBusy(f"cannot listen on {address}: the port is in use, or the address is not this machine's") from error
+        await self._server.start()
+        return port
+
+    async def set_serving(self, is_serving: bool) -> None:
+        """Tell health checks whether calls can succeed."""
+        serving = health_pb2.HealthCheckResponse.SERVING
+        status = serving if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in HEALTH_NAMES:
+            await self._health.set(name, status)
+
+    async def begin_shutdown(self) -> None:
+        """Tell health checks for good that this server is going; calls are still served."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Refuse new calls, give the others so long, and end."""
+        await self._server.stop(grace_seconds)
