@@ -75,13 +75,19 @@ class Metrics:
             "budgetd_queue_capacity", "How many commands may wait.", registry=registry
         )
         self.store_errors = Counter(
-            "budgetd_store_errors_total", "Batches that the store failed to commit, by kind.", ["kind"], registry=registry
+            "budgetd_store_errors_total",
+            "Batches that the store failed to commit, by kind.",
+            ["kind"],
+            registry=registry,
         )
         self.store_healthy = Gauge(
             "budgetd_store_healthy", "1 while the store takes writes, else 0.", registry=registry
         )
         self.build_info = Gauge(
-            "budgetd_build_info", "Always 1; the labels tell what is running.", ["version", "store"], registry=registry
+            "budgetd_build_info",
+            "Always 1; the labels tell what is running.",
+            ["version", "store"],
+            registry=registry,
         )
         for result in ("recorded", "replayed", "refused", "unavailable"):
             self.charges.labels(result)

@@ -42,7 +42,9 @@ def verify(
         typer.echo(f"budgetd: {refusal}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     if as_json:
-        typer.echo(json.dumps({**report.counts, "deviations": [each._asdict() for each in report.deviations]}))
+        typer.echo(
+            json.dumps({**report.counts, "deviations": [each._asdict() for each in report.deviations]})
+        )
     else:
         table = Table("invariant", "where", "found", "expected")
         for each in report.deviations:

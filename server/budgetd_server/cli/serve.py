@@ -45,7 +45,8 @@ def serve(
         int, typer.Option(envvar="BUDGETD_QUEUE_MAX", help="How many commands may wait for their commit.")
     ] = 100_000,
     grace_seconds: Annotated[
-        float, typer.Option(envvar="BUDGETD_GRACE_SECONDS", help="How long calls may take once it shuts down.")
+        float,
+        typer.Option(envvar="BUDGETD_GRACE_SECONDS", help="How long calls may take once it shuts down."),
     ] = 10.0,
     migrate: Annotated[
         bool, typer.Option("--migrate", envvar="BUDGETD_MIGRATE", help="Bring an older database up to date.")
@@ -60,7 +61,9 @@ def serve(
         bool,
         typer.Option("--preload-tokenizers", envvar="BUDGETD_PRELOAD_TOKENIZERS", help="Load them at start."),
     ] = False,
-    log_level: Annotated[str, typer.Option(envvar="BUDGETD_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        str, typer.Option(envvar="BUDGETD_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="BUDGETD_LOG_JSON", help="Log JSON, one object a line.")
     ] = False,

@@ -48,7 +48,9 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
     _check_etag(budget, command.etag)
     if command.sets_limits:
         draft = command.main_limit
-        _set_main_limit(state, budget, command, draft.anchored(budget.created_at_us) if draft else None, now_us)
+        _set_main_limit(
+            state, budget, command, draft.anchored(budget.created_at_us) if draft else None, now_us
+        )
     if command.labels is not None:
         budget.labels = command.labels
     _configured(budget, now_us)
@@ -97,7 +99,11 @@ def _set_main_limit(
     roll_if_due(state, command.project_id, budget, now_us)
     counter, recount = budget.main, command.recount
     if needs_recount(budget, limit):
-        if recount is None or recount.budget_key != budget.budget_key or recount.span != first_span(limit, now_us):
+        if (
+            recount is None
+            or recount.budget_key != budget.budget_key
+            or recount.span != first_span(limit, now_us)
+        ):
             raise StaleRecount
         apply_recount(budget, recount, state.entries_after(budget, recount.until_seq))
     elif limit is not None and (counter.limit is None or counter.limit.window != limit.window):

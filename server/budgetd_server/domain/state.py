@@ -127,7 +127,9 @@ class State:
             raise BudgetNotFound(project_id, budget_id)
         return budget
 
-    def append(self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Any) -> Entry:
+    def append(
+        self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Any
+    ) -> Entry:
         """Write the next entry of a budget; `fields` are those of Entry beyond its place."""
         project = self.projects[project_id]
         project.last_seq += 1

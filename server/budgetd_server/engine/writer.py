@@ -26,7 +26,7 @@ import structlog
 
 from budgetd_server.domain.commands import Charge, Command, Outcome
 from budgetd_server.domain.decide import decide
-from budgetd_server.domain.errors import BudgetError, QueueFull, Refusal, ShuttingDown, StoreUnavailable
+from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
 from budgetd_server.ledger.base import Committed, Ledger

@@ -24,7 +24,7 @@ from budgetd_server.domain.commands import Command
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
 from budgetd_server.domain.recount import Recount
-from budgetd_server.domain.state import Needs, State, needs_of
+from budgetd_server.domain.state import Needs, needs_of
 from budgetd_server.ledger.base import BudgetKey, Committed, Decide, LedgerRefused
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_reads import SqliteReads

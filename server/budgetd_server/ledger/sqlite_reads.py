@@ -41,7 +41,9 @@ class SqliteReads:
         for project_id, budget_id, seq in needs.chains:
             if (known := state.budgets.get((project_id, budget_id))) is not None:
                 walk = self._chain(connection, known.project_key, known.last_seq, seq, _NEWEST)
-                state.chains[(known.project_key, known.budget_key)] = [entry for _, entry in walk if entry.seq > seq]
+                state.chains[(known.project_key, known.budget_key)] = [
+                    entry for _, entry in walk if entry.seq > seq
+                ]
         return state
 
     def budgets(
@@ -174,7 +176,9 @@ class SqliteReads:
             from_seq = _NEWEST if query.from_seq is None else query.from_seq
             parameters = {"project_key": project_key, "from_seq": from_seq, "rows_max": query.rows_max}
             return map(entry_from_row, connection.execute(self._sql["walk_project"], parameters))
-        from_seq = query.from_seq if query.from_seq is not None else self._last_seq(connection, project_key, query)
+        from_seq = (
+            query.from_seq if query.from_seq is not None else self._last_seq(connection, project_key, query)
+        )
         return self._chain(connection, project_key, from_seq, 0, query.rows_max)
 
     def _last_seq(self, connection: sqlite3.Connection, project_key: int, query: EntryQuery) -> int:

@@ -50,7 +50,9 @@ def budget_from_row(row: Row) -> BudgetState:
         created_at_us=created_at_us,
         updated_at_us=updated_at_us,
         deleted_at_us=deleted_at_us,
-        main=Counter(limit, Span(start_at_us, end_at_us), since_seq, Sums(*sums), burn_rate_per_hour, burn_at_us),
+        main=Counter(
+            limit, Span(start_at_us, end_at_us), since_seq, Sums(*sums), burn_rate_per_hour, burn_at_us
+        ),
         models_count=models_count,
         lifetime_cost_nano_usd=lifetime_cost_nano_usd,
         last_seq=last_seq,
@@ -177,7 +179,10 @@ def _sums(sums: Sums) -> Row:
 def _limit(amount: int, window: str, action: int, reset_mode: int) -> Limit:
     """Kept by its columns: most budgets of a project have one of a few limits."""
     return Limit(
-        amount=amount, window=window_from_text(window), action=Action(action), reset_mode=ResetMode(reset_mode)
+        amount=amount,
+        window=window_from_text(window),
+        action=Action(action),
+        reset_mode=ResetMode(reset_mode),
     )
 
 
@@ -187,4 +192,8 @@ def _labels_from_text(text: str) -> Mapping[str, str]:
 
 
 def _labels_to_text(labels: Mapping[str, str]) -> str:
-    return json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True) if labels else "{}"
+    return (
+        json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        if labels
+        else "{}"
+    )

@@ -50,7 +50,9 @@ class Report(NamedTuple):
 class _Budget:
     """A budget's stored counts, and what its entries come to."""
 
-    def __init__(self, budget_id: str, since_seq: int, stored: list[int], lifetime: int, last_seq: int) -> None:
+    def __init__(
+        self, budget_id: str, since_seq: int, stored: list[int], lifetime: int, last_seq: int
+    ) -> None:
         self.budget_id = budget_id
         self.since_seq = since_seq
         self.stored = stored
@@ -77,7 +79,9 @@ def verify_file(path: Path) -> Report:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:
             raise LedgerRefused(f"{path} is not a budgetd database")
-        faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"]
+        faults = [
+            str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"
+        ]
         deviations = [Deviation("the file is sound", str(path), fault, "ok") for fault in faults]
         budgets = _budgets(connection)
         counts = {"budgets": len(budgets)}
@@ -96,14 +100,18 @@ def verify_file(path: Path) -> Report:
 def _budgets(connection: sqlite3.Connection) -> dict[Key, _Budget]:
     sql = load_queries("sqlite")
     budgets: dict[Key, _Budget] = {}
-    for project_key, budget_key, budget_id, since_seq, lifetime, last_seq, *sums in connection.execute(sql["verify_counts"]):
+    for project_key, budget_key, budget_id, since_seq, lifetime, last_seq, *sums in connection.execute(
+        sql["verify_counts"]
+    ):
         budgets[(project_key, budget_key)] = _Budget(budget_id, since_seq, sums, lifetime, last_seq)
     for project_key, budget_key, model, *sums in connection.execute(sql["verify_models"]):
         budgets[(project_key, budget_key)].stored_models[model] = sums
     return budgets
 
 
-def _recount(connection: sqlite3.Connection, budgets: dict[Key, _Budget], counts: dict[str, int]) -> Iterator[Deviation]:
+def _recount(
+    connection: sqlite3.Connection, budgets: dict[Key, _Budget], counts: dict[str, int]
+) -> Iterator[Deviation]:
     """Add up every entry, oldest first, and follow the chains."""
     expected_seq: dict[int, int] = defaultdict(int)
     newest: dict[tuple[int, str], int] = {}
@@ -112,7 +120,9 @@ def _recount(connection: sqlite3.Connection, budgets: dict[Key, _Budget], counts
         counts["entries"] += 1
         expected_seq[project_key] += 1
         if seq != expected_seq[project_key]:
-            yield Deviation("6: no gap in the numbers", f"project {project_key}", seq, expected_seq[project_key])
+            yield Deviation(
+                "6: no gap in the numbers", f"project {project_key}", seq, expected_seq[project_key]
+            )
             expected_seq[project_key] = seq
         budget = budgets.get((project_key, budget_key))
         if budget is None:
@@ -128,7 +138,9 @@ def _recount(connection: sqlite3.Connection, budgets: dict[Key, _Budget], counts
     for (project_key, _), budget in budgets.items():
         last_seq = newest.get((project_key, budget.budget_id), 0)
         if budget.stored_last_seq > last_seq:
-            yield Deviation("6: the chain's head exists", repr(budget.budget_id), budget.stored_last_seq, last_seq)
+            yield Deviation(
+                "6: the chain's head exists", repr(budget.budget_id), budget.stored_last_seq, last_seq
+            )
 
 
 def _count(budget: _Budget, seq: int, model: str, parts: list[int]) -> None:
@@ -155,13 +167,17 @@ def _differences(key: Key, budget: _Budget) -> Iterator[Deviation]:
                 told = f"{where} model {model!r} {name}"
                 yield Deviation("1: a model's part is the sum of its entries", told, found, expected)
     if budget.stored_lifetime != budget.counted_lifetime:
-        yield Deviation("2: a lifetime is the sum of all", where, budget.stored_lifetime, budget.counted_lifetime)
+        yield Deviation(
+            "2: a lifetime is the sum of all", where, budget.stored_lifetime, budget.counted_lifetime
+        )
 
 
 def _requests(connection: sqlite3.Connection, counts: dict[str, int]) -> Iterator[Deviation]:
     """Each request id that names an entry names one of its own kind, amount and id; no two entries share one."""
     sql = load_queries("sqlite")
-    for rpc, request_id, entry_seq, result, kind, entry_request_id, cost in connection.execute(sql["verify_requests"]):
+    for rpc, request_id, entry_seq, result, kind, entry_request_id, cost in connection.execute(
+        sql["verify_requests"]
+    ):
         counts["request ids"] += 1
         if entry_seq and entry_request_id != request_id:
             yield Deviation("5: a request id has its entry", f"request {request_id!r}", entry_seq, request_id)

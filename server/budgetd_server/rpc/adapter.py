@@ -68,7 +68,13 @@ def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -
     """What a gRPC server is given to serve the whole of BudgetService."""
     methods = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _adapted(method.name, getattr(handlers, method.name), GetMessageClass(method.input_type), metrics, in_flight)
+            _adapted(
+                method.name,
+                getattr(handlers, method.name),
+                GetMessageClass(method.input_type),
+                metrics,
+                in_flight,
+            )
         )
         for method in SERVICE.methods
     }
@@ -86,7 +92,11 @@ def _adapted(
     labels = ("unary", SERVICE.full_name, name)
     started = metrics.rpcs_started.labels(*labels)
     seconds = metrics.rpc_seconds.labels(*labels)
-    handled = {code: metrics.rpcs_handled.labels(*labels, go_code(code)) for code in _CODES.values() if code in _USUAL_CODES}
+    handled = {
+        code: metrics.rpcs_handled.labels(*labels, go_code(code))
+        for code in _CODES.values()
+        if code in _USUAL_CODES
+    }
 
     def count(code: grpc.StatusCode) -> None:
         child = handled.get(code)
@@ -126,7 +136,9 @@ def _parsed(request_class: type[Message], body: bytes) -> Message:
     try:
         return request_class.FromString(body)
     except DecodeError:
-        violation = FieldViolation("", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}")
+        violation = FieldViolation(
+            "", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}"
+        )
         raise InvalidField([violation]) from None
 
 

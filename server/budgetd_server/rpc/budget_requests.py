@@ -101,7 +101,9 @@ def delete_budget(request: service.DeleteBudgetRequest) -> DeleteBudget:
 def reset_cost(request: service.ResetCostRequest) -> ResetCost:
     """Decode and check a ResetCostRequest."""
     return ResetCost(
-        project_id=request.project_id, budget_id=request.budget_id, request=_named(request, "reset", view=request.view)
+        project_id=request.project_id,
+        budget_id=request.budget_id,
+        request=_named(request, "reset", view=request.view),
     )
 
 
@@ -157,7 +159,9 @@ def _check_output_only(checks: Checks, budget: pb.Budget) -> None:
 def _main_limit(checks: Checks, budget: pb.Budget) -> LimitDraft | None:
     drafts = [_limit(checks, f"budget.limits[{index}]", limit) for index, limit in enumerate(budget.limits)]
     if len(drafts) > 1:
-        checks.refuse("budget.limits", "must be at most one main limit; named limits are not served yet", len(drafts))
+        checks.refuse(
+            "budget.limits", "must be at most one main limit; named limits are not served yet", len(drafts)
+        )
     return drafts[0] if drafts else None
 
 
@@ -170,7 +174,9 @@ def _limit(checks: Checks, field: str, limit: pb.Limit) -> LimitDraft:
     else:
         checks.refuse(f"{field}.amount", "must be set; unlimited is the absence of a limit", None)
     action = _ACTIONS.get(checks.known(f"{field}.action", limit.action, _ACTIONS), Action.BLOCK)
-    mode = _RESET_MODES.get(checks.known(f"{field}.reset_mode", limit.reset_mode, _RESET_MODES), ResetMode.AUTOMATIC)
+    mode = _RESET_MODES.get(
+        checks.known(f"{field}.reset_mode", limit.reset_mode, _RESET_MODES), ResetMode.AUTOMATIC
+    )
     window, anchors_at_creation = _window(checks, f"{field}.window", limit)
     if mode is ResetMode.ON_REQUEST and not isinstance(window, Fixed):
         checks.refuse(f"{field}.reset_mode", "ON_REQUEST needs a fixed window", mode.name)
@@ -194,7 +200,9 @@ def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
         fixed = limit.window.fixed
         anchors_at_creation = not fixed.HasField("anchor_time")
         anchor = 0 if anchors_at_creation else checks.time_us(f"{field}.fixed.anchor_time", fixed.anchor_time)
-        window = Fixed(length_us=_length_us(checks, f"{field}.fixed.length", fixed.length), anchor_at_us=anchor)
+        window = Fixed(
+            length_us=_length_us(checks, f"{field}.fixed.length", fixed.length), anchor_at_us=anchor
+        )
     elif kind == "calendar":
         calendar = limit.window.calendar
         unit = checks.known(f"{field}.calendar.unit", calendar.unit, _CALENDAR_UNITS, may_be_unset=False)
@@ -230,7 +238,12 @@ def _sent_limits(budget: pb.Budget) -> list[object]:
                 limit.action,
                 limit.reset_mode,
                 limit.HasField("window") and kind,
-                [fixed.length.seconds, fixed.length.nanos, fixed.anchor_time.seconds, fixed.anchor_time.nanos],
+                [
+                    fixed.length.seconds,
+                    fixed.length.nanos,
+                    fixed.anchor_time.seconds,
+                    fixed.anchor_time.nanos,
+                ],
                 fixed.HasField("anchor_time"),
                 [calendar.unit, calendar.count, calendar.time_zone, calendar.first_weekday],
             ]

@@ -52,7 +52,9 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
 def sentence(error: BudgetError) -> str:
     """What people read, of bounded length."""
     message = error.message
-    return message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
+    return (
+        message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
+    )
 
 
 def status_of(error: BudgetError) -> status_pb2.Status:
@@ -71,9 +73,12 @@ def status_of(error: BudgetError) -> status_pb2.Status:
 def internal_status(incident_id: str) -> status_pb2.Status:
     """The status of a mistake of ours: an id that also stands in the log, and nothing of the mistake."""
     status = status_pb2.Status(
-        code=grpc.StatusCode.INTERNAL.value[0], message=f"internal error; the log tells more under {incident_id}"
+        code=grpc.StatusCode.INTERNAL.value[0],
+        message=f"internal error; the log tells more under {incident_id}",
     )
-    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id})
+    info = error_details_pb2.ErrorInfo(
+        reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id}
+    )
     status.details.append(_packed(info))
     return status
 
@@ -88,7 +93,8 @@ def item_error(error: BudgetError) -> pb.ItemError:
     )
     if isinstance(error, InvalidField):
         item.field_violations.extend(
-            pb.FieldViolation(field=field, description=description) for field, description in error.violations[:16]
+            pb.FieldViolation(field=field, description=description)
+            for field, description in error.violations[:16]
         )
     return item
 

@@ -16,7 +16,9 @@ _FULL = 3
 
 
 def check_budget(
-    request: service.GetBudgetRequest | service.GetCurrentCostRequest | service.GetModelCostRequest, *, view: int = 0
+    request: service.GetBudgetRequest | service.GetCurrentCostRequest | service.GetModelCostRequest,
+    *,
+    view: int = 0,
 ) -> None:
     """Check a request that names one budget."""
     checks = Checks()
@@ -26,7 +28,9 @@ def check_budget(
     checks.done()
 
 
-def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int, Callable[[BudgetStatus], bool]]:
+def budget_query(
+    request: service.ListBudgetsRequest,
+) -> tuple[BudgetQuery, int, Callable[[BudgetStatus], bool]]:
     """Decode and check a ListBudgetsRequest: the rows to read, the size of the page, and the filter."""
     checks = Checks()
     checks.id("project_id", request.project_id)

@@ -48,7 +48,9 @@ class RpcServer:
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise PortBusy(f"cannot listen on {address}: the port is in use, or the address is not this machine's") from error
+            raise PortBusy(
+                f"cannot listen on {address}: the port is in use, or the address is not this machine's"
+            ) from error
         await self._server.start()
         return port
 
