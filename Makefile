@@ -103,7 +103,7 @@ bench-large: setup ## Measure the rows with a million budgets and more; takes lo
 	@$(BIN)/python -m bench --large
 
 .PHONY: image-check
-image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, run.
+image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, serve, stop.
 	@$(BIN)/python -m tests.packaging.rehearse_image --python "$$(command -v $(PYTHON))"
 
 .PHONY: lock

@@ -102,10 +102,10 @@ class Server:
     def _is_ready(self) -> bool:
         return self.engine.writer.is_healthy and not self._is_stopping
 
-    def _on_store_health(self, is_healthy: bool) -> None:  # noqa: FBT001 - a callback of one argument.
+    def _on_store_health(self) -> None:
         if self._is_stopping:
             return
-        task = asyncio.get_running_loop().create_task(self._rpc.set_serving(is_serving=is_healthy))
+        task = asyncio.get_running_loop().create_task(self._rpc.set_serving(is_serving=self.engine.writer.is_healthy))
         self._health_tasks.add(task)
         task.add_done_callback(self._health_tasks.discard)
 

@@ -21,9 +21,7 @@ class Metrics:
         GCCollector(registry=registry)
 
         # The names of go-grpc-prometheus, so that public dashboards and rules fit.
-        self.rpcs_started = Counter(
-            "grpc_server_started_total", "RPCs begun.", _RPC_LABELS, registry=registry
-        )
+        self.rpcs_started = Counter("grpc_server_started_total", "RPCs begun.", _RPC_LABELS, registry=registry)
         self.rpcs_handled = Counter(
             "grpc_server_handled_total",
             "RPCs finished, by status code in the form of gRPC for Go, such as OK or NotFound.",
@@ -68,12 +66,8 @@ class Metrics:
         self.commit_commands = Histogram(
             "budgetd_commit_commands", "Commands in one batch.", buckets=_BATCH_COMMANDS, registry=registry
         )
-        self.queue_depth = Gauge(
-            "budgetd_queue_depth", "Commands that wait for their commit.", registry=registry
-        )
-        self.queue_capacity = Gauge(
-            "budgetd_queue_capacity", "How many commands may wait.", registry=registry
-        )
+        self.queue_depth = Gauge("budgetd_queue_depth", "Commands that wait for their commit.", registry=registry)
+        self.queue_capacity = Gauge("budgetd_queue_capacity", "How many commands may wait.", registry=registry)
         self.store_errors = Counter(
             "budgetd_store_errors_total",
             "Batches that the store failed to commit, by kind.",

@@ -10,9 +10,12 @@ import argparse
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pathspec
@@ -75,14 +78,20 @@ class Rehearsal:
             subprocess.CalledProcessError: It failed.
             subprocess.TimeoutExpired: It took longer than that.
         """
+        process = self.start(command)
+        try:
+            status = process.wait(seconds_max)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        if status:
+            raise subprocess.CalledProcessError(status, command)
+
+    def start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Start a command as the image would, found on the image's PATH."""
         program = shutil.which(command[0], path=self.environment["PATH"]) or command[0]
-        subprocess.run(
-            [program, *command[1:]],
-            cwd=self.workdir,
-            env=self.environment,
-            check=True,
-            timeout=seconds_max,
-            stdin=subprocess.DEVNULL,
+        return subprocess.Popen(
+            [program, *command[1:]], cwd=self.workdir, env=self.environment, stdin=subprocess.DEVNULL
         )
 
     def _set(self, value: str) -> None:
@@ -142,6 +151,42 @@ def try_commands(rehearsal: Rehearsal, final: Stage) -> None:
         rehearsal.run([*command, "--help"])
 
 
+def try_serving(rehearsal: Rehearsal, final: Stage) -> None:
+    """Serve as the image would, on a free port; wait until it is healthy, then stop it by the image's signal.
+
+    Raises:
+        RuntimeError: It ended by itself, was not healthy in time, or did not end well.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # The server listens there, and the health command asks there.
+    rehearsal.environment |= {"BUDGETD_LISTEN": address, "BUDGETD_ADDRESS": address, "BUDGETD_HTTP_LISTEN": ""}
+    command = [*final.last("ENTRYPOINT").exec_form(), *final.last("CMD").exec_form()]
+    print("+", *command, flush=True)
+    server = rehearsal.start(command)
+    try:
+        _wait_until_healthy(rehearsal, final.health_command(), server)
+        server.send_signal(signal.Signals[final.last("STOPSIGNAL").value])
+        if status := server.wait(_COMMAND_SECONDS_MAX):
+            raise RuntimeError(f"the server ended with {status} after {final.last('STOPSIGNAL').value}")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_until_healthy(rehearsal: Rehearsal, health: list[str], server: subprocess.Popen[bytes]) -> None:
+    print("+", *health, flush=True)
+    deadline = time.monotonic() + _COMMAND_SECONDS_MAX
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            rehearsal.run(health)
+        except subprocess.CalledProcessError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError("the server ended by itself" if server.poll() is not None else "the server was never healthy")
+
+
 def main() -> int:
     """Exit status: 0 the image would build and run, 1 a step failed."""
     parser = argparse.ArgumentParser(description="Perform the Dockerfile's steps without Docker.")
@@ -153,7 +198,8 @@ def main() -> int:
         try:
             build(rehearsal, stages)
             try_commands(rehearsal, stages[-1])
-        except (subprocess.SubprocessError, LookupError, OSError, ValueError) as error:
+            try_serving(rehearsal, stages[-1])
+        except (subprocess.SubprocessError, LookupError, OSError, RuntimeError, ValueError) as error:
             print(f"image-check failed: {error}", file=sys.stderr)
             return 1
     print("image-check passed: the image would build and run")

@@ -36,9 +36,7 @@ both = pytest.mark.parametrize("distribution", [SERVER, CLIENT], ids=lambda each
 
 
 @both
-def test_a_wheel_holds_every_file_of_its_package_and_nothing_else(
-    distribution: Distribution, tmp_path: Path
-) -> None:
+def test_a_wheel_holds_every_file_of_its_package_and_nothing_else(distribution: Distribution, tmp_path: Path) -> None:
     package = distribution.path(distribution.package)
     expected = {
         str(path.relative_to(package.parent))

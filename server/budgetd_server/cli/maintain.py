@@ -14,9 +14,7 @@ from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.sqlite_file import open_file
 from budgetd_server.ledger.sqlite_verify import verify_file
 
-Database = Annotated[
-    str, typer.Option(envvar="BUDGETD_DATABASE", metavar="URL", help="sqlite:///PATH, or a path.")
-]
+Database = Annotated[str, typer.Option(envvar="BUDGETD_DATABASE", metavar="URL", help="sqlite:///PATH, or a path.")]
 EXIT_DEVIATIONS, EXIT_REFUSED = 1, 2
 
 
@@ -42,9 +40,7 @@ def verify(
         typer.echo(f"budgetd: {refusal}", err=True)
         raise typer.Exit(EXIT_REFUSED) from None
     if as_json:
-        typer.echo(
-            json.dumps({**report.counts, "deviations": [each._asdict() for each in report.deviations]})
-        )
+        typer.echo(json.dumps({**report.counts, "deviations": [each._asdict() for each in report.deviations]}))
     else:
         table = Table("invariant", "where", "found", "expected")
         for each in report.deviations:

@@ -61,9 +61,7 @@ def serve(
         bool,
         typer.Option("--preload-tokenizers", envvar="BUDGETD_PRELOAD_TOKENIZERS", help="Load them at start."),
     ] = False,
-    log_level: Annotated[
-        str, typer.Option(envvar="BUDGETD_LOG_LEVEL", help="debug, info, warning or error.")
-    ] = "info",
+    log_level: Annotated[str, typer.Option(envvar="BUDGETD_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
     log_json: Annotated[
         bool, typer.Option("--log-json", envvar="BUDGETD_LOG_JSON", help="Log JSON, one object a line.")
     ] = False,

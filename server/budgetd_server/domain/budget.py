@@ -35,7 +35,7 @@ class Limit:
 
     limit_id: str = MAIN
     amount: int
-    window: Window = Lifetime()
+    window: Window = field(default_factory=Lifetime)
     action: Action = Action.BLOCK
     reset_mode: ResetMode = ResetMode.AUTOMATIC
 

@@ -159,14 +159,7 @@ class ResetManyOnDuration:
 
 
 Command = (
-    Charge
-    | CreateBudget
-    | UpdateBudget
-    | DeleteBudget
-    | AdjustCost
-    | ResetCost
-    | ResetOnDuration
-    | ResetManyOnDuration
+    Charge | CreateBudget | UpdateBudget | DeleteBudget | AdjustCost | ResetCost | ResetOnDuration | ResetManyOnDuration
 )
 
 

@@ -48,15 +48,11 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
     _check_etag(budget, command.etag)
     if command.sets_limits:
         draft = command.main_limit
-        _set_main_limit(
-            state, budget, command, draft.anchored(budget.created_at_us) if draft else None, now_us
-        )
+        _set_main_limit(state, budget, command, draft.anchored(budget.created_at_us) if draft else None, now_us)
     if command.labels is not None:
         budget.labels = command.labels
     _configured(budget, now_us)
-    entry = state.append(
-        command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id
-    )
+    entry = state.append(command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
     return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
 
 
@@ -64,9 +60,7 @@ def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
     """Delete a budget: its id is free, its history stays."""
     budget = state.budget(command.project_id, command.budget_id)
     _check_etag(budget, command.etag)
-    entry = state.append(
-        command.project_id, budget, EntryKind.DELETE, now_us, request_id=command.request.request_id
-    )
+    entry = state.append(command.project_id, budget, EntryKind.DELETE, now_us, request_id=command.request.request_id)
     budget.deleted_at_us = now_us
     _configured(budget, now_us)
     key = (command.project_id, command.budget_id)
@@ -92,18 +86,12 @@ def _new_budget(state: State, command: CreateBudget, limit: Limit | None, now_us
     )
 
 
-def _set_main_limit(
-    state: State, budget: BudgetState, command: UpdateBudget, limit: Limit | None, now_us: int
-) -> None:
+def _set_main_limit(state: State, budget: BudgetState, command: UpdateBudget, limit: Limit | None, now_us: int) -> None:
     # A window that is over has ended under the old rule, before the new one begins.
     roll_if_due(state, command.project_id, budget, now_us)
     counter, recount = budget.main, command.recount
     if needs_recount(budget, limit):
-        if (
-            recount is None
-            or recount.budget_key != budget.budget_key
-            or recount.span != first_span(limit, now_us)
-        ):
+        if recount is None or recount.budget_key != budget.budget_key or recount.span != first_span(limit, now_us):
             raise StaleRecount
         apply_recount(budget, recount, state.entries_after(budget, recount.until_seq))
     elif limit is not None and (counter.limit is None or counter.limit.window != limit.window):

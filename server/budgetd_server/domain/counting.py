@@ -49,9 +49,7 @@ def check_room(budget: BudgetState, cost_nano_usd: int, usage: Usage | None) -> 
             raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
 
 
-def count(
-    budget: BudgetState, model: str, cost_nano_usd: int, usage: Usage | None, *, calls: int, now_us: int
-) -> None:
+def count(budget: BudgetState, model: str, cost_nano_usd: int, usage: Usage | None, *, calls: int, now_us: int) -> None:
     """Add one entry to everything that it counts on."""
     budget.is_counted = True
     budget.lifetime_cost_nano_usd += cost_nano_usd

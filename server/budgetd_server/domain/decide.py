@@ -129,9 +129,7 @@ def _adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
         reason=command.reason,
     )
     count(budget, command.model, amount, None, calls=0, now_us=now_us)
-    return Outcome(
-        entry.seq, amount, limits=limit_statuses(budget, now_us), budget=budget_status(budget, now_us)
-    )
+    return Outcome(entry.seq, amount, limits=limit_statuses(budget, now_us), budget=budget_status(budget, now_us))
 
 
 def _check_not_below_zero(budget: BudgetState, command: AdjustCost, now_us: int) -> None:

@@ -99,9 +99,7 @@ class ModelPrice:
         falling = tuple((tier.above_input_tokens, _billing(tier.rates)) for tier in reversed(self.tiers))
         object.__setattr__(self, "base_billing", _billing(self.rates))
         object.__setattr__(self, "tiers_falling", falling)
-        object.__setattr__(
-            self, "has_gaps", None in (self.input_nano_usd_per_mtok, self.output_nano_usd_per_mtok)
-        )
+        object.__setattr__(self, "has_gaps", None in (self.input_nano_usd_per_mtok, self.output_nano_usd_per_mtok))
 
     @property
     def rates(self) -> Rates:
@@ -180,9 +178,7 @@ class Prices(Protocol):
     def version(self) -> str:
         """Names the price files in force; at most 100 characters."""
 
-    def price(
-        self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
-    ) -> Priced:
+    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
         """The cost of a call made at `at_us`, in nano-USD.
 
         Raises:
@@ -237,9 +233,7 @@ class Catalogue:
         """See `Prices`."""
         return self._version
 
-    def price(
-        self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
-    ) -> Priced:
+    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
         """See `Prices`."""
         price = self._found.get(model) or self._lookup(model)
         if price.periods:
@@ -286,9 +280,7 @@ def _is_of_provider(price: ModelPrice, prefix: str) -> bool:
     """True for the provider itself and its branches, such as "vertex_ai-models" or "bedrock_converse"."""
     provider = price.provider
     return (
-        provider == prefix
-        or provider.startswith(f"{prefix}-")
-        or provider in (f"{prefix}_converse", f"{prefix}_chat")
+        provider == prefix or provider.startswith(f"{prefix}-") or provider in (f"{prefix}_converse", f"{prefix}_chat")
     )
 
 

@@ -70,9 +70,7 @@ def apply_recount(budget: BudgetState, recount: Recount, newer: Iterable[Entry])
     models = {model: Sums() for model in recount.models}
     for model, sums in recount.models.items():
         models[model].merge(sums)
-    total = Recount(
-        budget_key=recount.budget_key, span=recount.span, until_seq=budget.last_seq, models=models
-    )
+    total = Recount(budget_key=recount.budget_key, span=recount.span, until_seq=budget.last_seq, models=models)
     if total.take(newer):
         raise StaleRecount
     counter = budget.main

@@ -9,9 +9,7 @@ from budgetd_server.domain.state import State
 from budgetd_server.domain.window import Fixed, window_at
 
 
-def roll_if_due(
-    state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str = ""
-) -> bool:
+def roll_if_due(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str = "") -> bool:
     """Let a counter whose window is over by the server's clock take the window of now; True if it begins from zero."""
     roll = due_roll(budget.main, now_us)
     if roll is None:
@@ -44,10 +42,8 @@ def roll_on_request(state: State, project_id: str, budget: BudgetState, now_us: 
     if now_us < counter.span.end_at_us:
         return False
     span = window_at(limit.window, now_us)
-    assert span.start_at_us is not None, "a limit reset on request has a fixed window"
-    skipped = (span.start_at_us - counter.span.end_at_us) // (
-        counter.span.end_at_us - counter.span.start_at_us
-    )
+    assert span.start_at_us is not None and counter.span.start_at_us is not None, "it has a fixed window"  # noqa: PT018
+    skipped = (span.start_at_us - counter.span.end_at_us) // (counter.span.end_at_us - counter.span.start_at_us)
     entry = state.append(
         project_id,
         budget,

@@ -127,15 +127,11 @@ class State:
             raise BudgetNotFound(project_id, budget_id)
         return budget
 
-    def append(
-        self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Any
-    ) -> Entry:
+    def append(self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Any) -> Entry:
         """Write the next entry of a budget; `fields` are those of Entry beyond its place."""
         project = self.projects[project_id]
         project.last_seq += 1
-        entry = Entry(
-            project.project_key, project.last_seq, budget.budget_key, budget.last_seq, kind, now_us, **fields
-        )
+        entry = Entry(project.project_key, project.last_seq, budget.budget_key, budget.last_seq, kind, now_us, **fields)
         budget.last_seq = entry.seq
         budget.is_counted = True
         self.new_entries.append(entry)

@@ -126,8 +126,6 @@ def _exhaustion_at_us(remaining: int, rate_per_hour: int | None, span: Span, now
         return None
     at_us = now_us + remaining * US_PER_HOUR // rate_per_hour
     # Beyond a hundred years the rate is about zero.
-    if at_us - now_us > 100 * 366 * 24 * US_PER_HOUR or (
-        span.end_at_us is not None and at_us >= span.end_at_us
-    ):
+    if at_us - now_us > 100 * 366 * 24 * US_PER_HOUR or (span.end_at_us is not None and at_us >= span.end_at_us):
         return None
     return at_us

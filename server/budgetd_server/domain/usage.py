@@ -75,8 +75,7 @@ def _violations(usage: Usage, field: str) -> list[FieldViolation]:
         violations.append(
             FieldViolation(
                 f"{field}.reasoning_tokens",
-                f"must not exceed output_tokens {usage.output_tokens}, which includes it, "
-                f"got {usage.reasoning_tokens}",
+                f"must not exceed output_tokens {usage.output_tokens}, which includes it, got {usage.reasoning_tokens}",
             )
         )
     return violations

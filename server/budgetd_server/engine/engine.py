@@ -74,9 +74,7 @@ class Engine:
                 continue
         raise StoreUnavailable("the budget's window changes too fast to be counted; try again")
 
-    async def reset_all(
-        self, project_id: str, request: Request, *, timeout_seconds: float | None = None
-    ) -> Outcome:
+    async def reset_all(self, project_id: str, request: Request, *, timeout_seconds: float | None = None) -> Outcome:
         """Reset every budget of a project whose window is over, in steps of their own transactions."""
         reset_count, after_key = 0, 0
         while page := await self._ledger.list_budgets(
@@ -86,9 +84,7 @@ class Engine:
             now_us = self.clock()
             ended = [each.budget_id for each in page if (each.main.span.end_at_us or now_us + 1) <= now_us]
             if ended:
-                step = ResetManyOnDuration(
-                    project_id=project_id, budget_ids=ended, reset_count_before=reset_count
-                )
+                step = ResetManyOnDuration(project_id=project_id, budget_ids=ended, reset_count_before=reset_count)
                 reset_count = (await self.submit(step, timeout_seconds=timeout_seconds)).result
         last = ResetManyOnDuration(
             project_id=project_id, budget_ids=(), request=request, reset_count_before=reset_count

@@ -20,9 +20,7 @@ class _Load:
     def __init__(self) -> None:
         self.keys: set[BudgetKey] = set()
         self.models_of: set[BudgetKey] = set()
-        self.future: asyncio.Future[Mapping[BudgetKey, BudgetState]] = (
-            asyncio.get_running_loop().create_future()
-        )
+        self.future: asyncio.Future[Mapping[BudgetKey, BudgetState]] = asyncio.get_running_loop().create_future()
 
 
 class SharedLoads:

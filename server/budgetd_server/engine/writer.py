@@ -1,17 +1,17 @@
 """The writer: commands wait in a queue, and one task carries them out, many in one transaction.
 
-A command arrives by `submit` with a future in its hand. The task takes everything that waits (at most 1,000 commands, or
-what it can commit in about 20 ms), lets the ledger run one transaction over it, and settles the futures only after the
-commit has returned. While that transaction runs, the next batch gathers by itself; a lone command never waits for
+A command arrives by `submit` with a future in its hand. The task takes everything that waits (at most 1,000 commands,
+or what it can commit in about 20 ms), lets the ledger run one transaction over it, and settles the futures only after
+the commit has returned. While that transaction runs, the next batch gathers by itself; a lone command never waits for
 company. The slower the disk, the larger the batches, and the more commands share one fsync.
 
 The commands of large batches (`submit_many`) wait in a second queue and fill what single commands leave of a
 transaction, turn by turn, so that nobody's full batch stands in front of a single caller.
 
 A refusal is one command's outcome. A failing transaction fails every command in it with the same retryable error. A
-mistake of ours in one command fails the transaction, too; its commands are then carried out one by one, so that only the
-one that cannot be fails. A caller that is gone before its batch begins takes its command along; after that, the command
-stands, and nobody is told.
+mistake of ours in one command fails the transaction, too; its commands are then carried out one by one, so that only
+the one that cannot be fails. A caller that is gone before its batch begins takes its command along; after that, the
+command stands, and nobody is told.
 """
 
 import asyncio
@@ -90,8 +90,8 @@ class Writer:
         self._is_draining = False
         self._task: asyncio.Task[None] | None = None
         self._prover: asyncio.Task[None] | None = None
-        #: Called with True and False as the store begins and ceases to take writes.
-        self.on_health: Callable[[bool], None] = lambda is_healthy: None
+        #: Called whenever `is_healthy` has changed: the store begins or ceases to take writes.
+        self.on_health: Callable[[], None] = lambda: None
         self.is_healthy = True
         metrics.queue_capacity.set(queue_max)
         metrics.queue_depth.set_function(lambda: self._waiting)
@@ -275,14 +275,14 @@ class Writer:
         elif commands >= self._batch_max:
             self._batch_max = min(BATCH_COMMANDS_MAX, max(self._batch_max, fitting))
         if not self.is_healthy:
-            self._set_health(True)
+            self._set_health(is_healthy=True)
 
     def _store_failed(self, error: StoreUnavailable) -> None:
         kind = error.metadata.get("kind", "other")
         self._metrics.store_errors.labels(kind).inc()
         log.error("the store could not commit a batch", kind=kind, exc_info=error)
         if self.is_healthy:
-            self._set_health(False)
+            self._set_health(is_healthy=False)
         if self._prover is None or self._prover.done():
             self._prover = asyncio.create_task(self._prove(), name="budgetd-prover")
 
@@ -295,13 +295,13 @@ class Writer:
             except StoreUnavailable:
                 continue
             if not self.is_healthy:
-                self._set_health(True)
+                self._set_health(is_healthy=True)
 
-    def _set_health(self, is_healthy: bool) -> None:
+    def _set_health(self, *, is_healthy: bool) -> None:
         self.is_healthy = is_healthy
         self._metrics.store_healthy.set(int(is_healthy))
         log.warning("the store takes writes again" if is_healthy else "the store does not take writes")
-        self.on_health(is_healthy)
+        self.on_health()
 
 
 def _tell(future: "asyncio.Future[Outcome]", result: Result) -> None:

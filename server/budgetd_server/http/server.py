@@ -11,9 +11,7 @@ class HttpServer:
     """Serves an application until it is stopped. Signals are left to the program."""
 
     def __init__(self, app: Starlette) -> None:
-        config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._task: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None

@@ -25,7 +25,7 @@ BudgetKey = tuple[str, str]
 
 
 class LedgerRefused(Exception):
-    """A store that must not be opened: damaged, foreign, newer than this program, or not writable. The text says why."""
+    """A store that must not be opened: damaged, foreign, newer than this program, not writable. The text says why."""
 
 
 class Committed(NamedTuple):

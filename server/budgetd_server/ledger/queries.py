@@ -18,8 +18,7 @@ def load_queries(dialect: str) -> dict[str, str]:
         raise ValueError(f"{dialect}/queries.sql: every '-- name:' needs a sentence below it")
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     queries = {
-        heading[1]: text[heading.end() : end].strip().rstrip(";")
-        for heading, end in zip(headings, ends, strict=True)
+        heading[1]: text[heading.end() : end].strip().rstrip(";") for heading, end in zip(headings, ends, strict=True)
     }
     if len(queries) != len(headings):
         raise ValueError(f"{dialect}/queries.sql: a name stands twice")

@@ -1,9 +1,9 @@
 """Budgets and entries in one SQLite file, safe for any number of processes.
 
 One connection writes. A batch (load, decide, save, COMMIT) runs as one function on that connection's own thread: a
-statement that is awaited costs 0.1 ms for its way there and back, and a batch has ten. `BEGIN IMMEDIATE` comes first, so
-what a batch reads is true until it commits, whoever else uses the file. Other connections read; each read is a snapshot
-of everything that was committed before it began.
+statement that is awaited costs 0.1 ms for its way there and back, and a batch has ten. `BEGIN IMMEDIATE` comes first,
+so what a batch reads is true until it commits, whoever else uses the file. Other connections read; each read is a
+snapshot of everything that was committed before it began.
 
 After an error of the store nobody knows what its connection is worth. It is closed, and the next batch opens another.
 """
@@ -201,7 +201,10 @@ async def _on_thread(connection: aiosqlite.Connection, function: Callable[[sqlit
     aiosqlite awaits statement by statement and has no public way to run a function of ours. Its range of versions is
     pinned, and a test fails if this stops working.
     """
-    result: T = await connection._execute(function, connection._conn)  # type: ignore[no-untyped-call]
+    result: T = await connection._execute(  # type: ignore[no-untyped-call]  # noqa: SLF001
+        function,
+        connection._conn,  # noqa: SLF001
+    )
     return result
 
 

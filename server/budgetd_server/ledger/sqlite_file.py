@@ -32,11 +32,11 @@ class Migration(NamedTuple):
 def migrations() -> list[Migration]:
     """All steps, oldest first."""
     folder = resources.files(__package__).joinpath("sql", "sqlite", "migrations")
-    found = []
-    for file in folder.iterdir():
-        if match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
-    return sorted(found)
+    return sorted(
+        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
+        for file in folder.iterdir()
+        if (match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
+    )
 
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:

@@ -41,9 +41,7 @@ class SqliteReads:
         for project_id, budget_id, seq in needs.chains:
             if (known := state.budgets.get((project_id, budget_id))) is not None:
                 walk = self._chain(connection, known.project_key, known.last_seq, seq, _NEWEST)
-                state.chains[(known.project_key, known.budget_key)] = [
-                    entry for _, entry in walk if entry.seq > seq
-                ]
+                state.chains[(known.project_key, known.budget_key)] = [entry for _, entry in walk if entry.seq > seq]
         return state
 
     def budgets(
@@ -86,13 +84,11 @@ class SqliteReads:
             return EntryPage([], None)
         walk = self._walk(connection, project_key, query)
         page: list[tuple[str, Entry]] = []
-        looked_at, next_seq = 0, None
-        for budget_id, entry in walk:
-            looked_at += 1
+        for looked_at, (budget_id, entry) in enumerate(walk, start=1):
             if query.matches(entry):
                 page.append((budget_id, entry))
-            next_seq = entry.previous_seq if query.budget_id else entry.seq - 1
             if len(page) == query.page_size or looked_at == query.rows_max:
+                next_seq = entry.previous_seq if query.budget_id else entry.seq - 1
                 return EntryPage(page, next_seq or None)
         return EntryPage(page, None)
 
@@ -117,9 +113,7 @@ class SqliteReads:
             last_project_key += 1
             state.projects[project_id] = Project(last_project_key, is_new=True)
 
-    def _live(
-        self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]
-    ) -> list[BudgetState]:
+    def _live(self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]) -> list[BudgetState]:
         parameters = {"project_key": project_key, "ids": json.dumps(list(budget_ids))}
         return [budget_from_row(row) for row in connection.execute(self._sql["load_budgets"], parameters)]
 
@@ -169,16 +163,12 @@ class SqliteReads:
                     if row is not None:
                         state.last_seqs[(project_id, budget_id)] = row[0]
 
-    def _walk(
-        self, connection: sqlite3.Connection, project_key: int, query: EntryQuery
-    ) -> Iterator[tuple[str, Entry]]:
+    def _walk(self, connection: sqlite3.Connection, project_key: int, query: EntryQuery) -> Iterator[tuple[str, Entry]]:
         if not query.budget_id:
             from_seq = _NEWEST if query.from_seq is None else query.from_seq
             parameters = {"project_key": project_key, "from_seq": from_seq, "rows_max": query.rows_max}
             return map(entry_from_row, connection.execute(self._sql["walk_project"], parameters))
-        from_seq = (
-            query.from_seq if query.from_seq is not None else self._last_seq(connection, project_key, query)
-        )
+        from_seq = query.from_seq if query.from_seq is not None else self._last_seq(connection, project_key, query)
         return self._chain(connection, project_key, from_seq, 0, query.rows_max)
 
     def _last_seq(self, connection: sqlite3.Connection, project_key: int, query: EntryQuery) -> int:

@@ -50,9 +50,7 @@ def budget_from_row(row: Row) -> BudgetState:
         created_at_us=created_at_us,
         updated_at_us=updated_at_us,
         deleted_at_us=deleted_at_us,
-        main=Counter(
-            limit, Span(start_at_us, end_at_us), since_seq, Sums(*sums), burn_rate_per_hour, burn_at_us
-        ),
+        main=Counter(limit, Span(start_at_us, end_at_us), since_seq, Sums(*sums), burn_rate_per_hour, burn_at_us),
         models_count=models_count,
         lifetime_cost_nano_usd=lifetime_cost_nano_usd,
         last_seq=last_seq,
@@ -192,8 +190,4 @@ def _labels_from_text(text: str) -> Mapping[str, str]:
 
 
 def _labels_to_text(labels: Mapping[str, str]) -> str:
-    return (
-        json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        if labels
-        else "{}"
-    )
+    return json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True) if labels else "{}"

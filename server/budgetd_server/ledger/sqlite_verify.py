@@ -2,7 +2,7 @@
 
 It checks the invariants that a store can break: 1, each count is the sum of the entries behind it; 2, each budget's
 lifetime cost is the sum of all of its entries; 5, a request id has taken effect once; 6, sequence numbers leave no gap,
-and each entry is in its budget's chain. Nothing of the rules' own code is used for counting: plain additions, in one pass.
+and each entry is in its budget's chain. Nothing of the rules' own code counts here: plain additions, in one pass.
 """
 
 import sqlite3
@@ -50,9 +50,7 @@ class Report(NamedTuple):
 class _Budget:
     """A budget's stored counts, and what its entries come to."""
 
-    def __init__(
-        self, budget_id: str, since_seq: int, stored: list[int], lifetime: int, last_seq: int
-    ) -> None:
+    def __init__(self, budget_id: str, since_seq: int, stored: list[int], lifetime: int, last_seq: int) -> None:
         self.budget_id = budget_id
         self.since_seq = since_seq
         self.stored = stored
@@ -79,15 +77,12 @@ def verify_file(path: Path) -> Report:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:
             raise LedgerRefused(f"{path} is not a budgetd database")
-        faults = [
-            str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"
-        ]
+        faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"]
         deviations = [Deviation("the file is sound", str(path), fault, "ok") for fault in faults]
         budgets = _budgets(connection)
         counts = {"budgets": len(budgets)}
         counts["entries"] = 0
-        for found in _recount(connection, budgets, counts):
-            deviations.append(found)
+        deviations.extend(_recount(connection, budgets, counts))
         for key, budget in budgets.items():
             deviations.extend(_differences(key, budget))
         counts["request ids"] = 0
@@ -120,9 +115,7 @@ def _recount(
         counts["entries"] += 1
         expected_seq[project_key] += 1
         if seq != expected_seq[project_key]:
-            yield Deviation(
-                "6: no gap in the numbers", f"project {project_key}", seq, expected_seq[project_key]
-            )
+            yield Deviation("6: no gap in the numbers", f"project {project_key}", seq, expected_seq[project_key])
             expected_seq[project_key] = seq
         budget = budgets.get((project_key, budget_key))
         if budget is None:
@@ -138,9 +131,7 @@ def _recount(
     for (project_key, _), budget in budgets.items():
         last_seq = newest.get((project_key, budget.budget_id), 0)
         if budget.stored_last_seq > last_seq:
-            yield Deviation(
-                "6: the chain's head exists", repr(budget.budget_id), budget.stored_last_seq, last_seq
-            )
+            yield Deviation("6: the chain's head exists", repr(budget.budget_id), budget.stored_last_seq, last_seq)
 
 
 def _count(budget: _Budget, seq: int, model: str, parts: list[int]) -> None:
@@ -167,17 +158,13 @@ def _differences(key: Key, budget: _Budget) -> Iterator[Deviation]:
                 told = f"{where} model {model!r} {name}"
                 yield Deviation("1: a model's part is the sum of its entries", told, found, expected)
     if budget.stored_lifetime != budget.counted_lifetime:
-        yield Deviation(
-            "2: a lifetime is the sum of all", where, budget.stored_lifetime, budget.counted_lifetime
-        )
+        yield Deviation("2: a lifetime is the sum of all", where, budget.stored_lifetime, budget.counted_lifetime)
 
 
 def _requests(connection: sqlite3.Connection, counts: dict[str, int]) -> Iterator[Deviation]:
     """Each request id that names an entry names one of its own kind, amount and id; no two entries share one."""
     sql = load_queries("sqlite")
-    for rpc, request_id, entry_seq, result, kind, entry_request_id, cost in connection.execute(
-        sql["verify_requests"]
-    ):
+    for rpc, request_id, entry_seq, result, kind, entry_request_id, cost in connection.execute(sql["verify_requests"]):
         counts["request ids"] += 1
         if entry_seq and entry_request_id != request_id:
             yield Deviation("5: a request id has its entry", f"request {request_id!r}", entry_seq, request_id)

@@ -42,9 +42,7 @@ def load_prices(
         raise PriceFileError(overrides.problems)
 
     is_shipped_alone = not paths and fallback is None
-    version = (
-        catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
-    )
+    version = catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
     return Catalogue(
         LayeredModels(catalogue.entries, overrides.models, overrides.aliases),
         version=version,
@@ -93,9 +91,7 @@ class ReloadablePrices:
         """See `Prices`."""
         return self._current.version
 
-    def price(
-        self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
-    ) -> Priced:
+    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
         """See `Prices`."""
         return self._current.price(model, usage, at_us=at_us, rounding=rounding)
 

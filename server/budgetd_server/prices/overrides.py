@@ -60,13 +60,9 @@ class Overrides:
         """Report aliases that hide a model or lead nowhere; called after the last file."""
         for alias, model in self.aliases.items():
             if has_model(alias):
-                self.problems.append(
-                    f"aliases: {shown(alias)}: must not be the name of a model that has a price"
-                )
+                self.problems.append(f"aliases: {shown(alias)}: must not be the name of a model that has a price")
             if not has_model(model):
-                self.problems.append(
-                    f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}"
-                )
+                self.problems.append(f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}")
 
     def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
         report = self._reporter(str(path))
@@ -87,9 +83,7 @@ class Overrides:
                 self.aliases[alias] = model
         if "fallback" in content:
             rates = Rates(
-                **toml_format.rates_of(
-                    _table(content, "fallback", report), self._reporter(f"{path}: fallback")
-                )
+                **toml_format.rates_of(_table(content, "fallback", report), self._reporter(f"{path}: fallback"))
             )
             if not rates.input or not rates.output:
                 report(

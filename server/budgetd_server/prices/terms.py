@@ -89,9 +89,7 @@ def _provider(name: str, terms: Terms, base: ModelPrice | None) -> str:
     return prefix if slash else ""
 
 
-def _period(
-    name: str, provider: str, rates: Rates, tiers: tuple[Tier, ...], terms: Terms, source: str
-) -> ModelPrice:
+def _period(name: str, provider: str, rates: Rates, tiers: tuple[Tier, ...], terms: Terms, source: str) -> ModelPrice:
     later = rates._replace(**terms.rates)
     return _built(name, provider, later, _tiers(later, terms.tiers, inherited=tiers), source=source)
 

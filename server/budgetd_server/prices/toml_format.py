@@ -60,9 +60,7 @@ def rates_of(table: Mapping[str, Any], report: Report) -> Mapping[str, int]:
 def _report_unknown(table: Mapping[str, Any], known: frozenset[str], within: str, report: Report) -> None:
     for key in table:
         if key not in known:
-            report(
-                within + key, table[key], f"is no key of a price file; there are {', '.join(sorted(known))}"
-            )
+            report(within + key, table[key], f"is no key of a price file; there are {', '.join(sorted(known))}")
 
 
 def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, int]:
@@ -73,17 +71,13 @@ def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, i
             if rate is None:
                 report(within + key, table[key], RATE_RULE)
             elif rate == 0 and name == "input":
-                report(
-                    within + key, table[key], "must be above 0; a model that costs nothing says free = true"
-                )
+                report(within + key, table[key], "must be above 0; a model that costs nothing says free = true")
             else:
                 rates[name] = rate
     return rates
 
 
-def _tiers(
-    table: Mapping[str, Any], within: str, report: Report
-) -> tuple[tuple[int, Mapping[str, int]], ...] | None:
+def _tiers(table: Mapping[str, Any], within: str, report: Report) -> tuple[tuple[int, Mapping[str, int]], ...] | None:
     if "tiers" not in table:
         return None
     tiers: dict[int, Mapping[str, int]] = {}

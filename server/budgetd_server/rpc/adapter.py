@@ -15,7 +15,6 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
-from google.rpc import status_pb2
 
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField
@@ -66,7 +65,7 @@ class InFlight:
 
 def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -> grpc.GenericRpcHandler:
     """What a gRPC server is given to serve the whole of BudgetService."""
-    methods = {
+    methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.unary_unary_rpc_method_handler(
             _adapted(
                 method.name,
@@ -78,7 +77,7 @@ def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -
         )
         for method in SERVICE.methods
     }
-    return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)  # type: ignore[return-value]
+    return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)
 
 
 def go_code(code: grpc.StatusCode) -> str:
@@ -93,9 +92,7 @@ def _adapted(
     started = metrics.rpcs_started.labels(*labels)
     seconds = metrics.rpc_seconds.labels(*labels)
     handled = {
-        code: metrics.rpcs_handled.labels(*labels, go_code(code))
-        for code in _CODES.values()
-        if code in _USUAL_CODES
+        code: metrics.rpcs_handled.labels(*labels, go_code(code)) for code in _CODES.values() if code in _USUAL_CODES
     }
 
     def count(code: grpc.StatusCode) -> None:
@@ -119,14 +116,15 @@ def _adapted(
             metrics.refusals.labels(error.reason).inc()
             status = status_of(error)
         except Exception:
-            status = _incident(name)
+            # Whatever it is: the log tells all of it, and the caller under which id.
+            incident_id = uuid.uuid4().hex[:12]
+            log.exception("unexpected error", rpc=name, incident_id=incident_id)
+            status = internal_status(incident_id)
         finally:
             seconds.observe(time.perf_counter() - began)
             in_flight.ended()
         count(_CODES[status.code])
-        await context.abort(
-            _CODES[status.code], status.message, ((STATUS_TRAILER, status.SerializeToString()),)
-        )
+        await context.abort(_CODES[status.code], status.message, ((STATUS_TRAILER, status.SerializeToString()),))
         raise AssertionError("abort does not return")
 
     return call
@@ -136,13 +134,5 @@ def _parsed(request_class: type[Message], body: bytes) -> Message:
     try:
         return request_class.FromString(body)
     except DecodeError:
-        violation = FieldViolation(
-            "", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}"
-        )
+        violation = FieldViolation("", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}")
         raise InvalidField([violation]) from None
-
-
-def _incident(name: str) -> status_pb2.Status:
-    incident_id = uuid.uuid4().hex[:12]
-    log.exception("unexpected error", rpc=name, incident_id=incident_id)
-    return internal_status(incident_id)

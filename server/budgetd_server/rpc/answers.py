@@ -11,7 +11,7 @@ from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.pricing import ModelPrice, Rates
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
-from budgetd_server.domain.window import Calendar, Fixed
+from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 
 _SOURCES = {
     "catalogue": price_pb.PRICE_SOURCE_CATALOGUE,
@@ -73,9 +73,7 @@ def limit_statuses(statuses: Iterable[LimitStatus]) -> list[pb.LimitStatus]:
 def model_cost(status: ModelStatus) -> pb.ModelCost:
     """What one model cost."""
     sums: Sums = status.sums
-    return pb.ModelCost(
-        model=status.model, cost_nano_usd=sums.cost_nano_usd, usage=usage(sums.usage), calls=sums.calls
-    )
+    return pb.ModelCost(model=status.model, cost_nano_usd=sums.cost_nano_usd, usage=usage(sums.usage), calls=sums.calls)
 
 
 def budget(project_id: str, status: BudgetStatus, view: int) -> pb.Budget:
@@ -120,7 +118,7 @@ def limit(rule: Limit) -> pb.Limit:
         message.window.calendar.unit = int(window.unit)  # type: ignore[assignment]
         message.window.calendar.count = window.count
         message.window.calendar.time_zone = window.time_zone
-        if window.unit == pb.CALENDAR_UNIT_WEEK:
+        if window.unit is CalendarUnit.WEEK:
             message.window.calendar.first_weekday = int(window.first_weekday)  # type: ignore[assignment]
     else:
         message.window.lifetime.SetInParent()

@@ -29,7 +29,7 @@ from budgetd_server.rpc.request_ids import request_of
 
 _ACTIONS = {int(action): action for action in Action}
 _RESET_MODES = {int(mode): mode for mode in ResetMode}
-_UNITS = {pb.UNIT_NANO_USD: "nano-USD"}
+_UNITS: dict[int, str] = {pb.UNIT_NANO_USD: "nano-USD"}
 _WEEKDAYS = {int(day): day for day in Weekday}
 _CALENDAR_UNITS = {int(unit): unit for unit in CalendarUnit}
 _OUTPUT_ONLY_TIMES = ("create_time", "update_time", "delete_time")
@@ -43,7 +43,7 @@ def create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
     budget = request.budget
     _check_names(checks, budget)
     _check_output_only(checks, budget)
-    checks.empty("budget.etag", bool(budget.etag))
+    checks.empty("budget.etag", is_set=bool(budget.etag))
     draft = _main_limit(checks, budget)
     labels = checks.labels("budget.labels", budget.labels)
     checks.request_id("request_id", request.request_id)
@@ -151,17 +151,15 @@ def _check_names(checks: Checks, budget: pb.Budget) -> None:
 
 def _check_output_only(checks: Checks, budget: pb.Budget) -> None:
     for name in _OUTPUT_ONLY_TIMES:
-        checks.empty(f"budget.{name}", budget.HasField(name))  # type: ignore[arg-type]
+        checks.empty(f"budget.{name}", is_set=budget.HasField(name))  # type: ignore[arg-type]
     for name in _OUTPUT_ONLY:
-        checks.empty(f"budget.{name}", bool(getattr(budget, name)))
+        checks.empty(f"budget.{name}", is_set=bool(getattr(budget, name)))
 
 
 def _main_limit(checks: Checks, budget: pb.Budget) -> LimitDraft | None:
     drafts = [_limit(checks, f"budget.limits[{index}]", limit) for index, limit in enumerate(budget.limits)]
     if len(drafts) > 1:
-        checks.refuse(
-            "budget.limits", "must be at most one main limit; named limits are not served yet", len(drafts)
-        )
+        checks.refuse("budget.limits", "must be at most one main limit; named limits are not served yet", len(drafts))
     return drafts[0] if drafts else None
 
 
@@ -174,9 +172,7 @@ def _limit(checks: Checks, field: str, limit: pb.Limit) -> LimitDraft:
     else:
         checks.refuse(f"{field}.amount", "must be set; unlimited is the absence of a limit", None)
     action = _ACTIONS.get(checks.known(f"{field}.action", limit.action, _ACTIONS), Action.BLOCK)
-    mode = _RESET_MODES.get(
-        checks.known(f"{field}.reset_mode", limit.reset_mode, _RESET_MODES), ResetMode.AUTOMATIC
-    )
+    mode = _RESET_MODES.get(checks.known(f"{field}.reset_mode", limit.reset_mode, _RESET_MODES), ResetMode.AUTOMATIC)
     window, anchors_at_creation = _window(checks, f"{field}.window", limit)
     if mode is ResetMode.ON_REQUEST and not isinstance(window, Fixed):
         checks.refuse(f"{field}.reset_mode", "ON_REQUEST needs a fixed window", mode.name)
@@ -200,9 +196,7 @@ def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
         fixed = limit.window.fixed
         anchors_at_creation = not fixed.HasField("anchor_time")
         anchor = 0 if anchors_at_creation else checks.time_us(f"{field}.fixed.anchor_time", fixed.anchor_time)
-        window = Fixed(
-            length_us=_length_us(checks, f"{field}.fixed.length", fixed.length), anchor_at_us=anchor
-        )
+        window = Fixed(length_us=_length_us(checks, f"{field}.fixed.length", fixed.length), anchor_at_us=anchor)
     elif kind == "calendar":
         calendar = limit.window.calendar
         unit = checks.known(f"{field}.calendar.unit", calendar.unit, _CALENDAR_UNITS, may_be_unset=False)

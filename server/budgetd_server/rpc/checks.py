@@ -90,17 +90,14 @@ class Checks:
             self.refuse(field, f"must be one of {sorted(known)}", value)
         return value
 
-    def empty(self, field: str, is_set: bool) -> None:
+    def empty(self, field: str, *, is_set: bool) -> None:
         """A field that only the server writes."""
         if is_set:
             self.violations.append(FieldViolation(field, "is output only: leave it unset"))
 
     def time_us(self, field: str, value: Timestamp) -> int:
         """An instant in microseconds since the Unix epoch."""
-        if not (
-            _TIMESTAMP_SECONDS_MIN <= value.seconds <= _TIMESTAMP_SECONDS_MAX
-            and 0 <= value.nanos < 1_000_000_000
-        ):
+        if not (_TIMESTAMP_SECONDS_MIN <= value.seconds <= _TIMESTAMP_SECONDS_MAX and 0 <= value.nanos < 1_000_000_000):
             shown_time = f"{value.seconds} s {value.nanos} ns"
             self.refuse(field, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos", shown_time)
             return 0

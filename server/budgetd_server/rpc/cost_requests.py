@@ -81,12 +81,10 @@ class CostRequests:
         checks.id("project_id", request.project_id)
         checks.id("budget_id", request.budget_id)
         told = request.HasField("cost_nano_usd")
-        sources = [name for name in ("usage", "text", "messages") if request.HasField(name)]  # type: ignore[arg-type]
+        sources = [name for name in ("usage", "text", "messages") if request.HasField(name)]
         if told + len(sources) != 1:
             given = ["cost_nano_usd"] * told + sources
-            checks.refuse(
-                "cost_nano_usd", "exactly one of cost_nano_usd, usage, text and messages must be set", given
-            )
+            checks.refuse("cost_nano_usd", "exactly one of cost_nano_usd, usage, text and messages must be set", given)
         if told:
             checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
             checks.optional_id("model", request.model)
@@ -191,13 +189,9 @@ class CostRequests:
         except Refusal as refusal:
             return charge._replace(refusal=refusal)
         if priced.cost_nano_usd > COST_NANO_USD_MAX:
-            rule = (
-                f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {priced.cost_nano_usd}"
-            )
+            rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {priced.cost_nano_usd}"
             return charge._replace(refusal=InvalidField([FieldViolation("usage", rule)]))
-        return charge._replace(
-            cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version
-        )
+        return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
 
     async def _projected_usage(self, request: service.ProjectCostRequest) -> tuple[Usage, bool]:
         """The tokens of a call's texts or messages, and whether the model's own tokenizer counted them."""

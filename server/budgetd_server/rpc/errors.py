@@ -52,9 +52,7 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
 def sentence(error: BudgetError) -> str:
     """What people read, of bounded length."""
     message = error.message
-    return (
-        message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
-    )
+    return message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
 
 
 def status_of(error: BudgetError) -> status_pb2.Status:
@@ -76,9 +74,7 @@ def internal_status(incident_id: str) -> status_pb2.Status:
         code=grpc.StatusCode.INTERNAL.value[0],
         message=f"internal error; the log tells more under {incident_id}",
     )
-    info = error_details_pb2.ErrorInfo(
-        reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id}
-    )
+    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id})
     status.details.append(_packed(info))
     return status
 
@@ -93,8 +89,7 @@ def item_error(error: BudgetError) -> pb.ItemError:
     )
     if isinstance(error, InvalidField):
         item.field_violations.extend(
-            pb.FieldViolation(field=field, description=description)
-            for field, description in error.violations[:16]
+            pb.FieldViolation(field=field, description=description) for field, description in error.violations[:16]
         )
     return item
 

@@ -41,9 +41,7 @@ class Handlers:
         self._prices = prices
         self._costs = CostRequests(prices, tokens)
 
-    async def CreateBudget(
-        self, request: service.CreateBudgetRequest, caller: Caller
-    ) -> service.CreateBudgetResponse:
+    async def CreateBudget(self, request: service.CreateBudgetRequest, caller: Caller) -> service.CreateBudgetResponse:
         command = budget_requests.create_budget(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
@@ -51,13 +49,9 @@ class Handlers:
 
     async def GetBudget(self, request: service.GetBudgetRequest, caller: Caller) -> service.GetBudgetResponse:
         read_requests.check_budget(request, view=request.view)
-        return service.GetBudgetResponse(
-            budget=await self._read(request.project_id, request.budget_id, request.view)
-        )
+        return service.GetBudgetResponse(budget=await self._read(request.project_id, request.budget_id, request.view))
 
-    async def ListBudgets(
-        self, request: service.ListBudgetsRequest, caller: Caller
-    ) -> service.ListBudgetsResponse:
+    async def ListBudgets(self, request: service.ListBudgetsRequest, caller: Caller) -> service.ListBudgetsResponse:
         query, page_size, matches = read_requests.budget_query(request)
         page, next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches)
         return service.ListBudgetsResponse(
@@ -65,24 +59,18 @@ class Handlers:
             next_page_token=page_token(request, next_key),
         )
 
-    async def UpdateBudget(
-        self, request: service.UpdateBudgetRequest, caller: Caller
-    ) -> service.UpdateBudgetResponse:
+    async def UpdateBudget(self, request: service.UpdateBudgetRequest, caller: Caller) -> service.UpdateBudgetResponse:
         command = budget_requests.update_budget(request)
         outcome = await self._engine.update_budget(command, timeout_seconds=caller.timeout_seconds)
         budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
         return service.UpdateBudgetResponse(budget=budget, replayed=outcome.replayed)
 
-    async def DeleteBudget(
-        self, request: service.DeleteBudgetRequest, caller: Caller
-    ) -> service.DeleteBudgetResponse:
+    async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
         command = budget_requests.delete_budget(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return service.DeleteBudgetResponse(deleted_count=outcome.result, replayed=outcome.replayed)
 
-    async def UpdateCost(
-        self, request: service.UpdateCostRequest, caller: Caller
-    ) -> service.UpdateCostResponse:
+    async def UpdateCost(self, request: service.UpdateCostRequest, caller: Caller) -> service.UpdateCostResponse:
         charge = await self._costs.charge(request, self._engine.clock())
         outcome = await self._engine.submit(charge, timeout_seconds=caller.timeout_seconds)
         response = service.UpdateCostResponse(
@@ -110,9 +98,7 @@ class Handlers:
             response.limits.extend(await self._limits_of(request.project_id, charges))
         return response
 
-    async def AdjustCost(
-        self, request: service.AdjustCostRequest, caller: Caller
-    ) -> service.AdjustCostResponse:
+    async def AdjustCost(self, request: service.AdjustCostRequest, caller: Caller) -> service.AdjustCostResponse:
         command = cost_requests.adjust(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return service.AdjustCostResponse(
@@ -133,16 +119,12 @@ class Handlers:
             lifetime_cost_nano_usd=status.lifetime_cost_nano_usd,
         )
 
-    async def GetModelCost(
-        self, request: service.GetModelCostRequest, caller: Caller
-    ) -> service.GetModelCostResponse:
+    async def GetModelCost(self, request: service.GetModelCostRequest, caller: Caller) -> service.GetModelCostResponse:
         read_requests.check_budget(request)
         status = await self._engine.budget(request.project_id, request.budget_id, with_models=True)
         return service.GetModelCostResponse(models=[answers.model_cost(model) for model in status.models])
 
-    async def ProjectCost(
-        self, request: service.ProjectCostRequest, caller: Caller
-    ) -> service.ProjectCostResponse:
+    async def ProjectCost(self, request: service.ProjectCostRequest, caller: Caller) -> service.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
         status = await self._engine.budget(request.project_id, request.budget_id)
         exceeded = [each for each in status.limits if _would_pass(each, projection.cost_nano_usd)]
@@ -167,22 +149,16 @@ class Handlers:
         command = budget_requests.reset_on_duration(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         budget = await self._reset_budget(request, outcome)
-        return service.ResetOnDurationResponse(
-            was_reset=bool(outcome.result), budget=budget, replayed=outcome.replayed
-        )
+        return service.ResetOnDurationResponse(was_reset=bool(outcome.result), budget=budget, replayed=outcome.replayed)
 
     async def ResetAllOnDuration(
         self, request: service.ResetAllOnDurationRequest, caller: Caller
     ) -> service.ResetAllOnDurationResponse:
         asked = budget_requests.reset_all(request)
-        outcome = await self._engine.reset_all(
-            request.project_id, asked, timeout_seconds=caller.timeout_seconds
-        )
+        outcome = await self._engine.reset_all(request.project_id, asked, timeout_seconds=caller.timeout_seconds)
         return service.ResetAllOnDurationResponse(reset_count=outcome.result, replayed=outcome.replayed)
 
-    async def ListEntries(
-        self, request: service.ListEntriesRequest, caller: Caller
-    ) -> service.ListEntriesResponse:
+    async def ListEntries(self, request: service.ListEntriesRequest, caller: Caller) -> service.ListEntriesResponse:
         page = await self._engine.list_entries(read_requests.entry_query(request))
         return service.ListEntriesResponse(
             entries=[answers.entry(budget_id, entry) for budget_id, entry in page.entries],
@@ -205,17 +181,13 @@ class Handlers:
         self, request: service.GetModelPriceRequest, caller: Caller
     ) -> service.GetModelPriceResponse:
         price = self._prices.find(read_requests.model_name(request), self._engine.clock())
-        return service.GetModelPriceResponse(
-            price=answers.model_price(price), price_version=self._prices.version
-        )
+        return service.GetModelPriceResponse(price=answers.model_price(price), price_version=self._prices.version)
 
     async def _read(self, project_id: str, budget_id: str, view: int) -> pb.Budget:
         status = await self._engine.budget(project_id, budget_id, with_models=view >= pb.BUDGET_VIEW_FULL)
         return answers.budget(project_id, status, view)
 
-    async def _add_budget(
-        self, response: service.UpdateCostResponse, request: service.UpdateCostRequest
-    ) -> None:
+    async def _add_budget(self, response: service.UpdateCostResponse, request: service.UpdateCostRequest) -> None:
         try:
             budget = await self._read(request.project_id, request.budget_id, request.view)
         except BudgetNotFound:

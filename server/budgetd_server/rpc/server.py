@@ -54,7 +54,7 @@ class RpcServer:
         await self._server.start()
         return port
 
-    async def set_serving(self, is_serving: bool) -> None:
+    async def set_serving(self, *, is_serving: bool) -> None:
         """Tell health checks whether calls can succeed."""
         serving = health_pb2.HealthCheckResponse.SERVING
         status = serving if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING

@@ -38,13 +38,9 @@ class AsyncTokenCounter:
 
     async def count_contents(self, model: str, contents: Sequence[str], *, field: str) -> TokenCount:
         """See `TokenCounter.count_contents`; the bound is for all contents together."""
-        return await self._count(
-            model, contents, field, lambda: self._counter.count_contents(model, contents)
-        )
+        return await self._count(model, contents, field, lambda: self._counter.count_contents(model, contents))
 
-    async def count_messages(
-        self, model: str, messages: Sequence[tuple[str, str]], *, field: str
-    ) -> TokenCount:
+    async def count_messages(self, model: str, messages: Sequence[tuple[str, str]], *, field: str) -> TokenCount:
         """See `TokenCounter.count_messages`; the bound is for all messages together."""
         texts = [text for message in messages for text in message]
         return await self._count(model, texts, field, lambda: self._counter.count_messages(model, messages))
@@ -53,9 +49,7 @@ class AsyncTokenCounter:
         """Let the threads end; what waits for them is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _count(
-        self, model: str, texts: Sequence[str], field: str, count: Callable[[], TokenCount]
-    ) -> TokenCount:
+    async def _count(self, model: str, texts: Sequence[str], field: str, count: Callable[[], TokenCount]) -> TokenCount:
         characters = sum(map(len, texts))
         _check_size(texts, characters, field)
         if characters <= _INLINE_CHARACTERS_MAX and self._counter.is_ready(model):
@@ -64,12 +58,8 @@ class AsyncTokenCounter:
 
 
 def _check_size(texts: Sequence[str], characters: int, field: str) -> None:
-    if (
-        characters * 4 <= TEXT_BYTES_MAX
-    ):  # No character takes more than four bytes, so most texts need no encoding.
+    if characters * 4 <= TEXT_BYTES_MAX:  # No character takes more than four bytes, so most texts need no encoding.
         return
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if size > TEXT_BYTES_MAX:
-        raise InvalidField(
-            [FieldViolation(field, f"must be at most {TEXT_BYTES_MAX} bytes of UTF-8, got {size}")]
-        )
+        raise InvalidField([FieldViolation(field, f"must be at most {TEXT_BYTES_MAX} bytes of UTF-8, got {size}")])
