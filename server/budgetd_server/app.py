@@ -91,6 +91,7 @@ class Server:
         """Stop without losing anything: say so, finish what is in flight, commit what is queued, close the files."""
         self._is_stopping = True
         await self._rpc.begin_shutdown()
+        self._in_flight.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.none(), self._config.grace_seconds)
         await self._rpc.stop(STOP_SECONDS)

@@ -97,15 +97,15 @@ def run(config: Config) -> None:
 
 async def _serve(config: Config) -> None:
     prices = ReloadablePrices(config.prices)
-    ledger = await open_ledger(config)
-    server = Server(config, ledger, prices)
-    await server.start()
     # Handlers of signals come first: as process 1 of a container there are no others.
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stopping)
     loop.add_signal_handler(signal.SIGHUP, _reload, prices)
+    ledger = await open_ledger(config)
+    server = Server(config, ledger, prices)
+    await server.start()
     log.info(
         "serving",
         listen=f"{config.listen.rpartition(':')[0]}:{server.port}",

@@ -20,6 +20,7 @@ class _Load:
     def __init__(self) -> None:
         self.keys: set[BudgetKey] = set()
         self.models_of: set[BudgetKey] = set()
+        self.has_task = False
         self.future: asyncio.Future[Mapping[BudgetKey, BudgetState]] = asyncio.get_running_loop().create_future()
 
 
@@ -47,8 +48,10 @@ class SharedLoads:
         return (await asyncio.shield(load.future)).get(key)
 
     def _begin(self) -> None:
-        if self._gathering is not None and len(self._running) < LOADS_AT_ONCE_MAX:
-            task = asyncio.create_task(self._run())
+        load = self._gathering
+        if load is not None and not load.has_task and len(self._running) < LOADS_AT_ONCE_MAX:
+            load.has_task = True
+            task = asyncio.create_task(self._run(load))
             self._running.add(task)
             task.add_done_callback(self._ended)
 
@@ -56,10 +59,9 @@ class SharedLoads:
         self._running.discard(task)
         self._begin()
 
-    async def _run(self) -> None:
-        load, self._gathering = self._gathering, None
-        if load is None:
-            return  # Another task has begun it.
+    async def _run(self, load: _Load) -> None:
+        # From here on it has begun: whoever reads now gathers for the next one.
+        self._gathering = None
         try:
             loaded = await self._ledger.load_budgets(load.keys, load.models_of)
         except BaseException as error:

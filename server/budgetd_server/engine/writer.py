@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -100,6 +100,7 @@ class Writer:
     def start(self) -> None:
         """Begin to carry out commands."""
         self._task = asyncio.create_task(self._run(), name="budgetd-writer")
+        self._task.add_done_callback(self._ended)
 
     async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
         """Carry out a command; returns after the commit, so what was answered survives a crash.
@@ -172,6 +173,18 @@ class Writer:
             results = await self._carry_out(batch.commands, self._lock_wait_seconds(batch))
             self._waiting -= len(batch.commands)
             self._settle(batch, results)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """However the task ends, nobody may wait for it any longer."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("the writer has died", exc_info=task.exception())
+            self._set_health(is_healthy=False)
+        self._is_draining = True
+        futures: list[asyncio.Future[Any]] = [single.future for single in self._singles]
+        futures += [bulk.future for bulk in self._bulks]
+        for future in futures:
+            if not future.done():
+                future.set_exception(ShuttingDown())
 
     def _take(self) -> _Batch:
         batch = _Batch([], [], [])

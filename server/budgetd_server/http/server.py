@@ -1,20 +1,30 @@
 """The HTTP server, on the same event loop as everything else."""
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Iterator
 
 import uvicorn
 from starlette.applications import Starlette
 
 
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, leaving signals to the program."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Catch none."""
+        yield
+
+
 class HttpServer:
-    """Serves an application until it is stopped. Signals are left to the program."""
+    """Serves an application until it is stopped."""
 
     def __init__(self, app: Starlette) -> None:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = _Uvicorn(config)
         self._task: asyncio.Task[None] | None = None
-        self._socket: socket.socket | None = None
 
     async def start(self, address: str) -> int:
         """Listen on host:port and serve; returns the port.
@@ -25,18 +35,12 @@ class HttpServer:
         host, _, port = address.rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, int(port)), family=family)
-        # uvicorn's own way in would catch the program's signals.
-        self._server.config.load()
-        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
-        await self._server.startup(sockets=[self._socket])
-        self._task = asyncio.create_task(self._server.main_loop(), name="budgetd-http")
-        return int(self._socket.getsockname()[1])
+        listening = socket.create_server((host, int(port)), family=family)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="budgetd-http")
+        return int(listening.getsockname()[1])
 
     async def stop(self) -> None:
         """Stop serving."""
-        if self._task is None or self._socket is None:
-            return
-        self._server.should_exit = True
-        await self._task
-        await self._server.shutdown(sockets=[self._socket])
+        if self._task is not None:
+            self._server.should_exit = True
+            await self._task

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField
+from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, ShuttingDown
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.errors import STATUS_TRAILER, internal_status, status_of
 from budgetd_server.rpc.handlers import Caller, Handlers
@@ -44,11 +44,21 @@ class InFlight:
 
     def __init__(self) -> None:
         self.count = 0
+        self._is_closed = False
         self._idle = asyncio.Event()
 
     def began(self) -> None:
         """One more."""
         self.count += 1
+
+    def close(self) -> None:
+        """From now on, refuse new calls."""
+        self._is_closed = True
+
+    def admit(self) -> None:
+        """Let a call in; raises ShuttingDown once closed."""
+        if self._is_closed:
+            raise ShuttingDown
 
     def ended(self) -> None:
         """One less."""
@@ -106,6 +116,7 @@ def _adapted(
         in_flight.began()
         began = time.perf_counter()
         try:
+            in_flight.admit()
             response = await handler(_parsed(request_class, body), Caller(context.time_remaining()))
             count(grpc.StatusCode.OK)
             return response.SerializeToString()
