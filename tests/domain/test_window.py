@@ -23,7 +23,7 @@ from budgetd_server.domain.window import (
     window_to_text,
     window_violations,
 )
-from window_oracle import (
+from tests.domain.window_oracle import (
     BOUNDED_WINDOWS,
     DAY_US,
     FIXED_WINDOWS,

@@ -159,8 +159,12 @@ def try_serving(rehearsal: Rehearsal, final: Stage) -> None:
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    # The server listens there, and the health command asks there.
-    rehearsal.environment |= {"BUDGETD_LISTEN": address, "BUDGETD_ADDRESS": address, "BUDGETD_HTTP_LISTEN": ""}
+    # The server listens there, and the health command asks there; nobody asks for metrics.
+    rehearsal.environment |= {
+        "BUDGETD_LISTEN": address,
+        "BUDGETD_ADDRESS": address,
+        "BUDGETD_HTTP_LISTEN": "127.0.0.1:0",
+    }
     command = [*final.last("ENTRYPOINT").exec_form(), *final.last("CMD").exec_form()]
     print("+", *command, flush=True)
     server = rehearsal.start(command)

@@ -1,0 +1,1 @@
+"""Measures budgetd beside what it is compared with: `python -m bench`."""
