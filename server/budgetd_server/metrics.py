@@ -83,5 +83,11 @@ class Metrics:
             ["version", "store"],
             registry=registry,
         )
-        for result in ("recorded", "replayed", "refused", "unavailable"):
-            self.charges.labels(result)
+        # Made beforehand, so that a rate sees the first of each.
+        self._charges = {each: self.charges.labels(each) for each in ("recorded", "replayed", "refused", "unavailable")}
+
+    def count_charges(self, **counts: int) -> None:
+        """Count charges by what became of them."""
+        for result, count in counts.items():
+            if count:
+                self._charges[result].inc(count)

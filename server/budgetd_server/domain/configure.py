@@ -5,7 +5,7 @@ from budgetd_server.domain.commands import CreateBudget, DeleteBudget, Outcome, 
 from budgetd_server.domain.counting import begin_again, first_span
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import BudgetExists, EtagMismatch
-from budgetd_server.domain.recount import StaleRecount, apply_recount, needs_recount
+from budgetd_server.domain.recount import Recount, StaleRecount, apply_recount, complete_recount, needs_recount
 from budgetd_server.domain.rolling import reanchored, roll_if_due
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
@@ -43,12 +43,17 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
 
     Raises:
         StaleRecount: The new window has to be counted from the ledger, anew.
+        EtagMismatch, BelowZero, CounterOverflow: It is refused.
     """
     budget = state.budget(command.project_id, command.budget_id)
     _check_etag(budget, command.etag)
     if command.sets_limits:
         draft = command.main_limit
-        _set_main_limit(state, budget, command, draft.anchored(budget.created_at_us) if draft else None, now_us)
+        limit = draft.anchored(budget.created_at_us) if draft else None
+        recount = _recounted(state, budget, command, limit, now_us)
+        # A window that is over has ended under the old rule, before the new one begins.
+        roll_if_due(state, command.project_id, budget, now_us)
+        _set_main_limit(budget, limit, recount, now_us)
     if command.labels is not None:
         budget.labels = command.labels
     _configured(budget, now_us)
@@ -86,14 +91,22 @@ def _new_budget(state: State, command: CreateBudget, limit: Limit | None, now_us
     )
 
 
-def _set_main_limit(state: State, budget: BudgetState, command: UpdateBudget, limit: Limit | None, now_us: int) -> None:
-    # A window that is over has ended under the old rule, before the new one begins.
-    roll_if_due(state, command.project_id, budget, now_us)
-    counter, recount = budget.main, command.recount
-    if needs_recount(budget, limit):
-        if recount is None or recount.budget_key != budget.budget_key or recount.span != first_span(limit, now_us):
-            raise StaleRecount
-        apply_recount(budget, recount, state.entries_after(budget, recount.until_seq))
+def _recounted(
+    state: State, budget: BudgetState, command: UpdateBudget, limit: Limit | None, now_us: int
+) -> Recount | None:
+    """The count of the new window, complete; None: the count stays as it is. Changes nothing, since it may raise."""
+    if not needs_recount(budget, limit):
+        return None
+    recount = command.recount
+    if recount is None or recount.budget_key != budget.budget_key or recount.span != first_span(limit, now_us):
+        raise StaleRecount
+    return complete_recount(recount, state.entries_after(budget, recount.until_seq))
+
+
+def _set_main_limit(budget: BudgetState, limit: Limit | None, recount: Recount | None, now_us: int) -> None:
+    counter = budget.main
+    if recount is not None:
+        apply_recount(budget, recount)
     elif limit is not None and (counter.limit is None or counter.limit.window != limit.window):
         counter.span = first_span(limit, now_us)  # Reset on request: another window, the same count.
     elif limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:

@@ -30,7 +30,13 @@ def due_roll(counter: Counter, now_us: int) -> Roll | None:
     return rolled(counter.limit.window, counter.span, now_us)
 
 
-def check_room(budget: BudgetState, cost_nano_usd: int, usage: Usage | None) -> None:
+def has_ended(counter: Counter, now_us: int) -> bool:
+    """True if the counter's window is over by itself, so that it counts from zero."""
+    roll = due_roll(counter, now_us)
+    return roll is not None and not roll.keeps_count
+
+
+def check_room(budget: BudgetState, cost_nano_usd: int, usage: Usage | None, now_us: int) -> None:
     """Make sure that no counter would pass its largest value.
 
     The lifetime is never less than any window, so it speaks for the money of all of them.
@@ -44,8 +50,9 @@ def check_room(budget: BudgetState, cost_nano_usd: int, usage: Usage | None) -> 
         )
     if usage is not None:
         sums = budget.main.sums
-        if sums.input_tokens + sums.output_tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX:
-            tokens = sums.input_tokens + sums.output_tokens
+        tokens = sums.input_tokens + sums.output_tokens
+        passes = tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX
+        if passes and not has_ended(budget.main, now_us):
             raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
 
 
@@ -101,10 +108,17 @@ def burn_rate_at(counter: Counter, now_us: int) -> int | None:
 
 def _burn(counter: Counter, cost_nano_usd: int, now_us: int) -> None:
     """Let the rate decay until now and add a cost: over all time, the rate's integral is the sum of the costs."""
-    rate = burn_rate_at(counter, now_us) or 0
-    rate += round(cost_nano_usd * _LN_2 * US_PER_HOUR / _half_life_us(counter))
-    counter.burn_rate_per_hour = min(max(rate, 0), COUNTER_MAX)
-    counter.burn_at_us = now_us if counter.burn_at_us is None else max(counter.burn_at_us, now_us)
+    start_at_us, end_at_us = counter.span
+    if start_at_us is None or end_at_us is None:
+        added = cost_nano_usd * _LN_2  # The half-life is an hour.
+    else:
+        added = cost_nano_usd * _LN_2 * US_PER_HOUR / _half_life_us(counter)
+    burnt_at_us = counter.burn_at_us
+    if burnt_at_us is None or now_us > burnt_at_us:  # Not so for most charges of a batch, which share one instant.
+        counter.burn_rate_per_hour = burn_rate_at(counter, now_us) or 0
+        counter.burn_at_us = now_us
+    rate = counter.burn_rate_per_hour + round(added)
+    counter.burn_rate_per_hour = 0 if rate < 0 else min(rate, COUNTER_MAX)
 
 
 def _half_life_us(counter: Counter) -> int:

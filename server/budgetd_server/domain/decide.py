@@ -24,7 +24,7 @@ from budgetd_server.domain.commands import (
     UpdateBudget,
 )
 from budgetd_server.domain.configure import create_budget, delete_budget, update_budget
-from budgetd_server.domain.counting import begin_again, check_room, count, counted_model, due_roll
+from budgetd_server.domain.counting import begin_again, check_room, count, counted_model, has_ended
 from budgetd_server.domain.entry import REQUESTED, EntryKind
 from budgetd_server.domain.errors import BelowZero, NoWindow, RequestIdReused
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
@@ -91,7 +91,7 @@ def _charge(state: State, command: Charge, now_us: int) -> Outcome:
         raise command.refusal
     budget = state.budget(command.project_id, command.budget_id)
     cost_nano_usd, usage = command.cost_nano_usd, command.usage
-    check_room(budget, cost_nano_usd, usage)
+    check_room(budget, cost_nano_usd, usage, now_us)
     roll_if_due(state, command.project_id, budget, now_us)
     entry = state.append(
         command.project_id,
@@ -114,7 +114,7 @@ def _charge(state: State, command: Charge, now_us: int) -> Outcome:
 def _adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
     budget = state.budget(command.project_id, command.budget_id)
     amount = command.amount_nano_usd
-    check_room(budget, amount, None)
+    check_room(budget, amount, None, now_us)
     _check_not_below_zero(budget, command, now_us)
     roll_if_due(state, command.project_id, budget, now_us)
     entry = state.append(
@@ -134,8 +134,7 @@ def _adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
 
 def _check_not_below_zero(budget: BudgetState, command: AdjustCost, now_us: int) -> None:
     """Neither the window's count nor the model's part of it may fall below zero."""
-    amount, roll = command.amount_nano_usd, due_roll(budget.main, now_us)
-    is_over = roll is not None and not roll.keeps_count
+    amount, is_over = command.amount_nano_usd, has_ended(budget.main, now_us)
     spent = 0 if is_over else budget.main.sums.cost_nano_usd
     if spent + amount < 0:
         raise BelowZero(amount_nano_usd=amount, spent_nano_usd=spent, of="what was spent in this window")

@@ -6,11 +6,13 @@ was reset), the command says so by StaleRecount, and both steps are taken again.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from budgetd_server.domain.bounds import COUNTER_MAX
 from budgetd_server.domain.budget import BudgetState, Limit, ResetMode, Sums
 from budgetd_server.domain.counting import first_span, model_sums
 from budgetd_server.domain.entry import BARRIERS, Entry, EntryKind
+from budgetd_server.domain.errors import BelowZero, CounterOverflow, shown
 from budgetd_server.domain.window import Lifetime, Span, Window
 
 COUNTED_KINDS = frozenset({EntryKind.CHARGE, EntryKind.ADJUST})
@@ -61,22 +63,30 @@ def begin_recount(budget: BudgetState, limit: Limit | None, now_us: int) -> Reco
     return Recount(budget_key=budget.budget_key, span=first_span(limit, now_us), until_seq=budget.last_seq)
 
 
-def apply_recount(budget: BudgetState, recount: Recount, newer: Iterable[Entry]) -> None:
-    """Let the main counter stand where the ledger says: the first step's sums and the entries since.
+def complete_recount(recount: Recount, newer: Iterable[Entry]) -> Recount:
+    """The first step's sums and the entries since then, which are given newest first.
 
     Raises:
         StaleRecount: The entries since then end the window.
+        BelowZero: More was taken back in the window than spent in it: the spending was before, in another one.
+        CounterOverflow: The window holds more tokens than a counter can.
     """
     models = {model: Sums() for model in recount.models}
     for model, sums in recount.models.items():
         models[model].merge(sums)
-    total = Recount(budget_key=recount.budget_key, span=recount.span, until_seq=budget.last_seq, models=models)
+    total = replace(recount, models=models)
     if total.take(newer):
         raise StaleRecount
+    _check_countable(total)
+    return total
+
+
+def apply_recount(budget: BudgetState, total: Recount) -> None:
+    """Let the main counter stand where the ledger says."""
     counter = budget.main
-    counter.span, counter.since_seq, counter.sums = recount.span, recount.since_seq, Sums()
+    counter.span, counter.since_seq, counter.sums = total.span, total.since_seq, Sums()
     budget.clear_models()
-    for model, sums in models.items():
+    for model, sums in total.models.items():
         counter.sums.merge(sums)
         model_sums(budget, model).merge(sums)
 
@@ -91,6 +101,18 @@ def ends_recount(entry: Entry, budget_key: int, span: Span) -> bool:
 def calls_of(entry: Entry) -> int:
     """How many calls an entry counts as."""
     return 1 if entry.kind is EntryKind.CHARGE else 0
+
+
+def _check_countable(total: Recount) -> None:
+    """No count may be below zero, and none past its largest value."""
+    tokens = 0
+    for model, sums in total.models.items():
+        tokens += sums.usage.tokens
+        if sums.cost_nano_usd < 0:
+            of = f"what was spent in the new window on model {shown(model)}"
+            raise BelowZero(amount_nano_usd=sums.cost_nano_usd, spent_nano_usd=0, of=of)
+    if tokens > COUNTER_MAX:
+        raise CounterOverflow(counter="the count of tokens in the new window", value=0, added=tokens)
 
 
 def _window(limit: Limit | None) -> Window:

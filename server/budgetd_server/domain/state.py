@@ -157,6 +157,6 @@ class State:
         yield from (entry for entry in self.chains.get(own, ()) if entry.seq > seq)
 
     def changed_budgets(self) -> list[BudgetState]:
-        """The budgets that the store has to write, deleted ones included."""
+        """The budgets that the store has to write: first the deleted ones, whose ids may have been taken anew."""
         changed = [budget for budget in self.budgets.values() if budget.is_counted or budget.is_configured]
-        return changed + self.deleted_budgets
+        return self.deleted_budgets + changed

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from budgetd_server.domain.bounds import US_PER_HOUR
-from budgetd_server.domain.budget import Action, BudgetState, Counter, Limit, Sums
-from budgetd_server.domain.counting import burn_rate_at, due_roll
+from budgetd_server.domain.budget import Action, BudgetState, Limit, Sums
+from budgetd_server.domain.counting import burn_rate_at, due_roll, has_ended
 from budgetd_server.domain.window import Span
 
 
@@ -113,12 +113,6 @@ def budget_status(budget: BudgetState, now_us: int) -> BudgetStatus:
         limits=limits,
         models=tuple(sorted(models, key=lambda each: (-each.sums.cost_nano_usd, each.model))),
     )
-
-
-def has_ended(counter: Counter, now_us: int) -> bool:
-    """True if the counter's window is over by itself, so that it counts from zero."""
-    roll = due_roll(counter, now_us)
-    return roll is not None and not roll.keeps_count
 
 
 def _exhaustion_at_us(remaining: int, rate_per_hour: int | None, span: Span, now_us: int) -> int | None:

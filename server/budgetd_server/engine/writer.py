@@ -252,15 +252,15 @@ class Writer:
         for single, result in zip(batch.singles, results, strict=False):
             if not single.future.done():
                 _tell(single.future, result)
-            if isinstance(single.command, Charge):
-                self._count_charge(result)
         begun = len(batch.singles)
+        charges = [
+            result for single, result in zip(batch.singles, results, strict=False) if isinstance(single.command, Charge)
+        ]
+        self._count_charges([*charges, *results[begun:]])
         for bulk, taken in batch.bulks:
             slice_ = results[begun : begun + taken]
             begun += taken
             bulk.results.extend(slice_)
-            for result in slice_:
-                self._count_charge(result)
             failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
             if failed or len(bulk.results) == len(bulk.commands):
                 self._waiting -= len(bulk.commands) - len(bulk.results)
@@ -269,13 +269,22 @@ class Writer:
             else:
                 self._bulks.append(bulk)
 
-    def _count_charge(self, result: Result) -> None:
-        if isinstance(result, Outcome):
-            self._metrics.charges.labels("replayed" if result.replayed else "recorded").inc()
-            if not result.replayed:
-                self._metrics.charged_nano_usd.inc(result.result)
-        else:
-            self._metrics.charges.labels("refused" if isinstance(result, Refusal) else "unavailable").inc()
+    def _count_charges(self, results: Sequence[Result]) -> None:
+        """Count what became of a batch's charges, each kind in one step."""
+        replayed = refused = unavailable = cost_nano_usd = 0
+        for result in results:
+            if isinstance(result, Outcome):
+                if result.replayed:
+                    replayed += 1
+                else:
+                    cost_nano_usd += result.result
+            elif isinstance(result, Refusal):
+                refused += 1
+            else:
+                unavailable += 1
+        recorded = len(results) - replayed - refused - unavailable
+        self._metrics.count_charges(recorded=recorded, replayed=replayed, refused=refused, unavailable=unavailable)
+        self._metrics.charged_nano_usd.inc(cost_nano_usd)
 
     def _committed(self, commands: int, committed: Committed) -> None:
         metrics = self._metrics

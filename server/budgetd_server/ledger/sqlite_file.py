@@ -19,6 +19,9 @@ SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
 CHECKED_BYTES_MAX = 256 * 1024 * 1024
 BUSY_TIMEOUT_MS = 5_000
+#: How long the write-ahead log grows before a commit moves it into the file: at 1,000 pages, SQLite's own measure, a batch
+#: over many budgets would do so every time.
+CHECKPOINT_PAGES = 4_000
 
 
 class Migration(NamedTuple):
@@ -51,7 +54,8 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
             "trusted_schema = OFF",
             "cell_size_check = ON",
             "temp_store = MEMORY",
-            "cache_size = -16384",
+            "cache_size = -32768",
+            f"wal_autocheckpoint = {CHECKPOINT_PAGES}",
             f"journal_size_limit = {64 * 1024 * 1024}",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -48,7 +48,13 @@ def create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
     labels = checks.labels("budget.labels", budget.labels)
     checks.request_id("request_id", request.request_id)
     checks.done()
-    fields = (budget.project_id, budget.budget_id, _sent_limits(budget), labels, request.replace_existing)
+    fields = (
+        budget.project_id,
+        budget.budget_id,
+        _sent_limits(budget),
+        sorted(labels.items()),
+        request.replace_existing,
+    )
     return CreateBudget(
         project_id=budget.project_id,
         budget_id=budget.budget_id,
@@ -76,7 +82,8 @@ def update_budget(request: service.UpdateBudgetRequest) -> UpdateBudget:
     checks.request_id("request_id", request.request_id)
     checks.done()
     limits = _sent_limits(budget) if sets_limits else None
-    fields = (budget.project_id, budget.budget_id, sorted(set(paths)), limits, labels, budget.etag)
+    sent_labels = None if labels is None else sorted(labels.items())
+    fields = (budget.project_id, budget.budget_id, sorted(set(paths)), limits, sent_labels, budget.etag)
     return UpdateBudget(
         project_id=budget.project_id,
         budget_id=budget.budget_id,

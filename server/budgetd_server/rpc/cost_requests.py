@@ -158,13 +158,15 @@ class CostRequests:
             event_at_us = checks.event_time_us("event_time", request.event_time, now_us=now_us)
         if checks.violations:
             raise InvalidField(checks.violations)
-        fields: list[object] = [project_id, budget_id, model, told, usage, labels, event_at_us]
-        if has_text:
-            fields += [request.text.input, request.text.output]
+        text = (request.text.input, request.text.output) if has_text else None
+        sent_usage = None if usage is None else tuple(usage)  # Without the names of its fields.
+        sent_labels = sorted(labels.items()) if labels else None
         charge = Charge(
             project_id,
             budget_id,
-            request_of(request.request_id, *fields),
+            request_of(
+                request.request_id, project_id, budget_id, model, told, sent_usage, sent_labels, event_at_us, text
+            ),
             told or 0,
             model,
             usage,
@@ -233,7 +235,7 @@ def adjust(request: service.AdjustCostRequest) -> AdjustCost:
     labels = checks.labels("labels", request.labels)
     checks.request_id("request_id", request.request_id)
     checks.done()
-    fields = (request.project_id, request.budget_id, amount, request.model, request.reason, labels)
+    fields = (request.project_id, request.budget_id, amount, request.model, request.reason, sorted(labels.items()))
     return AdjustCost(
         project_id=request.project_id,
         budget_id=request.budget_id,

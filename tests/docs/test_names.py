@@ -1,0 +1,183 @@
+"""What the pages name exists: files, headings, symbols, constants with their values, commands, make targets."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import REPOSITORY, Link, Page, all_pages
+
+PAGES = all_pages()
+SERVER = REPOSITORY / "server" / "budgetd_server"
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+#: Names in code font that belong to somebody else.
+FOREIGN = re.compile(
+    r"google\.|grpc\.|litellm|prometheus|json_each|pkg_resources|grpc_health_probe|"
+    r"project_name|total_budget|update_cost|projected_cost|create_budget|BudgetManager|user_dict"
+)
+
+
+@every_page
+def test_every_link_leads_to_a_file_of_this_repository_and_to_a_heading_in_it(page: Page) -> None:
+    broken = [link.target for link in page.links() if not _leads_somewhere(page, link)]
+
+    assert broken == []
+
+
+@every_page
+def test_every_name_that_links_to_source_is_defined_there(page: Page) -> None:
+    wrong = [
+        f"{link.symbol} in {link.target}"
+        for link in page.links()
+        if link.symbol is not None and not _defines(_target(page, link), link.symbol)
+    ]
+
+    assert wrong == []
+
+
+@every_page
+def test_every_path_in_code_font_exists(page: Page) -> None:
+    wrong = [span for span in page.spans() if (path := _as_path(span)) is not None and not _exists(path)]
+
+    assert wrong == []
+
+
+@every_page
+def test_every_identifier_in_code_font_stands_in_the_source(page: Page) -> None:
+    words = _source_words()
+    names = {name for span in page.spans() if (name := _as_identifier(span)) is not None}
+
+    assert sorted(name for name in names if not FOREIGN.match(name) and name not in words) == []
+
+
+@every_page
+def test_every_value_told_of_a_constant_is_its_value(page: Page) -> None:
+    told = re.findall(r"`([A-Z][A-Z_]+)` \(([\d,]+(?:\.\d+)?)\)", page.prose)
+
+    wrong = [f"{name} is {_constants().get(name)}, not {value}" for name, value in told if not _is_value(name, value)]
+
+    assert wrong == []
+
+
+@every_page
+def test_every_make_target_that_a_page_names_exists(page: Page) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
+    code = "\n".join([*page.spans(), *(block.code for block in page.blocks())])
+
+    named = set(re.findall(r"^make ([a-z][a-z-]+)", code, flags=re.MULTILINE))
+
+    assert {name for name in named if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)} == set()
+
+
+def _target(page: Page, link: Link) -> Path:
+    return (page.path.parent / link.target.partition("#")[0]).resolve() if link.target[0] != "#" else page.path
+
+
+def _leads_somewhere(page: Page, link: Link) -> bool:
+    if "://" in link.target:
+        return True  # Tests use no network.
+    path, anchor = _target(page, link), link.target.partition("#")[2]
+    if not path.exists() or not path.is_relative_to(REPOSITORY):
+        return False
+    return not anchor or anchor in Page(path, path.read_text("utf-8")).anchors()
+
+
+def _defines(path: Path, symbol: str) -> bool:
+    """True if the file holds the definition; files of other kinds than Python and SQL hold the word."""
+    if path.is_dir() or "/" in symbol or path.name == symbol:
+        return path.as_posix().endswith(symbol.rstrip("/"))
+    if path.suffix == ".py":
+        return symbol.removesuffix("()") in _definitions(path)
+    text = path.read_text("utf-8")
+    if path.suffix == ".sql":
+        return bool(re.search(rf"^(-- name: |CREATE TABLE ){re.escape(symbol)}\b", text, flags=re.MULTILINE))
+    return re.search(rf"(?<!\w){re.escape(symbol)}(?!\w)", text) is not None
+
+
+@lru_cache(maxsize=None)
+def _definitions(path: Path) -> frozenset[str]:
+    """Every class, function and constant at the top of a module, and `Class.member`."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        for name in _names_of(node):
+            found.add(name)
+            if isinstance(node, ast.ClassDef):
+                found.update(f"{name}.{member}" for child in node.body for member in _names_of(child))
+    return frozenset(found)
+
+
+def _names_of(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+
+
+def _as_path(span: str) -> str | None:
+    """The span as a path, if that is what it is: it begins with a folder of the repository or of the server."""
+    if not re.fullmatch(r"[\w.*-]+(/[\w.*-]+)*/?", span):
+        return None
+    first, *rest = span.split("/")
+    is_ours = (REPOSITORY / first).is_dir() or (SERVER / first).is_dir()
+    return span if (rest and is_ours) or re.fullmatch(r".+\.(py|sql|md|toml|lock)", span) else None
+
+
+def _exists(path: str) -> bool:
+    parts = path.rstrip("/")
+    return any(True for root in (REPOSITORY, SERVER) for _ in root.glob(parts)) or bool(list(SERVER.rglob(parts)))
+
+
+def _as_identifier(span: str) -> str | None:
+    """The span as a name of ours, if it looks like one: snake_case, UPPER_CASE or CamelCase of two words or more."""
+    name = span.removesuffix("()")
+    is_name = re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)+|[A-Z][a-z0-9]+([A-Z][a-z0-9]*)+", name)
+    return name if is_name else None
+
+
+@lru_cache(maxsize=1)
+def _source_words() -> frozenset[str]:
+    """Every word of the source, the contract, the Makefile and what configures them."""
+    folders = ("server", "clients", "proto", "tests", "examples", "bench", "tools")
+    suffixes = {".py", ".proto", ".sql", ".toml", ".csv"}
+    paths = [path for folder in folders for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
+    paths += [REPOSITORY / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
+    ours = [path for path in paths if "docs" not in path.parts and not path.name.endswith("_pb2.py")]
+    return frozenset(word for path in ours for word in re.findall(r"\w+", path.read_text("utf-8")))
+
+
+@lru_cache(maxsize=1)
+def _constants() -> dict[str, set[float]]:
+    """Every constant of the server whose value is a number, by name."""
+    found: dict[str, set[float]] = {}
+    for path in SERVER.rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant | ast.BinOp):
+                value = _number(node.value)
+                for name in _names_of(node):
+                    if value is not None:
+                        found.setdefault(name, set()).add(value)
+    return found
+
+
+def _number(node: ast.expr) -> float | None:
+    """What an expression of literals comes to; None: it has other parts."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Pow() as operator, right=right):
+            first, second = _number(left), _number(right)
+            if first is None or second is None:
+                return None
+            return float(first * second if isinstance(operator, ast.Mult) else first**second)
+    return None
+
+
+def _is_value(name: str, told: str) -> bool:
+    return float(told.replace(",", "")) in _constants().get(name, set())

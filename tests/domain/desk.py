@@ -1,0 +1,236 @@
+"""A desk at which commands are decided one after the other on one working set, with no store behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from itertools import count as count_up
+
+from budgetd_server.domain.budget import Action, BudgetState, Limit, ResetMode
+from budgetd_server.domain.commands import (
+    AdjustCost,
+    Charge,
+    Command,
+    CreateBudget,
+    DeleteBudget,
+    LimitDraft,
+    Outcome,
+    Request,
+    ResetCost,
+    ResetManyOnDuration,
+    ResetOnDuration,
+    UpdateBudget,
+)
+from budgetd_server.domain.decide import decide
+from budgetd_server.domain.entry import Entry
+from budgetd_server.domain.recount import begin_recount, needs_recount
+from budgetd_server.domain.state import Project, State
+from budgetd_server.domain.status import BudgetStatus, budget_status
+from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.window import Fixed, Lifetime, Window
+
+#: Monday, 2 March 2026, 00:00 UTC, in microseconds since the Unix epoch.
+MONDAY_US = 1_772_409_600 * 1_000_000
+HOUR_US = 3_600 * 1_000_000
+DAY_US = 24 * HOUR_US
+
+PROJECT = "shop"
+#: The budget that commands are about unless they name another one.
+ALICE = "alice"
+
+_numbers = count_up(1)
+
+
+def limited(
+    amount: int = 100,
+    *,
+    window: Window | None = None,
+    every_us: int | None = None,
+    anchor_at_us: int = MONDAY_US,
+    on_request: bool = False,
+    action: Action = Action.BLOCK,
+) -> Limit:
+    """A main limit in nano-USD; its window is `window`, or fixed of `every_us`, or else the lifetime."""
+    if window is None:
+        window = Lifetime() if every_us is None else Fixed(length_us=every_us, anchor_at_us=anchor_at_us)
+    mode = ResetMode.ON_REQUEST if on_request else ResetMode.AUTOMATIC
+    return Limit(amount=amount, window=window, reset_mode=mode, action=action)
+
+
+def draft(limit: Limit | None, *, anchors_at_creation: bool = False) -> LimitDraft | None:
+    """A limit as a caller asks for it."""
+    return None if limit is None else LimitDraft(limit=limit, anchors_at_creation=anchors_at_creation)
+
+
+def request(request_id: str | None, *content: object) -> Request:
+    """An id, a new one for None, with the digest of the content."""
+    name = request_id if request_id is not None else f"request-{next(_numbers)}"
+    return Request(name, sha256(repr(content).encode()).digest())
+
+
+def charge(
+    cost_nano_usd: int,
+    *,
+    model: str = "",
+    usage: Usage | None = None,
+    budget_id: str = ALICE,
+    request_id: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    wants_limits: bool = True,
+    project_id: str = PROJECT,
+) -> Charge:
+    """A cost that happened."""
+    asked = request(request_id, "charge", budget_id, cost_nano_usd, model, usage, labels)
+    return Charge(
+        project_id, budget_id, asked, cost_nano_usd, model, usage, labels, wants_limits=wants_limits, price_version="v1"
+    )
+
+
+def adjust(
+    amount_nano_usd: int,
+    *,
+    model: str = "",
+    budget_id: str = ALICE,
+    request_id: str | None = None,
+    project_id: str = PROJECT,
+) -> AdjustCost:
+    """A signed correction."""
+    return AdjustCost(
+        project_id=project_id,
+        budget_id=budget_id,
+        request=request(request_id, "adjust", budget_id, amount_nano_usd, model),
+        amount_nano_usd=amount_nano_usd,
+        reason="a refund",
+        model=model,
+    )
+
+
+def create(
+    limit: Limit | None = None,
+    *,
+    budget_id: str = ALICE,
+    replaces: bool = False,
+    anchors_at_creation: bool = False,
+    labels: Mapping[str, str] | None = None,
+    request_id: str | None = None,
+    project_id: str = PROJECT,
+) -> CreateBudget:
+    """A budget to be made, or made anew."""
+    return CreateBudget(
+        project_id=project_id,
+        budget_id=budget_id,
+        request=request(request_id, "create", budget_id, limit, replaces, labels),
+        main_limit=draft(limit, anchors_at_creation=anchors_at_creation),
+        labels=labels or {},
+        replace_existing=replaces,
+    )
+
+
+def update(
+    *,
+    limit: Limit | None = None,
+    sets_limits: bool = True,
+    anchors_at_creation: bool = False,
+    labels: Mapping[str, str] | None = None,
+    etag: str = "",
+    budget_id: str = ALICE,
+    request_id: str | None = None,
+    project_id: str = PROJECT,
+) -> UpdateBudget:
+    """Another configuration; `limit` None takes the limit away unless `sets_limits` is False."""
+    return UpdateBudget(
+        project_id=project_id,
+        budget_id=budget_id,
+        request=request(request_id, "update", budget_id, limit, sets_limits, labels, etag),
+        sets_limits=sets_limits,
+        main_limit=draft(limit, anchors_at_creation=anchors_at_creation),
+        labels=labels,
+        etag=etag,
+    )
+
+
+def delete(
+    *, etag: str = "", budget_id: str = ALICE, request_id: str | None = None, project_id: str = PROJECT
+) -> DeleteBudget:
+    """A budget to be deleted."""
+    asked = request(request_id, "delete", budget_id, etag)
+    return DeleteBudget(project_id=project_id, budget_id=budget_id, request=asked, etag=etag)
+
+
+def reset(*, budget_id: str = ALICE, request_id: str | None = None, project_id: str = PROJECT) -> ResetCost:
+    """A count to begin again."""
+    return ResetCost(project_id=project_id, budget_id=budget_id, request=request(request_id, "reset", budget_id))
+
+
+def reset_on_duration(
+    *, budget_id: str = ALICE, request_id: str | None = None, project_id: str = PROJECT
+) -> ResetOnDuration:
+    """A count to begin again if its window is over."""
+    asked = request(request_id, "reset on duration", budget_id)
+    return ResetOnDuration(project_id=project_id, budget_id=budget_id, request=asked)
+
+
+def reset_many(
+    *budget_ids: str, request_id: str | None = None, reset_count_before: int = 0, project_id: str = PROJECT
+) -> ResetManyOnDuration:
+    """The last step of a run over all budgets."""
+    return ResetManyOnDuration(
+        project_id=project_id,
+        budget_ids=budget_ids,
+        request=request(request_id, "reset all"),
+        reset_count_before=reset_count_before,
+    )
+
+
+class Desk:
+    """Decides on a working set that is kept in memory for as long as the desk is.
+
+    Args:
+        project_ids: The projects that it knows; they need no budget yet.
+        now_us: The time at which it opens. Set it to let time pass, forward or back.
+    """
+
+    def __init__(self, *project_ids: str, now_us: int = MONDAY_US) -> None:
+        self.now_us = now_us
+        self.state = State()
+        for number, project_id in enumerate(project_ids or (PROJECT,), start=1):
+            self.state.projects[project_id] = Project(number)
+
+    def decide(self, command: Command) -> Outcome:
+        """Carry out one command; an update is given the first step of the recount that it needs."""
+        if isinstance(command, UpdateBudget) and command.recount is None:
+            command = self.with_recount(command)
+        return decide(self.state, command, self.now_us)
+
+    def with_recount(self, command: UpdateBudget) -> UpdateBudget:
+        """An update with the sums of its new window as of now, as the engine prepares it."""
+        budget = self.state.budgets.get((command.project_id, command.budget_id))
+        if budget is None or not command.sets_limits:
+            return command
+        limit = command.main_limit.anchored(budget.created_at_us) if command.main_limit is not None else None
+        if not needs_recount(budget, limit):
+            return command
+        recount = begin_recount(budget, limit, self.now_us)
+        recount.take(self.chain(command.budget_id, project_id=command.project_id))
+        return replace(command, recount=recount)
+
+    def budget(self, budget_id: str = ALICE, *, project_id: str = PROJECT) -> BudgetState:
+        """The working set's own state of a live budget."""
+        return self.state.budget(project_id, budget_id)
+
+    def status(self, budget_id: str = ALICE, *, project_id: str = PROJECT) -> BudgetStatus:
+        """A live budget as of now."""
+        return budget_status(self.budget(budget_id, project_id=project_id), self.now_us)
+
+    def entries(self, *, project_id: str = PROJECT) -> list[Entry]:
+        """All entries of a project, oldest first."""
+        project_key = self.state.projects[project_id].project_key
+        return [entry for entry in self.state.new_entries if entry.project_key == project_key]
+
+    def chain(self, budget_id: str = ALICE, *, project_id: str = PROJECT) -> Sequence[Entry]:
+        """The entries of a live budget's id, newest first, across incarnations."""
+        by_seq = {entry.seq: entry for entry in self.entries(project_id=project_id)}
+        chain, seq = [], self.budget(budget_id, project_id=project_id).last_seq
+        while seq:
+            chain.append(by_seq[seq])
+            seq = by_seq[seq].previous_seq
+        return chain

@@ -1,0 +1,37 @@
+"""Fixtures of the fault drills, and what they measured, told at the end of a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+_FIGURE = "budgetd figure"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Where the test's own ledger is, or will be."""
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells a measured figure, never asserted, at the end of the run."""
+    return lambda sentence: record_property(_FIGURE, sentence)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Tell the figures."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    figures = [
+        (report.nodeid.rpartition("::")[2], sentence)
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, sentence in report.user_properties
+        if name == _FIGURE
+    ]
+    if figures:
+        terminalreporter.section("measured")
+        for test, sentence in figures:
+            terminalreporter.write_line(f"{test}: {sentence}")

@@ -1,0 +1,19 @@
+"""A program with a planted mistake: the real server, writing with synchronous=NORMAL, which syncs no commit."""
+
+import sqlite3
+from pathlib import Path
+
+from budgetd_server.cli import main
+from budgetd_server.ledger import sqlite, sqlite_file
+
+
+def connect_carelessly(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
+    """A connection that was right when it was checked."""
+    connection = sqlite_file.connect(path, is_reader=is_reader)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+if __name__ == "__main__":
+    sqlite.connect = connect_carelessly
+    main()

@@ -1,0 +1,70 @@
+"""What a failed call tells, taken apart."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+STATUS_TRAILER = "grpc-status-details-bin"
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The status of a call that failed."""
+
+    code: grpc.StatusCode
+    message: str
+    status: status_pb2.Status
+    #: The keys and values of all trailers, in bytes.
+    trailer_bytes: int
+
+    def detail(self, kind: type[M]) -> M | None:
+        """The detail of that kind, None if there is none."""
+        found = kind()
+        for detail in self.status.details:
+            if detail.Unpack(found):
+                return found
+        return None
+
+    @property
+    def info(self) -> error_details_pb2.ErrorInfo:
+        """The ErrorInfo, which every error of budgetd's own has."""
+        info = self.detail(error_details_pb2.ErrorInfo)
+        assert info is not None, f"no ErrorInfo: {self}"
+        return info
+
+    @property
+    def reason(self) -> str:
+        """The machine-readable reason."""
+        return self.info.reason
+
+    @property
+    def violations(self) -> Mapping[str, str]:
+        """The description of each bad field by its path."""
+        bad = self.detail(error_details_pb2.BadRequest)
+        return {} if bad is None else {each.field: each.description for each in bad.field_violations}
+
+
+def failure_of(error: grpc.RpcError) -> Failure:
+    """Take an error apart."""
+    assert isinstance(error, grpc.Call)
+    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+    body = trailers.get(STATUS_TRAILER, b"")
+    return Failure(
+        code=error.code(),
+        message=error.details() or "",
+        status=status_pb2.Status.FromString(body if isinstance(body, bytes) else body.encode()),
+        trailer_bytes=sum(len(key) + len(value) for key, value in trailers.items()),
+    )
+
+
+def failure(call: Callable[[], object]) -> Failure:
+    """The failure of a call that has to fail."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    return failure_of(raised.value)
