@@ -42,7 +42,7 @@ run: setup ## Serve on 127.0.0.1:50051 until interrupted; ARGS goes to `budgetd 
 
 .PHONY: demo
 demo: setup ## Replay a trace of LLM calls (TRACE=file.csv) against a server of its own or at ADDRESS=host:port.
-	@TRACE='$(TRACE)' ADDRESS='$(ADDRESS)' $(BIN)/python examples/demo.py
+	@TRACE='$(TRACE)' ADDRESS='$(ADDRESS)' $(BIN)/python -m examples.demo
 
 .PHONY: test
 test: setup ## Run the tests in parallel, without the drills; TESTS chooses, WORKERS sets the processes.

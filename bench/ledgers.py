@@ -1,25 +1,29 @@
-"""Ledgers with many budgets and entries, made by the engine itself, once for each size."""
+"""Ledgers with many budgets and entries, made by the rules themselves, once for each size."""
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from bench.messages import COST_NANO_USD, MODELS, PROJECT, budget_id, uuid7
+from bench.messages import COST_NANO_USD, MODELS, PROJECT, USAGE, budget_id, uuid7
 from budgetd_server.app import system_clock_us
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.commands import Charge, CreateBudget, LimitDraft
+from budgetd_server.domain.decide import decide
+from budgetd_server.domain.state import Project, State
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed
 from budgetd_server.engine.engine import Engine
 from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite_file import connect, open_file
+from budgetd_server.ledger.sqlite_save import SqliteSave
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.request_ids import request_of
 
-_STEP = 1_000
-_BATCH = 8_000
-_USAGE = Usage(1200, 340)
+_BUDGETS_A_COMMIT = 10_000
+_CHARGES_AT_ONCE = 8_000
 #: BudgetManager's monthly window. No budget comes near its limit.
 MONTH_US = 28 * 24 * 3_600 * 1_000_000
 LIMIT_NANO_USD = 10**18
@@ -37,7 +41,7 @@ class Ledgers:
         template = self._folder / f"template-{budgets}-{entries}.db"
         if not template.exists():
             unfinished = template.with_suffix(".unfinished")
-            asyncio.run(fill(unfinished, budgets=budgets, entries=entries))
+            make_ledger(unfinished, budgets=budgets, entries=entries)
             unfinished.rename(template)
         self._copies += 1
         copy = self._folder / f"ledger-{self._copies}.db"
@@ -45,22 +49,39 @@ class Ledgers:
         return copy
 
 
-async def fill(path: Path, *, budgets: int, entries: int) -> None:
-    """Make a ledger of that size."""
-    ledger = await SqliteLedger.open(path)
-    engine = Engine(ledger, system_clock_us, Metrics())
-    engine.start()
+def make_ledger(path: Path, *, budgets: int, entries: int = 0) -> None:
+    """Make a file of that size: what the server would have written, without a call for each budget."""
+    open_file(path, migrates=False)
+    connection = connect(path)
     try:
-        for first in range(0, budgets, _STEP):
-            numbers = range(first, min(first + _STEP, budgets))
-            await asyncio.gather(*(engine.submit(_creation(number)) for number in numbers))
-        random = Random(budgets)
-        for first in range(0, entries, _BATCH):
-            count = min(_BATCH, entries - first)
-            await engine.submit_many(_charges(random, count, budgets))
+        for first in range(0, budgets, _BUDGETS_A_COMMIT):
+            _create(connection, range(first, min(first + _BUDGETS_A_COMMIT, budgets)))
     finally:
-        await engine.drain()
-        await ledger.close()
+        connection.close()
+    if entries:
+        asyncio.run(_charge(path, budgets=budgets, entries=entries))
+
+
+def charges_in(path: Path) -> int:
+    """How many charges a file holds, also while a server has it open."""
+    connection = connect(path, is_reader=True)
+    try:
+        (count,) = connection.execute("SELECT count(*) FROM entries WHERE kind = 1").fetchone()
+    finally:
+        connection.close()
+    return int(count)
+
+
+def _create(connection: sqlite3.Connection, numbers: range) -> None:
+    state = State()
+    # Each budget that exists has had one entry, that of its making.
+    state.projects[PROJECT] = Project(1, numbers.start, numbers.start, is_new=numbers.start == 0)
+    now_us = system_clock_us()
+    for number in numbers:
+        decide(state, _creation(number), now_us)
+    connection.execute("BEGIN IMMEDIATE")
+    SqliteSave().changes(connection, state)
+    connection.execute("COMMIT")
 
 
 def _creation(number: int) -> CreateBudget:
@@ -74,6 +95,17 @@ def _creation(number: int) -> CreateBudget:
     )
 
 
+async def _charge(path: Path, *, budgets: int, entries: int) -> None:
+    ledger = await SqliteLedger.open(path)
+    engine = Engine(ledger, system_clock_us, Metrics())
+    engine.start()
+    random = Random(budgets)
+    for first in range(0, entries, _CHARGES_AT_ONCE):
+        await engine.submit_many(_charges(random, min(_CHARGES_AT_ONCE, entries - first), budgets))
+    await engine.drain()
+    await ledger.close()
+
+
 def _charges(random: Random, count: int, budgets: int) -> Sequence[Charge]:
     return [
         Charge(
@@ -82,7 +114,7 @@ def _charges(random: Random, count: int, budgets: int) -> Sequence[Charge]:
             request_of(uuid7(), "bench"),
             COST_NANO_USD,
             random.choice(MODELS),
-            _USAGE,
+            Usage(*USAGE),
             wants_limits=False,
         )
         for _ in range(count)

@@ -15,6 +15,8 @@ from budgetd.v1 import budget_service_pb2 as service
 PROJECT = "bench"
 MODELS = ("gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5")
 COST_NANO_USD = 1_234_567
+#: Input and output tokens of every charge.
+USAGE = (1200, 340)
 
 _FRAME = struct.Struct(">BI")
 
@@ -31,7 +33,7 @@ def charge(number: int, model: str = MODELS[0], request_id: str = "") -> service
         budget_id=budget_id(number),
         model=model,
         cost_nano_usd=COST_NANO_USD,
-        usage=pb.Usage(input_tokens=1200, output_tokens=340),
+        usage=pb.Usage(input_tokens=USAGE[0], output_tokens=USAGE[1]),
         request_id=request_id,
     )
 

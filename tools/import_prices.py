@@ -35,13 +35,9 @@ TOKEN_MODES = ("chat", "responses", "completion", "embedding")
 
 def main() -> None:
     """Read, trim, compare, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="a litellm wheel, or a JSON file in LiteLLM's price format")
-    parser.add_argument(
-        "--source", help="what the catalogue's version begins with; default: the wheel's name"
-    )
+    parser.add_argument("--source", help="what the catalogue's version begins with; default: the wheel's name")
     parser.add_argument("--output", type=Path, default=CATALOGUE, help="the file to write")
     parser.add_argument("--dry-run", action="store_true", help="print the difference; write nothing")
     arguments = parser.parse_args()
@@ -67,20 +63,12 @@ def read_entries(path: Path) -> dict[str, dict[str, Any]]:
             entries = json.loads(wheel.read(WHEEL_MEMBER))
     else:
         entries = json.loads(path.read_text("utf-8"))
-    return {
-        name: entry
-        for name, entry in entries.items()
-        if name != "sample_spec" and "litellm_provider" in entry
-    }
+    return {name: entry for name, entry in entries.items() if name != "sample_spec" and "litellm_provider" in entry}
 
 
 def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     """What prices tokens in an entry; None for a model that is not sold by the token."""
-    kept = {
-        key: value
-        for key, value in entry.items()
-        if value is not None and (key in RATES or TIER_RATE.match(key))
-    }
+    kept = {key: value for key, value in entry.items() if value is not None and (key in RATES or TIER_RATE.match(key))}
     # Search engines have tiers by number of results, which no usage in tokens tells.
     tiers = [tier for tier in entry.get("tiered_pricing", ()) if "input_cost_per_token" in tier]
     if tiers:
@@ -99,9 +87,7 @@ def known_keys(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def rendered(source: str, keys: list[str], models: Mapping[str, Mapping[str, Any]]) -> str:
     """The catalogue as text: a head, then a line for each model, in order of name."""
-    lines = [
-        f"{json.dumps(name)}:{json.dumps(models[name], separators=(',', ':'))}" for name in sorted(models)
-    ]
+    lines = [f"{json.dumps(name)}:{json.dumps(models[name], separators=(',', ':'))}" for name in sorted(models)]
     keys_text = json.dumps(keys, separators=(",", ":"))
     head = f'{{"source":{json.dumps(source)},\n"known_keys":{keys_text},\n"models":{{\n'
     return head + ",\n".join(lines) + "\n}}\n"

@@ -28,9 +28,7 @@ VOCABULARIES = {
 
 def main() -> None:
     """Unpack, let tiktoken check, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--output", type=Path, default=DATA)
     arguments = parser.parse_args()

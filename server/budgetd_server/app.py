@@ -25,6 +25,10 @@ log = structlog.get_logger()
 
 #: For what is left when everything of ours has ended: open health watches never end by themselves.
 STOP_SECONDS = 0.2
+#: Calls are refused until none has come for this long, so that none is on its way when the port is closed,
+QUIET_SECONDS = 0.05
+#: but for no longer than this.
+QUIET_SECONDS_MAX = 1.0
 
 
 def system_clock_us() -> int:
@@ -94,6 +98,9 @@ class Server:
         self._in_flight.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.none(), self._config.grace_seconds)
+        # gRPC cancels calls that are on their way while it stops, and clients retry only what is UNAVAILABLE.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._in_flight.quiet(QUIET_SECONDS), QUIET_SECONDS_MAX)
         await self._rpc.stop(STOP_SECONDS)
         await self.engine.drain()
         await self._http.stop()

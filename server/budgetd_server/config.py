@@ -46,17 +46,18 @@ class Config:
             ConfigRefused: The database is of another kind.
         """
         if "://" not in self.database:
-            return Path(self.database)
+            return _file(self.database, self.database)
         url = urlsplit(self.database)
         if url.scheme != "sqlite":
             raise ConfigRefused(
                 f"database {url.scheme}://… cannot be used: this version keeps its ledger in sqlite:///PATH"
             )
-        if url.netloc or not url.path.strip("/"):
+        # A ? or # in a file's name has to be written as %3F or %23; unseen, the rest of the name would be lost.
+        if url.netloc or url.query or url.fragment or not url.path.strip("/"):
             raise ConfigRefused(
                 f"database {self.database!r} must be sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH"
             )
-        return Path(unquote(url.path[1:]))
+        return _file(unquote(url.path[1:]), self.database)
 
     def check(self) -> None:
         """Refuse settings that are wrong or unsafe.
@@ -79,11 +80,22 @@ class Config:
             raise ConfigRefused(f"grace-seconds must be from 0 to 3600, got {self.grace_seconds}")
 
 
+def _file(path: str, database: str) -> Path:
+    if not path or path.startswith(":") or not path.isprintable():
+        # SQLite takes ":memory:" for a ledger that is gone when it is closed.
+        raise ConfigRefused(f"database {database!r} must name a file")
+    return Path(path)
+
+
 def _host_of(name: str, address: str) -> str:
     host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isdecimal() or int(port) > 65_535:
+    if not separator or not host or not _is_port(port):
         raise ConfigRefused(f"{name} must be HOST:PORT with a port from 0 to 65535, got {address!r}")
     return host.removeprefix("[").removesuffix("]")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= 65_535
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,15 +3,18 @@
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
+import typer
 
+from budgetd_server.cli import COMMANDS, app
 from tests.docs.pages import REPOSITORY, Link, Page, all_pages
 
 PAGES = all_pages()
 SERVER = REPOSITORY / "server" / "budgetd_server"
+SOURCE = ("server", "clients", "proto", "tests", "examples", "bench", "tools")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 #: Names in code font that belong to somebody else.
@@ -19,6 +22,13 @@ FOREIGN = re.compile(
     r"google\.|grpc\.|litellm|prometheus|json_each|pkg_resources|grpc_health_probe|"
     r"project_name|total_budget|update_cost|projected_cost|create_budget|BudgetManager|user_dict"
 )
+
+
+@every_page
+def test_no_code_span_goes_over_the_end_of_a_line(page: Page) -> None:
+    odd = [line for line in page.prose.splitlines() if line.count("`") % 2]
+
+    assert odd == [], "the other tests read spans line by line"
 
 
 @every_page
@@ -73,6 +83,20 @@ def test_every_make_target_that_a_page_names_exists(page: Page) -> None:
     assert {name for name in named if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)} == set()
 
 
+@every_page
+def test_every_command_that_a_page_names_exists_with_the_options_it_is_given(page: Page) -> None:
+    code = [*page.spans(), *(line for block in page.blocks() for line in block.code.splitlines())]
+    given = [(match[1], match[2]) for text in code if (match := re.match(r"budgetd ([a-z]+)\b(.*)", text))]
+
+    wrong = [
+        f"budgetd {command}{rest}"
+        for command, rest in given
+        if command not in COMMANDS or not set(re.findall(r"--[a-z-]+", rest)) <= _options(command)
+    ]
+
+    assert wrong == []
+
+
 def _target(page: Page, link: Link) -> Path:
     return (page.path.parent / link.target.partition("#")[0]).resolve() if link.target[0] != "#" else page.path
 
@@ -98,7 +122,7 @@ def _defines(path: Path, symbol: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(symbol)}(?!\w)", text) is not None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _definitions(path: Path) -> frozenset[str]:
     """Every class, function and constant at the top of a module, and `Class.member`."""
     found: set[str] = set()
@@ -120,6 +144,14 @@ def _names_of(node: ast.stmt) -> Iterator[str]:
             yield name
 
 
+@cache
+def _options(command: str) -> frozenset[str]:
+    """The options of one of our commands."""
+    group = typer.main.get_command(app)
+    found = group.get_command(None, command)  # type: ignore[attr-defined]
+    return frozenset({"--help", *(name for each in found.params for name in [*each.opts, *each.secondary_opts])})
+
+
 def _as_path(span: str) -> str | None:
     """The span as a path, if that is what it is: it begins with a folder of the repository or of the server."""
     if not re.fullmatch(r"[\w.*-]+(/[\w.*-]+)*/?", span):
@@ -130,8 +162,11 @@ def _as_path(span: str) -> str | None:
 
 
 def _exists(path: str) -> bool:
-    parts = path.rstrip("/")
-    return any(True for root in (REPOSITORY, SERVER) for _ in root.glob(parts)) or bool(list(SERVER.rglob(parts)))
+    pattern = path.rstrip("/")
+    roots = [REPOSITORY, SERVER, *(REPOSITORY / folder for folder in SOURCE)]
+    return any(True for root in roots[:2] for _ in root.glob(pattern)) or any(
+        True for root in roots[2:] for _ in root.rglob(pattern)
+    )
 
 
 def _as_identifier(span: str) -> str | None:
@@ -144,9 +179,8 @@ def _as_identifier(span: str) -> str | None:
 @lru_cache(maxsize=1)
 def _source_words() -> frozenset[str]:
     """Every word of the source, the contract, the Makefile and what configures them."""
-    folders = ("server", "clients", "proto", "tests", "examples", "bench", "tools")
     suffixes = {".py", ".proto", ".sql", ".toml", ".csv"}
-    paths = [path for folder in folders for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
+    paths = [path for folder in SOURCE for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
     paths += [REPOSITORY / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
     ours = [path for path in paths if "docs" not in path.parts and not path.name.endswith("_pb2.py")]
     return frozenset(word for path in ours for word in re.findall(r"\w+", path.read_text("utf-8")))

@@ -170,14 +170,19 @@ def reset_on_duration(
 
 
 def reset_many(
-    *budget_ids: str, request_id: str | None = None, reset_count_before: int = 0, project_id: str = PROJECT
+    *budget_ids: str,
+    request_id: str | None = None,
+    reset_count_before: int = 0,
+    is_last: bool = True,
+    project_id: str = PROJECT,
 ) -> ResetManyOnDuration:
-    """The last step of a run over all budgets."""
+    """A step of a run over all budgets, the last one unless told."""
     return ResetManyOnDuration(
         project_id=project_id,
         budget_ids=budget_ids,
         request=request(request_id, "reset all"),
         reset_count_before=reset_count_before,
+        is_last=is_last,
     )
 
 

@@ -1,8 +1,11 @@
 """Creating, replacing, changing and deleting budgets: what stays, what begins again, and whose etag counts."""
 
+from collections.abc import Callable
+
 import pytest
 
-from budgetd_server.domain.budget import Action, Sums
+from budgetd_server.domain.budget import Action, Limit, Sums
+from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import BudgetExists, BudgetNotFound, EtagMismatch
 from budgetd_server.domain.window import Fixed, Span
@@ -123,10 +126,10 @@ def test_a_replacement_of_nothing_is_a_creation() -> None:
         pytest.param(limited(100, every_us=DAY_US, action=Action.WARN), id="another action"),
     ],
 )
-def test_a_change_of_amount_or_action_keeps_the_count(desk: Desk, limit: object) -> None:
+def test_a_change_of_amount_or_action_keeps_the_count(desk: Desk, limit: Limit) -> None:
     since_seq = desk.budget().main.since_seq
 
-    desk.decide(update(limit=limit))  # type: ignore[arg-type]
+    desk.decide(update(limit=limit))
 
     assert desk.budget().main.limit == limit
     assert desk.budget().main.since_seq == since_seq
@@ -173,7 +176,8 @@ def test_an_update_after_the_window_has_ended_ends_it_first(desk: Desk) -> None:
 
 def test_the_etag_changes_with_the_configuration_and_with_nothing_else(desk: Desk) -> None:
     etags = [desk.budget().etag]
-    for command in (charge(1), adjust(1), reset(), reset_on_duration()):
+    counting: list[Command] = [charge(1), adjust(1), reset(), reset_on_duration()]
+    for command in counting:
         desk.now_us += DAY_US
         desk.decide(command)
         etags.append(desk.budget().etag)
@@ -192,13 +196,13 @@ def test_the_etag_changes_with_the_configuration_and_with_nothing_else(desk: Des
         pytest.param(lambda etag: delete(etag=etag), id="a deletion"),
     ],
 )
-def test_an_etag_of_the_past_is_refused_and_the_current_one_is_not(desk: Desk, make: object) -> None:
+def test_an_etag_of_the_past_is_refused_and_the_current_one_is_not(desk: Desk, make: Callable[[str], Command]) -> None:
     old = desk.budget().etag
     desk.decide(update(sets_limits=False, labels={"team": "blue"}))
 
     with pytest.raises(EtagMismatch) as refusal:
-        desk.decide(make(old))  # type: ignore[operator]
-    outcome = desk.decide(make(desk.budget().etag))  # type: ignore[operator]
+        desk.decide(make(old))
+    outcome = desk.decide(make(desk.budget().etag))
 
     assert refusal.value.metadata["etag"] == old
     assert not outcome.replayed
@@ -217,11 +221,11 @@ def test_the_etag_of_a_former_incarnation_is_refused(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("command", [charge(1), adjust(1), update(), delete(), reset(), reset_on_duration()])
-def test_a_deleted_budget_is_not_found(desk: Desk, command: object) -> None:
+def test_a_deleted_budget_is_not_found(desk: Desk, command: Command) -> None:
     desk.decide(delete())
 
     with pytest.raises(BudgetNotFound):
-        desk.decide(command)  # type: ignore[arg-type]
+        desk.decide(command)
 
 
 def test_a_deletion_tells_that_one_was_deleted_and_is_an_entry(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from budgetd_server.domain.bounds import (
     MODELS_PER_WINDOW_MAX,
     OTHER_MODELS,
 )
-from budgetd_server.domain.budget import Sums
+from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.errors import BelowZero
 from budgetd_server.domain.status import LimitStatus
 from budgetd_server.domain.usage import Usage
@@ -22,9 +22,9 @@ WEEK_US = 7 * DAY_US
 WEEKLY = limited(10**15, every_us=WEEK_US)
 
 
-def a_desk(limit: object = WEEKLY) -> Desk:
+def a_desk(limit: Limit | None = WEEKLY) -> Desk:
     desk = Desk()
-    desk.decide(create(limit))  # type: ignore[arg-type]
+    desk.decide(create(limit))
     return desk
 
 

@@ -151,13 +151,14 @@ def test_a_retry_that_can_no_longer_be_priced_is_still_a_replay(desk: Desk) -> N
     assert replay.replayed
 
 
-def test_a_step_without_an_id_is_never_a_replay(desk: Desk) -> None:
+def test_only_the_last_step_of_a_run_keeps_its_id(desk: Desk) -> None:
     desk.now_us += DAY_US
-    step = reset_many("alice")
-    nameless = type(step)(project_id=step.project_id, budget_ids=step.budget_ids)
 
-    first = desk.decide(nameless)
-    second = desk.decide(nameless)
+    step = desk.decide(reset_many("alice", request_id="run", is_last=False))
+    next_step = desk.decide(reset_many("alice", request_id="run", is_last=False))
+    last = desk.decide(reset_many(request_id="run", reset_count_before=1))
+    again = desk.decide(reset_many("alice", request_id="run", is_last=False))
 
-    assert (first.result, second.result, second.replayed) == (1, 0, False)
-    assert len(desk.state.new_requests) == 2, "only the creation and the charge have ids"
+    assert (step.result, next_step.result, next_step.replayed) == (1, 0, False)
+    assert (last.result, last.replayed) == (1, False)
+    assert (again.result, again.replayed) == (1, True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from budgetd_server.domain.budget import Sums
+from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
 from budgetd_server.domain.errors import NoWindow
@@ -27,10 +27,10 @@ ON_REQUEST = limited(100, every_us=DAY_US, on_request=True)
 CALENDAR_MONTH = limited(100, window=Calendar(unit=CalendarUnit.MONTH, time_zone="Europe/Berlin"))
 
 
-def a_desk(limit: object = DAILY) -> Desk:
+def a_desk(limit: Limit | None = DAILY) -> Desk:
     """Alice has the limit and has spent 10 on Monday."""
     desk = Desk()
-    desk.decide(create(limit))  # type: ignore[arg-type]
+    desk.decide(create(limit))
     desk.decide(charge(10, model="gpt"))
     return desk
 
@@ -232,7 +232,9 @@ def test_the_anchor_of_a_window_reset_on_request_is_the_start_of_the_current_one
         pytest.param(90 * DAY_US, True, id="long after"),
     ],
 )
-def test_reset_on_duration_says_whether_it_reset_in_both_modes(limit: object, at_us: int, was_reset: bool) -> None:
+def test_reset_on_duration_says_whether_it_reset_in_both_modes(
+    limit: Limit | None, at_us: int, was_reset: bool
+) -> None:
     desk = a_desk(limit)
     desk.now_us = MONDAY_US + at_us
 
@@ -266,7 +268,7 @@ def test_reset_on_duration_after_a_clock_stepped_far_back_resets_nothing() -> No
 
 
 @pytest.mark.parametrize("limit", [None, limited(100)], ids=["no limit", "a limit over the lifetime"])
-def test_reset_on_duration_needs_a_window(limit: object) -> None:
+def test_reset_on_duration_needs_a_window(limit: Limit | None) -> None:
     desk = a_desk(limit)
 
     with pytest.raises(NoWindow):

@@ -184,9 +184,7 @@ def test_a_cost_beyond_64_bits_is_still_exact() -> None:
         pytest.param(a_price(Rates()), Usage(1, 1), "input_tokens", id="nothing has a price"),
     ],
 )
-def test_tokens_without_a_price_are_refused_and_never_free(
-    price: ModelPrice, usage: Usage, field: str
-) -> None:
+def test_tokens_without_a_price_are_refused_and_never_free(price: ModelPrice, usage: Usage, field: str) -> None:
     with pytest.raises(UnpricedUsage) as direct:
         cost_nano_usd(price, usage)
     with pytest.raises(UnpricedUsage) as asked:
@@ -207,9 +205,7 @@ def test_a_model_that_was_said_to_be_free_costs_nothing() -> None:
 
 
 def test_the_answer_names_the_model_and_the_version_that_it_rests_on() -> None:
-    priced = Catalogue({"gpt-4o": GPT_4O}, version="v1").price(
-        "openai/gpt-4o", Usage(1000, 200, 100), at_us=0
-    )
+    priced = Catalogue({"gpt-4o": GPT_4O}, version="v1").price("openai/gpt-4o", Usage(1000, 200, 100), at_us=0)
 
     assert priced == (4_375_000, "gpt-4o", "v1")
 
@@ -237,9 +233,7 @@ NAMED = {
     ("sent", "found"),
     [
         pytest.param("gpt-4o", "gpt-4o", id="its own name"),
-        pytest.param(
-            "azure/gpt-4o", "azure/gpt-4o", id="its own name, though without the prefix there is another"
-        ),
+        pytest.param("azure/gpt-4o", "azure/gpt-4o", id="its own name, though without the prefix there is another"),
         pytest.param("prod-chat", "gpt-4o", id="an alias"),
         pytest.param("openai/gpt-4o", "gpt-4o", id="its own name after its own provider's prefix"),
         pytest.param("vertex_ai/gemini-pro", "gemini-pro", id="the prefix of its provider's branch"),

@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from budgetd_server.domain.usage import COUNT_MAX, NO_USAGE, Usage, usage_violations
 
-COUNTS = st.one_of(
-    st.integers(-2, 3), st.integers(COUNT_MAX - 2, COUNT_MAX + 2), st.integers(-(2**70), 2**70)
-)
+COUNTS = st.one_of(st.integers(-2, 3), st.integers(COUNT_MAX - 2, COUNT_MAX + 2), st.integers(-(2**70), 2**70))
 
 
 def test_no_usage_is_valid_and_has_no_tokens() -> None:

@@ -48,9 +48,7 @@ property_test = settings(max_examples=200, deadline=None)  # A zone is read from
 # --- Against the oracle.
 
 
-def assert_computed_as_stepped(
-    calendar: Calendar, stepped: list[tuple[int, int]], changes_s: list[int]
-) -> None:
+def assert_computed_as_stepped(calendar: Calendar, stepped: list[tuple[int, int]], changes_s: list[int]) -> None:
     """Each stepped window is the computed one: at both ends, and before and after a change of the clock."""
     assert stepped
     for start_s, end_s in stepped:

@@ -58,9 +58,7 @@ def local(unit: CalendarUnit, time_zone: str = "UTC", count: int = 1) -> Calenda
 def hours_by_stepping(time_zone: str, *, count: int, first_s: int, last_s: int) -> list[tuple[int, int]]:
     """Start and end of every block of hours that opens and closes between two instants, minute by minute."""
     zone = ZoneInfo(time_zone)
-    clock = (
-        (at_s, datetime.fromtimestamp(at_s, zone)) for at_s in range(first_s - first_s % 60, last_s + 1, 60)
-    )
+    clock = ((at_s, datetime.fromtimestamp(at_s, zone)) for at_s in range(first_s - first_s % 60, last_s + 1, 60))
     return _windows((at_s, (wall.year, wall.month, wall.day, wall.hour // count)) for at_s, wall in clock)
 
 

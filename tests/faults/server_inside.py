@@ -1,27 +1,23 @@
-"""A whole server inside the test, on any ledger and any clock, and ledgers that plant faults below it."""
+"""A whole server inside the test, on any ledger and any clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from budgetd_server.app import Server, system_clock_us
 from budgetd_server.config import Config
-from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import Command
-from budgetd_server.ledger.base import BudgetKey, Committed, Decide
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.prices import ReloadablePrices
 from tests.faults.calls import channel_to, stub_on
+from tests.faults.planted_ledgers import GatedLedger
 
 if TYPE_CHECKING:
     import grpc
 
     from budgetd.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
-
-T = TypeVar("T")
 
 
 class Inside:
@@ -55,9 +51,7 @@ async def serving(
 
 
 @asynccontextmanager
-async def serving_ledger(
-    ledger: SqliteLedger, *, clock: Callable[[], int] = system_clock_us
-) -> AsyncIterator[Inside]:
+async def serving_ledger(ledger: SqliteLedger, *, clock: Callable[[], int] = system_clock_us) -> AsyncIterator[Inside]:
     """A server over a ledger that the test holds in its hand."""
     config = Config(listen="127.0.0.1:0", http_listen="", database="not opened here")
     server = Server(config, ledger, _prices(), clock=clock)
@@ -66,6 +60,8 @@ async def serving_ledger(
         async with channel_to(f"127.0.0.1:{server.port}") as channel:
             yield Inside(server, channel, stub_on(channel))
     finally:
+        if isinstance(ledger, GatedLedger):
+            ledger.gate.set()  # A test that fails with its gate closed must not hang as well.
         await server.stop()
 
 
@@ -78,44 +74,3 @@ async def until(holds: Callable[[], bool]) -> None:
     """Return once something holds; the test's own time limit is the end of patience."""
     while not holds():
         await asyncio.sleep(0.001)
-
-
-class GatedLedger(SqliteLedger):
-    """Holds up commits before they begin, for as long as its gate is closed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.gate = asyncio.Event()
-        self.gate.set()
-        #: How many commits have begun to wait at the gate or have passed it.
-        self.commits = 0
-
-    async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
-    ) -> tuple[T, Committed]:
-        """Wait for the gate, then commit."""
-        self.commits += 1
-        await self.gate.wait()
-        return await super().commit(commands, decide, lock_wait_seconds=lock_wait_seconds)
-
-
-class HangingLoadsLedger(SqliteLedger):
-    """Lets loads hang after they have read, so that they return what is old by then."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        #: How many of the next loads hang.
-        self.to_hang = 0
-        self.hanging = 0
-        self.gate = asyncio.Event()
-
-    async def load_budgets(
-        self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()
-    ) -> Mapping[BudgetKey, BudgetState]:
-        """Read, then hang if this load is to."""
-        loaded = await super().load_budgets(keys, models_of)
-        if self.to_hang:
-            self.to_hang -= 1
-            self.hanging += 1
-            await self.gate.wait()
-        return loaded

@@ -1,8 +1,8 @@
 """A real server in a process of its own, on ports that the system chooses, ended by its own handle and no other."""
 
 import asyncio
-import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,6 +14,9 @@ END_SECONDS = 30
 #: The program that users start.
 BUDGETD = (str(Path(sys.executable).with_name("budgetd")),)
 HERE = Path(__file__).parent
+#: Where a server listens, in the line that says that it serves, as JSON or as text.
+_LISTEN = re.compile(r"\blisten\W+([\d.]+:\d+)")
+_HTTP_PORT = re.compile(r"\bhttp_port\W+(\d+)")
 
 
 def planted(name: str) -> Sequence[str]:
@@ -28,7 +31,7 @@ class ServerProcess:
         self._process = process
         #: What it has written to standard error so far, line by line.
         self.lines: list[str] = []
-        self._serving: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
+        self._serving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read())
         self.address = ""
         self.http_port = 0
@@ -44,22 +47,20 @@ class ServerProcess:
         """Start a server and return once it serves."""
         process = await asyncio.create_subprocess_exec(
             *program,
-            *("serve", "--log-json", "--database", str(database)),
+            *("serve", "--database", str(database)),
             *("--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"),
             *options,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "BUDGETD_LOG_JSON": "true", **(environment or {})},
         )
         server = cls(process)
         try:
-            line = await asyncio.wait_for(server._serving, START_SECONDS)
+            await asyncio.wait_for(server._serving, START_SECONDS)
         except BaseException:
             await server.end()
             raise
-        server.address = str(line["listen"])
-        server.http_port = int(str(line["http_port"]))
         return server
 
     @property
@@ -87,9 +88,9 @@ class ServerProcess:
             self._process.kill()
         await self.ended()
 
-    def tracebacks(self) -> list[str]:
-        """The lines that begin a traceback, wherever they stand in a log line."""
-        return [line for line in self.lines if "Traceback" in line]
+    def stray_lines(self) -> list[str]:
+        """What it has written that is no line of its log, such as a traceback of Python's."""
+        return [line for line in self.lines if not line.startswith("{")]
 
     async def has_logged(self, event: str) -> None:
         """Return once a log line of that event was written."""
@@ -101,8 +102,10 @@ class ServerProcess:
         async for raw in self._process.stderr:
             line = raw.decode()
             self.lines.append(line)
-            if '"event": "serving"' in line and not self._serving.done():
-                self._serving.set_result(json.loads(line))
+            listen, http_port = _LISTEN.search(line), _HTTP_PORT.search(line)
+            if listen and http_port and not self._serving.done():
+                self.address, self.http_port = listen[1], int(http_port[1])
+                self._serving.set_result(None)
         if not self._serving.done():
             self._serving.set_exception(AssertionError(f"the server has not started: {''.join(self.lines)}"))
 

@@ -14,7 +14,7 @@ TARGETS = sorted(set(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, flags=re.MUL
 @pytest.fixture(scope="module")
 def help_lines() -> dict[str, str]:
     output = subprocess.run(
-        ["make", "--no-print-directory", "help"],  # noqa: S607 - make is looked up as a user's shell would.
+        ["make", "--no-print-directory", "help"],
         cwd=REPOSITORY,
         check=True,
         capture_output=True,

@@ -77,14 +77,10 @@ TEXTS = {
     "nothing": "",
     "english": "hello world",
     "english, long": PARAGRAPH * 12,
-    "german": "Überweisungsgebühren fallen erst an, wenn die Rechnungsprüfungsstelle "
-    "dem Höchstbetrag zugestimmt hat.",
+    "german": "Überweisungsgebühren fallen erst an, wenn die Rechnungsprüfungsstelle dem Höchstbetrag zugestimmt hat.",
     "french": "L’été dernier, nous n’avions pas encore dépensé la moitié de ce qui était prévu.",
-    "python": 4
-    * "def total(prices: list[int]) -> int:\n    return sum(price for price in prices if price > 0)\n\n\n",
-    "json": json.dumps(
-        {"model": "gpt-4o", "usage": {"input": 1200, "output": 34}, "tags": ["a", "b"]}, indent=2
-    ),
+    "python": 4 * "def total(prices: list[int]) -> int:\n    return sum(price for price in prices if price > 0)\n\n\n",
+    "json": json.dumps({"model": "gpt-4o", "usage": {"input": 1200, "output": 34}, "tags": ["a", "b"]}, indent=2),
     "chinese": "预算是对尚未花出的钱的承诺。它说明谁可以花钱、花多少,以及到什么时候为止。",
     "chinese, long": "每个月的第一天,预算重新开始计算。" * 90,
     "japanese": "予算とは、まだ使っていないお金についての約束です。誰が、いくらまで使えるかを決めます。",
@@ -113,9 +109,7 @@ def main() -> None:
             model: {name: cost_nano_usd(model, usage) for name, usage in USAGES.items()} for model in MODELS
         },
         "texts": TEXTS,
-        "tokens": {
-            model: {name: tokens(model, text) for name, text in TEXTS.items()} for model in TOKEN_MODELS
-        },
+        "tokens": {model: {name: tokens(model, text) for name, text in TEXTS.items()} for model in TOKEN_MODELS},
     }
     GOLDEN.write_text(json.dumps(golden, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -128,9 +122,7 @@ def cost_nano_usd(model: str, counts: tuple[int, ...]) -> int:
         completion_tokens=completion,
         total_tokens=prompt + completion,
         prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=cached, cache_creation_tokens=written),
-        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning)
-        if reasoning
-        else None,
+        completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=reasoning) if reasoning else None,
         cache_read_input_tokens=cached,
         cache_creation_input_tokens=written,
     )

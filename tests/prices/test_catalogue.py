@@ -116,9 +116,7 @@ def test_a_model_that_the_catalogue_lists_at_zero_is_refused_and_not_free(shippe
         shipped.price("gemini/gemini-exp-1206", Usage(1, 1), at_us=0)
 
 
-@pytest.mark.parametrize(
-    "model", ["claude-sonnet-9", "gemini/gemini-9-pro", "openai/no-such", "no-such-model"]
-)
+@pytest.mark.parametrize("model", ["claude-sonnet-9", "gemini/gemini-9-pro", "openai/no-such", "no-such-model"])
 def test_names_that_litellm_prices_at_zero_or_trips_over_are_unknown(shipped: Catalogue, model: str) -> None:
     with pytest.raises(UnknownModel):
         shipped.price(model, Usage(1, 1), at_us=0)

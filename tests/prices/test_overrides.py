@@ -134,9 +134,7 @@ def test_tiers_are_read_and_an_empty_list_removes_them(write: WriteFile) -> None
 @pytest.mark.parametrize(
     "written", ['"2026-12-01"', "2026-12-01", "2026-12-01T00:00:00Z", '"2026-12-01T01:00:00+01:00"']
 )
-def test_a_period_begins_at_its_moment_and_keeps_what_it_does_not_change(
-    write: WriteFile, written: str
-) -> None:
+def test_a_period_begins_at_its_moment_and_keeps_what_it_does_not_change(write: WriteFile, written: str) -> None:
     path = write("p.toml", toml(f'[[models."gpt-4o".periods]]\nfrom = {written}\ninput_usd_per_mtok = "1"'))
 
     prices = load_prices([path])
@@ -167,12 +165,8 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(
-            '[models."m"]\ninput_usd_per_mtok = "-1"', ["'m'", "input_usd_per_mtok", "'-1'"], id="negative"
-        ),
-        pytest.param(
-            '[models."m"]\ninput_usd_per_mtok = "10001"', ["from 0 to 10000", "'10001'"], id="absurd"
-        ),
+        pytest.param('[models."m"]\ninput_usd_per_mtok = "-1"', ["'m'", "input_usd_per_mtok", "'-1'"], id="negative"),
+        pytest.param('[models."m"]\ninput_usd_per_mtok = "10001"', ["from 0 to 10000", "'10001'"], id="absurd"),
         pytest.param('[models."m"]\ninput_usd_per_mtok = "1e999999999"', ["1e999999999"], id="astronomic"),
         pytest.param('[models."m"]\ninput_usd_per_mtok = "cheap"', ["'cheap'"], id="words"),
         pytest.param('[models."m"]\ninput_usd_per_mtok = nan', ["NaN"], id="no number"),
@@ -183,18 +177,14 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
         pytest.param('[models."m"]\ninput_price = "1"', ["input_price", "is no key"], id="an unknown key"),
         pytest.param('[models."m"]\nfree = false', ["free", "False"], id="free that is not true"),
         pytest.param('[models."m"]\nfree = true\ninput_usd_per_mtok = "1"', ["free"], id="free and priced"),
-        pytest.param(
-            '[models."m"]\nprovider = 7\ninput_usd_per_mtok = "1"', ["provider", "7"], id="provider"
-        ),
+        pytest.param('[models."m"]\nprovider = 7\ninput_usd_per_mtok = "1"', ["provider", "7"], id="provider"),
         pytest.param("[models]\nm = 5", ["'m'", "must be a table"], id="a model that is no table"),
         pytest.param("models = 5", ["models", "must be a table"], id="models that are no table"),
         pytest.param('[models."m\\u0007"]\nfree = true', ["control characters"], id="a bell in the name"),
         pytest.param('[models.""]\nfree = true', ["must be a name"], id="no name"),
         pytest.param('[prices]\n"m" = 1', ["prices", "is no key"], id="an unknown table"),
         pytest.param('[models."gpt-4o"]\ntiers = 5', ["tiers", "array"], id="tiers that are no list"),
-        pytest.param(
-            '[models."gpt-4o"]\ntiers = [5]', ["tiers[0]", "must be a table"], id="a tier that is no table"
-        ),
+        pytest.param('[models."gpt-4o"]\ntiers = [5]', ["tiers[0]", "must be a table"], id="a tier that is no table"),
         pytest.param(
             '[[models."gpt-4o".tiers]]\ninput_usd_per_mtok = "1"',
             ["tiers[0].above_input_tokens"],
@@ -220,12 +210,8 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
             ["periods[0].from"],
             id="a time without a zone",
         ),
-        pytest.param(
-            '[aliases]\n"x" = "no-such-model"', ["'x'", "'no-such-model'"], id="an alias that leads nowhere"
-        ),
-        pytest.param(
-            '[aliases]\n"gpt-4o" = "gpt-5"', ["'gpt-4o'", "must not be the name"], id="an alias over a model"
-        ),
+        pytest.param('[aliases]\n"x" = "no-such-model"', ["'x'", "'no-such-model'"], id="an alias that leads nowhere"),
+        pytest.param('[aliases]\n"gpt-4o" = "gpt-5"', ["'gpt-4o'", "must not be the name"], id="an alias over a model"),
         pytest.param('[aliases]\n"x" = 5', ["'x'", "5"], id="an alias for no name"),
         pytest.param('[fallback]\ninput_usd_per_mtok = "1"', ["fallback"], id="half a fallback"),
         pytest.param('[fallback]\nprice = "1"', ["price", "is no key"], id="a fallback's unknown key"),
@@ -244,15 +230,9 @@ def test_a_fault_is_named_with_file_key_and_value(write: WriteFile, content: str
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(
-            '{"m": {"input_cost_per_tokens": 1e-6}}', ["'m'", "input_cost_per_tokens"], id="a misspelt key"
-        ),
-        pytest.param(
-            '{"m": {"input_cost_per_token": -1e-6}}', ["input_cost_per_token", "0.000001"], id="negative"
-        ),
-        pytest.param(
-            '{"m": {"input_cost_per_token": 2.5}}', ["per token", "2.5"], id="per million, not per token"
-        ),
+        pytest.param('{"m": {"input_cost_per_tokens": 1e-6}}', ["'m'", "input_cost_per_tokens"], id="a misspelt key"),
+        pytest.param('{"m": {"input_cost_per_token": -1e-6}}', ["input_cost_per_token", "0.000001"], id="negative"),
+        pytest.param('{"m": {"input_cost_per_token": 2.5}}', ["per token", "2.5"], id="per million, not per token"),
         pytest.param('{"m": {"input_cost_per_token": "x"}}', ["'x'"], id="words"),
         pytest.param('{"m": {"input_cost_per_token": NaN}}', ["NaN"], id="no number"),
         pytest.param('{"m": {"input_cost_per_token": 0}}', ["input price", "free"], id="an unsaid zero"),
@@ -268,17 +248,11 @@ def test_a_fault_is_named_with_file_key_and_value(write: WriteFile, content: str
         pytest.param("{", ["cannot be parsed"], id="torn"),
         pytest.param("[" * 100_000, ["cannot be parsed"], id="too deep"),
         pytest.param('{"m": {"free": true}, "m": {"free": true}}', ["'m'", "twice"], id="a model twice"),
-        pytest.param(
-            '{"m": {"input_cost_per_token_above_9k_tokens": "x"}}', ["above_9k"], id="a tier in words"
-        ),
+        pytest.param('{"m": {"input_cost_per_token_above_9k_tokens": "x"}}', ["above_9k"], id="a tier in words"),
         pytest.param('{"m": {"tiered_pricing": 5}}', ["tiered_pricing", "list"], id="tiers that are no list"),
         pytest.param('{"m": {"tiered_pricing": [5]}}', ["tiered_pricing[0]"], id="a tier that is no object"),
-        pytest.param(
-            '{"m": {"tiered_pricing": [{"range": [1]}]}}', ["tiered_pricing[0].range"], id="half a range"
-        ),
-        pytest.param(
-            '{"m": {"tiered_pricing": [{"range": [-1, 2]}]}}', ["tiered_pricing[0].range"], id="below zero"
-        ),
+        pytest.param('{"m": {"tiered_pricing": [{"range": [1]}]}}', ["tiered_pricing[0].range"], id="half a range"),
+        pytest.param('{"m": {"tiered_pricing": [{"range": [-1, 2]}]}}', ["tiered_pricing[0].range"], id="below zero"),
         pytest.param(
             '{"m": {"tiered_pricing": [{"range": [0, 2], "input_cost_per_token": "x"}]}}',
             ["tiered_pricing[0].input_cost_per_token"],
@@ -320,9 +294,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
 
 
 def test_every_fault_of_every_file_is_told_at_once_and_a_long_list_is_cut(write: WriteFile) -> None:
-    first = write(
-        "a.toml", toml("".join(f'[models."m{number}"]\nwrong = 1\nfree = true\n' for number in range(30)))
-    )
+    first = write("a.toml", toml("".join(f'[models."m{number}"]\nwrong = 1\nfree = true\n' for number in range(30))))
     second = write("b.toml", "version = 2")
 
     with pytest.raises(PriceFileError) as refused:
@@ -335,9 +307,7 @@ def test_every_fault_of_every_file_is_told_at_once_and_a_long_list_is_cut(write:
 
 def test_a_litellm_entry_of_another_kind_of_key_is_accepted(write: WriteFile) -> None:
     entry = {"litellm_provider": "acme", "mode": "chat", "max_tokens": 5, "supports_telepathy": True}
-    path = write(
-        "p.json", json.dumps({"sample_spec": {"x": 1}, "m": {**entry, "input_cost_per_token": "2e-6"}})
-    )
+    path = write("p.json", json.dumps({"sample_spec": {"x": 1}, "m": {**entry, "input_cost_per_token": "2e-6"}}))
 
     assert load_prices([path]).find("m", 0).rates == Rates(2 * 10**9)
 

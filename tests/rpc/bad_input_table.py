@@ -19,10 +19,10 @@ from tests.rpc.bad_values import Bad, Descend, Exempt, Rule
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
 
 MODEL = "gpt-4o"
-_WHO = {"project_id": PROJECT, "budget_id": "alice"}
+_WHO: Any = {"project_id": PROJECT, "budget_id": "alice"}
 _NOW = Timestamp(seconds=NOW_US // SECOND_US)
 _USAGE = pb.Usage(input_tokens=10, output_tokens=10)
-_HOUR = pb.FixedWindow(length=Duration(seconds=3_600))
+HOUR = pb.FixedWindow(length=Duration(seconds=3_600))
 _DAY = pb.CalendarWindow(unit=pb.CALENDAR_UNIT_DAY)
 
 #: A request for each RPC that is carried out as it stands: project "project" has a budget "alice" and no other.
@@ -53,8 +53,8 @@ VALID: Mapping[str, Message] = {
 #: What a message in a request is, unless the request above has it already.
 PARTS: Mapping[str, Message] = {
     "Limit": pb.Limit(amount=1),
-    "Window": pb.Window(fixed=_HOUR),
-    "FixedWindow": _HOUR,
+    "Window": pb.Window(fixed=HOUR),
+    "FixedWindow": HOUR,
     "CalendarWindow": _DAY,
     "Usage": _USAGE,
     "Text": pb.Text(input="question", output="answer"),
@@ -103,13 +103,13 @@ _BUDGET = Descend(
             "two main limits",
             lambda budget: _limits_of(budget, pb.Limit(amount=1), pb.Limit(amount=2)),
             "budget.limits",
-            ("at most one", "2"),
+            ("at most 1", "2"),
         ),
         (
             "a hundred thousand limits",
             lambda budget: _limits_of(budget, *[pb.Limit()] * 100_000),
             "budget.limits",
-            ("at most one", "100000"),
+            ("at most 1", "100000"),
         ),
         _wrong_limit("no amount", pb.Limit(), "amount", "must be set"),
         _wrong_limit("no kind of window", pb.Limit(amount=1, window=pb.Window()), "window.kind", "lifetime, fixed"),
@@ -219,7 +219,12 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         [
             ("none of three", lambda request: request.ClearField("usage"), "cost_nano_usd", _SOURCES),
             ("and text", lambda request: request.text.CopyFrom(PARTS["Text"]), "text", ("usage",)),
-            ("too dear", lambda request: request.usage.CopyFrom(_TOO_DEAR), "usage", (str(10**15), str(12_500 * 10**12))),
+            (
+                "too dear",
+                lambda request: request.usage.CopyFrom(_TOO_DEAR),
+                "usage",
+                (str(10**15), str(12_500 * 10**12)),
+            ),
         ]
     ),
     "UpdateCostRequest.text": Descend(),
@@ -283,7 +288,12 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
                 "cost_nano_usd",
                 ("exactly one", "['usage', 'text']"),
             ),
-            ("too dear", lambda request: request.usage.CopyFrom(_TOO_DEAR), "usage", (str(10**15), str(12_500 * 10**12))),
+            (
+                "too dear",
+                lambda request: request.usage.CopyFrom(_TOO_DEAR),
+                "usage",
+                (str(10**15), str(12_500 * 10**12)),
+            ),
         ]
     ),
     "ProjectCostRequest.text": Descend(),

@@ -111,7 +111,9 @@ def number(least: int, most: int, *, type_min: int = INT64_MIN, type_max: int = 
     """A whole number within bounds; `shown` are words of the rule, if not the bounds themselves."""
     values = {least - 1, most + 1, type_min, type_max, -1} - set(range(max(least, -1), 0))
     bad = [
-        Bad(f"{value}", value, (shown or str(most), str(value))) for value in sorted(values) if not least <= value <= most
+        Bad(f"{value}", value, (shown or str(most), str(value)))
+        for value in sorted(values)
+        if not least <= value <= most
     ]
     return Rule(bad)
 
@@ -152,7 +154,9 @@ EVENT_TIME = Rule(
     [
         *TIME.bad,
         Bad("zero", Timestamp(), ("35 days ago to 5 minutes ahead", "1970-01-01")),
-        Bad("a moment too old", Timestamp(seconds=_NOW_S - 35 * DAY_US // SECOND_US - 1), ("35 days ago", "2026-02-03")),
+        Bad(
+            "a moment too old", Timestamp(seconds=_NOW_S - 35 * DAY_US // SECOND_US - 1), ("35 days ago", "2026-02-03")
+        ),
         Bad("a moment too far ahead", Timestamp(seconds=_NOW_S + 301), ("5 minutes ahead", "2026-03-10T12:05:01")),
     ]
 )

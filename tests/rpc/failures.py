@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -41,7 +41,7 @@ class Failure:
     @property
     def reason(self) -> str:
         """The machine-readable reason."""
-        return self.info.reason
+        return str(self.info.reason)
 
     @property
     def violations(self) -> Mapping[str, str]:
@@ -50,10 +50,9 @@ class Failure:
         return {} if bad is None else {each.field: each.description for each in bad.field_violations}
 
 
-def failure_of(error: grpc.RpcError) -> Failure:
-    """Take an error apart."""
-    assert isinstance(error, grpc.Call)
-    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+def failure_of(error: Any) -> Failure:
+    """Take an error apart; it is a grpc.RpcError and a grpc.Call at once."""
+    trailers = dict(error.trailing_metadata() or ())
     body = trailers.get(STATUS_TRAILER, b"")
     return Failure(
         code=error.code(),

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +87,8 @@ class Setup:
     has_http: bool = False
     queue_max: int = 100_000
     grace_seconds: float = 10.0
-    #: Puts something between the engine and the file.
-    wrap: Callable[[SqliteLedger], Ledger] = staticmethod(lambda ledger: ledger)
+    #: Puts something between the engine and the file; None: nothing.
+    wrap: Callable[[SqliteLedger], Ledger] | None = None
 
 
 class RunningServer:
@@ -111,7 +111,8 @@ class RunningServer:
         self.stub = BudgetServiceStub(self.channel)
 
     async def _started(self, config: Config, setup: Setup) -> Server:
-        ledger = setup.wrap(await SqliteLedger.open(self.database))
+        opened = await SqliteLedger.open(self.database)
+        ledger: Ledger = opened if setup.wrap is None else setup.wrap(opened)
         server = Server(config, ledger, setup.prices or shipped_prices(), clock=self.clock)
         await server.start()
         return server
@@ -119,16 +120,15 @@ class RunningServer:
     def call(self, rpc: str, request: Message | bytes) -> bytes:
         """Call an RPC by its name, with a message or with any bytes; returns the bytes of the answer."""
         body = request if isinstance(request, bytes) else request.SerializeToString()
-        call = self.channel.unary_unary(f"/budgetd.v1.BudgetService/{rpc}")
-        answer: bytes = call(body, timeout=PATIENCE_SECONDS)
-        return answer
+        call: Any = self.channel.unary_unary(f"/budgetd.v1.BudgetService/{rpc}")
+        return bytes(call(body, timeout=PATIENCE_SECONDS))
 
     def stored(self) -> dict[str, list[Any]]:
         """Everything that the file holds, but for the heartbeat: to tell that nothing was recorded."""
         connection = sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)
         try:
             tables = ("projects", "budgets", "counters", "entries", "entry_budgets", "requests")
-            return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}  # noqa: S608
+            return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
         finally:
             connection.close()
 
@@ -137,10 +137,19 @@ class RunningServer:
         request = service.ListEntriesRequest(project_id=project_id, page_size=1_000, **filters)
         return list(self.stub.ListEntries(request).entries)
 
-    def create(self, budget_id: str = "alice", *limits: pb.Limit, project_id: str = PROJECT, **fields: Any) -> pb.Budget:
+    def create(
+        self, budget_id: str = "alice", *limits: pb.Limit, project_id: str = PROJECT, **fields: Any
+    ) -> pb.Budget:
         """Create a budget."""
         budget = pb.Budget(project_id=project_id, budget_id=budget_id, limits=limits, **fields)
         return self.stub.CreateBudget(service.CreateBudgetRequest(budget=budget)).budget
+
+    def create_many(self, budget_ids: Iterable[str], *limits: pb.Limit) -> None:
+        """Create budgets at the same time, so that they share their commits."""
+        create: Any = self.stub.CreateBudget
+        budgets = (pb.Budget(project_id=PROJECT, budget_id=each, limits=limits) for each in budget_ids)
+        for answer in [create.future(service.CreateBudgetRequest(budget=budget)) for budget in budgets]:
+            answer.result(PATIENCE_SECONDS)
 
     def charge(self, cost_nano_usd: int, budget_id: str = "alice", **fields: Any) -> service.UpdateCostResponse:
         """Charge a budget with a cost that is told."""

@@ -30,9 +30,7 @@ from budgetd_server.tokens import (
 )
 from budgetd_server.tokens.encodings import DATA, Encodings, choose_encoding
 
-GOLDEN: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "prices" / "golden_litellm.json").read_text("utf-8")
-)
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "prices" / "golden_litellm.json").read_text("utf-8"))
 COUNTER = TokenCounter()
 
 
@@ -233,9 +231,7 @@ def test_a_long_text_is_counted_in_another_thread_and_a_short_one_here(
 def test_a_text_of_more_than_four_mebibytes_is_refused_by_its_field(
     tmp_path: Path, text: str, is_refused: bool
 ) -> None:
-    counting = AsyncTokenCounter(
-        TokenCounter(Encodings(tmp_path))
-    )  # Without vocabularies, so that it is quick.
+    counting = AsyncTokenCounter(TokenCounter(Encodings(tmp_path)))  # Without vocabularies, so that it is quick.
 
     def ask() -> TokenCount:
         return asyncio.run(counting.count_contents("gpt-4o", [text], field="messages.messages"))

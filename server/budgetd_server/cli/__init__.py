@@ -2,24 +2,94 @@
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done; 1 refused, failed or not in order;
 2 the command cannot be carried out as given (bad settings, a file that must not be used, a port in use).
+
+A command's module is imported when the command is called, and not before: `budgetd health` and `budgetd show` need
+neither prices nor the engine, and start in a fraction of the time.
 """
 
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
 import typer
+from typer.core import TyperGroup
 
-from budgetd_server.cli import maintain, serve
 
-app = typer.Typer(
-    name="budgetd",
-    help="Spend budgets for programs that call paid APIs.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("serve")(serve.serve)
-app.command("migrate")(maintain.migrate)
-app.command("verify")(maintain.verify)
+class Command(NamedTuple):
+    """Where a command is, and what `budgetd --help` says of it without importing it."""
+
+    module: str
+    function: str
+    summary: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command("serve", "serve", "Run a server until it is told to stop."),
+    "migrate": Command("maintain", "migrate", "Bring a database up to date, or make a new one."),
+    "verify": Command("maintain", "verify", "Recount a whole ledger and name everything that does not agree."),
+    "health": Command("health", "health", "Ask whether a server is serving; the health check of containers."),
+    "create": Command("change", "create", "Create a budget."),
+    "charge": Command("charge", "charge", "Record a cost that happened."),
+    "show": Command("show", "show", "Show a budget: its limits, what was spent, and on which models."),
+    "list": Command("show", "list_budgets", "List a project's budgets and what was spent."),
+    "reset": Command("change", "reset", "Begin the count of a budget again, or of all whose window is over."),
+}
+
+_SETTINGS: Mapping[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    # Plain text: errors of usage are one line that programs can find, and help needs no rich.
+    "rich_markup_mode": None,
+}
+
+
+class CommandGroup(TyperGroup):
+    """The commands above, each made when it is first asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature.
+        """The names, in the order in which help lists them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature.
+        """The command of a name; None: there is no such command."""
+        command = COMMANDS.get(cmd_name)
+        if command is None:
+            return None
+        module = import_module(f"budgetd_server.cli.{command.module}")
+        alone = typer.Typer(**_SETTINGS)
+        alone.command(cmd_name)(getattr(module, command.function))
+        return typer.main.get_command(alone)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature.
+        """Write the part of the help that lists them, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+
+app = typer.Typer(name="budgetd", cls=CommandGroup, no_args_is_help=True, **_SETTINGS)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version  # noqa: PLC0415 - it takes as long to import as all the rest.
+
+        typer.echo(f"budgetd-server {version('budgetd-server')}")
+        raise typer.Exit
+
+
+@app.callback()
+def budgetd(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Spend budgets for programs that call paid APIs. `budgetd COMMAND --help` tells more of each command."""
 
 
 def main() -> None:
     """Run the program."""
+    # gRPC's own core writes lines about what it also raises. It reads this when it is imported, which no command has yet.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()

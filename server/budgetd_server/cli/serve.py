@@ -1,6 +1,7 @@
 """`budgetd serve`."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -121,7 +122,9 @@ async def _serve(config: Config) -> None:
 
 def _ask_to_stop(stopping: asyncio.Event) -> None:
     if stopping.is_set():
-        raise SystemExit(1)
+        # Python would wait for the threads of its connections, which may themselves wait for a locked file.
+        log.warning("ended by a second signal")
+        os._exit(1)
     stopping.set()
 
 

@@ -148,14 +148,16 @@ class ResetOnDuration:
 class ResetManyOnDuration:
     """One step of ResetAllOnDuration: reset those of these budgets whose window is over; others are passed by.
 
-    The last step carries `request`, and with it the whole run's outcome: `reset_count_before` and its own.
+    Every step finds out whether the whole run has been carried out before. Only the last keeps the request id, with the
+    whole run's outcome: `reset_count_before` and its own count.
     """
 
     rpc: ClassVar[Rpc] = Rpc.RESET_ALL_ON_DURATION
     project_id: str
     budget_ids: Sequence[str]
-    request: Request | None = None
+    request: Request
     reset_count_before: int = 0
+    is_last: bool = False
 
 
 Command = (

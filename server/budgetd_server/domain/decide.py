@@ -40,12 +40,12 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
         Refusal: It is refused; the working set is as it was.
     """
     rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
-    if command.request is not None:
-        stored = state.requests.get((command.project_id, rpc, command.request.request_id))
-        if stored is not None:
-            return _replay(state, command, stored, now_us)
+    stored = state.requests.get((command.project_id, rpc, command.request.request_id))
+    if stored is not None:
+        return _replay(state, command, stored, now_us)
     outcome = _carry_out(state, command, now_us)
-    state.remember(command, rpc, outcome, now_us)
+    if not isinstance(command, ResetManyOnDuration) or command.is_last:
+        state.remember(command, rpc, outcome, now_us)
     return outcome
 
 
@@ -71,10 +71,8 @@ def _carry_out(state: State, command: Command, now_us: int) -> Outcome:
 
 def _replay(state: State, command: Command, stored: StoredRequest, now_us: int) -> Outcome:
     """The first outcome again, with limits and budget as of now."""
-    request = command.request
-    assert request is not None, "only requests are stored"
-    if request.fingerprint != stored.fingerprint:
-        raise RequestIdReused(request.request_id)
+    if command.request.fingerprint != stored.fingerprint:
+        raise RequestIdReused(command.request.request_id)
     outcome = Outcome(stored.entry_seq, stored.result, replayed=True)
     if isinstance(command, ResetManyOnDuration):
         return outcome
@@ -174,6 +172,6 @@ def _reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outc
     for budget_id in command.budget_ids:
         budget = state.budgets.get((command.project_id, budget_id))
         if budget is not None:
-            request_id = command.request.request_id if command.request is not None else ""
+            request_id = command.request.request_id
             reset_count += roll_on_request(state, command.project_id, budget, now_us, request_id)
     return Outcome(0, reset_count)

@@ -67,8 +67,8 @@ class Needs:
     requests: dict[tuple[str, Rpc], list[str]] = field(default_factory=dict)
     #: Projects in which budgets may be created.
     creating: set[str] = field(default_factory=set)
-    #: (project id, budget id, seq): all entries of that budget id above that sequence number.
-    chains: list[tuple[str, str, int]] = field(default_factory=list)
+    #: (project id, budget id) → seq: all entries of that budget id above that sequence number.
+    chains: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def needs_of(commands: Sequence[Command]) -> Needs:
@@ -82,9 +82,7 @@ def needs_of(commands: Sequence[Command]) -> Needs:
             models.add((project_id, command.budget_id, command.model))
             requests.setdefault((project_id, Rpc.UPDATE_COST), []).append(command.request.request_id)
             continue
-        request = command.request
-        if request is not None:
-            requests.setdefault((project_id, command.rpc), []).append(request.request_id)
+        requests.setdefault((project_id, command.rpc), []).append(command.request.request_id)
         if isinstance(command, ResetManyOnDuration):
             budgets.setdefault(project_id, set()).update(command.budget_ids)
             continue
@@ -94,7 +92,9 @@ def needs_of(commands: Sequence[Command]) -> Needs:
         elif isinstance(command, CreateBudget):
             needs.creating.add(project_id)
         elif isinstance(command, UpdateBudget) and command.recount is not None:
-            needs.chains.append((project_id, command.budget_id, command.recount.until_seq))
+            # Several recounts of one budget in a batch were begun at different times: the oldest needs most.
+            chain, seq = (project_id, command.budget_id), command.recount.until_seq
+            needs.chains[chain] = min(seq, needs.chains.get(chain, seq))
     return needs
 
 
@@ -141,7 +141,7 @@ class State:
         """Keep a request id and what it came to, so that a retry finds both."""
         request, project_id = command.request, command.project_id
         # A project is made by its first entry; before that nothing can have taken effect in it.
-        if request is None or not self.projects[project_id].last_seq:
+        if not self.projects[project_id].last_seq:
             return
         stored = StoredRequest(request.fingerprint, outcome.entry_seq, outcome.result)
         self.requests[(project_id, rpc, request.request_id)] = stored

@@ -1,6 +1,7 @@
 """The engine: what the edges of the server may ask of the ledger."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from budgetd_server.domain.commands import (
@@ -24,6 +25,8 @@ QUEUE_MAX = 100_000
 RECOUNT_ROWS_MAX = 5_000
 RECOUNTS_MAX = 10
 LIST_ROWS_MAX = 1_000
+#: Each of these may have two hundred models.
+LIST_ROWS_WITH_MODELS_MAX = 100
 #: Reads of one ListBudgets before it answers with what it has found.
 LIST_READS_MAX = 5
 RESET_STEP_BUDGETS = 200
@@ -43,6 +46,7 @@ class Engine:
         self, ledger: Ledger, clock: Callable[[], int], metrics: Metrics, *, queue_max: int = QUEUE_MAX
     ) -> None:
         self._ledger = ledger
+        self._metrics = metrics
         self.clock = clock
         self.writer = Writer(ledger, clock, metrics, queue_max=queue_max)
         self._loads = SharedLoads(ledger)
@@ -76,19 +80,25 @@ class Engine:
 
     async def reset_all(self, project_id: str, request: Request, *, timeout_seconds: float | None = None) -> Outcome:
         """Reset every budget of a project whose window is over, in steps of their own transactions."""
+        step = ResetManyOnDuration(project_id=project_id, budget_ids=(), request=request)
+        known = await self.submit(step, timeout_seconds=timeout_seconds)
+        if known.replayed:
+            return known
         reset_count, after_key = 0, 0
         while page := await self._ledger.list_budgets(
             BudgetQuery(project_id=project_id, after_key=after_key, rows_max=RESET_STEP_BUDGETS)
         ):
             after_key = page[-1].budget_key
             now_us = self.clock()
-            ended = [each.budget_id for each in page if (each.main.span.end_at_us or now_us + 1) <= now_us]
+            ended = [
+                each.budget_id
+                for each in page
+                if each.main.span.end_at_us is not None and each.main.span.end_at_us <= now_us
+            ]
             if ended:
-                step = ResetManyOnDuration(project_id=project_id, budget_ids=ended, reset_count_before=reset_count)
+                step = replace(step, budget_ids=ended, reset_count_before=reset_count)
                 reset_count = (await self.submit(step, timeout_seconds=timeout_seconds)).result
-        last = ResetManyOnDuration(
-            project_id=project_id, budget_ids=(), request=request, reset_count_before=reset_count
-        )
+        last = replace(step, budget_ids=(), reset_count_before=reset_count, is_last=True)
         return await self.submit(last, timeout_seconds=timeout_seconds)
 
     async def budget(self, project_id: str, budget_id: str, *, with_models: bool = False) -> BudgetStatus:
@@ -109,25 +119,46 @@ class Engine:
         return [budget_status(state, now_us) for state in states.values()]
 
     async def list_budgets(
-        self, query: BudgetQuery, *, page_size: int, matches: Callable[[BudgetStatus], bool]
-    ) -> tuple[list[BudgetStatus], int | None]:
-        """At most `page_size` budgets that match, as of now, and the key to go on after; None: there are no more."""
-        found: list[BudgetStatus] = []
-        after_key = query.after_key
-        rows_max = min(LIST_ROWS_MAX, 2 * page_size)
+        self,
+        query: BudgetQuery,
+        *,
+        page_size: int,
+        matches: Callable[[BudgetStatus], bool],
+        add: Callable[[BudgetStatus], bool],
+    ) -> int | None:
+        """Find at most `page_size` budgets that match, as of now.
+
+        Args:
+            query: Which, and where to begin.
+            page_size: At most so many are found.
+            matches: Whether a budget is wanted.
+            add: Takes each that is; False: there is no room for it, and the page ends before it.
+
+        Returns:
+            The key to go on after; None: there are no more.
+        """
+        found, after_key = 0, query.after_key
+        rows_max = min(LIST_ROWS_WITH_MODELS_MAX if query.with_models else LIST_ROWS_MAX, 2 * page_size)
         for _ in range(LIST_READS_MAX):
             page = await self._ledger.list_budgets(replace(query, after_key=after_key, rows_max=rows_max))
             now_us = self.clock()
             for state in page:
-                after_key = state.budget_key
                 status = budget_status(state, now_us)
                 if matches(status):
-                    found.append(status)
-                    if len(found) == page_size:
-                        return found, after_key
+                    if not add(status):
+                        return after_key
+                    found += 1
+                after_key = state.budget_key
+                if found == page_size:
+                    return after_key
             if len(page) < rows_max:
-                return found, None
-        return found, after_key
+                return None
+        return after_key
+
+    def count_refusals(self, reasons: Iterable[str]) -> None:
+        """Count items of a batch that were refused; calls that are refused as a whole are counted where they end."""
+        for reason, count in Counter(reasons).items():
+            self._metrics.refusals.labels(reason).inc(count)
 
     async def list_entries(self, query: EntryQuery) -> EntryPage:
         """A page of the ledger; see Ledger.list_entries."""

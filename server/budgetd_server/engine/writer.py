@@ -90,6 +90,7 @@ class Writer:
         self._is_draining = False
         self._task: asyncio.Task[None] | None = None
         self._prover: asyncio.Task[None] | None = None
+        self._in_hand: _Batch | None = None
         #: Called whenever `is_healthy` has changed: the store begins or ceases to take writes.
         self.on_health: Callable[[], None] = lambda: None
         self.is_healthy = True
@@ -148,7 +149,7 @@ class Writer:
         self._is_draining = True
         self._arrival.set()
         if self._task is not None:
-            await self._task
+            await asyncio.wait([self._task])  # Should it have died, that is in the log.
         if self._prover is not None:
             self._prover.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -170,9 +171,11 @@ class Writer:
                 self._arrival.clear()
                 await self._arrival.wait()
                 continue
+            self._in_hand = batch
             results = await self._carry_out(batch.commands, self._lock_wait_seconds(batch))
             self._waiting -= len(batch.commands)
             self._settle(batch, results)
+            self._in_hand = None
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """However the task ends, nobody may wait for it any longer."""
@@ -180,11 +183,11 @@ class Writer:
             log.critical("the writer has died", exc_info=task.exception())
             self._set_health(is_healthy=False)
         self._is_draining = True
-        futures: list[asyncio.Future[Any]] = [single.future for single in self._singles]
-        futures += [bulk.future for bulk in self._bulks]
-        for future in futures:
-            if not future.done():
-                future.set_exception(ShuttingDown())
+        if self._in_hand is not None:
+            begun = [each.future for each in self._in_hand.singles] + [bulk.future for bulk, _ in self._in_hand.bulks]
+            _fail(begun, lambda: StoreUnavailable("the server could not finish; send the same request id again"))
+        waiting = [each.future for each in self._singles] + [bulk.future for bulk in self._bulks]
+        _fail(waiting, ShuttingDown)
 
     def _take(self) -> _Batch:
         batch = _Batch([], [], [])
@@ -331,6 +334,12 @@ def _tell(future: "asyncio.Future[Outcome]", result: Result) -> None:
         future.set_result(result)
     else:
         future.set_exception(result)
+
+
+def _fail(futures: "Sequence[asyncio.Future[Any]]", error: Callable[[], Exception]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error())
 
 
 def _deadline(loop: asyncio.AbstractEventLoop, timeout_seconds: float | None) -> float | None:

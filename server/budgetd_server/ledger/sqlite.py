@@ -49,6 +49,7 @@ class SqliteLedger:
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
+        self._is_closed = False
 
     @classmethod
     async def open(cls, path: Path, *, migrates: bool = False) -> "SqliteLedger":
@@ -106,6 +107,9 @@ class SqliteLedger:
     async def close(self) -> None:
         """See Ledger.close."""
         async with self._writing:
+            if self._is_closed:
+                return
+            self._is_closed = True
             if self._writer is not None:
                 await self._writer.close()
                 self._writer = None
@@ -122,6 +126,7 @@ class SqliteLedger:
             finally:
                 connection.execute("ROLLBACK")
 
+        self._check_open()
         connection = await self._readers.get()
         try:
             return await asyncio.shield(_on_thread(connection, snapshot))
@@ -133,6 +138,7 @@ class SqliteLedger:
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Call a function that writes and commits; after an error of the store the connection is given up."""
         async with self._writing:
+            self._check_open()
             try:
                 if self._writer is None:
                     self._writer = await _opened(self._path, is_reader=False)
@@ -140,6 +146,10 @@ class SqliteLedger:
             except (sqlite3.Error, LedgerRefused) as error:
                 await self._give_up_writer()
                 raise _unavailable(error, "write") from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable("the store is closed", metadata={"kind": "closed"})
 
     async def _give_up_writer(self) -> None:
         writer, self._writer = self._writer, None

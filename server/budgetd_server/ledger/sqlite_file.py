@@ -19,8 +19,8 @@ SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
 CHECKED_BYTES_MAX = 256 * 1024 * 1024
 BUSY_TIMEOUT_MS = 5_000
-#: How long the write-ahead log grows before a commit moves it into the file: at 1,000 pages, SQLite's own measure, a batch
-#: over many budgets would do so every time.
+#: How long the write-ahead log grows before a commit moves it into the file. At 1,000 pages, SQLite's own measure, a
+#: batch over many budgets would do so every time.
 CHECKPOINT_PAGES = 4_000
 
 
@@ -127,7 +127,10 @@ def _inspect(path: Path) -> None:
     """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are."""
     if not path.exists() or path.stat().st_size == 0:
         return
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log nobody is at work on the file; read as immutable, it gets no log and no index beside it either.
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -158,7 +161,8 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
         return
     faults = [fault for (fault,) in connection.execute("PRAGMA quick_check(1)")]
     if faults != ["ok"]:
-        raise LedgerRefused(f"{path} is damaged: {faults[0]}; restore a backup")
+        found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite tells it in lines of its own.
+        raise LedgerRefused(f"{path} is damaged: {found}; restore a backup")
 
 
 def _statements(script: str) -> Iterator[str]:

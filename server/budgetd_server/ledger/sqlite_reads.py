@@ -38,8 +38,8 @@ class SqliteReads:
         self._load_touched_models(connection, needs, state)
         self._load_requests(connection, needs, state)
         self._load_creations(connection, needs, state)
-        for project_id, budget_id, seq in needs.chains:
-            if (known := state.budgets.get((project_id, budget_id))) is not None:
+        for key, seq in needs.chains.items():
+            if (known := state.budgets.get(key)) is not None:
                 walk = self._chain(connection, known.project_key, known.last_seq, seq, _NEWEST)
                 state.chains[(known.project_key, known.budget_key)] = [entry for _, entry in walk if entry.seq > seq]
         return state

@@ -128,10 +128,17 @@ def _recount(
         newest[chain] = seq
         if kind in (_CHARGE, _ADJUST):
             _count(budget, seq, model, [cost, *(each or 0 for each in tokens), int(kind == _CHARGE)])
-    for (project_key, _), budget in budgets.items():
-        last_seq = newest.get((project_key, budget.budget_id), 0)
-        if budget.stored_last_seq > last_seq:
-            yield Deviation("6: the chain's head exists", repr(budget.budget_id), budget.stored_last_seq, last_seq)
+    yield from _wrong_heads(budgets, newest)
+
+
+def _wrong_heads(budgets: dict[Key, _Budget], newest: dict[tuple[int, str], int]) -> Iterator[Deviation]:
+    """The head of a chain stands with the last incarnation of its budget id; older ones ended before."""
+    heads = {(key[0], budget.budget_id): budget for key, budget in sorted(budgets.items(), key=lambda item: item[0])}
+    for chain, budget in heads.items():
+        last_seq = newest.get(chain, 0)
+        if budget.stored_last_seq != last_seq:
+            invariant = "6: the chain's head is its newest entry"
+            yield Deviation(invariant, repr(budget.budget_id), budget.stored_last_seq, last_seq)
 
 
 def _count(budget: _Budget, seq: int, model: str, parts: list[int]) -> None:

@@ -7,7 +7,7 @@ them before any interceptor sees them), and since each layer is paid for by ever
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -29,6 +29,7 @@ Handler = Callable[[Any, Caller], Awaitable[Message]]
 log = structlog.get_logger()
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_GO_CODES = {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}
 _USUAL_CODES = (
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,12 +45,14 @@ class InFlight:
 
     def __init__(self) -> None:
         self.count = 0
+        self._arrived = 0
         self._is_closed = False
         self._idle = asyncio.Event()
 
     def began(self) -> None:
         """One more."""
         self.count += 1
+        self._arrived += 1
 
     def close(self) -> None:
         """From now on, refuse new calls."""
@@ -72,6 +75,33 @@ class InFlight:
             self._idle.clear()
             await self._idle.wait()
 
+    async def quiet(self, seconds: float) -> None:
+        """Return when no call has come for so long, and none is being served."""
+        arrived = -1
+        while arrived != self._arrived:
+            await self.none()
+            arrived = self._arrived
+            await asyncio.sleep(seconds)
+
+
+class _Methods(grpc.GenericRpcHandler):
+    """The methods of BudgetService. Calls of others are counted under one name: callers choose theirs."""
+
+    def __init__(self, methods: "Mapping[str, grpc.RpcMethodHandler[Any, Any]]", metrics: Metrics) -> None:
+        self._methods = {f"/{SERVICE.full_name}/{name}": method for name, method in methods.items()}
+        labels = ("unary", SERVICE.full_name, "unknown")
+        self._started = metrics.rpcs_started.labels(*labels)
+        self._handled = metrics.rpcs_handled.labels(*labels, go_code(grpc.StatusCode.UNIMPLEMENTED))
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """The method of that name; None: gRPC answers UNIMPLEMENTED."""
+        name = handler_call_details.method
+        method = self._methods.get(name)
+        if method is None and name.startswith(f"/{SERVICE.full_name}/"):
+            self._started.inc()
+            self._handled.inc()
+        return method
+
 
 def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -> grpc.GenericRpcHandler:
     """What a gRPC server is given to serve the whole of BudgetService."""
@@ -87,12 +117,12 @@ def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -
         )
         for method in SERVICE.methods
     }
-    return grpc.method_handlers_generic_handler(SERVICE.full_name, methods)
+    return _Methods(methods, metrics)
 
 
 def go_code(code: grpc.StatusCode) -> str:
     """A status code as gRPC for Go writes it, in which form dashboards expect it: NOT_FOUND is NotFound."""
-    return "OK" if code is grpc.StatusCode.OK else "".join(part.capitalize() for part in code.name.split("_"))
+    return _GO_CODES.get(code) or "".join(part.capitalize() for part in code.name.split("_"))
 
 
 def _adapted(
@@ -118,8 +148,9 @@ def _adapted(
         try:
             in_flight.admit()
             response = await handler(_parsed(request_class, body), Caller(context.time_remaining()))
+            answer = response.SerializeToString()
             count(grpc.StatusCode.OK)
-            return response.SerializeToString()
+            return answer  # noqa: TRY300 - the other ways to end are told below.
         except asyncio.CancelledError:
             count(grpc.StatusCode.CANCELLED)
             raise
@@ -128,6 +159,7 @@ def _adapted(
             status = status_of(error)
         except Exception:
             # Whatever it is: the log tells all of it, and the caller under which id.
+            metrics.refusals.labels("INTERNAL").inc()
             incident_id = uuid.uuid4().hex[:12]
             log.exception("unexpected error", rpc=name, incident_id=incident_id)
             status = internal_status(incident_id)

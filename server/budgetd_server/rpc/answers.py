@@ -20,9 +20,13 @@ _SOURCES = {
 }
 
 
+#: The last instant that a Timestamp may tell, in the year 9999. A window may end after it.
+_LAST_AT_US = 253_402_300_800 * 1_000_000 - 1
+
+
 def timestamp(at_us: int) -> Timestamp:
-    """An instant."""
-    seconds, us = divmod(at_us, 1_000_000)
+    """An instant, or the last one that can be told."""
+    seconds, us = divmod(min(at_us, _LAST_AT_US), 1_000_000)
     return Timestamp(seconds=seconds, nanos=us * 1000)
 
 

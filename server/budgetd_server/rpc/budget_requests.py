@@ -1,6 +1,7 @@
 """Messages that configure or reset budgets become commands."""
 
-from google.protobuf.duration_pb2 import Duration
+from collections.abc import Sequence
+from typing import cast
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
@@ -35,6 +36,8 @@ _CALENDAR_UNITS = {int(unit): unit for unit in CalendarUnit}
 _OUTPUT_ONLY_TIMES = ("create_time", "update_time", "delete_time")
 _OUTPUT_ONLY = ("lifetime_cost_nano_usd", "limit_statuses", "model_costs", "current_cost_nano_usd")
 _SETTABLE = ("limits", "labels")
+#: More would only repeat each other.
+MASK_PATHS_MAX = 64
 
 
 def create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
@@ -70,12 +73,8 @@ def update_budget(request: service.UpdateBudgetRequest) -> UpdateBudget:
     checks = Checks()
     budget, paths = request.budget, list(request.update_mask.paths)
     _check_names(checks, budget)
-    _check_output_only(checks, budget)
-    if not paths:
-        checks.refuse("update_mask", f"must name at least one of {', '.join(_SETTABLE)}", paths)
-    for index, path in enumerate(paths):
-        if path not in _SETTABLE:
-            checks.refuse(f"update_mask.paths[{index}]", f"must be one of {', '.join(_SETTABLE)}", path)
+    # What is output only or outside of the mask is passed over, so that callers may send back what they have read.
+    _check_mask(checks, paths)
     sets_limits, sets_labels = "limits" in paths, "labels" in paths
     draft = _main_limit(checks, budget) if sets_limits else None
     labels = checks.labels("budget.labels", budget.labels) if sets_labels else None
@@ -163,11 +162,19 @@ def _check_output_only(checks: Checks, budget: pb.Budget) -> None:
         checks.empty(f"budget.{name}", is_set=bool(getattr(budget, name)))
 
 
+def _check_mask(checks: Checks, paths: Sequence[str]) -> None:
+    if not paths:
+        checks.refuse("update_mask", f"must name at least one of {', '.join(_SETTABLE)}", paths)
+    if checks.at_most("update_mask.paths", len(paths), MASK_PATHS_MAX, "paths"):
+        for index, path in enumerate(paths):
+            if path not in _SETTABLE:
+                checks.refuse(f"update_mask.paths[{index}]", f"must be one of {', '.join(_SETTABLE)}", path)
+
+
 def _main_limit(checks: Checks, budget: pb.Budget) -> LimitDraft | None:
-    drafts = [_limit(checks, f"budget.limits[{index}]", limit) for index, limit in enumerate(budget.limits)]
-    if len(drafts) > 1:
-        checks.refuse("budget.limits", "must be at most one main limit; named limits are not served yet", len(drafts))
-    return drafts[0] if drafts else None
+    if not checks.at_most("budget.limits", len(budget.limits), 1, "main limit; named limits are not served yet"):
+        return None
+    return _limit(checks, "budget.limits[0]", budget.limits[0]) if budget.limits else None
 
 
 def _limit(checks: Checks, field: str, limit: pb.Limit) -> LimitDraft:
@@ -181,7 +188,7 @@ def _limit(checks: Checks, field: str, limit: pb.Limit) -> LimitDraft:
     action = _ACTIONS.get(checks.known(f"{field}.action", limit.action, _ACTIONS), Action.BLOCK)
     mode = _RESET_MODES.get(checks.known(f"{field}.reset_mode", limit.reset_mode, _RESET_MODES), ResetMode.AUTOMATIC)
     window, anchors_at_creation = _window(checks, f"{field}.window", limit)
-    if mode is ResetMode.ON_REQUEST and not isinstance(window, Fixed):
+    if mode is ResetMode.ON_REQUEST and limit.window.WhichOneof("kind") != "fixed":
         checks.refuse(f"{field}.reset_mode", "ON_REQUEST needs a fixed window", mode.name)
     return LimitDraft(
         limit=Limit(amount=limit.amount, window=window, action=action, reset_mode=mode),
@@ -203,27 +210,21 @@ def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
         fixed = limit.window.fixed
         anchors_at_creation = not fixed.HasField("anchor_time")
         anchor = 0 if anchors_at_creation else checks.time_us(f"{field}.fixed.anchor_time", fixed.anchor_time)
-        window = Fixed(length_us=_length_us(checks, f"{field}.fixed.length", fixed.length), anchor_at_us=anchor)
+        length = checks.length_us(f"{field}.fixed.length", fixed.length)
+        if length is None or anchor is None:
+            return window, False
+        window = Fixed(length_us=length, anchor_at_us=anchor)
     elif kind == "calendar":
         calendar = limit.window.calendar
-        unit = checks.known(f"{field}.calendar.unit", calendar.unit, _CALENDAR_UNITS, may_be_unset=False)
-        weekday = checks.known(f"{field}.calendar.first_weekday", calendar.first_weekday, _WEEKDAYS)
-        if unit not in _CALENDAR_UNITS or (weekday and weekday not in _WEEKDAYS):
-            return window, False
+        # Numbers that no enum value has are found among the window's violations.
         window = Calendar(
-            unit=_CALENDAR_UNITS[unit],
+            unit=_CALENDAR_UNITS.get(calendar.unit, cast(CalendarUnit, calendar.unit)),
             count=calendar.count or 1,
             time_zone=calendar.time_zone or "UTC",
-            first_weekday=_WEEKDAYS.get(weekday, Weekday.MONDAY),
+            first_weekday=_WEEKDAYS.get(calendar.first_weekday or 1, cast(Weekday, calendar.first_weekday)),
         )
     checks.violations.extend(window_violations(window, field))
     return window, anchors_at_creation
-
-
-def _length_us(checks: Checks, field: str, length: Duration) -> int:
-    if length.nanos % 1000:
-        checks.refuse(field, "must be whole microseconds", f"{length.nanos} ns")
-    return length.seconds * 1_000_000 + length.nanos // 1000
 
 
 def _sent_limits(budget: pb.Budget) -> list[object]:

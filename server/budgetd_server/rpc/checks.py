@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd_server.domain.bounds import (
@@ -19,6 +21,7 @@ from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _VISIBLE_ASCII = re.compile(r"[!-~]*")
+NANOS_PER_SECOND = 1_000_000_000
 _TIMESTAMP_SECONDS_MIN, _TIMESTAMP_SECONDS_MAX = -62_135_596_800, 253_402_300_799  # The years 1 to 9999.
 
 
@@ -65,6 +68,12 @@ class Checks:
             self.refuse(field, f"must be from {least} to {most} {unit}", value)
         return value
 
+    def at_most(self, field: str, count: int, most: int, what: str) -> bool:
+        """A bound on how many there are. False: they are too many to be looked at one by one."""
+        if count > most:
+            self.refuse(field, f"must be at most {most} {what}", count)
+        return count <= most
+
     def text(self, field: str, value: str, *, characters_max: int) -> str:
         """A required line of text without control characters."""
         if not 1 <= len(value) <= characters_max or _CONTROL.search(value):
@@ -73,8 +82,8 @@ class Checks:
 
     def labels(self, field: str, labels: Mapping[str, str]) -> dict[str, str]:
         """A caller's labels."""
-        if len(labels) > LABELS_MAX:
-            self.refuse(field, f"must be at most {LABELS_MAX} labels", len(labels))
+        if not self.at_most(field, len(labels), LABELS_MAX, "labels"):
+            return {}
         for key, value in labels.items():
             if not 1 <= len(key) <= LABEL_KEY_CHARACTERS_MAX or _CONTROL.search(key):
                 rule = f"a key must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters without control characters"
@@ -95,21 +104,33 @@ class Checks:
         if is_set:
             self.violations.append(FieldViolation(field, "is output only: leave it unset"))
 
-    def time_us(self, field: str, value: Timestamp) -> int:
-        """An instant in microseconds since the Unix epoch."""
-        if not (_TIMESTAMP_SECONDS_MIN <= value.seconds <= _TIMESTAMP_SECONDS_MAX and 0 <= value.nanos < 1_000_000_000):
+    def time_us(self, field: str, value: Timestamp) -> int | None:
+        """An instant in microseconds since the Unix epoch; what is finer is cut off. None: it is none."""
+        is_year_known = _TIMESTAMP_SECONDS_MIN <= value.seconds <= _TIMESTAMP_SECONDS_MAX
+        if not is_year_known or not 0 <= value.nanos < NANOS_PER_SECOND:
             shown_time = f"{value.seconds} s {value.nanos} ns"
             self.refuse(field, "must be a time of the years 1 to 9999 with 0 to 999999999 nanos", shown_time)
-            return 0
+            return None
         return value.seconds * 1_000_000 + value.nanos // 1000
 
-    def event_time_us(self, field: str, value: Timestamp, *, now_us: int) -> int:
+    def event_time_us(self, field: str, value: Timestamp, *, now_us: int) -> int | None:
         """The time at which a call happened: near now."""
         at_us = self.time_us(field, value)
-        age_us = now_us - at_us
-        if not -EVENT_LEAD_MAX_US <= age_us <= EVENT_AGE_MAX_US:
-            self.refuse(field, "must lie from 35 days ago to 5 minutes ahead", value.seconds)
+        if at_us is not None and not -EVENT_LEAD_MAX_US <= now_us - at_us <= EVENT_AGE_MAX_US:
+            shown_time = datetime.fromtimestamp(value.seconds, UTC).isoformat()
+            self.refuse(field, "must lie from 35 days ago to 5 minutes ahead", shown_time)
         return at_us
+
+    def length_us(self, field: str, value: Duration) -> int | None:
+        """A length of time in microseconds. None: it is none."""
+        shown_length = f"{value.seconds} s {value.nanos} ns"
+        if abs(value.nanos) >= NANOS_PER_SECOND or value.seconds * value.nanos < 0:
+            self.refuse(field, "must have nanos below 1000000000 and of the same sign as its seconds", shown_length)
+            return None
+        if value.nanos % 1000:
+            self.refuse(field, "must be whole microseconds", shown_length)
+            return None
+        return value.seconds * 1_000_000 + value.nanos // 1000
 
 
 @lru_cache(maxsize=65_536)

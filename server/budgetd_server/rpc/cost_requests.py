@@ -108,6 +108,7 @@ class CostRequests:
         if usage is None:
             usage, is_exact = await self._projected_usage(request)
         priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
+        _check_not_too_dear(sources[0], priced.cost_nano_usd)
         return Projection(priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
     async def _item(
@@ -194,11 +195,9 @@ class CostRequests:
     def _priced(self, charge: Charge, usage: Usage, now_us: int) -> Charge:
         try:
             priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us)
+            _check_not_too_dear("text" if charge.usage is None else "usage", priced.cost_nano_usd)
         except Refusal as refusal:
             return charge._replace(refusal=refusal)
-        if priced.cost_nano_usd > COST_NANO_USD_MAX:
-            rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {priced.cost_nano_usd}"
-            return charge._replace(refusal=InvalidField([FieldViolation("usage", rule)]))
         return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
 
     async def _projected_usage(self, request: service.ProjectCostRequest) -> tuple[Usage, bool]:
@@ -263,6 +262,12 @@ def _usage(checks: Checks, usage: pb.Usage) -> Usage:
     if broken := usage_violations(counted, "usage"):
         checks.violations.extend(broken)
     return counted
+
+
+def _check_not_too_dear(field: str, cost_nano_usd: int) -> None:
+    if cost_nano_usd > COST_NANO_USD_MAX:
+        rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {cost_nano_usd}"
+        raise InvalidField([FieldViolation(field, rule)])
 
 
 def _check_text(checks: Checks, text: pb.Text) -> None:

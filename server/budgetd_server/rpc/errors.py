@@ -30,7 +30,9 @@ DOMAIN = "budgetd"
 STATUS_TRAILER = "grpc-status-details-bin"
 #: All details together: bigger trailers were lost on the way, and a bare RESOURCE_EXHAUSTED arrived in their place.
 DETAILS_BYTES_MAX = 6 * 1024
-SENTENCE_CHARACTERS_MAX = 1_000
+#: Of the sentence, which gRPC sends a second time beside the details, there percent-encoded.
+SENTENCE_BYTES_MAX = 1_000
+VIOLATIONS_MAX = 16
 
 STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
     InvalidField: grpc.StatusCode.INVALID_ARGUMENT,
@@ -52,16 +54,17 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
 def sentence(error: BudgetError) -> str:
     """What people read, of bounded length."""
     message = error.message
-    return message if len(message) <= SENTENCE_CHARACTERS_MAX else f"{message[: SENTENCE_CHARACTERS_MAX - 1]}…"
+    if isinstance(error, InvalidField) and len(error.violations) > VIOLATIONS_MAX:
+        message = f"{len(error.violations)} bad fields: {message}"
+    return _cut(message)
 
 
 def status_of(error: BudgetError) -> status_pb2.Status:
     """The whole status of an error, as it stands in the trailer."""
     code: int = STATUS[type(error)].value[0]
     status = status_pb2.Status(code=code, message=sentence(error))
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
-    status.details.append(_packed(info))
-    for detail in _more_details(error):
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_metadata(error))
+    for detail in (info, *_more_details(error)):
         packed = _packed(detail)
         if status.ByteSize() + packed.ByteSize() <= DETAILS_BYTES_MAX:
             status.details.append(packed)
@@ -85,23 +88,47 @@ def item_error(error: BudgetError) -> pb.ItemError:
         code=STATUS[type(error)].value[0],
         reason=error.reason,
         message=sentence(error),
-        metadata=dict(error.metadata),
+        metadata=_metadata(error),
     )
     if isinstance(error, InvalidField):
         item.field_violations.extend(
-            pb.FieldViolation(field=field, description=description) for field, description in error.violations[:16]
+            pb.FieldViolation(field=field, description=description)
+            for field, description in error.violations[:VIOLATIONS_MAX]
         )
     return item
 
 
+def _cut(text: str) -> str:
+    """As much of a text as gRPC sends in SENTENCE_BYTES_MAX bytes: what is not plain ASCII takes three a byte."""
+    sent_bytes = 0
+    for index, character in enumerate(text):
+        sent_bytes += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+        if sent_bytes > SENTENCE_BYTES_MAX:
+            return f"{text[:index]}…"
+    return text
+
+
+def _metadata(error: BudgetError) -> dict[str, str]:
+    metadata = dict(error.metadata)
+    if isinstance(error, InvalidField):
+        metadata["violations"] = str(len(error.violations))
+    return metadata
+
+
+def _bad_request(error: InvalidField) -> error_details_pb2.BadRequest:
+    """The first violations: they tell enough, and arrive."""
+    bad = error_details_pb2.BadRequest()
+    for field, description in error.violations[:VIOLATIONS_MAX]:
+        bad.field_violations.add(field=field, description=description)
+        if bad.ByteSize() > DETAILS_BYTES_MAX // 2:
+            del bad.field_violations[-1]
+            break
+    return bad
+
+
 def _more_details(error: BudgetError) -> list[Message]:
     if isinstance(error, InvalidField):
-        bad = error_details_pb2.BadRequest()
-        for field, description in error.violations:
-            bad.field_violations.add(field=field, description=description)
-            if bad.ByteSize() > DETAILS_BYTES_MAX // 2:
-                break  # The first ones tell enough, and arrive.
-        return [bad]
+        return [_bad_request(error)]
     if isinstance(error, BudgetNotFound | BudgetExists):
         return [
             error_details_pb2.ResourceInfo(

@@ -13,16 +13,15 @@ from budgetd_server.domain.budget import Action
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.domain.status import LimitStatus
+from budgetd_server.domain.status import BudgetStatus, LimitStatus
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, budget_requests, cost_requests, read_requests
+from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX, AnswerPage
 from budgetd_server.rpc.cost_requests import CostRequests
 from budgetd_server.rpc.errors import item_error
 from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.tokens import AsyncTokenCounter
 
-#: What a batch's answer may come to; a message may have 4 MiB.
-ANSWER_BYTES_MAX = 3 * 1024 * 1024
 _CHARGED_BYTES, _LIMIT_BYTES = 48, 128
 
 
@@ -53,11 +52,13 @@ class Handlers:
 
     async def ListBudgets(self, request: service.ListBudgetsRequest, caller: Caller) -> service.ListBudgetsResponse:
         query, page_size, matches = read_requests.budget_query(request)
-        page, next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches)
-        return service.ListBudgetsResponse(
-            budgets=[answers.budget(request.project_id, status, request.view) for status in page],
-            next_page_token=page_token(request, next_key),
-        )
+        page = AnswerPage[pb.Budget]()
+
+        def add(status: BudgetStatus) -> bool:
+            return page.add(answers.budget(request.project_id, status, request.view))
+
+        next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches, add=add)
+        return service.ListBudgetsResponse(budgets=page.messages, next_page_token=page_token(request, next_key))
 
     async def UpdateBudget(self, request: service.UpdateBudgetRequest, caller: Caller) -> service.UpdateBudgetResponse:
         command = budget_requests.update_budget(request)
@@ -88,12 +89,12 @@ class Handlers:
         self, request: service.BatchUpdateCostRequest, caller: Caller
     ) -> service.BatchUpdateCostResponse:
         charges, refusals = await self._costs.batch(request, self._engine.clock())
-        if request.include_limits:
-            _check_answer_fits(request, charges)
+        limit_bytes = _checked_limit_bytes(request, charges) if request.include_limits else 0
         outcomes = await self._engine.submit_many(charges, timeout_seconds=caller.timeout_seconds)
         response = service.BatchUpdateCostResponse(
-            results=_results(len(request.requests), outcomes, refusals),
+            results=_results(len(request.requests), outcomes, refusals, limit_bytes=limit_bytes),
         )
+        self._engine.count_refusals(each.error.reason for each in response.results if each.HasField("error"))
         if request.include_limits:
             response.limits.extend(await self._limits_of(request.project_id, charges))
         return response
@@ -159,11 +160,13 @@ class Handlers:
         return service.ResetAllOnDurationResponse(reset_count=outcome.result, replayed=outcome.replayed)
 
     async def ListEntries(self, request: service.ListEntriesRequest, caller: Caller) -> service.ListEntriesResponse:
-        page = await self._engine.list_entries(read_requests.entry_query(request))
-        return service.ListEntriesResponse(
-            entries=[answers.entry(budget_id, entry) for budget_id, entry in page.entries],
-            next_page_token=page_token(request, page.next_seq),
-        )
+        found = await self._engine.list_entries(read_requests.entry_query(request))
+        page, next_seq = AnswerPage[pb.Entry](), found.next_seq
+        for budget_id, entry in found.entries:
+            if not page.add(answers.entry(budget_id, entry)):
+                next_seq = entry.seq
+                break
+        return service.ListEntriesResponse(entries=page.messages, next_page_token=page_token(request, next_seq))
 
     async def ListModelPrices(
         self, request: service.ListModelPricesRequest, caller: Caller
@@ -224,12 +227,12 @@ def _would_pass(status: LimitStatus, cost_nano_usd: int) -> bool:
 
 
 def _results(
-    items: int, outcomes: Sequence[Outcome | Refusal], refusals: Mapping[int, Refusal]
+    items: int, outcomes: Sequence[Outcome | Refusal], refusals: Mapping[int, Refusal], *, limit_bytes: int
 ) -> list[service.UpdateCostResult]:
     """A result for each item, in order. Errors beyond what an answer may hold tell their code and reason alone."""
     results: list[service.UpdateCostResult] = []
     in_turn = iter(outcomes)
-    answer_bytes = items * _CHARGED_BYTES
+    answer_bytes = limit_bytes + items * _CHARGED_BYTES
     for index in range(items):
         outcome = refusals.get(index) or next(in_turn)
         if isinstance(outcome, Outcome):
@@ -248,8 +251,10 @@ def _results(
     return results
 
 
-def _check_answer_fits(request: service.BatchUpdateCostRequest, charges: Sequence[Charge]) -> None:
+def _checked_limit_bytes(request: service.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
+    """What the limits of a batch's answer may come to; refused if they could be too much."""
     limit_bytes = sum(_LIMIT_BYTES + len(each.encode()) for each in cost_requests.touched(charges))
     if limit_bytes + len(request.requests) * _CHARGED_BYTES > ANSWER_BYTES_MAX:
         rule = f"must be false: the limits of so many budgets could pass {ANSWER_BYTES_MAX} bytes"
         raise InvalidField([FieldViolation("include_limits", rule)])
+    return limit_bytes

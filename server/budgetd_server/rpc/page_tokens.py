@@ -23,7 +23,8 @@ def position_of(checks: Checks, token: str, query: Message) -> int | None:
     if not token:
         return None
     try:
-        digest, position = _FORM.unpack(base64.urlsafe_b64decode(token + "=="))
+        # Strict, or characters that no token has would be passed over. A token has no padding of its own.
+        digest, position = _FORM.unpack(base64.b64decode(token + "==", altchars=b"-_", validate=True))
     except (ValueError, struct.error):
         checks.refuse("page_token", "must be the next_page_token of an earlier page", token)
         return None

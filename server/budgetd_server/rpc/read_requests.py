@@ -13,6 +13,8 @@ from budgetd_server.rpc.page_tokens import position_of
 
 _KINDS = {int(kind): kind for kind in EntryKind}
 _FULL = 3
+#: More would only repeat each other.
+KINDS_MAX = 64
 
 
 def check_budget(
@@ -65,8 +67,9 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     checks = Checks()
     checks.id("project_id", request.project_id)
     checks.optional_id("budget_id", request.budget_id)
-    for index, kind in enumerate(request.kinds):
-        checks.known(f"kinds[{index}]", kind, _KINDS, may_be_unset=False)
+    if checks.at_most("kinds", len(request.kinds), KINDS_MAX, "kinds"):
+        for index, kind in enumerate(request.kinds):
+            checks.known(f"kinds[{index}]", kind, _KINDS, may_be_unset=False)
     start_at_us = checks.time_us("start_time", request.start_time) if request.HasField("start_time") else None
     end_at_us = checks.time_us("end_time", request.end_time) if request.HasField("end_time") else None
     checks.request_id("request_id", request.request_id)
@@ -79,7 +82,7 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
         budget_id=request.budget_id,
         from_seq=from_seq,
         page_size=page_size,
-        kinds=[_KINDS[kind] for kind in request.kinds],
+        kinds=sorted({_KINDS[kind] for kind in request.kinds}),
         start_at_us=start_at_us,
         end_at_us=end_at_us,
         request_id=request.request_id,

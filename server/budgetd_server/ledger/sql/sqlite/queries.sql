@@ -70,9 +70,9 @@ SELECT r.request_id, r.fingerprint, r.entry_seq, r.result
     ON r.project_key = :project_key AND r.rpc = :rpc AND r.request_id = k.value;
 
 -- name: last_seq_of_deleted
--- The newest entry of a budget id that has no live budget.
+-- The newest entry of a budget id that has no live budget. Left alone, SQLite looks through the project's budgets.
 SELECT c.last_seq
-  FROM budgets AS b
+  FROM budgets AS b INDEXED BY budgets_deleted
  CROSS JOIN counters AS c
     ON c.project_key = b.project_key AND c.budget_key = b.budget_key
    AND c.limit_id = '' AND c.is_model = 0 AND c.model = ''

@@ -1,0 +1,90 @@
+"""`python -m bench`: measures, and prints tables."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench import many, process_rows, unary
+from bench.load import H2LOAD
+from bench.machine import machine_line
+from bench.rows import Result, Scenario, results_of, rounds_of
+from bench.stage import Stage
+from bench.stages import stages_of_a_charge
+from bench.table import results_table, show, stages_table
+
+STAGES = "stages"
+
+
+def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
+    """Everything that is measured, the large part only if asked for."""
+    chosen = [
+        process_rows.process(stage),
+        unary.charges(stage),
+        unary.beside_batches(stage),
+        unary.lone(stage),
+        unary.reads(stage),
+        many.batch(stage, batch_items=500, budgets=200, at_least=0.25, after=0.5),
+        many.batch(stage, batch_items=4_000, budgets=200, at_least=0.25, after=0.5),
+        many.batch(stage, batch_items=500, budgets=100_000, at_least=0.12, after=0.3),
+        many.batch(stage, batch_items=4_000, budgets=100_000, at_least=0.12, after=0.3),
+        many.flat(stage, budgets=10_000, entries=0),
+    ]
+    if is_large:
+        chosen += [
+            many.flat(stage, budgets=1_000_000, entries=10_000_000),
+            process_rows.memory_of_many(stage, budgets=1_000_000),
+        ]
+    return chosen
+
+
+def bench(
+    *,
+    rows: Annotated[str, typer.Option(help="Only scenarios whose name holds one of these, divided by commas.")] = "",
+    pairs: Annotated[int, typer.Option(min=1, help="How many interleaved pairs.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file, too.")] = None,
+    large: Annotated[bool, typer.Option("--large", help="Measure with a million budgets and more, too.")] = False,
+    scale: Annotated[float, typer.Option(help="Everything smaller or larger by this factor.")] = 1.0,
+) -> None:
+    """Measure budgetd beside what it is compared with."""
+    wanted = [part for part in rows.split(",") if part]
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="budgetd-bench-") as folder:
+        stage = Stage(Path(folder), scale)
+        line = machine_line()
+        print(line)
+        if not H2LOAD:
+            print("h2load is not here (Debian: nghttp2-client): the generator in Python takes part of the machine")
+        results: list[Result] = []
+        for scenario in scenarios(stage, is_large=large):
+            if not wanted or any(part in scenario.name for part in wanted):
+                print(f"measuring {scenario.name} ...", flush=True)
+                results += _measured(scenario, pairs)
+        stages: dict[str, Any] = {}
+        if not wanted or STAGES in wanted:
+            print(f"measuring {STAGES} ...", flush=True)
+            stages = stages_of_a_charge(stage)
+    if results:
+        show(results_table(results, pairs=pairs))
+    if stages:
+        show(stages_table(stages))
+    print(f"{time.monotonic() - began:.0f} s")
+    if json_file is not None:
+        told = {"machine": line, "rows": [result.as_json() for result in results], "stages_us": stages}
+        json_file.write_text(json.dumps(told, indent=2) + "\n")
+
+
+def _measured(scenario: Scenario, pairs: int) -> list[Result]:
+    with scenario.open() as contestants:
+        rounds = list(rounds_of(contestants, pairs=pairs, warms_up=scenario.warms_up))
+    return results_of(scenario, rounds)
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(bench)
+
+if __name__ == "__main__":
+    app()

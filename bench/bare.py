@@ -1,0 +1,117 @@
+"""What is compared without gRPC, in a process of its own: bare inserts, a bare fsync, LiteLLM's whole-file save."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from bench.messages import COST_NANO_USD, MODELS, USAGE, budget_id, uuid7
+from budgetd_server.app import system_clock_us
+from budgetd_server.ledger.queries import load_queries
+from budgetd_server.ledger.sqlite_file import connect
+
+_FINGERPRINT = bytes(32)
+#: No sequence number of the ledger under measurement comes near it.
+_FIRST_SEQ = 10**9
+
+
+def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> dict[str, float]:
+    """Charges a second: only the rows of entries and request ids, a commit for each batch.
+
+    The same tables, statements and durability as in budgetd; nothing is looked up, decided or counted.
+    """
+    random, now_us = Random(items), system_clock_us()
+    connection = connect(path)
+    sql = load_queries("sqlite")
+    (newest,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
+    rows = []
+    for seq in range(newest + 1, newest + 1 + items):
+        place = (1, seq, random.randrange(budgets) + 1, max(0, seq - budgets), 1, now_us)
+        rows.append((*place, COST_NANO_USD, *USAGE, 0, 0, 0, random.choice(MODELS), uuid7(), None, "", None, "", 0))
+    began = time.perf_counter()
+    for first in range(0, items, batch_items):
+        batch = rows[first : first + batch_items]
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(sql["insert_entry"], batch)
+        requests = [(1, 4, row[13], _FINGERPRINT, row[1], COST_NANO_USD, now_us) for row in batch]
+        connection.executemany(sql["insert_request"], requests)
+        connection.execute("COMMIT")
+    seconds = time.perf_counter() - began
+    connection.close()
+    return {"per_second": items / seconds}
+
+
+def fsync(path: Path, *, times: int) -> dict[str, float]:
+    """The median of writing a page to a file's end and making it durable."""
+    page, taken = bytes(4096), []
+    with path.open("ab", buffering=0) as file:
+        for _ in range(times):
+            began = time.perf_counter()
+            file.write(page)
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - began)
+    return {"p50_us": _median_us(taken)}
+
+
+def whole_file(path: Path, *, users: int, times: int) -> dict[str, float]:
+    """An update the way of `litellm.BudgetManager`: two sums in a dictionary, then all users to one JSON file.
+
+    Without the thread that LiteLLM starts for each save, and, as there, without fsync.
+    """
+    records = {
+        budget_id(number): {
+            "total_budget": 100.0,
+            "duration": 28,
+            "created_at": 1.7e9,
+            "last_updated_at": 1.7e9,
+            "current_cost": 0.0,
+            "model_cost": dict.fromkeys(MODELS[:2], 0.0),
+        }
+        for number in range(users)
+    }
+    taken = []
+    for turn in range(times):
+        began = time.perf_counter()
+        record = records[budget_id(turn % users)]
+        record["current_cost"] += 0.001234567  # type: ignore[operator]
+        record["model_cost"][MODELS[0]] += 0.001234567  # type: ignore[index]
+        with path.open("w") as file:
+            json.dump(records, file, indent=4)
+        taken.append(time.perf_counter() - began)
+    return {"p50_us": _median_us(taken), "per_second": times / sum(taken)}
+
+
+def in_own_process(name: str, path: Path, **arguments: int) -> Callable[[], dict[str, float]]:
+    """A contestant: one of the measures above, by a process of its own."""
+
+    def measure() -> dict[str, float]:
+        command = [sys.executable, "-m", "bench.bare", name, str(path), json.dumps(arguments)]
+        measured: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        return measured
+
+    return measure
+
+
+def _median_us(taken: Sequence[float]) -> float:
+    return sorted(taken)[len(taken) // 2] * 1e6
+
+
+_MEASURES: dict[str, Callable[..., dict[str, float]]] = {
+    "executemany": executemany,
+    "fsync": fsync,
+    "whole_file": whole_file,
+}
+
+
+def main() -> None:
+    """Measure: `python -m bench.bare NAME PATH JSON_ARGUMENTS`, and print what came of it as JSON."""
+    name, path, arguments = sys.argv[1:]
+    print(json.dumps(_MEASURES[name](Path(path), **json.loads(arguments))))
+
+
+if __name__ == "__main__":
+    main()

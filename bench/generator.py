@@ -1,0 +1,77 @@
+"""The load generator in Python, in a process of its own: sends each of a file's messages once, or over and over.
+
+Messages go out and come back as bytes, so that it does little beside gRPC's own work. For unary calls h2load is better
+by far, and used if it is there; a batch is so much work for the server that the generator does not matter.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import grpc
+import uvloop
+
+from bench.messages import read_frames
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+
+
+async def send(address: str, path: str, bodies: Iterator[bytes], callers: int) -> dict[str, object]:
+    """Send all bodies from so many callers, each on a connection of its own; when each call began and ended, in µs."""
+    calls: list[tuple[int, int]] = []
+    errors: list[str] = []
+
+    async def caller(number: int) -> None:
+        options = [
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.use_local_subchannel_pool", 1),
+            ("bench.caller", number),
+        ]
+        async with grpc.aio.insecure_channel(address, options=options) as channel:
+            call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+            await channel.channel_ready()
+            ready.release()
+            await go.wait()
+            for body in bodies:
+                began = time.time_ns() // 1000
+                try:
+                    await call(body)
+                except grpc.aio.AioRpcError as error:
+                    errors.append(str(error.details()))
+                else:
+                    calls.append((began, time.time_ns() // 1000))
+
+    go, ready = asyncio.Event(), asyncio.Semaphore(0)
+    async with asyncio.TaskGroup() as group:
+        for number in range(callers):
+            group.create_task(caller(number))
+        for _ in range(callers):
+            await ready.acquire()
+        go.set()
+    return {"calls": calls, "errors": errors[:3], "failed": len(errors)}
+
+
+def main() -> None:
+    """Send, and print what came of it as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("path")
+    parser.add_argument("frames", type=Path)
+    parser.add_argument("--callers", type=int, required=True)
+    parser.add_argument("--calls", type=int, default=0, help="0: each message once")
+    chosen = parser.parse_args()
+    bodies = read_frames(chosen.frames)
+    turns = islice(cycle(bodies), chosen.calls) if chosen.calls else iter(bodies)
+    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
+        sent = runner.run(send(chosen.address, chosen.path, turns, chosen.callers))
+    json.dump(sent, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Sending load from other processes, and what it measured."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+H2LOAD = shutil.which("h2load")
+SECONDS_MAX = 300.0
+
+
+class LoadFailed(Exception):
+    """Calls failed that may not fail; the text tells how many and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The calls that were answered: when each began and ended, in microseconds of one clock."""
+
+    calls: Sequence[tuple[int, int]]
+
+    @property
+    def per_second(self) -> float:
+        """Calls a second, from the first that began to the last that ended."""
+        first, last = min(began for began, _ in self.calls), max(ended for _, ended in self.calls)
+        return len(self.calls) / ((last - first) / 1e6)
+
+    def quantile_us(self, q: float) -> float:
+        """The time that a share of the calls took at most."""
+        taken = sorted(ended - began for began, ended in self.calls)
+        return float(taken[min(len(taken) - 1, int(q * len(taken)))])
+
+
+def send_unary(
+    address: str, path: str, frames: Sequence[Path], *, callers: int, calls: int, with_h2load: bool = True
+) -> Load:
+    """So many calls in all from so many callers, who are divided among files of one message each.
+
+    Args:
+        address: host:port.
+        path: Of the method, such as /package.Service/Method.
+        frames: One file for each group of callers.
+        callers: How many calls are in flight at any time.
+        calls: How many are sent.
+        with_h2load: False: by the Python generator, which is also used if there is no h2load.
+    """
+    if not (H2LOAD and with_h2load):
+        together = frames[0].with_name("together.frames")
+        together.write_bytes(b"".join(each.read_bytes() for each in frames))
+        return send_messages(address, path, together, callers=callers, calls=calls)
+    groups = frames[:callers]
+    each_calls = max(calls // len(groups), callers // len(groups))
+    running = []
+    for file in groups:
+        log = file.with_suffix(".log")
+        log.unlink(missing_ok=True)
+        streams = ["-n", str(each_calls), "-c", "1", "-m", str(callers // len(groups))]
+        headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+        command = [H2LOAD, *streams, *headers, "-d", str(file), f"--log-file={log}", f"http://{address}{path}"]
+        running.append((log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)))
+    answered: list[tuple[int, int]] = []
+    for log, process in running:
+        output, _ = process.communicate(timeout=SECONDS_MAX)
+        calls_of_log = list(_calls_of_log(log)) if log.exists() else []
+        if process.returncode or len(calls_of_log) != each_calls:
+            raise LoadFailed(f"h2load: {len(calls_of_log)} of {each_calls} calls were answered: {output[-500:]}")
+        answered += calls_of_log
+    return Load(answered)
+
+
+def send_messages(address: str, path: str, frames: Path, *, callers: int, calls: int = 0) -> Load:
+    """Send each message of a file once (or so many calls, over and over) by the Python generator."""
+    arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(calls)]
+    output = subprocess.run(
+        [sys.executable, "-m", "bench.generator", *arguments],
+        check=True,
+        capture_output=True,
+        timeout=SECONDS_MAX,
+    ).stdout
+    sent = json.loads(output)
+    if sent["failed"]:
+        raise LoadFailed(f"{sent['failed']} calls failed: {sent['errors']}")
+    return Load([(began, ended) for began, ended in sent["calls"]])
+
+
+@contextmanager
+def sending(address: str, path: str, frames: Path, *, callers: int) -> Iterator[None]:
+    """Send a file's messages over and over while the block runs."""
+    arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(10**9)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.generator", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+        if process.poll() is not None:
+            raise LoadFailed("the load in the background ended by itself")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _calls_of_log(log: Path) -> Iterator[tuple[int, int]]:
+    """h2load's log: when a call began in µs, its HTTP status, and the µs it took."""
+    for line in log.read_text().splitlines():
+        began, status, taken = line.split("\t")
+        if status == "200":
+            yield int(began), int(began) + int(taken)

@@ -1,0 +1,96 @@
+"""Client of budgetd, a gRPC service that keeps spend budgets.
+
+Names are imported when they are first used: `import budgetd.v1`, as the server does it, loads none of the client, and
+`import budgetd` alone loads no gRPC.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from budgetd._calls import CallPolicy
+    from budgetd._rpcs import AsyncTransport, Transport
+    from budgetd._status import error_of_item
+    from budgetd.client import AsyncBudgetClient, BudgetClient
+    from budgetd.errors import (
+        AlreadyExists,
+        BelowZero,
+        BudgetdError,
+        BudgetExceededError,
+        CallFailed,
+        CounterOverflow,
+        DeadlineExceeded,
+        EtagMismatch,
+        FailedPrecondition,
+        FieldViolation,
+        InvalidRequest,
+        NotFound,
+        NoWindow,
+        PermissionDenied,
+        RequestIdReused,
+        ServerError,
+        ServerUnreachable,
+        Unauthenticated,
+        Unavailable,
+        UnknownModel,
+        UnpricedUsage,
+    )
+    from budgetd.request_ids import new_request_id, with_request_ids
+
+__all__ = [
+    "AlreadyExists",
+    "AsyncBudgetClient",
+    "AsyncTransport",
+    "BelowZero",
+    "BudgetClient",
+    "BudgetExceededError",
+    "BudgetdError",
+    "CallFailed",
+    "CallPolicy",
+    "CounterOverflow",
+    "DeadlineExceeded",
+    "EtagMismatch",
+    "FailedPrecondition",
+    "FieldViolation",
+    "InvalidRequest",
+    "NoWindow",
+    "NotFound",
+    "PermissionDenied",
+    "RequestIdReused",
+    "ServerError",
+    "ServerUnreachable",
+    "Transport",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownModel",
+    "UnpricedUsage",
+    "error_of_item",
+    "new_request_id",
+    "with_request_ids",
+]
+
+#: Where the names are that are no errors.
+_MODULES = {
+    "AsyncBudgetClient": "budgetd.client",
+    "AsyncTransport": "budgetd._rpcs",
+    "BudgetClient": "budgetd.client",
+    "CallPolicy": "budgetd._calls",
+    "Transport": "budgetd._rpcs",
+    "error_of_item": "budgetd._status",
+    "new_request_id": "budgetd.request_ids",
+    "with_request_ids": "budgetd.request_ids",
+}
+
+if not TYPE_CHECKING:  # Or type checkers would believe that every name exists.
+
+    def __getattr__(name: str) -> object:
+        """Import a name of `__all__` when it is first asked for, and keep it."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_MODULES.get(name, "budgetd.errors")), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *globals()])

@@ -1,0 +1,90 @@
+"""Where the server is, and what may be sent there: addresses, tokens and their rules."""
+
+import ipaddress
+import os
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+ADDRESS_VARIABLE = "BUDGETD_ADDRESS"
+TOKEN_VARIABLE = "BUDGETD_TOKEN"  # noqa: S105 - the variable's name, not a token.
+ADDRESS_DEFAULT = "127.0.0.1:50051"
+PORT_DEFAULT = 50051
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    #: A name, an IPv4 address, or an IPv6 address without brackets.
+    host: str
+    port: int
+    #: True: `grpcs://`, that is TLS.
+    is_tls: bool
+
+    @property
+    def target(self) -> str:
+        """The address as gRPC takes it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True if nothing leaves this machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False  # A name may lead anywhere.
+
+
+def address_of(text: str | None) -> Address:
+    """Read `host:port`, `grpc://host:port` or `grpcs://host:port`.
+
+    Args:
+        text: None or empty: BUDGETD_ADDRESS, and without that the server's default, 127.0.0.1:50051.
+
+    Raises:
+        ValueError: It is something else; the message says what to write.
+    """
+    text = (text or os.environ.get(ADDRESS_VARIABLE, "")).strip() or ADDRESS_DEFAULT
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "grpc", text
+    try:
+        # urlsplit, because of IPv6 addresses, and so that a path or a password does not pass for part of a host.
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), "", None
+    if scheme in ("http", "https") and host:
+        instead = Address(host, PORT_DEFAULT, is_tls=scheme == "https")
+        prefix = "grpcs://" if instead.is_tls else ""
+        raise ValueError(
+            f"address {text!r} is HTTP, and budgetd is called over gRPC: write {prefix + instead.target!r}, "
+            f"with the server's gRPC port if it is not {PORT_DEFAULT}"
+        )
+    is_plain = scheme in ("grpc", "grpcs") and parts.path in ("", "/")
+    if not is_plain or not host or not port or any(character in "@?# \t" for character in rest):
+        raise ValueError(f"address must be host:port, grpc://host:port or grpcs://host:port, got {text!r}")
+    return Address(host, port, is_tls=scheme == "grpcs")
+
+
+def token_for(address: Address, token: str | None) -> str:
+    """The token to send to a server; empty: none.
+
+    Args:
+        address: Where it would be sent.
+        token: None: BUDGETD_TOKEN, if set; empty: none, whatever the environment says.
+
+    Raises:
+        ValueError: The token cannot be sent, or everybody on the way could read it. The message does not show it.
+    """
+    name = "token" if token is not None else TOKEN_VARIABLE
+    token = token if token is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not all("!" <= character <= "~" for character in token):
+        raise ValueError(f"{name} must be visible ASCII characters without spaces")
+    if token and not address.is_tls and not address.is_loopback:
+        raise ValueError(
+            f"{name} would travel in the clear to {address.target}: "
+            f"use 'grpcs://{address.target}', or send none (token='')"
+        )
+    return token

@@ -1,0 +1,114 @@
+"""The course of one call, without I/O: its deadline, its request id, and whether and when it is tried again.
+
+Both clients drive this: they do the waiting, in their own manner, and nothing else is theirs.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic
+
+from budgetd.errors import BudgetdError, ServerUnreachable, Unavailable
+from budgetd.request_ids import RequestT, with_request_ids
+
+#: What an attempt is given at least, should the pause before it have taken longer than it was meant to.
+ATTEMPT_SECONDS_MIN = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """How long calls may take, and how they are tried again."""
+
+    #: For a whole call, all its attempts and pauses included.
+    timeout_seconds: float = 10.0
+    #: For finding a server that has never answered before. One that has is waited for until the call's deadline.
+    connect_timeout_seconds: float = 1.0
+    #: The longest pause after the first attempt; doubled after each further one.
+    first_pause_seconds: float = 0.05
+    pause_seconds_max: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_seconds("timeout_seconds", self.timeout_seconds)
+        check_seconds("connect_timeout_seconds", self.connect_timeout_seconds)
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Refuse a span that is no positive, finite number.
+
+    Raises:
+        ValueError: The message names the argument.
+    """
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ValueError(f"{name} must be a finite number above 0, got {seconds!r}")
+
+
+class Call(Generic[RequestT]):
+    """One call that has begun.
+
+    Args:
+        request: What the caller gave; never changed.
+        changes: True: the request changes something, so it is copied and given the request id it may lack.
+        policy: The client's.
+        timeout_seconds: For this call; None: the policy's.
+        clock: Seconds that never step back.
+        jitter: A random number from 0 to 1, so that many clients do not all come back at the same moment.
+    """
+
+    def __init__(
+        self,
+        request: RequestT,
+        *,
+        changes: bool,
+        policy: CallPolicy,
+        timeout_seconds: float | None,
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        if timeout_seconds is None:
+            timeout_seconds = policy.timeout_seconds
+        else:
+            check_seconds("timeout_seconds", timeout_seconds)
+        #: What to send, in every attempt.
+        self.request = with_request_ids(request) if changes else request
+        self._request_id: str = getattr(self.request, "request_id", "") if changes else ""
+        self._policy, self._clock, self._jitter = policy, clock, jitter
+        self._began = clock()
+        self._deadline = self._began + timeout_seconds
+        self._attempts = 0
+        self._last_error: BudgetdError | None = None
+
+    def attempt_seconds(self) -> float:
+        """How long the attempt that now begins may take."""
+        self._attempts += 1
+        return max(self._deadline - self._clock(), ATTEMPT_SECONDS_MIN)
+
+    def pause_seconds_after(self, error: BudgetdError) -> float | None:
+        """How long to wait until the next attempt; None: there is none, and the error, now complete, is the caller's.
+
+        Only UNAVAILABLE is tried again. It means that nothing was acknowledged, and reads and requests with an id can
+        be repeated without harm.
+        """
+        now = self._clock()
+        if isinstance(error, Unavailable):
+            pause_seconds = self._pause_seconds(error)
+            if now + pause_seconds < self._end_of_patience(error):
+                self._last_error = error
+                return pause_seconds
+        error.request_id = self._request_id
+        if self._last_error is not None:
+            error.add_note(f"gave up after {self._attempts} attempts in {now - self._began:.1f} s")
+            if str(self._last_error) != str(error):
+                error.add_note(f"the attempt before failed so: {self._last_error}")
+        return None
+
+    def _pause_seconds(self, error: BudgetdError) -> float:
+        policy = self._policy
+        # Beyond 30 doublings any pause is the longest, and the power would grow without end.
+        longest = min(math.ldexp(policy.first_pause_seconds, min(self._attempts - 1, 30)), policy.pause_seconds_max)
+        asked_seconds = max(error.retry_after_seconds or 0.0, 0.0)
+        return asked_seconds + longest * (0.5 + self._jitter() / 2)
+
+    def _end_of_patience(self, error: BudgetdError) -> float:
+        if isinstance(error, ServerUnreachable):
+            return min(self._began + self._policy.connect_timeout_seconds, self._deadline)
+        return self._deadline

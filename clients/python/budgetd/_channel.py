@@ -1,0 +1,202 @@
+"""The connection: gRPC channels that are made when they are first needed, and made anew where an old one is no use.
+
+A channel has threads and sockets of its own. It does not survive `fork`: the child has the sockets, but not the
+threads. So a channel is made by the first call, not by the constructor; a child forgets its parent's and makes its own;
+and each client has its own connections (gRPC would share them among all channels of a process, and a child would then
+be handed its parent's). The forgotten channel is kept alive, since closing it waits for threads that the child lacks.
+The asyncio channel belongs to the loop that it was made in, and a new loop gets a new one.
+
+gRPC's own fork handlers (GRPC_ENABLE_FORK_SUPPORT) are not needed, and hang a child whose parent was in a call.
+"""
+
+import asyncio
+import os
+import threading
+import weakref
+from dataclasses import dataclass
+from typing import cast
+
+import grpc
+import grpc.aio
+
+from budgetd._address import Address
+from budgetd._rpcs import ResponseT, Rpc
+from budgetd._status import error_of_rpc
+from budgetd.errors import BudgetdError
+from budgetd.request_ids import RequestT
+from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
+
+#: The server's bound, in both directions.
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+#: Servers refuse clients that ping more often than they allow; ours allows ten seconds.
+KEEPALIVE_SECONDS = 30
+KEEPALIVE_TIMEOUT_SECONDS = 10
+RECONNECT_SECONDS_MIN, RECONNECT_SECONDS_MAX = 0.1, 1.0
+
+Option = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What is needed to reach a server."""
+
+    address: Address
+    #: None: the system's certificate authorities for TLS, and nothing for plain text.
+    credentials: grpc.ChannelCredentials | None
+    #: Sent with every call; the token is in here, so it must not be shown.
+    metadata: tuple[tuple[str, str], ...]
+    #: For one attempt to connect, TLS included.
+    connect_timeout_seconds: float
+
+    def options(self) -> list[Option]:
+        """The options of a channel."""
+        options = [
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
+            # A silent connection that a firewall has dropped is found out before the next call needs it.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            # In gRPC's words this is also how long an attempt to connect may take.
+            ("grpc.min_reconnect_backoff_ms", max(int(self.connect_timeout_seconds * 1000), 1)),
+            ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_SECONDS_MIN * 1000)),
+            ("grpc.max_reconnect_backoff_ms", int(RECONNECT_SECONDS_MAX * 1000)),
+            ("grpc.use_local_subchannel_pool", 1),
+        ]
+        if self.address.is_loopback:
+            # A proxy named in the environment does not lead back to this machine, and must not see a token.
+            options.append(("grpc.enable_http_proxy", 0))
+        return options
+
+    def channel_credentials(self) -> grpc.ChannelCredentials | None:
+        """None: plain text."""
+        if not self.address.is_tls:
+            return None
+        return self.credentials or grpc.ssl_channel_credentials()
+
+
+class _Peer:
+    """What is known of the server, for either transport."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.has_answered = False
+
+    def failure(self, error: grpc.RpcError) -> BudgetdError:
+        """What to raise for what gRPC raised."""
+        ours = error_of_rpc(error, target=self.endpoint.address.target, has_answered=self.has_answered)
+        self.has_answered |= bool(ours.reason)
+        # What budgetd itself told is whole; of other failures, gRPC's own text may tell more.
+        ours.__cause__ = None if ours.reason else error
+        ours.__suppress_context__ = True
+        return ours
+
+
+class GrpcTransport:
+    """Calls over a `grpc.Channel`; for any number of threads, and for children of `fork`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._peer = _Peer(endpoint)
+        self._channel: grpc.Channel | None = None
+        self._stub: BudgetServiceStub | None = None
+        self._is_closed = False
+        self._lock = threading.Lock()
+        _FORKED.add(self)
+
+    def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+        """Carry out one attempt; see `Transport`."""
+        method = getattr(self._stub or self._connected(), rpc.name)
+        try:
+            response = method(request, timeout=timeout_seconds, metadata=self._peer.endpoint.metadata)
+        except grpc.RpcError as error:
+            raise self._peer.failure(error)  # noqa: B904 - it has its cause.
+        self._peer.has_answered = True
+        return cast(ResponseT, response)
+
+    def close(self) -> None:
+        """Close the channel, and with it the calls in flight."""
+        with self._lock:
+            channel, self._channel, self._stub, self._is_closed = self._channel, None, None, True
+        if channel is not None:
+            channel.close()
+
+    def forget(self) -> None:
+        """Begin anew in a child process. The lock too: a thread that the child lacks may have held it."""
+        self._lock = threading.Lock()
+        if self._channel is not None:
+            _ABANDONED.append(self._channel)
+        self._channel = self._stub = None
+
+    def _connected(self) -> BudgetServiceStub:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the client is closed")
+            if self._stub is None:
+                endpoint = self._peer.endpoint
+                target, options = endpoint.address.target, endpoint.options()
+                credentials = endpoint.channel_credentials()
+                if credentials is None:
+                    self._channel = grpc.insecure_channel(target, options)
+                else:
+                    self._channel = grpc.secure_channel(target, credentials, options)
+                self._stub = BudgetServiceStub(self._channel)
+            return self._stub
+
+
+class AioTransport:
+    """Calls over a `grpc.aio.Channel`, on one event loop at a time."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._peer = _Peer(endpoint)
+        self._channel: grpc.aio.Channel | None = None
+        self._stub: BudgetServiceStub | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+
+    async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+        """Carry out one attempt; see `Transport`."""
+        if self._stub is None or self._loop is not asyncio.get_running_loop():
+            self._connect()
+        method = getattr(self._stub, rpc.name)
+        try:
+            response = await method(request, timeout=timeout_seconds, metadata=self._peer.endpoint.metadata)
+        except grpc.RpcError as error:
+            raise self._peer.failure(error)  # noqa: B904 - it has its cause.
+        self._peer.has_answered = True
+        return cast(ResponseT, response)
+
+    async def close(self) -> None:
+        """Close the channel, and with it the calls in flight."""
+        channel, self._channel, self._stub, self._is_closed = self._channel, None, None, True
+        if channel is not None and self._loop is asyncio.get_running_loop():
+            await channel.close()
+
+    def _connect(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("the client is closed")
+        if self._loop is not None and not self._loop.is_closed() and self._stub is not None:
+            raise RuntimeError("this client is in use on another event loop: make one for each loop")
+        endpoint = self._peer.endpoint
+        target, options = endpoint.address.target, endpoint.options()
+        credentials = endpoint.channel_credentials()
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(target, options)
+        else:
+            self._channel = grpc.aio.secure_channel(target, credentials, options)
+        self._stub = BudgetServiceStub(self._channel)
+        self._loop = asyncio.get_running_loop()
+
+
+#: The transports that a child of `fork` must be told of, and the channels that it has and must not touch.
+_FORKED: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
+_ABANDONED: list[grpc.Channel] = []
+
+
+def _forget_all() -> None:
+    for transport in list(_FORKED):
+        transport.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

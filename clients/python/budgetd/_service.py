@@ -1,0 +1,59 @@
+"""The table of RPCs: the one list from which both clients have their methods."""
+
+from budgetd._rpcs import Rpc
+from budgetd.v1 import budget_service_pb2 as service
+
+
+class BudgetServiceRpcs:
+    """The methods of `budgetd.v1.BudgetService`; the contract tells what each does and how it may be refused."""
+
+    create_budget = Rpc(service.CreateBudgetRequest, service.CreateBudgetResponse, changes=True)
+    """Creates a budget, or replaces one if `replace_existing`. Raises AlreadyExists."""
+
+    get_budget = Rpc(service.GetBudgetRequest, service.GetBudgetResponse)
+    """Reads one budget. Raises NotFound."""
+
+    list_budgets = Rpc(service.ListBudgetsRequest, service.ListBudgetsResponse)
+    """Reads a page of a project's budgets, in order of creation."""
+
+    update_budget = Rpc(service.UpdateBudgetRequest, service.UpdateBudgetResponse, changes=True)
+    """Changes a budget's configuration, and never what is spent. Raises NotFound, EtagMismatch."""
+
+    delete_budget = Rpc(service.DeleteBudgetRequest, service.DeleteBudgetResponse, changes=True)
+    """Deletes a budget; its history stays. Raises NotFound, EtagMismatch."""
+
+    update_cost = Rpc(service.UpdateCostRequest, service.UpdateCostResponse, changes=True)
+    """Records a cost that happened. Raises NotFound, UnknownModel, UnpricedUsage, CounterOverflow."""
+
+    batch_update_cost = Rpc(service.BatchUpdateCostRequest, service.BatchUpdateCostResponse, changes=True)
+    """Records many costs, each judged for itself: a refused item is an `error` in its result, and raises nothing."""
+
+    adjust_cost = Rpc(service.AdjustCostRequest, service.AdjustCostResponse, changes=True)
+    """Corrects what was spent, with a reason. Raises NotFound, BelowZero, CounterOverflow."""
+
+    get_current_cost = Rpc(service.GetCurrentCostRequest, service.GetCurrentCostResponse)
+    """Reads what a budget has spent and where its limits stand. Raises NotFound."""
+
+    get_model_cost = Rpc(service.GetModelCostRequest, service.GetModelCostResponse)
+    """Reads what a budget has spent by model in the main window. Raises NotFound."""
+
+    project_cost = Rpc(service.ProjectCostRequest, service.ProjectCostResponse)
+    """Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."""
+
+    reset_cost = Rpc(service.ResetCostRequest, service.ResetCostResponse, changes=True)
+    """Begins a budget's count again at zero. Raises NotFound."""
+
+    reset_on_duration = Rpc(service.ResetOnDurationRequest, service.ResetOnDurationResponse, changes=True)
+    """Begins the main limit's count again if its window is over. Raises NotFound, NoWindow."""
+
+    reset_all_on_duration = Rpc(service.ResetAllOnDurationRequest, service.ResetAllOnDurationResponse, changes=True)
+    """`reset_on_duration` for every budget of a project."""
+
+    list_entries = Rpc(service.ListEntriesRequest, service.ListEntriesResponse)
+    """Reads a page of the ledger, newest entry first. Raises NotFound."""
+
+    list_model_prices = Rpc(service.ListModelPricesRequest, service.ListModelPricesResponse)
+    """Reads a page of the prices of all models, by name."""
+
+    get_model_price = Rpc(service.GetModelPriceRequest, service.GetModelPriceResponse)
+    """Reads what the server charges for a model. Raises UnknownModel."""

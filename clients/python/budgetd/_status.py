@@ -1,0 +1,148 @@
+"""From what came back to what is raised: statuses, their details, and the failures that are gRPC's own.
+
+What budgetd says is known by its ErrorInfo (domain "budgetd"), never by the status code alone: proxies and gRPC itself
+use the same codes, RESOURCE_EXHAUSTED for a message that is too big, for one.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, cast
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+
+from budgetd.errors import (
+    CLASS_OF_REASON,
+    AlreadyExists,
+    BudgetdError,
+    CallFailed,
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ServerError,
+    ServerUnreachable,
+    Unauthenticated,
+    Unavailable,
+)
+from budgetd.v1 import budget_pb2
+
+DOMAIN = "budgetd"
+STATUS_TRAILER = "grpc-status-details-bin"
+
+_CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+#: For reasons of budgetd that this version does not know. RESOURCE_EXHAUSTED is left out: not each is a budget's.
+_CLASS_OF_CODE: Mapping[grpc.StatusCode, type[BudgetdError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.INTERNAL: ServerError,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+}
+
+_HINTS: Mapping[grpc.StatusCode, str] = {
+    grpc.StatusCode.UNIMPLEMENTED: "is that a budgetd server, and as new as this client?",
+    grpc.StatusCode.CANCELLED: "the client was closed, or the server dropped the call",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "is the message above 4 MiB? This says nothing about a budget",
+}
+
+DetailT = TypeVar("DetailT", bound=Message)
+
+
+def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
+    """The error that a status of budgetd's tells; None if it is somebody else's."""
+    info = _detail(status.details, error_details_pb2.ErrorInfo)
+    if info is None or info.domain != DOMAIN:
+        return None
+    bad_request = _detail(status.details, error_details_pb2.BadRequest)
+    retry = _detail(status.details, error_details_pb2.RetryInfo)
+    violations = bad_request.field_violations if bad_request else ()
+    code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
+    return _class_of(info.reason, code)(
+        status.message,
+        code=code,
+        reason=info.reason,
+        metadata=info.metadata,
+        field_violations=[FieldViolation(each.field, each.description) for each in violations],
+        retry_after_seconds=_seconds(retry) if retry else None,
+    )
+
+
+def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
+    """The error of one item of a batch, as the same request would have raised alone."""
+    code = _CODES.get(item.code, grpc.StatusCode.UNKNOWN)
+    return _class_of(item.reason, code)(
+        item.message or item.reason,
+        code=code,
+        reason=item.reason,
+        metadata=item.metadata,
+        field_violations=[FieldViolation(each.field, each.description) for each in item.field_violations],
+    )
+
+
+def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool) -> BudgetdError:
+    """The error of a call over gRPC.
+
+    Args:
+        error: What gRPC raised.
+        target: The address, for the message.
+        has_answered: True: budgetd has answered at this address before.
+    """
+    call = cast(grpc.Call, error)
+    code, details = call.code(), call.details() or ""
+    status = _status_in(call.trailing_metadata())
+    told = error_of_status(status) if status else None
+    if told is not None:
+        return told
+    if code is grpc.StatusCode.UNAVAILABLE and has_answered:
+        return Unavailable(f"the connection to budgetd at {target} broke: {details}", code=code)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return ServerUnreachable(
+            f"no budgetd server answers at {target}: start one with `budgetd serve`, "
+            f"or give the address of another (BUDGETD_ADDRESS; with grpcs:// if it uses TLS): {details}",
+            code=code,
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceeded(
+            f"budgetd at {target} did not answer in time; whether a change took effect is unknown until the same "
+            "request is sent again under the same request id",
+            code=code,
+        )
+    hint = f"; {_HINTS[code]}" if code in _HINTS else ""
+    return CallFailed(f"{target} answered {code.name}, and not as budgetd does: {details}{hint}", code=code)
+
+
+def _class_of(reason: str, code: grpc.StatusCode) -> type[BudgetdError]:
+    return CLASS_OF_REASON.get(reason) or _CLASS_OF_CODE.get(code, BudgetdError)
+
+
+def _status_in(trailers: Iterable[tuple[str, str | bytes]] | None) -> status_pb2.Status | None:
+    for key, value in trailers or ():
+        if key == STATUS_TRAILER and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                return None  # The code and the sentence beside it are still worth telling.
+    return None
+
+
+def _detail(details: Iterable[Any], detail_class: type[DetailT]) -> DetailT | None:
+    """The first detail of a type; those of other types, known or not, and damaged ones are passed over."""
+    for packed in details:
+        if packed.TypeName() == detail_class.DESCRIPTOR.full_name:
+            try:
+                return detail_class.FromString(packed.value)
+            except DecodeError:
+                continue
+    return None
+
+
+def _seconds(retry: error_details_pb2.RetryInfo) -> float:
+    return float(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)

@@ -1,0 +1,134 @@
+"""The thin clients: a method for each RPC, which takes and returns the generated messages.
+
+What they add to the generated stub: a deadline for every call, a request id for every change, retries while the server
+is unavailable, and errors with the server's reason and numbers.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Self
+
+import grpc
+
+from budgetd._address import address_of, token_for
+from budgetd._calls import CallPolicy
+from budgetd._channel import AioTransport, Endpoint, GrpcTransport
+from budgetd._rpcs import AsyncCaller, AsyncTransport, Caller, Transport
+from budgetd._service import BudgetServiceRpcs
+
+_POLICY = CallPolicy()
+
+
+class BudgetClient(BudgetServiceRpcs, Caller):
+    """A client that waits. One serves any number of threads, and children of `fork`; it connects at its first call.
+
+    ```python
+    with BudgetClient("localhost:50051") as client:
+        response = client.update_cost(
+            UpdateCostRequest(project_id="chat", budget_id="alice", cost_nano_usd=12_000_000)
+        )
+    ```
+
+    Args:
+        address: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS. None: BUDGETD_ADDRESS, and without
+            that 127.0.0.1:50051.
+        token: Sent as `authorization: Bearer`. None: BUDGETD_TOKEN, if set; empty: none.
+        credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
+            certificate: what `grpc.ssl_channel_credentials` returns.
+        metadata: More to send with every call; names in lower case.
+        timeout_seconds: For a whole call with its retries, unless it sets its own.
+        connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
+            ServerUnreachable. One that has answered is waited for until the call's deadline.
+
+    Raises:
+        ValueError: An argument, or the environment variable in its place, breaks a rule.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_seconds: float = _POLICY.timeout_seconds,
+        connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
+    ) -> None:
+        policy = CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
+        super().__init__(GrpcTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
+
+    @classmethod
+    def over(
+        cls,
+        transport: Transport,
+        policy: CallPolicy = _POLICY,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> Self:
+        """A client over something else than gRPC: a server in the same process, say."""
+        client = cls.__new__(cls)
+        Caller.__init__(client, transport, policy, clock=clock, sleep=sleep, jitter=jitter)
+        return client
+
+
+class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
+    """The same, awaited: `await client.update_cost(request)`, `async with`. It belongs to the event loop that uses it.
+
+    Arguments and errors are those of `BudgetClient`.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_seconds: float = _POLICY.timeout_seconds,
+        connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
+    ) -> None:
+        policy = CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
+        super().__init__(AioTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
+
+    @classmethod
+    def over(
+        cls,
+        transport: AsyncTransport,
+        policy: CallPolicy = _POLICY,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> Self:
+        """A client over something else than gRPC."""
+        client = cls.__new__(cls)
+        AsyncCaller.__init__(client, transport, policy, clock=clock, sleep=sleep, jitter=jitter)
+        return client
+
+
+def _endpoint(
+    address_text: str | None,
+    token: str | None,
+    credentials: grpc.ChannelCredentials | None,
+    metadata: Mapping[str, str] | None,
+    policy: CallPolicy,
+) -> Endpoint:
+    address = address_of(address_text)
+    if credentials is not None and not address.is_tls:
+        raise ValueError(f"credentials are for TLS: write 'grpcs://{address.target}'")
+    pairs = list((metadata or {}).items())
+    for name, _ in pairs:
+        if name != name.lower():
+            raise ValueError(f"metadata names must be in lower case, got {name!r}")
+    if token := token_for(address, token):
+        pairs.append(("authorization", f"Bearer {token}"))
+    return Endpoint(
+        address=address,
+        credentials=credentials,
+        metadata=tuple(pairs),
+        connect_timeout_seconds=policy.connect_timeout_seconds,
+    )

@@ -1,0 +1,181 @@
+"""Everything that a call to budgetd can raise, as one tree.
+
+    BudgetdError
+    ├── InvalidRequest          INVALID_FIELD: `field_violations` names every bad field
+    │   ├── RequestIdReused     REQUEST_ID_REUSED
+    │   ├── UnknownModel        UNKNOWN_MODEL
+    │   └── UnpricedUsage       UNPRICED_USAGE
+    ├── NotFound                BUDGET_NOT_FOUND
+    ├── AlreadyExists           BUDGET_EXISTS
+    ├── EtagMismatch            ETAG_MISMATCH
+    ├── FailedPrecondition
+    │   ├── NoWindow            NO_WINDOW
+    │   ├── BelowZero           BELOW_ZERO
+    │   └── CounterOverflow     COUNTER_OVERFLOW
+    ├── BudgetExceededError     BUDGET_EXCEEDED
+    ├── Unauthenticated         TOKEN_MISSING, TOKEN_INVALID
+    ├── PermissionDenied        SCOPE
+    ├── ServerError             INTERNAL
+    ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN; or a connection that broke
+    │   └── ServerUnreachable   nobody has ever answered at the address
+    ├── DeadlineExceeded        no answer in time
+    └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
+
+After the first nine lines of the tree, down to PermissionDenied, nothing was recorded. After Unavailable,
+DeadlineExceeded, CallFailed and ServerError the outcome is unknown: the same request under the same request id, sent
+again, settles it. A reason that this version does not know becomes the class of its family, by its status code.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # Who catches an error needs no gRPC; its import takes most of the client's.
+    import grpc
+
+
+class FieldViolation(NamedTuple):
+    """One bad field of a request: its path in the message, and a sentence with the value and the rule."""
+
+    field: str
+    description: str
+
+
+class BudgetdError(Exception):
+    """The base of everything that a call to budgetd can raise, and what is raised when nothing below fits.
+
+    Args:
+        message: A sentence for people.
+        code: The status code of the answer, or the one that gRPC gives to the lack of one.
+        reason: The server's name for what happened, in capitals; empty: the server has told none.
+        metadata: The numbers and names in the message, as text; may be empty.
+        field_violations: Every bad field that the server named; empty unless the request is invalid.
+        retry_after_seconds: How long the server asks to wait before another try; None: it asks nothing.
+        request_id: The id under which the request was sent; empty for reads and batches, whose items have their own.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: "grpc.StatusCode",
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        field_violations: Sequence[FieldViolation] = (),
+        retry_after_seconds: float | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.reason = reason
+        self.metadata: Mapping[str, str] = dict(metadata or {})
+        self.field_violations = tuple(field_violations)
+        self.retry_after_seconds = retry_after_seconds
+        self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call the class without its keywords; pools of processes send errors as pickles.
+        return _bare, (type(self), self.message), self.__dict__
+
+
+class InvalidRequest(BudgetdError):
+    """The request breaks a rule of the contract, and would be refused again."""
+
+
+class RequestIdReused(InvalidRequest):
+    """The request id has already been used for a request with other content."""
+
+
+class UnknownModel(InvalidRequest):
+    """The server has no price for the model, and never guesses one; `metadata["near"]` lists similar names."""
+
+
+class UnpricedUsage(InvalidRequest):
+    """The model is known, but not at a price for something that the usage contains."""
+
+
+class NotFound(BudgetdError):
+    """There is no such budget."""
+
+
+class AlreadyExists(BudgetdError):
+    """There is such a budget already; nothing was changed."""
+
+
+class EtagMismatch(BudgetdError):
+    """The configuration has changed since the caller read it."""
+
+
+class FailedPrecondition(BudgetdError):
+    """The budget is not in a state that allows the request."""
+
+
+class NoWindow(FailedPrecondition):
+    """The budget's main limit has no window that could end."""
+
+
+class BelowZero(FailedPrecondition):
+    """The adjustment would take a spent amount below zero."""
+
+
+class CounterOverflow(FailedPrecondition):
+    """The request would take a counter past its largest value, 9·10^18."""
+
+
+class BudgetExceededError(BudgetdError):
+    """The server refused to let a limit be passed. Never raised for gRPC's own RESOURCE_EXHAUSTED."""
+
+
+class Unauthenticated(BudgetdError):
+    """The server wants a token, or does not know the one that was sent."""
+
+
+class PermissionDenied(BudgetdError):
+    """The token does not allow this call."""
+
+
+class ServerError(BudgetdError):
+    """A mistake inside the server; `metadata["incident_id"]` finds it in the server's log."""
+
+
+class Unavailable(BudgetdError):
+    """Not acknowledged, and every retry that the deadline allowed has been made."""
+
+
+class ServerUnreachable(Unavailable):
+    """Nobody has ever answered at the address: the server is not running, or the address is wrong."""
+
+
+class DeadlineExceeded(BudgetdError):
+    """No answer in time."""
+
+
+class CallFailed(BudgetdError):
+    """The answer, or what gRPC made of it, is not budgetd's; `code` and the message tell what there is."""
+
+
+#: The class of each reason that the server may give.
+CLASS_OF_REASON: Mapping[str, type[BudgetdError]] = {
+    "INVALID_FIELD": InvalidRequest,
+    "REQUEST_ID_REUSED": RequestIdReused,
+    "UNKNOWN_MODEL": UnknownModel,
+    "UNPRICED_USAGE": UnpricedUsage,
+    "BUDGET_NOT_FOUND": NotFound,
+    "BUDGET_EXISTS": AlreadyExists,
+    "ETAG_MISMATCH": EtagMismatch,
+    "NO_WINDOW": NoWindow,
+    "BELOW_ZERO": BelowZero,
+    "COUNTER_OVERFLOW": CounterOverflow,
+    "BUDGET_EXCEEDED": BudgetExceededError,
+    "TOKEN_MISSING": Unauthenticated,
+    "TOKEN_INVALID": Unauthenticated,
+    "SCOPE": PermissionDenied,
+    "INTERNAL": ServerError,
+    "QUEUE_FULL": Unavailable,
+    "STORE_UNAVAILABLE": Unavailable,
+    "SHUTTING_DOWN": Unavailable,
+}
+
+
+def _bare(error_class: type[BudgetdError], message: str) -> BudgetdError:
+    return error_class.__new__(error_class, message)

@@ -1,0 +1,104 @@
+"""Sends a trace to a server as usage, in batches with several in flight, and reads back what the server made of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from budgetd import BudgetClient, error_of_item
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from examples.independent_sum import Totals
+from examples.llm_trace import USERS, LlmCall, model_of, user_of
+
+BATCH_ITEMS = 500
+BATCHES_IN_FLIGHT = 4
+PAGE_SIZE = 100
+
+
+def create_users(client: BudgetClient, project_id: str, *, limit_nano_usd: int) -> None:
+    """Give every user a budget with a limit on its lifetime, so that no window ends while the trace is replayed."""
+    limit = pb.Limit(amount=limit_nano_usd)
+
+    def create(row: int) -> None:
+        budget = pb.Budget(project_id=project_id, budget_id=user_of(row), limits=[limit])
+        client.create_budget(service.CreateBudgetRequest(budget=budget))
+
+    with ThreadPoolExecutor(BATCHES_IN_FLIGHT) as pool:
+        for _ in pool.map(create, range(USERS)):
+            pass
+
+
+def replay(
+    client: BudgetClient, project_id: str, calls: Sequence[LlmCall], *, on_progress: Callable[[int], None]
+) -> None:
+    """Charge every call to its user, as tokens that the server prices.
+
+    Args:
+        client: Its retries are safe: an item's request id is its row, so what was recorded already is not counted
+            again.
+        project_id: The project of the users.
+        calls: The trace.
+        on_progress: Told the number of calls that have been acknowledged, once a batch.
+
+    Raises:
+        BudgetdError: A batch failed, or an item of it was refused.
+    """
+
+    def send(first: int) -> int:
+        rows = range(first, min(first + BATCH_ITEMS, len(calls)))
+        request = service.BatchUpdateCostRequest(
+            project_id=project_id, requests=[_charge(row, calls[row]) for row in rows]
+        )
+        for result in client.batch_update_cost(request).results:
+            if result.HasField("error"):
+                raise error_of_item(result.error)
+        return len(rows)
+
+    pool = ThreadPoolExecutor(BATCHES_IN_FLIGHT)
+    try:
+        for batch in as_completed([pool.submit(send, first) for first in range(0, len(calls), BATCH_ITEMS)]):
+            on_progress(batch.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _charge(row: int, call: LlmCall) -> service.UpdateCostRequest:
+    return service.UpdateCostRequest(
+        budget_id=user_of(row),
+        model=model_of(row),
+        usage=pb.Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
+        request_id=f"row-{row}",
+    )
+
+
+def prices_of(client: BudgetClient, models: Sequence[str]) -> Mapping[str, service.GetModelPriceResponse]:
+    """What the server says that each model costs."""
+    return {model: client.get_model_price(service.GetModelPriceRequest(model=model)) for model in models}
+
+
+def server_budgets(client: BudgetClient, project_id: str) -> Sequence[pb.Budget]:
+    """Every budget of the project, with limits and model costs."""
+    request = service.ListBudgetsRequest(project_id=project_id, page_size=PAGE_SIZE, view=pb.BUDGET_VIEW_FULL)
+    budgets: list[pb.Budget] = []
+    while True:
+        page = client.list_budgets(request)
+        budgets.extend(page.budgets)
+        if not page.next_page_token:
+            return budgets
+        request.page_token = page.next_page_token
+
+
+def server_totals(budgets: Sequence[pb.Budget]) -> Totals:
+    """What the server has counted, by user and by model."""
+    cost_by_model: Counter[str] = Counter()
+    calls_by_model: Counter[str] = Counter()
+    for budget in budgets:
+        for each in budget.model_costs:
+            cost_by_model[each.model] += each.cost_nano_usd
+            calls_by_model[each.model] += each.calls
+    return Totals(
+        cost_nano_usd_by_user={budget.budget_id: budget.lifetime_cost_nano_usd for budget in budgets},
+        cost_nano_usd_by_model=dict(cost_by_model),
+        calls_by_model=dict(calls_by_model),
+        cost_nano_usd=sum(budget.current_cost_nano_usd for budget in budgets),
+    )

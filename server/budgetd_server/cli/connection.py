@@ -1,0 +1,115 @@
+"""What the commands that ask a server share: which server and project, and how its refusals end the command."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from budgetd_server.config import LISTEN_DEFAULT
+
+if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
+    from budgetd import BudgetClient
+
+EXIT_FAILED = 1
+PROJECT_DEFAULT = "default"
+TIMEOUT_SECONDS_DEFAULT = 10.0
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BUDGETD_ADDRESS",
+        metavar="HOST:PORT",
+        help="The server. By default the one of this machine: where BUDGETD_LISTEN says, or " + LISTEN_DEFAULT + ".",
+        show_default=False,
+    ),
+]
+Project = Annotated[str, typer.Option(envvar="BUDGETD_PROJECT", help="The project that the ids belong to.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try before giving up.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
+RequestId = Annotated[
+    str | None,
+    typer.Option(help="Makes it safe to repeat: the same id changes nothing a second time. By default a fresh one."),
+]
+Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="May be given many times.")]
+
+
+def address_text(address: str | None) -> str:
+    """The server to ask, as host:port, perhaps after grpc:// or grpcs://.
+
+    Args:
+        address: What `--address` or BUDGETD_ADDRESS says; None or empty: neither does.
+
+    Raises:
+        BadParameter: BUDGETD_LISTEN does not tell the port.
+    """
+    if address:
+        return address
+    host, _, port = (os.environ.get("BUDGETD_LISTEN") or LISTEN_DEFAULT).rpartition(":")
+    if port == "0":
+        raise typer.BadParameter("BUDGETD_LISTEN leaves the port to the system: say --address HOST:PORT")
+    # A server that listens everywhere is asked over this machine's own address.
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - it is looked up, not bound.
+    return f"{host}:{port}"
+
+
+@contextmanager
+def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT) -> "Iterator[BudgetClient]":
+    """A client of the server; a call that is refused or fails ends the command with one line and exit code 1.
+
+    Requests are made inside the block too: an argument that is no UTF-8 is found out there, and is wrong usage.
+    """
+    from budgetd import BudgetClient, BudgetdError  # noqa: PLC0415
+
+    try:
+        client = BudgetClient(address_text(address), timeout_seconds=timeout_seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with client:
+        try:
+            yield client
+        except UnicodeEncodeError:
+            raise typer.BadParameter("arguments must be UTF-8") from None
+        except BudgetdError as error:
+            fail(str(error), reason=error.reason)
+
+
+def fail(message: str, *, reason: str = "") -> NoReturn:
+    """End the command: one line on standard error, with the server's reason if it gave one, and exit code 1."""
+    line = " ".join(message.split())
+    typer.echo(f"budgetd: {line}{f' ({reason})' if reason else ''}", err=True)
+    raise typer.Exit(EXIT_FAILED)
+
+
+def labels_of(pairs: list[str] | None) -> dict[str, str]:
+    """`key=value` pairs as a dictionary.
+
+    Raises:
+        BadParameter: One is no pair, or a key is there twice.
+    """
+    labels: dict[str, str] = {}
+    for pair in pairs or ():
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise typer.BadParameter(f"must be KEY=VALUE, got {pair!r}", param_hint="--label")
+        if key in labels:
+            raise typer.BadParameter(f"names {key!r} twice", param_hint="--label")
+        labels[key] = value
+    return labels
+
+
+def usd_option(text: str) -> int:
+    """Dollars of an option, as nano-USD.
+
+    Raises:
+        BadParameter: They cannot be read.
+    """
+    from budgetd_server.cli.dollars import nano_usd_of  # noqa: PLC0415
+
+    try:
+        return nano_usd_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--usd") from None

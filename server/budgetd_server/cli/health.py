@@ -1,0 +1,58 @@
+"""`budgetd health`: one question to the standard health service, made to be asked every few seconds."""
+
+import json
+from typing import Annotated
+
+import grpc
+import typer
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+# One reader of addresses for all commands; both distributions are released together.
+from budgetd._address import Address as ServerAddress
+from budgetd._address import address_of
+from budgetd_server.cli.connection import EXIT_FAILED, Address, AsJson, address_text
+
+TIMEOUT_SECONDS_DEFAULT = 3.0
+
+
+def health(
+    *,
+    address: Address = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.001, help="How long the answer may take.")
+    ] = TIMEOUT_SECONDS_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Ask whether a server is serving. Exit code 0: it is; 1: it is not, or does not answer."""
+    try:
+        server = address_of(address_text(address))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--address") from None
+    status, detail = _asked(server, timeout)
+    if as_json:
+        typer.echo(json.dumps({"address": server.target, "status": status, "detail": detail}))
+    elif status == "SERVING":
+        typer.echo(status)
+    else:
+        typer.echo(f"budgetd: {server.target} is not serving: {status}{f', {detail}' if detail else ''}", err=True)
+    if status != "SERVING":
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _asked(server: ServerAddress, timeout_seconds: float) -> tuple[str, str]:
+    """The status that the server tells, or the code of the error, and what is known of it in one line."""
+    with _channel(server) as channel:
+        request = health_pb2.HealthCheckRequest(service="budgetd.v1.BudgetService")
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_seconds)
+        except grpc.RpcError as error:
+            return error.code().name, " ".join(str(error.details()).split())
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status), ""
+
+
+def _channel(server: ServerAddress) -> grpc.Channel:
+    # A proxy named in the environment does not lead back to this machine.
+    options = [("grpc.enable_http_proxy", 0)] if server.is_loopback else []
+    if server.is_tls:
+        return grpc.secure_channel(server.target, grpc.ssl_channel_credentials(), options)
+    return grpc.insecure_channel(server.target, options)

@@ -1,0 +1,146 @@
+"""`budgetd charge` against a real server."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.conftest import Give
+from tests.rpc.running_server import RunningServer
+
+Done = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def alice(server: RunningServer) -> None:
+    """The budget that is charged."""
+    server.create("alice")
+
+
+def test_dollars_are_charged_to_the_nano_dollar(server: RunningServer, done: Done) -> None:
+    done("charge", "alice", "--usd", "0.000000001")
+    done("charge", "alice", "--usd", "0.0123")
+
+    assert server.spent() == 12_300_001
+
+
+def test_tokens_are_priced_by_the_server(server: RunningServer, done: Done) -> None:
+    done("charge", "alice", "--model", "gpt-4o", "--input-tokens", "1000", "--output-tokens", "100")
+
+    assert server.spent() == 1000 * 2_500 + 100 * 10_000
+
+
+def test_tokens_of_every_kind_reach_the_ledger(server: RunningServer, done: Done) -> None:
+    done(
+        *("charge", "alice", "--model", "gpt-4o", "--input-tokens", "100", "--output-tokens", "50"),
+        *("--cached-input-tokens", "40", "--cache-write-tokens", "30", "--reasoning-tokens", "20", "--label", "a=b"),
+    )
+
+    entry = server.entries()[0]
+    usage = entry.usage
+    assert (usage.input_tokens, usage.output_tokens) == (100, 50)
+    assert (usage.cached_input_tokens, usage.cache_write_tokens, usage.reasoning_tokens) == (40, 30, 20)
+    assert dict(entry.labels) == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("options", "stdin"),
+    [
+        pytest.param(("--input-text", "hello world", "--output-text", "hi there you"), None, id="as arguments"),
+        pytest.param(("--input-text", "-", "--output-text", "hi there you"), "hello world", id="input on stdin"),
+        pytest.param(("--input-text", "hello world", "--output-text", "-"), "hi there you", id="output on stdin"),
+    ],
+)
+def test_texts_are_counted_and_priced_by_the_server(
+    server: RunningServer, done: Done, options: tuple[str, ...], stdin: str | None
+) -> None:
+    done("charge", "alice", "--model", "gpt-4o", *options, stdin=stdin)
+
+    assert server.spent() == 122_500
+
+
+def test_the_same_request_id_charges_once(server: RunningServer, done: Done) -> None:
+    words = ("charge", "alice", "--usd", "1", "--request-id", "call-1")
+
+    first, second = done(*words), done(*words)
+
+    assert first == "charged $1.00 to alice by request call-1; it has no limit\n"
+    assert second == "had charged $1.00 to alice by request call-1; it has no limit\n"
+    assert server.spent() == 1_000_000_000
+
+
+def test_a_limit_that_is_passed_is_said_and_the_charge_is_recorded(server: RunningServer, done: Done) -> None:
+    done("create", "bob", "--usd", "0.05")
+
+    said = done("charge", "bob", "--usd", "0.06")
+
+    assert "$0.06 of $0.05 spent, EXCEEDED" in said
+    assert server.spent("bob") == 60_000_000
+
+
+def test_the_answer_is_json_for_programs(done: Done) -> None:
+    answer = json.loads(done("charge", "alice", "--usd", "0.5", "--json"))
+
+    assert answer["cost_nano_usd"] == "500000000"
+    assert answer["replayed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        pytest.param(("--model", "gpt-9000", "--input-tokens", "1"), "UNKNOWN_MODEL", id="no price"),
+        pytest.param(("--usd", "2000000"), "INVALID_FIELD", id="more than a charge may be"),
+    ],
+)
+def test_a_refused_charge_is_one_line_with_the_reason_and_exit_code_1(
+    server: RunningServer, give: Give, options: tuple[str, ...], reason: str
+) -> None:
+    result = give("charge", "alice", *options)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("budgetd: ")
+    assert result.stderr.endswith(f" ({reason})\n")
+    assert result.stderr.count("\n") == 1
+    assert server.spent() == 0
+
+
+def test_a_budget_that_does_not_exist_is_named(give: Give) -> None:
+    result = give("charge", "nobody", "--usd", "1")
+
+    assert result.exit_code == 1
+    assert result.stderr == "budgetd: project 'project' has no budget 'nobody' (BUDGET_NOT_FOUND)\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        pytest.param((), "say what it cost", id="nothing"),
+        pytest.param(("--model", "gpt-4o"), "say what it cost", id="a model alone"),
+        pytest.param(("--input-tokens", "1"), "--model", id="tokens of no model"),
+        pytest.param(("--model", "m", "--input-tokens", "-1"), "--input-tokens", id="negative tokens"),
+        pytest.param(("--model", "m", "--input-text", "a"), "go together", id="one text"),
+        pytest.param(("--model", "m", "--input-text", "-", "--output-text", "-"), "only one", id="stdin twice"),
+        pytest.param(
+            ("--model", "m", "--input-text", "a", "--output-text", "b", "--input-tokens", "1"),
+            "either tokens or texts",
+            id="tokens and texts",
+        ),
+        pytest.param(("--usd", "0.0000000001"), "at most 9 decimals", id="finer than a nano-dollar"),
+        pytest.param(("--usd", "-1"), "must not be negative", id="negative dollars"),
+    ],
+)
+def test_wrong_usage_is_explained_and_charges_nothing(
+    server: RunningServer, give: Give, options: tuple[str, ...], sentence: str
+) -> None:
+    result = give("charge", "alice", *options)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert server.spent() == 0
+
+
+def test_a_text_that_is_no_utf8_is_refused(give: Give) -> None:
+    result = give("charge", "alice", "--model", "gpt-4o", "--input-text", "-", "--output-text", "b", stdin=b"\xff")
+
+    assert result.exit_code == 2
+    assert "no UTF-8" in result.stderr

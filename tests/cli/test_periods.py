@@ -1,0 +1,56 @@
+"""`--per` and `--time-zone` say which window a limit has."""
+
+import pytest
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd_server.cli.periods import CALENDAR_UNITS, period_text, window_of
+
+
+def test_every_unit_of_the_contract_can_be_written() -> None:
+    units = set(pb.CalendarUnit.values()) - {pb.CALENDAR_UNIT_UNSPECIFIED}
+
+    assert set(CALENDAR_UNITS.values()) == units
+
+
+def test_without_a_span_the_window_is_the_lifetime() -> None:
+    assert window_of(None, time_zone=None).WhichOneof("kind") == "lifetime"
+
+
+def test_a_unit_is_of_the_calendar_in_its_time_zone() -> None:
+    window = window_of("month", time_zone="Europe/Berlin")
+
+    assert window.calendar == pb.CalendarWindow(unit=pb.CALENDAR_UNIT_MONTH, time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("per", "seconds"), [("60s", 60), ("90m", 5_400), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600)]
+)
+def test_a_length_is_a_fixed_window(per: str, seconds: int) -> None:
+    assert window_of(per, time_zone=None).fixed.length.seconds == seconds
+
+
+@pytest.mark.parametrize("per", ["", "d", "7", "7 d", "-7d", "1.5h", "7D", "daily", "7d12h", "\u0667d"])
+def test_another_span_is_refused(per: str) -> None:
+    with pytest.raises(ValueError, match="a length in s, m, h, d or w"):
+        window_of(per, time_zone=None)
+
+
+@pytest.mark.parametrize("per", ["7d", None])
+def test_a_time_zone_without_a_calendar_is_refused(per: str | None) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        window_of(per, time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("per", "text"),
+    [
+        (None, "lifetime"),
+        ("day", "day, UTC"),
+        ("24h", "1d"),
+        ("36h", "36h"),
+        ("90m", "90m"),
+        ("61s", "61s"),
+    ],
+)
+def test_a_window_is_shown_as_it_would_be_written(per: str | None, text: str) -> None:
+    assert period_text(window_of(per, time_zone=None), reset_mode=pb.RESET_MODE_AUTOMATIC) == text

@@ -1,0 +1,120 @@
+"""`budgetd show` and `budgetd list` against a real server."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.cli import show
+from tests.cli.conftest import Give
+from tests.rpc.running_server import PROJECT, RunningServer
+
+Done = Callable[..., str]
+
+
+def test_show_tells_limit_spent_remaining_window_rate_and_models(server: RunningServer, done: Done) -> None:
+    done("create", "alice", "--usd", "5", "--per", "day", "--time-zone", "Europe/Berlin", "--label", "team=red")
+    server.charge(1_000_000_001, model="gpt-4o", usage=pb.Usage(input_tokens=1_234, output_tokens=56))
+
+    told = done("show", "alice")
+
+    for fact in (
+        *("team=red", "day, Europe/Berlin", "$5.00", "$1.000000001", "$3.999999999", "20.0%"),
+        *("2026-03-10 23:00:00 UTC", "rate an hour", "gpt-4o", "1,234", "56"),
+    ):
+        assert fact in told
+
+
+def test_show_tells_the_lifetime_beside_the_count(server: RunningServer, done: Done) -> None:
+    server.create("alice")
+    server.charge(2_000_000_000)
+    done("reset", "alice")
+
+    assert "spent: $0.00, since it was made $2.00" in done("show", "alice")
+
+
+def test_show_prints_the_whole_budget_as_json_for_programs(server: RunningServer, done: Done) -> None:
+    server.create("alice", pb.Limit(amount=10))
+    server.charge(7)
+
+    budget = json.loads(done("show", "alice", "--json"))
+
+    assert budget["limit_statuses"][0]["remaining"] == "3"
+    assert budget["model_costs"][0]["cost_nano_usd"] == "7"
+
+
+def test_show_of_nobody_fails_with_the_reason(give: Give) -> None:
+    result = give("show", "nobody")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "(BUDGET_NOT_FOUND)" in result.stderr
+
+
+def test_an_id_that_looks_like_markup_is_printed_as_it_is(server: RunningServer, done: Done) -> None:
+    server.create("[bold]x[/bold]:smile:")
+
+    assert "[bold]x[/bold]:smile:" in done("list")
+
+
+def test_a_long_id_is_printed_whole(server: RunningServer, done: Done) -> None:
+    name = "x" * 256
+    server.create(name)
+
+    assert done("list").count("x") == len(name)
+
+
+def test_list_pages_through_everything_in_order_of_creation(
+    server: RunningServer, done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "PAGE_SIZE", 2)
+    names = ["c", "a", "e", "b", "d"]
+    for name in names:
+        server.create(name)
+
+    lines = done("list", "--json").splitlines()
+
+    assert [json.loads(line)["budget_id"] for line in lines] == names
+    assert "5 budgets" in done("list")
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        pytest.param(("--prefix", "user-"), ["user-1", "user-2"], id="by prefix"),
+        pytest.param(("--min-used", "0.8"), ["user-2"], id="by use"),
+        pytest.param(("--label", "team=red"), ["user-1", "key"], id="by label"),
+        pytest.param(("--label", "team=red", "--prefix", "k"), ["key"], id="by both"),
+        pytest.param(("--prefix", "nobody"), [], id="none"),
+    ],
+)
+def test_list_filters(server: RunningServer, done: Done, options: tuple[str, ...], names: list[str]) -> None:
+    server.create("user-1", pb.Limit(amount=100), labels={"team": "red"})
+    server.create("user-2", pb.Limit(amount=100))
+    server.create("key", labels={"team": "red"})
+    server.charge(80, "user-2")
+    server.charge(79, "user-1")
+
+    lines = done("list", "--json", *options).splitlines()
+
+    assert [json.loads(line)["budget_id"] for line in lines] == names
+
+
+def test_list_shows_deleted_budgets_only_when_asked(server: RunningServer, done: Done) -> None:
+    server.create("alice")
+    server.stub.DeleteBudget(service.DeleteBudgetRequest(project_id=PROJECT, budget_id="alice"))
+
+    assert done("list") == "0 budgets\n"
+    assert "alice (deleted)" in done("list", "--deleted")
+
+
+def test_list_shows_what_was_spent_of_each(server: RunningServer, done: Done) -> None:
+    server.create("alice", pb.Limit(amount=10_000_000))
+    server.create("bob")
+    server.charge(20_000_000, "alice")
+    server.charge(1, "bob")
+
+    table = done("list")
+
+    assert [word in table for word in ("200.0% EXCEEDED", "-$0.01", "no limit", "$0.000000001")] == [True] * 4

@@ -1,0 +1,61 @@
+"""budgetd in a process of its own, so that it can be killed, and so that tests can fork."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+
+class ServerProcess:
+    """`budgetd serve` on a port of 127.0.0.1 and a SQLite file."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self.address = self._start(port=0)
+
+    def restart(self) -> None:
+        """Begin again on the same file and port, after `kill`."""
+        self._start(port=int(self.address.rpartition(":")[2]))
+
+    def kill(self) -> None:
+        """End it as a power cut would (signal 9)."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def _start(self, *, port: int) -> str:
+        command = [sys.executable, "-m", "budgetd_server", "serve", "--log-json", "--http-listen", ""]
+        command += ["--listen", f"127.0.0.1:{port}", "--database", str(self._database)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("BUDGETD_")}
+        self._process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert self._process.stdout is not None
+        try:
+            address = _serving(self._process.stdout)
+        except AssertionError:
+            self._process.wait()
+            raise
+        # A pipe that nobody empties would stop the server once it is full.
+        self._reader = threading.Thread(target=_emptied, args=(self._process.stdout,))
+        self._reader.start()
+        return address
+
+
+def _emptied(output: IO[str]) -> None:
+    with output:
+        output.read()
+
+
+def _serving(output: IO[str]) -> str:
+    """The address that the log names once it serves."""
+    seen = []
+    for line in output:
+        seen.append(line)
+        if '"serving"' in line:
+            return str(json.loads(line)["listen"])
+    output.close()
+    raise AssertionError(f"the server ended before it served: {''.join(seen)}")

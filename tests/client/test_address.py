@@ -1,0 +1,116 @@
+"""Addresses and tokens: what is taken, what is refused, and what the refusal says."""
+
+import pytest
+
+from budgetd import AsyncBudgetClient, BudgetClient
+from budgetd._address import Address, address_of, token_for
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("localhost:50051", Address("localhost", 50051, is_tls=False)),
+        ("grpc://budget.internal:443", Address("budget.internal", 443, is_tls=False)),
+        ("grpcs://budget.internal:443/", Address("budget.internal", 443, is_tls=True)),
+        ("[::1]:50051", Address("::1", 50051, is_tls=False)),
+        (" 10.0.0.7:7000\n", Address("10.0.0.7", 7000, is_tls=False)),
+        (None, Address("127.0.0.1", 50051, is_tls=False)),
+        ("", Address("127.0.0.1", 50051, is_tls=False)),
+    ],
+)
+def test_an_address_is_read(text: str | None, address: Address) -> None:
+    assert address_of(text) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("http://localhost:4000", "'localhost:50051'"),
+        ("https://budget.example.com", "'grpcs://budget.example.com:50051'"),
+        ("http://[::1]:9464/metrics", r"'\[::1\]:50051'"),
+    ],
+)
+def test_an_http_address_is_refused_with_the_grpc_address_to_write(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        address_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "localhost",
+        ":50051",
+        "localhost:",
+        "localhost:0",
+        "localhost:70000",
+        "localhost:grpc",
+        "grpc://localhost",
+        "grpc://localhost:1/path",
+        "grpcs://user:secret@host:1",
+        "dns:///host:1",
+        "ftp://host:1",
+        "two words:1",
+        "::1:50051:x",
+        "host:1?x=1",
+        "http://",
+    ],
+)
+def test_anything_else_is_refused_with_the_forms_that_are_taken(text: str) -> None:
+    with pytest.raises(ValueError, match=r"host:port, grpc://host:port or grpcs://host:port"):
+        address_of(text)
+
+
+def test_the_address_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUDGETD_ADDRESS", "grpcs://there:1")
+
+    assert address_of(None) == Address("there", 1, is_tls=True)
+    assert address_of("here:2") == Address("here", 2, is_tls=False)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "[::1]"])
+def test_a_token_may_be_sent_in_the_clear_within_this_machine(host: str) -> None:
+    assert token_for(address_of(f"{host}:1"), "s3cret") == "s3cret"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "localhost.evil.example", "[::]"])
+def test_a_token_is_not_sent_in_the_clear_to_another_machine(host: str) -> None:
+    with pytest.raises(ValueError, match="grpcs://") as refused:
+        token_for(address_of(f"{host}:1"), "s3cret")
+
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_token_may_be_sent_anywhere_under_tls() -> None:
+    assert token_for(address_of("grpcs://10.0.0.7:1"), "s3cret") == "s3cret"
+
+
+def test_a_token_of_the_environment_is_as_guarded_and_can_be_declined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUDGETD_TOKEN", "s3cret")
+
+    with pytest.raises(ValueError, match="BUDGETD_TOKEN would travel in the clear"):
+        BudgetClient("10.0.0.7:1")
+    assert token_for(address_of("10.0.0.7:1"), "") == ""
+
+
+@pytest.mark.parametrize("token", ["two words", "naïve", "line\nbreak"])
+def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(token: str) -> None:
+    with pytest.raises(ValueError, match="visible ASCII") as refused:
+        token_for(address_of("localhost:1"), token)
+
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("client_class", [BudgetClient, AsyncBudgetClient])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_timeout_that_is_no_time_is_refused(
+    client_class: type[BudgetClient] | type[AsyncBudgetClient], seconds: float
+) -> None:
+    with pytest.raises(ValueError, match="timeout_seconds"):
+        client_class(timeout_seconds=seconds)
+    with pytest.raises(ValueError, match="connect_timeout_seconds"):
+        client_class(connect_timeout_seconds=seconds)
+
+
+def test_metadata_names_in_capitals_are_refused() -> None:
+    with pytest.raises(ValueError, match="lower case"):
+        BudgetClient(metadata={"X-Team": "a"})

@@ -1,0 +1,118 @@
+"""A mistake of ours in one command: it fails alone, its callers learn an incident id, and nothing else leaks."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import grpc
+import pytest
+
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.commands import Command, Outcome
+from budgetd_server.domain.decide import decide
+from budgetd_server.domain.state import State
+from budgetd_server.engine import writer
+from tests.faults.calls import PROJECT, Told, charge, cost_of, new_budget, refusal_of, stub_for
+from tests.faults.checker import Record, deviations_of
+from tests.faults.planted_ledgers import GatedLedger
+from tests.faults.server_inside import Inside, serving_ledger, until
+from tests.faults.server_process import planted, running
+
+SECRET = "hunter2"
+NEIGHBOURS = 20
+
+
+def decide_wrongly(state: State, command: Command, now_us: int) -> Outcome:
+    """The real function, with a mistake that one budget meets, after it has changed the working set."""
+    outcome = decide(state, command, now_us)
+    if getattr(command, "budget_id", "") == "marked" and not hasattr(command, "main_limit"):
+        raise RuntimeError(f"something about {SECRET}")
+    return outcome
+
+
+async def test_a_mistake_in_one_command_fails_that_one_alone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = await GatedLedger.open(database)
+    record = Record()
+    monkeypatch.setattr(writer, "decide", decide_wrongly)
+    async with serving_ledger(ledger) as inside:
+        await inside.stub.CreateBudget(new_budget())
+        await inside.stub.CreateBudget(new_budget("marked"))
+        ledger.gate.clear()
+        # The first one is a batch of its own; what comes meanwhile is the next batch, all in one transaction.
+        neighbours = [asyncio.create_task(charge_and_record(inside, record, 0))]
+        await until(lambda: ledger.commits == 3)
+        failing = asyncio.create_task(refusal_of(inside.stub.UpdateCost(charge("marked-1", 5, "marked"))))
+        neighbours += [asyncio.create_task(charge_and_record(inside, record, each)) for each in range(1, NEIGHBOURS)]
+        await until(lambda: inside.waiting() == NEIGHBOURS + 1)
+
+        ledger.gate.set()
+        told = await failing
+        await asyncio.gather(*neighbours)
+
+        assert_internal(told)
+        assert (await inside.stub.GetCurrentCost(cost_of())).current_cost_nano_usd == NEIGHBOURS
+        assert (await inside.stub.GetCurrentCost(cost_of("marked"))).current_cost_nano_usd == 0
+        assert inside.server.engine.writer.is_healthy
+    assert record.faults_of(database) == []
+
+
+async def test_a_mistake_in_a_batch_fails_the_batch_and_sending_it_again_counts_nothing_twice(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = [charge("b-1", 10), charge("b-2", 10, "marked"), charge("b-3", 10)]
+    batch = service.BatchUpdateCostRequest(project_id=PROJECT, requests=items)
+    ledger = await GatedLedger.open(database)
+    async with serving_ledger(ledger) as inside:
+        await inside.stub.CreateBudget(new_budget())
+        await inside.stub.CreateBudget(new_budget("marked"))
+        with monkeypatch.context() as mistake:
+            mistake.setattr(writer, "decide", decide_wrongly)
+            told = await refusal_of(inside.stub.BatchUpdateCost(batch))
+
+        again = await inside.stub.BatchUpdateCost(batch)
+
+        assert_internal(told)
+        assert [result.WhichOneof("outcome") for result in again.results] == ["charged"] * 3
+        assert (await inside.stub.GetCurrentCost(cost_of())).current_cost_nano_usd == 20
+        assert (await inside.stub.GetCurrentCost(cost_of("marked"))).current_cost_nano_usd == 10
+    assert deviations_of(database) == []
+
+
+@pytest.mark.parametrize("is_json", [pytest.param("true", id="as JSON"), pytest.param("false", id="as text")])
+async def test_the_log_tells_of_a_mistake_under_the_incident_id_and_not_what_callers_sent(
+    database: Path, is_json: str
+) -> None:
+    environment = {"BUDGETD_LOG_JSON": is_json}
+    async with running(database, program=planted("planted_mistake"), environment=environment) as server:
+        async with stub_for(server.address) as stub:
+            await stub.CreateBudget(new_budget())
+            request = charge("r-1", 5)
+            request.labels["note"] = SECRET
+
+            told = await refusal_of(stub.UpdateCost(request))
+
+        server.terminate()
+        assert await server.ended() == 0
+    incident_id = assert_internal(told)
+    written = "".join(server.lines)
+    assert incident_id in written
+    assert "RuntimeError" in written
+    assert SECRET not in written
+
+
+def assert_internal(told: Told) -> str:
+    """The error of a mistake: an incident id, and nothing of the mistake itself. Returns that id."""
+    incident_id = told.info.metadata["incident_id"]
+    assert (told.code, told.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert re.fullmatch(r"[0-9a-f]{12}", incident_id)
+    assert incident_id in told.message
+    for leak in (SECRET, "RuntimeError", "Traceback", "something"):
+        assert leak not in told.raw
+    return incident_id
+
+
+async def charge_and_record(inside: Inside, record: Record, number: int) -> None:
+    request_id = f"c-{number}"
+    record.send(request_id, 1)
+    answer = await inside.stub.UpdateCost(charge(request_id, 1))
+    record.acknowledge(request_id, answer.entry_id)

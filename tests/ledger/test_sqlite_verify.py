@@ -1,0 +1,205 @@
+"""`verify_file` finds nothing on a sound file, and names each fault that is planted in one."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from budgetd_server.domain.usage import Usage
+from budgetd_server.ledger.base import LedgerRefused
+from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite_verify import Deviation, verify_file
+from tests.domain.desk import DAY_US, MONDAY_US, adjust, charge, create, delete, limited, reset, update
+from tests.ledger.stores import carry_out
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """A file with a little of everything in it; bob's charges are the entries 4 and 5."""
+    ledger = await SqliteLedger.open(tmp_path / "budgetd.db")
+    daily = limited(100, every_us=DAY_US)
+    await carry_out(ledger, create(daily), create(daily, budget_id="bob"), charge(10, model="gpt", usage=Usage(5, 3)))
+    await carry_out(ledger, charge(20, budget_id="bob", model="gpt", request_id="one", usage=Usage(7, 2)))
+    await carry_out(ledger, adjust(-5, budget_id="bob", model="gpt", request_id="one"))
+    await carry_out(ledger, reset(), update(sets_limits=False, labels={"a": "b"}), charge(1))
+    await carry_out(ledger, charge(2), now_us=MONDAY_US + DAY_US)
+    await carry_out(ledger, delete(), create(None), create(project_id="bank"), charge(3, project_id="bank"))
+    await ledger.close()
+    return tmp_path / "budgetd.db"
+
+
+def tampered(path: Path, script: str) -> list[Deviation]:
+    """What deviates once somebody has laid hands on the file."""
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TRIGGER entries_are_never_changed; DROP TRIGGER entries_are_never_deleted;")
+    connection.executescript(script)
+    connection.close()
+    return verify_file(path).deviations
+
+
+def test_a_sound_file_has_no_deviations_and_tells_what_was_looked_at(path: Path) -> None:
+    report = verify_file(path)
+
+    assert report.deviations == []
+    assert report.counts == {"budgets": 4, "entries": 14, "request ids": 13}
+
+
+BOB = "project_key = 1 AND budget_key = 2"
+
+
+@pytest.mark.parametrize(
+    ("script", "invariant", "found", "expected"),
+    [
+        pytest.param(
+            f"UPDATE counters SET cost_nano_usd = 16 WHERE {BOB} AND is_model = 0",
+            "1: a count is the sum of its entries",
+            16,
+            15,
+            id="a count is wrong",
+        ),
+        pytest.param(
+            f"UPDATE counters SET calls = 2 WHERE {BOB} AND is_model = 0",
+            "1: a count is the sum of its entries",
+            2,
+            1,
+            id="a number of calls is wrong",
+        ),
+        pytest.param(
+            f"UPDATE counters SET input_tokens = 8 WHERE {BOB} AND is_model = 1",
+            "1: a model's part is the sum of its entries",
+            8,
+            7,
+            id="a model's part is wrong",
+        ),
+        pytest.param(
+            f"DELETE FROM counters WHERE {BOB} AND is_model = 1",
+            "1: a model's part is the sum of its entries",
+            0,
+            15,
+            id="a model's part is lost",
+        ),
+        pytest.param(
+            f"UPDATE counters SET since_seq = 4 WHERE {BOB} AND is_model = 0",
+            "1: a count is the sum of its entries",
+            15,
+            -5,
+            id="a count begins too late",
+        ),
+        pytest.param(
+            f"UPDATE counters SET lifetime_cost_nano_usd = 14 WHERE {BOB} AND is_model = 0",
+            "2: a lifetime is the sum of all",
+            14,
+            15,
+            id="a lifetime is wrong",
+        ),
+        pytest.param(
+            "UPDATE entries SET cost_nano_usd = 21 WHERE project_key = 1 AND seq = 4",
+            "5: a request id has its cost",
+            20,
+            21,
+            id="an entry was changed",
+        ),
+        pytest.param(
+            "DELETE FROM entries WHERE project_key = 1 AND seq = 4",
+            "6: no gap in the numbers",
+            5,
+            4,
+            id="an entry is gone",
+        ),
+        pytest.param(
+            "UPDATE entries SET previous_seq = 3 WHERE project_key = 1 AND seq = 4",
+            "6: entries are chained",
+            3,
+            2,
+            id="a chain is broken",
+        ),
+        pytest.param(
+            f"UPDATE counters SET last_seq = 99 WHERE {BOB} AND is_model = 0",
+            "6: the chain's head is its newest entry",
+            99,
+            5,
+            id="a chain's head is ahead of its entries",
+        ),
+        pytest.param(
+            "UPDATE entries SET budget_key = 77 WHERE project_key = 1 AND seq = 4",
+            "6: an entry has its budget",
+            77,
+            "a budget",
+            id="an entry has no budget",
+        ),
+        pytest.param(
+            "UPDATE entries SET request_id = 'two' WHERE project_key = 1 AND seq = 4",
+            "5: a request id has its entry",
+            4,
+            "one",
+            id="a request names somebody else's entry",
+        ),
+        pytest.param(
+            "UPDATE entries SET request_id = (SELECT request_id FROM entries WHERE project_key = 1 AND seq = 3)"
+            " WHERE project_key = 1 AND seq = 4",
+            "5: a request id takes effect once",
+            2,
+            1,
+            id="a request has two effects",
+        ),
+    ],
+)
+def test_a_planted_fault_is_named(
+    path: Path, script: str, invariant: str, found: int | str, expected: int | str
+) -> None:
+    deviations = tampered(path, script)
+
+    assert (invariant, found, expected) in {(each.invariant, each.found, each.expected) for each in deviations}
+
+
+def test_a_head_of_a_chain_that_lies_behind_its_newest_entry_is_named(path: Path) -> None:
+    deviations = tampered(path, f"UPDATE counters SET last_seq = 4 WHERE {BOB} AND is_model = 0")
+
+    assert [each.invariant for each in deviations] == ["6: the chain's head is its newest entry"]
+
+
+def test_a_row_that_breaks_a_rule_of_its_table_is_named(path: Path) -> None:
+    deviations = tampered(path, "PRAGMA ignore_check_constraints = ON; UPDATE counters SET held = -1")
+
+    assert "the file is sound" in {each.invariant for each in deviations}
+
+
+def test_a_page_that_is_scribbled_over_is_an_error_of_the_file(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'budgets_deleted'").fetchone()
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = b"\x5a" * 4096
+    path.write_bytes(content)
+
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        verify_file(path)
+
+
+def test_a_file_that_is_not_there_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(LedgerRefused, match="no such file"):
+        verify_file(tmp_path / "budgetd.db")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "theirs.db")
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+
+    with pytest.raises(LedgerRefused, match="not a budgetd database"):
+        verify_file(tmp_path / "theirs.db")
+
+
+async def test_a_file_can_be_verified_while_a_batch_runs(path: Path) -> None:
+    ledger = await SqliteLedger.open(path)
+    found: list[Deviation] = []
+
+    def look(_: object) -> None:
+        found.extend(verify_file(path).deviations)
+
+    await ledger.commit([], look, lock_wait_seconds=1.0)
+    await ledger.close()
+
+    assert found == []
