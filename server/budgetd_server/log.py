@@ -69,5 +69,4 @@ def _indented_traceback(sio: TextIO, exc_info: structlog.typing.ExcInfo) -> None
     """
     plain = io.StringIO()
     structlog.dev.plain_traceback(plain, exc_info)
-    for line in plain.getvalue().splitlines():
-        sio.write(f"\n    {line.translate(_CONTROL)}")
+    sio.write("\n".join(f"    {line.translate(_CONTROL)}" for line in plain.getvalue().splitlines()))

@@ -2,9 +2,10 @@
 
 import ast
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parents[2]
 SERVER = REPOSITORY / "server"
@@ -61,37 +62,38 @@ SERVER_RULES: dict[str, Rule | None] = {
 #: LiteLLM is nowhere: its price file is data, and its class is matched, not used.
 NOWHERE = "litellm"
 CLIENT_LIBRARIES = frozenset({"google", "grpc"})
+#: What an import by a function is called whose argument is no constant.
+RUN_TIME = "a module that is known at run time only"
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """One import, or one look at a clock."""
 
-    file: Path
     line: int
     #: The dotted name of a module; of a clock, its name in brackets.
     name: str
 
 
-def imports_of(file: Path, root: Path, modules: frozenset[str]) -> Iterator[Import]:
+@lru_cache(maxsize=1_000)
+def imports_of(source: str, path: str, modules: frozenset[str]) -> tuple[Import, ...]:
     """Everything that a file imports, wherever in it, for type checkers or at run time.
 
     Args:
-        file: The source.
-        root: The folder that holds its top-level package.
+        source: What stands in it.
+        path: Where it is, from the folder that holds its top-level package.
         modules: The dotted names of all modules of that package: `from a import b` imports `a.b` if that is one.
     """
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    found: list[Import] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(file, node.lineno, alias.name)
+            found += [Import(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, file, root)
-            for alias in node.names:
-                deeper = f"{source}.{alias.name}"
-                yield Import(file, node.lineno, deeper if deeper in modules else source)
+            whence = _absolute(node, path)
+            deeper = [f"{whence}.{alias.name}" for alias in node.names]
+            found += [Import(node.lineno, name if name in modules else whence) for name in deeper]
         elif isinstance(node, ast.Call):
-            yield from _called(node, file)
+            found += _called(node)
+    return tuple(found)
 
 
 def violations(root: Path, package: str, rules: dict[str, Rule | None]) -> list[str]:
@@ -102,10 +104,11 @@ def violations(root: Path, package: str, rules: dict[str, Rule | None]) -> list[
     for file in files:
         part = _module(file, root).partition(".")[2].partition(".")[0]
         rule = rules[part]
-        for each in imports_of(file, root, modules):
-            trouble = _trouble(each, package, rule)
+        path = file.relative_to(root).as_posix()
+        for each in imports_of(file.read_text(encoding="utf-8"), path, modules):
+            trouble = _trouble(each, file.name, package, rule)
             if trouble:
-                found.append(f"{file.relative_to(root)}:{each.line}: {trouble}")
+                found.append(f"{path}:{each.line}: {trouble}")
     return found
 
 
@@ -113,10 +116,12 @@ def client_rules(root: Path) -> dict[str, Rule | None]:
     """One rule for every hand-written module of the client; generated code is left alone."""
     parts = {_module(file, root).partition(".")[2].partition(".")[0] for file in (root / "budgetd").rglob("*.py")}
     own = Rule(parts=frozenset(parts), libraries=CLIENT_LIBRARIES)
-    return {part: None if part == "v1" else own for part in parts}
+    # The package itself imports its names when they are first used.
+    lazy = Rule(parts=frozenset(parts), libraries=frozenset({RUN_TIME}))
+    return dict.fromkeys(parts, own) | {"": lazy, "v1": None}
 
 
-def _trouble(each: Import, package: str, rule: Rule | None) -> str | None:
+def _trouble(each: Import, file_name: str, package: str, rule: Rule | None) -> str | None:
     top = each.name.partition(".")[0]
     if top == NOWHERE:
         return f"{NOWHERE} is imported nowhere"
@@ -129,7 +134,7 @@ def _trouble(each: Import, package: str, rule: Rule | None) -> str | None:
     if top == package:
         below = each.name.partition(".")[2]
         return None if not below or _is_within(below, rule.parts) else f"may not import {each.name}"
-    libraries = rule.libraries | rule.libraries_of.get(each.file.name, frozenset())
+    libraries = rule.libraries | rule.libraries_of.get(file_name, frozenset())
     return None if _is_within(each.name, libraries) else f"may not import {each.name}"
 
 
@@ -142,18 +147,19 @@ def _module(file: Path, root: Path) -> str:
     return ".".join(names[:-1] if names[-1] == "__init__" else names)
 
 
-def _absolute(node: ast.ImportFrom, file: Path, root: Path) -> str:
+def _absolute(node: ast.ImportFrom, path: str) -> str:
     if not node.level:
         return node.module or ""
-    folders = file.relative_to(root).parts[: -node.level]
+    folders = path.split("/")[: -node.level]
     return ".".join([*folders, *([node.module] if node.module else [])])
 
 
-def _called(node: ast.Call, file: Path) -> Iterator[Import]:
+def _called(node: ast.Call) -> list[Import]:
     """Imports by a function, and looks at a clock."""
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     if called in {"import_module", "__import__"}:
         named = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
-        yield Import(file, node.lineno, str(named[0]) if named else "a module that is known at run time only")
-    elif called in _CLOCKS and isinstance(node.func, ast.Attribute):
-        yield Import(file, node.lineno, f"({called})")
+        return [Import(node.lineno, str(named[0]) if named else RUN_TIME)]
+    if called in _CLOCKS and isinstance(node.func, ast.Attribute):
+        return [Import(node.lineno, f"({called})")]
+    return []

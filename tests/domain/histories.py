@@ -70,7 +70,7 @@ class Step:
     usage: Usage | None = None
     #: Which of LIMITS.
     limit: int = 0
-    #: Whether a creation replaces, and whether an update sets the limit.
+    #: Whether a creation replaces, an update sets the limit, and a step of a run is the last.
     flag: bool = True
     etag: str = ETAG_ANY
     #: Under the request id of the command sent so many before; 0: an id of its own.
@@ -126,7 +126,7 @@ class Step:
                 return reset(budget_id=budget_id, request_id=request_id, project_id=project_id)
             case "reset on duration":
                 return reset_on_duration(budget_id=budget_id, request_id=request_id, project_id=project_id)
-        return reset_many("alice", "bob", "nobody", request_id=request_id, project_id=project_id)
+        return reset_many("alice", "bob", "nobody", is_last=self.flag, request_id=request_id, project_id=project_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,19 +127,17 @@ class NaiveModel:
     def tell(self, command: Command, now_us: int) -> Told:
         """Carry out a command."""
         rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
-        request = command.request
-        if request is not None:
-            known = self.effects.get((command.project_id, rpc, request.request_id))
-            if known is not None:
-                fingerprint, told = known
-                same = fingerprint == request.fingerprint
-                return told._replace(replayed=True) if same else Told("REQUEST_ID_REUSED")
+        name = (command.project_id, rpc, command.request.request_id)
+        if name in self.effects:
+            fingerprint, told = self.effects[name]
+            same = fingerprint == command.request.fingerprint
+            return told._replace(replayed=True) if same else Told("REQUEST_ID_REUSED")
         try:
             told = self._carried_out(command, now_us)
         except _RefusedError as refusal:
             return Told(str(refusal))
-        if request is not None:
-            self.effects[(command.project_id, rpc, request.request_id)] = (request.fingerprint, told)
+        if not isinstance(command, ResetManyOnDuration) or command.is_last:
+            self.effects[name] = (command.request.fingerprint, told)
         return told
 
     def _carried_out(self, command: Command, now_us: int) -> Told:
@@ -147,7 +145,7 @@ class NaiveModel:
             return self._create(command, now_us)
         if isinstance(command, ResetManyOnDuration):
             accounts = [self.accounts.get((command.project_id, budget_id)) for budget_id in command.budget_ids]
-            name = command.request.request_id if command.request is not None else ""
+            name = command.request.request_id
             reset = [self._reset_if_over(account, now_us, name) for account in accounts if account is not None]
             return Told(result=command.reset_count_before + sum(reset))
         account = self.accounts.get((command.project_id, command.budget_id))

@@ -125,8 +125,7 @@ class Rehearsal:
             return self._sent[-min(max(step.reuses, 1), len(self._sent))]
         request_id = None
         if step.reuses and len(self._sent) >= step.reuses:
-            reused = self._sent[-step.reuses].request
-            request_id = reused.request_id if reused is not None else None
+            request_id = self._sent[-step.reuses].request.request_id
         budget = self._store.budgets().get(step.place)
         etag = step.etag
         if etag != ETAG_ANY:

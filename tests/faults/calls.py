@@ -94,7 +94,7 @@ class Told:
     @property
     def reason(self) -> str:
         """The machine-readable reason; empty: the error is not budgetd's own."""
-        return self.info.reason
+        return str(self.info.reason)
 
     def _take(self, name: str, value: bytes) -> None:
         if name == "ErrorInfo":

@@ -9,11 +9,11 @@ from budgetd_server.engine import writer
 
 def decide_wrongly(state: State, command: Command, now_us: int) -> Outcome:
     """The real function, except for charges."""
-    if isinstance(command, Charge):
-        raise RuntimeError("a planted mistake")
-    return decide.decide(state, command, now_us)
+    outcome = decide.decide(state, command, now_us)
+    assert not isinstance(command, Charge), "a planted mistake"
+    return outcome
 
 
 if __name__ == "__main__":
-    writer.decide = decide_wrongly
+    setattr(writer, "decide", decide_wrongly)  # noqa: B010 - it is the name that the writer looks up.
     main()

@@ -15,5 +15,5 @@ def connect_carelessly(path: Path, *, is_reader: bool = False) -> sqlite3.Connec
 
 
 if __name__ == "__main__":
-    sqlite.connect = connect_carelessly
+    setattr(sqlite, "connect", connect_carelessly)  # noqa: B010 - it is the name that the ledger looks up.
     main()

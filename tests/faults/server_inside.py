@@ -35,7 +35,7 @@ class Inside:
 
     def waiting(self) -> int:
         """How many commands are in its queue or being carried out."""
-        return int(self.server.metrics.queue_depth.collect()[0].samples[0].value)
+        return int(self.server.metrics.registry.get_sample_value("budgetd_queue_depth") or 0)
 
 
 @asynccontextmanager

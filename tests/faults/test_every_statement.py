@@ -1,4 +1,4 @@
-"""One statement of the store after another goes wrong, until a whole scenario passes without: nothing is ever half done.
+"""One statement of the store after another goes wrong, until a scenario passes without: nothing is ever half done.
 
 Every request is sent under one id until it is acknowledged, as clients do.
 """
@@ -67,24 +67,27 @@ async def scenario(inside: Inside) -> None:
         await eventually(lambda: stub.UpdateCost(charge("fourth", 400)))
         await eventually(lambda: stub.BatchUpdateCost(batch("fifth", "sixth")))
         await eventually(lambda: stub.UpdateBudget(new_window("seventh")))
-        await eventually(lambda: stub.ResetAllOnDuration(service.ResetAllOnDurationRequest(**of("eighth"))))
+        await eventually(
+            lambda: stub.ResetAllOnDuration(service.ResetAllOnDurationRequest(project_id=PROJECT, request_id="eighth"))
+        )
         await eventually(lambda: stub.GetCurrentCost(cost_of()))
         await eventually(lambda: stub.ListBudgets(service.ListBudgetsRequest(project_id=PROJECT)))
         await eventually(lambda: stub.ListEntries(service.ListEntriesRequest(project_id=PROJECT, budget_id=BUDGET)))
 
 
-def of(request_id: str) -> dict[str, str]:
-    return {"project_id": PROJECT, "request_id": request_id}
-
-
 def adjustment(request_id: str, amount_nano_usd: int) -> service.AdjustCostRequest:
     return service.AdjustCostRequest(
-        **of(request_id), budget_id=BUDGET, amount_nano_usd=amount_nano_usd, model="m", reason="a drill"
+        project_id=PROJECT,
+        request_id=request_id,
+        budget_id=BUDGET,
+        amount_nano_usd=amount_nano_usd,
+        model="m",
+        reason="a drill",
     )
 
 
 def reset(request_id: str) -> service.ResetCostRequest:
-    return service.ResetCostRequest(**of(request_id), budget_id=BUDGET)
+    return service.ResetCostRequest(project_id=PROJECT, request_id=request_id, budget_id=BUDGET)
 
 
 def batch(*request_ids: str) -> service.BatchUpdateCostRequest:

@@ -39,7 +39,7 @@ async def test_twenty_kills_under_64_clients_lose_nothing_acknowledged(
 
 
 async def charge_through_kills(database: Path, crowd: Crowd, *, kills_at: range | list[int]) -> None:
-    """Charge to the end, through a server that is killed when so many charges were acknowledged, and judge each time."""
+    """Charge to the end, through kills when so many charges were acknowledged, and judge after each."""
     moment = random.Random(len(kills_at))
     for kill_at in kills_at:
         async with running(database) as server:

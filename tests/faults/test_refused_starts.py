@@ -1,4 +1,4 @@
-"""What a server must not start on: one clear line on standard error, exit code 2, and what is not ours is left alone."""
+"""What a server must not start on: one clear line on standard error, exit code 2; what is not ours is left alone."""
 
 import os
 import random

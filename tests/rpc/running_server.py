@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import grpc
 from google.protobuf.message import Message
@@ -15,6 +16,7 @@ from google.protobuf.message import Message
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
+from budgetd_server import app
 from budgetd_server.app import Server
 from budgetd_server.config import Config
 from budgetd_server.domain.pricing import Prices
@@ -162,9 +164,10 @@ class RunningServer:
         return self.stub.GetCurrentCost(request).current_cost_nano_usd
 
     def stop(self) -> None:
-        """Close the channel and stop the server."""
+        """Close the channel and stop the server, without waiting for calls that may be on their way."""
         self.channel.close()
-        self.loop.run(self.server.stop())
+        with patch.object(app, "QUIET_SECONDS", 0.0):
+            self.loop.run(self.server.stop())
 
 
 _shipped: Prices | None = None

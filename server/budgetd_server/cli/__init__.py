@@ -90,6 +90,6 @@ def budgetd(
 
 def main() -> None:
     """Run the program."""
-    # gRPC's own core writes lines about what it also raises. It reads this when it is imported, which no command has yet.
+    # gRPC itself writes lines about what it also raises; it reads this when it is imported, which no command has yet.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import aiosqlite
 
@@ -52,7 +52,7 @@ class SqliteLedger:
         self._is_closed = False
 
     @classmethod
-    async def open(cls, path: Path, *, migrates: bool = False) -> "SqliteLedger":
+    async def open(cls, path: Path, *, migrates: bool = False) -> Self:
         """Open a file, made if it does not exist.
 
         Raises:

@@ -1,0 +1,53 @@
+"""The page about metrics tells of each one that a server shows, and of no other."""
+
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.errors import StoreUnavailable
+from tests.engine.watched_ledger import WatchedLedger
+from tests.rpc.failures import failure
+from tests.rpc.running_server import LoopThread, RunningServer, Setup
+from tests.server.documented import names, rows
+
+Shown = dict[str, tuple[str, frozenset[str]]]
+
+
+@pytest.fixture
+def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
+    """Type and labels of each metric of a server that has counted something of every kind."""
+    ledgers: list[WatchedLedger] = []
+
+    def wrap(ledger: object) -> WatchedLedger:
+        ledgers.append(WatchedLedger(ledger))  # type: ignore[arg-type]
+        return ledgers[0]
+
+    server = RunningServer(loop_thread, tmp_path, Setup(has_http=True, wrap=wrap))
+    server.create()
+    server.charge(1)
+    failure(lambda: server.stub.GetBudget(service.GetBudgetRequest()))
+    ledgers[0].failures.append(StoreUnavailable("away", metadata={"kind": "full"}))
+    failure(lambda: server.charge(1))
+    text = httpx.get(f"http://127.0.0.1:{server.server.http_port}/metrics", trust_env=False).text
+    server.stop()
+    metrics: Shown = {}
+    for family in text_string_to_metric_families(text):
+        labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+        # When counters began is told beside each, for OpenMetrics; nobody looks at it.
+        if not family.name.endswith("_created"):
+            metrics[family.name + "_total" * (family.type == "counter")] = (family.type, labels)
+    return metrics
+
+
+def test_every_metric_is_documented_with_its_type_and_labels(shown: Shown) -> None:
+    documented = {
+        names(metric)[0]: (kind, frozenset(names(labels)))
+        for metric, kind, labels, meaning in rows("metrics.md")
+        if meaning and (sys.platform == "linux" or not metric.startswith("`process_"))
+    }
+
+    assert documented == shown
