@@ -11,7 +11,7 @@ import typer
 from bench import many, process_rows, unary
 from bench.load import H2LOAD
 from bench.machine import machine_line
-from bench.rows import Result, Scenario, results_of, rounds_of
+from bench.rows import Result, Scenario, measured
 from bench.stage import Stage
 from bench.stages import stages_of_a_charge
 from bench.table import results_table, show, stages_table
@@ -58,11 +58,15 @@ def bench(
         print(line)
         if not H2LOAD:
             print("h2load is not here (Debian: nghttp2-client): the generator in Python takes part of the machine")
+        known = scenarios(stage, is_large=large)
+        chosen = [each for each in known if not wanted or any(part in each.name for part in wanted)]
+        if not chosen and STAGES not in wanted:
+            names = ", ".join([*(each.name for each in known), STAGES])
+            raise typer.BadParameter(f"nothing is called so; there are {names}", param_hint="--rows")
         results: list[Result] = []
-        for scenario in scenarios(stage, is_large=large):
-            if not wanted or any(part in scenario.name for part in wanted):
-                print(f"measuring {scenario.name} ...", flush=True)
-                results += _measured(scenario, pairs)
+        for scenario in chosen:
+            print(f"measuring {scenario.name} ...", flush=True)
+            results += measured(scenario, pairs=pairs)
         stages: dict[str, Any] = {}
         if not wanted or STAGES in wanted:
             print(f"measuring {STAGES} ...", flush=True)
@@ -75,12 +79,6 @@ def bench(
     if json_file is not None:
         told = {"machine": line, "rows": [result.as_json() for result in results], "stages_us": stages}
         json_file.write_text(json.dumps(told, indent=2) + "\n")
-
-
-def _measured(scenario: Scenario, pairs: int) -> list[Result]:
-    with scenario.open() as contestants:
-        rounds = list(rounds_of(contestants, pairs=pairs, warms_up=scenario.warms_up))
-    return results_of(scenario, rounds)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

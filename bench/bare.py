@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 from bench.messages import COST_NANO_USD, MODELS, USAGE, budget_id, uuid7
-from budgetd_server.app import system_clock_us
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_file import connect
 
@@ -24,7 +23,7 @@ def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> di
 
     The same tables, statements and durability as in budgetd; nothing is looked up, decided or counted.
     """
-    random, now_us = Random(items), system_clock_us()
+    random, now_us = Random(items), time.time_ns() // 1000
     connection = connect(path)
     sql = load_queries("sqlite")
     (newest,) = connection.execute("SELECT max(seq) FROM entries").fetchone()

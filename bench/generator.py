@@ -53,6 +53,7 @@ async def send(address: str, path: str, bodies: Iterator[bytes], callers: int) -
             group.create_task(caller(number))
         for _ in range(callers):
             await ready.acquire()
+        print("sending", file=sys.stderr, flush=True)
         go.set()
     return {"calls": calls, "errors": errors[:3], "failed": len(errors)}
 

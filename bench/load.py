@@ -92,15 +92,18 @@ def sending(address: str, path: str, frames: Path, *, callers: int) -> Iterator[
     """Send a file's messages over and over while the block runs."""
     arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(10**9)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.generator", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "bench.generator", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
+    assert process.stderr is not None, "it is a pipe"
     try:
+        process.stderr.readline()  # It says that it begins.
         yield
         if process.poll() is not None:
             raise LoadFailed("the load in the background ended by itself")
     finally:
         process.kill()
         process.wait()
+        process.stderr.close()
 
 
 def _calls_of_log(log: Path) -> Iterator[tuple[int, int]]:

@@ -93,19 +93,10 @@ class Scenario:
     warms_up: bool = True
 
 
-def rounds_of(contestants: Contestants, *, pairs: int, warms_up: bool) -> Iterator[Round]:
-    """Measure all contestants, in turns that change direction each time."""
-    if warms_up:
-        for measure in contestants.values():
-            measure()
-    names = list(contestants)
-    for turn in range(pairs):
-        order = names if turn % 2 == 0 else names[::-1]
-        yield {name: contestants[name]() for name in order}
-
-
-def results_of(scenario: Scenario, rounds: list[Round]) -> list[Result]:
-    """What the rows of a scenario came to."""
+def measured(scenario: Scenario, *, pairs: int) -> list[Result]:
+    """Measure a scenario."""
+    with scenario.open() as contestants:
+        rounds = list(_rounds_of(contestants, pairs=pairs, warms_up=scenario.warms_up))
     return [
         Result(
             row,
@@ -115,6 +106,17 @@ def results_of(scenario: Scenario, rounds: list[Round]) -> list[Result]:
         )
         for row in scenario.rows
     ]
+
+
+def _rounds_of(contestants: Contestants, *, pairs: int, warms_up: bool) -> Iterator[Round]:
+    """Measure all contestants, in turns that change direction each time."""
+    if warms_up:
+        for measure in contestants.values():
+            measure()
+    names = list(contestants)
+    for turn in range(pairs):
+        order = names if turn % 2 == 0 else names[::-1]
+        yield {name: contestants[name]() for name in order}
 
 
 def _figure(measured: Round, place: tuple[str, str]) -> float:

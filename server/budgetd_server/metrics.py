@@ -15,11 +15,7 @@ class Metrics:
     """The metrics of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
-
+        self.registry = registry = _registry_of_the_process()
         # The names of go-grpc-prometheus, so that public dashboards and rules fit.
         self.rpcs_started = Counter("grpc_server_started_total", "RPCs begun.", _RPC_LABELS, registry=registry)
         self.rpcs_handled = Counter(
@@ -91,3 +87,11 @@ class Metrics:
         for result, count in counts.items():
             if count:
                 self._charges[result].inc(count)
+
+
+def _registry_of_the_process() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry

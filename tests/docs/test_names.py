@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from budgetd_server.cli import COMMANDS, app
+from budgetd_server.metrics import Metrics
 from tests.docs.pages import REPOSITORY, Link, Page, all_pages
 
 PAGES = all_pages()
@@ -19,7 +20,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 #: Names in code font that belong to somebody else.
 FOREIGN = re.compile(
-    r"google\.|grpc\.|litellm|prometheus|json_each|pkg_resources|grpc_health_probe|"
+    r"google\.|grpc\.|litellm|prometheus|json_each|ioerr_|pkg_resources|grpc_health_probe|"
     r"project_name|total_budget|update_cost|projected_cost|create_budget|BudgetManager|user_dict"
 )
 
@@ -178,12 +179,13 @@ def _as_identifier(span: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _source_words() -> frozenset[str]:
-    """Every word of the source, the contract, the Makefile and what configures them."""
+    """Every word of the source, the contract, the Makefile and what configures them, and every metric."""
     suffixes = {".py", ".proto", ".sql", ".toml", ".csv"}
     paths = [path for folder in SOURCE for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
     paths += [REPOSITORY / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
     ours = [path for path in paths if "docs" not in path.parts and not path.name.endswith("_pb2.py")]
-    return frozenset(word for path in ours for word in re.findall(r"\w+", path.read_text("utf-8")))
+    metrics = {sample.name for family in Metrics().registry.collect() for sample in family.samples}
+    return frozenset(word for path in ours for word in re.findall(r"\w+", path.read_text("utf-8"))) | metrics
 
 
 @lru_cache(maxsize=1)

@@ -137,6 +137,18 @@ class Batch:
     steps: tuple[Step, ...]
 
 
+#: A history that meets what random ones meet seldom: a reset behind which a recount must not go, a charge right before
+#: a window, a refusal when a window is over, a recount of many entries, an id deleted and taken anew in one batch.
+TELLING = [
+    Batch(0, tuple(Step("create", place, limit=4) for place in PLACES)),
+    Batch(0, (Step("charge", amount=5), Step("reset"), Step("charge", amount=3), Step("charge"), Step("charge"))),
+    Batch(3 * HOUR_US, (Step("charge", amount=2), Step("update", limit=2))),
+    Batch(HOUR_US, (Step("adjust", amount=-20),)),
+    Batch(0, (Step("update", limit=1), Step("charge", amount=2))),
+    Batch(0, (Step("delete"), Step("create", limit=1), Step("charge", amount=3))),
+]
+
+
 def steps() -> st.SearchStrategy[Step]:
     """Any command on any budget; charges most often."""
     return st.builds(

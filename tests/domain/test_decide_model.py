@@ -14,10 +14,10 @@ incarnation that inherits; an etag that does not count.
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 
 from budgetd_server.domain import counting
-from tests.domain.histories import Batch, histories
+from tests.domain.histories import TELLING, Batch, histories
 from tests.domain.planted_bugs import PLANTS, Plant
 from tests.domain.rehearsal import play
 
@@ -33,6 +33,7 @@ def _few_models() -> Iterator[None]:
 
 
 @settings(max_examples=60)
+@example(history=TELLING)
 @given(history=histories(batches_max=14, batch_max=3))
 def test_the_rules_agree_with_a_model_that_recomputes_everything(history: list[Batch]) -> None:
     play(history, models_max=MODELS_MAX)
@@ -48,7 +49,8 @@ def test_the_rules_agree_with_the_model_over_long_histories(history: list[Batch]
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Plant) -> None:
-    @settings(max_examples=1_000, derandomize=True, database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    @settings(max_examples=1_000, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    @example(history=TELLING)
     @given(history=histories(batches_max=14, batch_max=3))
     def rehearse(history: list[Batch]) -> None:
         play(history, models_max=MODELS_MAX)

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from budgetd_server.domain.errors import BudgetNotFound, StoreUnavailable
+from tests.engine.callers import soon, turns
 from tests.engine.conftest import Bench
-from tests.engine.test_writer import soon, turns
 from tests.rpc.running_server import PROJECT
 
 

@@ -8,6 +8,7 @@ import structlog
 from _pytest.terminal import TerminalReporter
 
 _FIGURE = "budgetd figure"
+DRILL_SECONDS_MAX = 400
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +27,13 @@ def database(tmp_path: Path) -> Path:
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Tells a measured figure, never asserted, at the end of the run."""
     return lambda sentence: record_property(_FIGURE, sentence)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drills take as long as the machine is slow; the limit is for those that hang."""
+    for item in items:
+        if item.get_closest_marker("drill"):
+            item.add_marker(pytest.mark.timeout(DRILL_SECONDS_MAX))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:

@@ -27,7 +27,6 @@ async def test_an_error_at_some_statements_leaves_nothing_half_done(tmp_path: Pa
 
 
 @pytest.mark.drill
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.value)
 async def test_an_error_at_any_statement_leaves_nothing_half_done(
     tmp_path: Path, fault: Fault, figure: Callable[[str], None]

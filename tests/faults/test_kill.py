@@ -24,7 +24,6 @@ async def test_two_kills_lose_nothing_acknowledged(database: Path) -> None:
 
 
 @pytest.mark.drill
-@pytest.mark.timeout(300)
 async def test_twenty_kills_under_64_clients_lose_nothing_acknowledged(
     database: Path, figure: Callable[[str], None]
 ) -> None:

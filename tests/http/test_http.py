@@ -4,6 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -209,6 +210,14 @@ def test_an_unknown_call_is_counted_under_no_name_of_its_own(observed: Observed)
     assert observed.value(handled("unknown", "Unimplemented")) == len(names)
     assert not [name for name in names if name in text]
     assert "evil_metric" not in text
+
+
+def test_calls_of_other_services_are_not_counted(observed: Observed) -> None:
+    health_pb2_grpc.HealthStub(observed.server.channel).Check(health_pb2.HealthCheckRequest())
+    call: Any = observed.server.channel.unary_unary("/someone.Else/Call")
+    assert failure(lambda: call(b"", timeout=PATIENCE_SECONDS)).code is grpc.StatusCode.UNIMPLEMENTED
+
+    assert observed.value(handled("unknown", "Unimplemented")) == 0
 
 
 def test_no_label_holds_anything_that_a_caller_chose(observed: Observed) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.state import State
 from budgetd_server.ledger import sqlite_reads, sqlite_save
-from tests.domain.histories import Batch, histories
+from tests.domain.histories import TELLING, Batch, histories
 from tests.ledger.rehearsed import play_on_store
 from tests.ledger.stores import STORES
 
@@ -32,6 +32,7 @@ def play(name: str, history: list[Batch]) -> None:
 @pytest.mark.parametrize("name", sorted(STORES))
 def test_a_store_agrees_with_a_model_that_recomputes_everything(name: str) -> None:
     @settings(quick, max_examples=20)
+    @example(history=TELLING)
     @given(history=histories(batches_max=8, batch_max=5))
     def rehearse(history: list[Batch]) -> None:
         play(name, history)
@@ -108,14 +109,14 @@ def ends_chains_early(patch: Patch) -> None:
         loads_no_rest,
         keeps_old_models,
         keeps_old_bounds,
-        # These need rarer histories; plain tests of the contract catch them, too.
-        pytest.param(writes_the_living_first, marks=pytest.mark.drill),
-        pytest.param(ends_chains_early, marks=pytest.mark.drill),
+        writes_the_living_first,
+        ends_chains_early,
     ],
     ids=lambda plant: plant.__name__,
 )
 def test_a_bug_planted_on_the_way_to_sqlite_is_caught(plant: Callable[[Patch], None]) -> None:
-    @settings(quick, max_examples=500, derandomize=True, database=None, phases=[Phase.generate])
+    @settings(quick, max_examples=500, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    @example(history=TELLING)
     @given(history=histories(batches_max=8, batch_max=5))
     def rehearse(history: list[Batch]) -> None:
         play("sqlite", history)

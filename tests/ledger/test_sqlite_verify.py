@@ -188,7 +188,7 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE theirs (x)")
     connection.close()
 
-    with pytest.raises(LedgerRefused, match="not a budgetd database"):
+    with pytest.raises(LedgerRefused, match="of another program"):
         verify_file(tmp_path / "theirs.db")
 
 

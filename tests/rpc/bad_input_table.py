@@ -184,7 +184,8 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
             Bad("everything", FieldMask(paths=["*"]), ("must be one of limits, labels", "'*'"), ".paths[0]"),
             Bad("an empty path", FieldMask(paths=[""]), ("must be one of limits, labels", "''"), ".paths[0]"),
             Bad("far too many", FieldMask(paths=["limits"] * 100_000), ("at most 64 paths", "100000"), ".paths"),
-        ]
+        ],
+        (FieldMask(paths=["limits"]), FieldMask(paths=["labels"] * 64)),
     ),
     "Limit.limit_id": bad.MUST_BE_EMPTY,
     "Limit.unit": bad.enum(),
@@ -199,7 +200,8 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
     "FixedWindow.anchor_time": bad.TIME,
     "CalendarWindow.unit": bad.enum(may_be_unset=False),
     "CalendarWindow.count": Rule(
-        [Bad(f"{count}", count, ("must be 1", str(count))) for count in (-1, bad.INT32_MIN, bad.INT32_MAX)]
+        [Bad(f"{count}", count, ("must be 1", str(count))) for count in (-1, bad.INT32_MIN, bad.INT32_MAX)],
+        (0, 1),
     ),
     "CalendarWindow.time_zone": Rule(
         [
@@ -209,7 +211,8 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
             Bad("with a null byte", "UTC\x00", ("IANA time zone", r"'UTC\x00'")),
             Bad("an offset", "+01:00", ("IANA time zone", "'+01:00'")),
             Bad("enormous", "Europe/" * 10_000, ("IANA time zone", "…")),
-        ]
+        ],
+        ("", "UTC", "Europe/Berlin", "America/Argentina/ComodRivadavia"),
     ),
     "CalendarWindow.first_weekday": bad.enum(),
     # Costs.
@@ -262,7 +265,8 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         [
             Bad(f"{amount}", amount, ("not 0", f"got {amount}"))
             for amount in (0, 10**15 + 1, -(10**15) - 1, bad.INT64_MIN, bad.INT64_MAX)
-        ]
+        ],
+        (1, 10**15, -1, -(10**15)),
     ),
     "AdjustCostRequest.model": bad.OPTIONAL_ID,
     "AdjustCostRequest.reason": bad.LINE,

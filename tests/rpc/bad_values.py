@@ -29,9 +29,10 @@ class Bad(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is checked of a field: the values in `bad` are refused."""
+    """What is checked of a field: the values in `bad` are refused, those in `good`, at the bounds, are not."""
 
     bad: Sequence[Bad]
+    good: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,9 @@ _ID = [
     Bad("enormous", "x" * 100_000, ("at most 256 bytes", "…")),
     *_control(),
 ]
-OPTIONAL_ID = Rule(_ID)
-ID = Rule([Bad("empty", "", ("must not be empty", "''")), *_ID])
+_GOOD_IDS = ("x", "x" * 256, "é" * 128, " a/b\u202e😀")
+OPTIONAL_ID = Rule(_ID, ("", *_GOOD_IDS))
+ID = Rule([Bad("empty", "", ("must not be empty", "''")), *_ID], _GOOD_IDS)
 
 REQUEST_ID = Rule(
     [
@@ -73,7 +75,8 @@ REQUEST_ID = Rule(
         Bad("with a line break", "a\nb", ("visible ASCII", r"'a\nb'")),
         Bad("with a line break at its end", "a\n", ("visible ASCII", r"'a\n'")),
         Bad("with a null byte", "a\x00", ("visible ASCII", r"'a\x00'")),
-    ]
+    ],
+    ("", "!", "~" * 64),
 )
 
 LINE = Rule(
@@ -82,7 +85,8 @@ LINE = Rule(
         Bad("too long", "ü" * 257, ("1 to 256 characters", "üüü", "…")),
         Bad("with a line break", "a\nb", ("without control characters", r"'a\nb'")),
         Bad("with an escape", "\x1b[31m", ("without control characters", r"'\x1b[31m'")),
-    ]
+    ],
+    ("x", "ü" * 256),
 )
 
 LABELS = Rule(
@@ -94,7 +98,8 @@ LABELS = Rule(
         Bad("a key with a line break", {"a\nb": "v"}, ("control characters", r"'a\nb'")),
         Bad("a long value", {"k": "v" * 257}, ("at most 256 characters", "vvv", "…"), "['k']"),
         Bad("a value with a null byte", {"k": "\x00"}, ("control characters", r"'\x00'"), "['k']"),
-    ]
+    ],
+    ({}, {"k": ""}, {f"{n:02}{'ü' * 61}": "😀" * 256 for n in range(64)}),
 )
 
 FREE_TEXT = Rule([Bad("empty", "", ("must not be empty", "''"))])
@@ -104,7 +109,7 @@ MUST_BE_EMPTY = Rule([Bad("set", "daily", ("must be empty", "'daily'"))])
 def enum(*, may_be_unset: bool = True) -> Rule:
     """An enum: numbers that no value has, and zero where it must be set."""
     unset = [] if may_be_unset else [Bad("unset", 0, ("must be one of", "0"))]
-    return Rule([Bad("unknown", 99, ("99",)), Bad("negative", -1, ("-1",)), *unset])
+    return Rule([Bad("unknown", 99, ("99",)), Bad("negative", -1, ("-1",)), *unset], (0, 1) if may_be_unset else (1,))
 
 
 def number(least: int, most: int, *, type_min: int = INT64_MIN, type_max: int = INT64_MAX, shown: str = "") -> Rule:
@@ -115,19 +120,22 @@ def number(least: int, most: int, *, type_min: int = INT64_MIN, type_max: int = 
         for value in sorted(values)
         if not least <= value <= most
     ]
-    return Rule(bad)
+    return Rule(bad, (least, most))
 
 
 COST = number(0, COST_NANO_USD_MAX)
 AMOUNT = number(0, LIMIT_AMOUNT_MAX)
 TOKENS = number(0, 10**12, shown="10^12")
-PAGE_SIZE = Rule([Bad("negative", -1, ("0 or more", "-1")), Bad("least", INT32_MIN, ("0 or more", str(INT32_MIN)))])
+PAGE_SIZE = Rule(
+    [Bad("negative", -1, ("0 or more", "-1")), Bad("least", INT32_MIN, ("0 or more", str(INT32_MIN)))], (0, INT32_MAX)
+)
 RATIO = Rule(
     [
         Bad("negative", -0.01, ("0 or more", "-0.01")),
         Bad("not a number", nan, ("0 or more", "nan")),
         Bad("minus infinity", -inf, ("0 or more", "-inf")),
-    ]
+    ],
+    (0.0, -0.0, 1e-300, inf),
 )
 PAGE_TOKEN = Rule(
     [
@@ -148,7 +156,12 @@ TIME = Rule(
         Bad("absurdly early", Timestamp(seconds=INT64_MIN), ("years 1 to 9999", str(INT64_MIN))),
         Bad("with negative nanos", Timestamp(seconds=_NOW_S, nanos=-1), ("0 to 999999999 nanos", "-1 ns")),
         Bad("with too many nanos", Timestamp(seconds=_NOW_S, nanos=10**9), ("0 to 999999999 nanos", "1000000000 ns")),
-    ]
+    ],
+    (
+        Timestamp(),
+        Timestamp(seconds=-62_135_596_800),
+        Timestamp(seconds=253_402_300_799, nanos=999_999_999),
+    ),
 )
 EVENT_TIME = Rule(
     [
@@ -158,8 +171,14 @@ EVENT_TIME = Rule(
             "a moment too old", Timestamp(seconds=_NOW_S - 35 * DAY_US // SECOND_US - 1), ("35 days ago", "2026-02-03")
         ),
         Bad("a moment too far ahead", Timestamp(seconds=_NOW_S + 301), ("5 minutes ahead", "2026-03-10T12:05:01")),
-    ]
+    ],
+    (
+        Timestamp(seconds=_NOW_S - 35 * DAY_US // SECOND_US),
+        Timestamp(seconds=_NOW_S, nanos=999_999_999),
+        Timestamp(seconds=_NOW_S + 300),
+    ),
 )
+
 LENGTH = Rule(
     [
         Bad("zero", Duration(), ("1 second to 3,653 days", "0 microseconds")),
@@ -171,5 +190,6 @@ LENGTH = Rule(
         Bad("with nanos of more than a second", Duration(seconds=60, nanos=10**9), ("nanos", "1000000000 ns")),
         Bad("with nanos of another sign", Duration(seconds=60, nanos=-1_000), ("nanos", "-1000 ns")),
         Bad("with absurd nanos", Duration(seconds=60, nanos=INT32_MIN), ("nanos", str(INT32_MIN))),
-    ]
+    ],
+    (Duration(seconds=1), Duration(seconds=1, nanos=1_000), Duration(seconds=3_653 * 86_400)),
 )

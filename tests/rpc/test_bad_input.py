@@ -15,7 +15,7 @@ from budgetd_server.rpc.adapter import SERVICE
 from tests.rpc.bad_input_places import PLACES, Place, reached, set_field
 from tests.rpc.bad_input_table import HOUR, RULES, VALID
 from tests.rpc.bad_values import Bad, Descend, Rule
-from tests.rpc.failures import Failure, failure
+from tests.rpc.failures import Failure, failure, failure_of
 from tests.rpc.running_server import PROJECT, LoopThread, RunningServer, Setup
 
 #: A description is a line, whatever the value was.
@@ -165,3 +165,31 @@ def test_making_room_for_a_field_leaves_a_request_that_is_carried_out(place: Pla
         message.cost_nano_usd = 1
 
     playground.call(place.rpc, request)
+
+
+def _good_values() -> Iterator[Any]:
+    for place in PLACES:
+        rule = place.rule
+        if isinstance(rule, Rule):
+            for number, value in enumerate(rule.good):
+                yield pytest.param(place, value, id=f"{place.names}-{number}")
+
+
+@pytest.mark.parametrize(("place", "value"), list(_good_values()))
+def test_a_value_at_the_bounds_is_not_refused(place: Place, value: Any, playground: RunningServer) -> None:
+    """It may find no such budget, or be too dear; but the field is not named."""
+    _prepare(playground, place.rpc)
+    request, message, path = reached(place)
+    set_field(message, place.fields[-1], value)
+
+    try:
+        answer = playground.call(place.rpc, request)
+    except grpc.RpcError as error:
+        refused = [failure_of(error).violations]
+    else:
+        batch = service.BatchUpdateCostResponse.FromString(answer) if place.rpc == "BatchUpdateCost" else None
+        results = [] if batch is None else batch.results
+        refused = [{each.field: each.description for each in result.error.field_violations} for result in results]
+
+    field = f"{path}{place.fields[-1].name}".removeprefix("requests[0].")
+    assert not [each for violations in refused for each in violations if each.startswith(field)]

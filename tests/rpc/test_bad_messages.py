@@ -121,6 +121,17 @@ def test_a_message_above_four_mebibytes_is_refused_by_grpc_itself(shared: Runnin
     assert shared.stored() == before
 
 
+def test_metadata_above_sixteen_kibibytes_is_refused_by_grpc_itself(shared: RunningServer) -> None:
+    before = shared.stored()
+
+    request = service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
+    failed = failure(lambda: shared.stub.UpdateCost(request, metadata=(("x", "y" * 20_000),)))
+
+    assert failed.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert not failed.status.details
+    assert shared.stored() == before
+
+
 def test_every_bad_field_is_named_and_not_only_the_first(shared: RunningServer) -> None:
     limit = pb.Limit(limit_id="daily", unit=9, amount=-1, action=9, reset_mode=9)  # type: ignore[arg-type]
     limit.window.calendar.unit = 9  # type: ignore[assignment]

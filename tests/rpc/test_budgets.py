@@ -156,6 +156,15 @@ def test_a_replayed_creation_of_a_budget_that_is_gone_names_it_and_nothing_else(
     assert again.budget == alice
 
 
+def test_ids_are_compared_byte_by_byte(server: RunningServer) -> None:
+    names = ["alice", "Alice", "alice ", " alice", "\u00e9", "e\u0301", "\ufb01", "fi", "1", "01", "1.0", "😀"]
+    for cost, name in enumerate(names):
+        server.create(name)
+        server.charge(cost, name, request_id=f"r{cost}")
+
+    assert [server.spent(name) for name in names] == list(range(len(names)))
+
+
 # --- Reading.
 
 

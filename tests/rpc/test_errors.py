@@ -14,7 +14,7 @@ from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain import errors
 from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, StoreUnavailable
 from budgetd_server.prices import load_prices
-from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, STATUS, item_error, status_of
+from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.bad_input_table import HOUR, VALID
 from tests.rpc.conftest import Start
@@ -303,6 +303,7 @@ def test_hundreds_of_violations_of_long_values_arrive_in_a_small_trailer(server:
     assert list(failed.violations)[:2] == ["budget.project_id", "budget.budget_id"]
     assert failed.message.startswith("133 bad fields: budget.project_id: ")
     encoded = sum(1 if " " <= each <= "~" and each != "%" else 3 * len(each.encode()) for each in failed.message)
+    assert encoded <= SENTENCE_BYTES_MAX + len("%E2%80%A6")
     assert failed.trailer_bytes + encoded < DETAILS_BYTES_MAX
 
 

@@ -176,9 +176,12 @@ def test_all_budgets_whose_window_is_over_are_reset_and_no_others(server: Runnin
     server.charge(5, "elsewhere", project_id="other")
     server.clock.advance(seconds=DAY_S / 2)
 
-    answer = reset_all(server)
+    answer = reset_all(server, "r1")
 
     assert answer.reset_count == 450
+    entries = server.entries(request_id="r1")
+    assert {(entry.kind, entry.reason) for entry in entries} == {(pb.ENTRY_KIND_RESET, "requested")}
+    assert len(entries) == 450
     spent = {name: server.spent(name) for name in ("over0", "over449", "for ever", "without", "young")}
     assert spent == {"over0": 0, "over449": 0, "for ever": 5, "without": 5, "young": 5}
     assert server.spent("elsewhere", project_id="other") == 5

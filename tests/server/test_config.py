@@ -168,4 +168,4 @@ def test_a_variable_says_what_a_flag_does_not(flag: str, monkeypatch: pytest.Mon
     expected = {"yes": True, "7": 7, "7.5": 7.5, "a.toml:b.toml": [Path("a.toml"), Path("b.toml")]}.get(text, text)
     assert value == expected
     monkeypatch.setenv(option.envvar, "")
-    assert serve.make_context("serve", []).params[option.name] == option.default
+    assert (serve.make_context("serve", []).params[option.name] or None) == (option.default or None)

@@ -16,6 +16,22 @@ from tests.server.documented import names, rows
 
 Shown = dict[str, tuple[str, frozenset[str]]]
 
+#: What prometheus_client shows by itself; that of the process on Linux only.
+OF_THE_PROCESS = {
+    "process_cpu_seconds_total",
+    "process_max_fds",
+    "process_open_fds",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_virtual_memory_bytes",
+}
+OF_PYTHON = {
+    "python_gc_collections_total",
+    "python_gc_objects_collected_total",
+    "python_gc_objects_uncollectable_total",
+    "python_info",
+}
+
 
 @pytest.fixture
 def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
@@ -47,7 +63,13 @@ def test_every_metric_is_documented_with_its_type_and_labels(shown: Shown) -> No
     documented = {
         names(metric)[0]: (kind, frozenset(names(labels)))
         for metric, kind, labels, meaning in rows("metrics.md")
-        if meaning and (sys.platform == "linux" or not metric.startswith("`process_"))
+        if meaning and (sys.platform == "linux" or names(metric)[0] not in OF_THE_PROCESS)
     }
 
     assert documented == shown
+
+
+def test_every_other_metric_is_our_own_or_has_a_name_of_grpc(shown: Shown) -> None:
+    theirs = OF_PYTHON | (OF_THE_PROCESS if sys.platform == "linux" else set())
+
+    assert {name for name in shown if not name.startswith(("budgetd_", "grpc_server_"))} == theirs

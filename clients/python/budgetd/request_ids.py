@@ -13,7 +13,7 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 def new_request_id() -> str:
-    """A fresh UUIDv7 (RFC 9562): its order is that of time, which the server stores most compactly."""
+    """A fresh UUIDv7 (RFC 9562): its order is that of time, in which the server keeps ids cheapest."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

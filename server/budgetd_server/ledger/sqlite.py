@@ -162,8 +162,7 @@ class SqliteLedger:
     def _run_batch(
         self, needs: Needs, decide: Decide[T], lock_wait_seconds: float, connection: sqlite3.Connection
     ) -> tuple[T, Committed]:
-        began = time.monotonic()
-        _begin(connection, wait_seconds=lock_wait_seconds)
+        lock_waited_seconds = _begin(connection, wait_seconds=lock_wait_seconds)
         locked = time.monotonic()
         try:
             state = self._reads.working_set(connection, needs)
@@ -175,22 +174,27 @@ class SqliteLedger:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        return outcomes, Committed(locked - began, time.monotonic() - locked)
+        return outcomes, Committed(lock_waited_seconds, time.monotonic() - locked)
 
 
-def _begin(connection: sqlite3.Connection, *, wait_seconds: float) -> None:
-    """Take the write lock, asking often: SQLite's own waiting asks ever more rarely and can starve."""
-    deadline = time.monotonic() + wait_seconds
+def _begin(connection: sqlite3.Connection, *, wait_seconds: float) -> float:
+    """Take the write lock, asking often: SQLite's own waiting asks ever more rarely and can starve.
+
+    Returns:
+        For how many seconds somebody else had it. 0: nobody had, however long this thread waited for the interpreter.
+    """
+    began, is_company = time.monotonic(), False
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not is_locked or time.monotonic() >= deadline:
+            if not is_locked or time.monotonic() >= began + wait_seconds:
                 raise
+            is_company = True
             time.sleep(LOCK_POLL_SECONDS)
         else:
-            return
+            return time.monotonic() - began if is_company else 0.0
 
 
 async def _opened(path: Path, *, is_reader: bool) -> aiosqlite.Connection:

@@ -85,7 +85,7 @@ def open_file(path: Path, *, migrates: bool) -> None:
     if path.is_dir():
         raise LedgerRefused(f"{path} is a folder: a file is needed")
     try:
-        _inspect(path)
+        inspect(path)
         connection = connect(path)
         try:
             _check_sound(connection, path)
@@ -123,8 +123,12 @@ def apply_migration(connection: sqlite3.Connection, migration: Migration) -> Non
         raise
 
 
-def _inspect(path: Path) -> None:
-    """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are."""
+def inspect(path: Path) -> None:
+    """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are.
+
+    Raises:
+        LedgerRefused: It is one of those.
+    """
     if not path.exists() or path.stat().st_size == 0:
         return
     log = path.with_name(f"{path.name}-wal")

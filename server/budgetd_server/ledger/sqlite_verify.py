@@ -14,7 +14,7 @@ from typing import NamedTuple
 from budgetd_server.domain.bounds import OTHER_MODELS
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import APPLICATION_ID, connect
+from budgetd_server.ledger.sqlite_file import APPLICATION_ID, connect, inspect
 
 _CHARGE, _ADJUST = 1, 6
 _UPDATE_COST, _ADJUST_COST = 4, 5
@@ -71,6 +71,7 @@ def verify_file(path: Path) -> Report:
     """
     if not path.is_file():
         raise LedgerRefused(f"{path}: there is no such file")
+    inspect(path)
     connection = connect(path, is_reader=True)
     try:
         connection.execute("BEGIN")  # One snapshot, whatever servers write meanwhile.

@@ -9,7 +9,7 @@ not acknowledged: send the same request, under the same request id, again. Every
 STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
-is advised and stored most compactly. Sent again with the same content it changes nothing and answers with the first
+is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and answers with the first
 outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of now. With other content it
 is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the server makes one, and the call
 is not safe to repeat.

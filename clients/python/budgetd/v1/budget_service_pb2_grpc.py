@@ -150,7 +150,7 @@ class BudgetServiceServicer(object):
     def UpdateBudget(self, request, context):
         """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
         counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH.
+        ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -9,7 +9,7 @@ not acknowledged: send the same request, under the same request id, again. Every
 STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
-is advised and stored most compactly. Sent again with the same content it changes nothing and answers with the first
+is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and answers with the first
 outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of now. With other content it
 is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the server makes one, and the call
 is not safe to repeat.
@@ -57,7 +57,7 @@ class BudgetServiceStub:
     ]
     """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
     counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH.
+    ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
     """
 
     DeleteBudget: grpc.UnaryUnaryMultiCallable[
@@ -173,7 +173,7 @@ class BudgetServiceAsyncStub:
     ]
     """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
     counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH.
+    ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
     """
 
     DeleteBudget: grpc.aio.UnaryUnaryMultiCallable[
@@ -297,7 +297,7 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[budgetd.v1.budget_service_pb2.UpdateBudgetResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.UpdateBudgetResponse]]:
         """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
         counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH.
+        ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
         """
 
     @abc.abstractmethod
