@@ -33,6 +33,8 @@ class Crowd:
         self.record = record or Record()
         self.copies = copies
         self.worst_seconds = 0.0
+        #: What clients were told instead of an answer.
+        self.refusals: list[str] = []
         #: Answers that said they were a repetition.
         self.replays = 0
         self._random = random.Random(f"{name}/{clients}/{charges_each}")
@@ -87,6 +89,7 @@ class Crowd:
                 self.record.acknowledge(request_id, answer.entry_id)
                 self.replays += answer.replayed
             elif isinstance(answer, grpc.aio.AioRpcError) and answer.code() is grpc.StatusCode.UNAVAILABLE:
+                self.refusals.append(answer.details() or "")
                 is_served = False
             else:
                 raise answer
