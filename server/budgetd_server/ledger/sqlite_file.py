@@ -7,6 +7,7 @@ start at once on one file wait for each other's transaction and then find nothin
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
 CHECKED_BYTES_MAX = 256 * 1024 * 1024
 BUSY_TIMEOUT_MS = 5_000
+WAL_POLL_SECONDS = 0.005
 #: How long the write-ahead log grows before a commit moves it into the file. At 1,000 pages, SQLite's own measure, a
 #: batch over many budgets would do so every time.
 CHECKPOINT_PAGES = 4_000
@@ -46,9 +48,9 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     """A connection set up the way budgetd needs it, to a file that exists or can be made."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
     try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        _turn_to_wal(connection)
         for pragma in (
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "trusted_schema = OFF",
@@ -148,6 +150,20 @@ def inspect(path: Path) -> None:
         raise LedgerRefused(
             f"{path} is of a newer version of budgetd (tables of version {version}; this program knows {newest})"
         )
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """Give a new file its write-ahead log. Of two programs that do so at once one is refused without any waiting."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(WAL_POLL_SECONDS)
+        else:
+            return
 
 
 def _check_pragmas(connection: sqlite3.Connection) -> None:
