@@ -12,7 +12,7 @@ from budgetd_server.config import Config
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.prices import ReloadablePrices
 from tests.faults.calls import channel_to, stub_on
-from tests.faults.planted_ledgers import GatedLedger
+from tests.faults.planted_ledgers import GatedLedger, HangingLoadsLedger
 
 if TYPE_CHECKING:
     import grpc
@@ -60,7 +60,7 @@ async def serving_ledger(ledger: SqliteLedger, *, clock: Callable[[], int] = sys
         async with channel_to(f"127.0.0.1:{server.port}") as channel:
             yield Inside(server, channel, stub_on(channel))
     finally:
-        if isinstance(ledger, GatedLedger):
+        if isinstance(ledger, GatedLedger | HangingLoadsLedger):
             ledger.gate.set()  # A test that fails with its gate closed must not hang as well.
         await server.stop()
 

@@ -28,7 +28,7 @@ from budgetd_server.domain.counting import begin_again, check_room, count, count
 from budgetd_server.domain.entry import REQUESTED, EntryKind
 from budgetd_server.domain.errors import BelowZero, NoWindow, RequestIdReused
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
-from budgetd_server.domain.state import State, StoredRequest
+from budgetd_server.domain.state import NewRequest, State, StoredRequest
 from budgetd_server.domain.status import budget_status, limit_statuses
 from budgetd_server.domain.window import Lifetime
 
@@ -69,7 +69,7 @@ def _carry_out(state: State, command: Command, now_us: int) -> Outcome:
             return _reset_many(state, command, now_us)
 
 
-def _replay(state: State, command: Command, stored: StoredRequest, now_us: int) -> Outcome:
+def _replay(state: State, command: Command, stored: StoredRequest | NewRequest, now_us: int) -> Outcome:
     """The first outcome again, with limits and budget as of now."""
     if command.request.fingerprint != stored.fingerprint:
         raise RequestIdReused(command.request.request_id)

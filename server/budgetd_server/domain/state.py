@@ -4,9 +4,9 @@ A ledger fills it before the commands are decided and writes what has changed in
 the transaction: there is no truth in memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
@@ -21,6 +21,7 @@ from budgetd_server.domain.commands import (
 )
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
+from budgetd_server.domain.usage import Usage
 
 
 class StoredRequest(NamedTuple):
@@ -107,7 +108,7 @@ class State:
         self.budgets: dict[tuple[str, str], BudgetState] = {}
         #: The newest entry's number of budget ids that have no live budget but once had one.
         self.last_seqs: dict[tuple[str, str], int] = {}
-        self.requests: dict[tuple[str, Rpc, str], StoredRequest] = {}
+        self.requests: dict[tuple[str, Rpc, str], StoredRequest | NewRequest] = {}
         #: By budget key, the entries that `Needs.chains` asked for, newest first.
         self.chains: dict[tuple[int, int], list[Entry]] = {}
 
@@ -127,12 +128,44 @@ class State:
             raise BudgetNotFound(project_id, budget_id)
         return budget
 
-    def append(self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Any) -> Entry:
-        """Write the next entry of a budget; `fields` are those of Entry beyond its place."""
+    def append(  # noqa: PLR0913 - the fields of an entry; by name they would take as long as the rest of it.
+        self,
+        project_id: str,
+        budget: BudgetState,
+        kind: EntryKind,
+        now_us: int,
+        *,
+        cost_nano_usd: int = 0,
+        usage: Usage | None = None,
+        model: str = "",
+        request_id: str = "",
+        labels: Mapping[str, str] | None = None,
+        reason: str = "",
+        event_at_us: int | None = None,
+        price_version: str = "",
+        windows_skipped: int = 0,
+    ) -> Entry:
+        """Write the next entry of a budget; see Entry for the fields beyond its place."""
         project = self.projects[project_id]
-        project.last_seq += 1
-        entry = Entry(project.project_key, project.last_seq, budget.budget_key, budget.last_seq, kind, now_us, **fields)
-        budget.last_seq = entry.seq
+        seq = project.last_seq + 1
+        entry = Entry(
+            project.project_key,
+            seq,
+            budget.budget_key,
+            budget.last_seq,
+            kind,
+            now_us,
+            cost_nano_usd,
+            usage,
+            model,
+            request_id,
+            labels,
+            reason,
+            event_at_us,
+            price_version,
+            windows_skipped,
+        )
+        project.last_seq = budget.last_seq = seq
         budget.is_counted = True
         self.new_entries.append(entry)
         return entry
@@ -143,10 +176,18 @@ class State:
         # A project is made by its first entry; before that nothing can have taken effect in it.
         if not self.projects[project_id].last_seq:
             return
-        stored = StoredRequest(request.fingerprint, outcome.entry_seq, outcome.result)
-        self.requests[(project_id, rpc, request.request_id)] = stored
-        project_key = self.projects[project_id].project_key
-        self.new_requests.append(NewRequest(project_key, rpc, request.request_id, *stored, now_us))
+        request_id, fingerprint = request
+        new = NewRequest(
+            self.projects[project_id].project_key,
+            rpc,
+            request_id,
+            fingerprint,
+            outcome.entry_seq,
+            outcome.result,
+            now_us,
+        )
+        self.requests[(project_id, rpc, request_id)] = new
+        self.new_requests.append(new)
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
         """A budget's entries above a sequence number, newest first: those of this batch, then those loaded."""

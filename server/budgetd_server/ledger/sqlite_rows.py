@@ -7,11 +7,16 @@ from typing import Any
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, Limit, ResetMode, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.state import NewRequest
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Span, window_from_text, window_to_text
 
 Row = tuple[Any, ...]
-_NO_TOKENS = (None,) * 5
+_NO_TOKENS: Row = (None,) * 5
+_KIND, _USAGE = Entry._fields.index("kind"), Entry._fields.index("usage")
+#: In the row, where the usage takes five columns.
+_LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
+_RPC = NewRequest._fields.index("rpc")
 _KINDS = {int(kind): kind for kind in EntryKind}
 
 
@@ -92,40 +97,22 @@ def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
 
 def entry_row(entry: Entry) -> Row:
     """The parameters of `insert_entry`."""
-    (
-        project_key,
-        seq,
-        budget_key,
-        previous_seq,
-        kind,
-        created_at_us,
-        cost_nano_usd,
-        usage,
-        model,
-        request_id,
-        labels,
-        reason,
-        event_at_us,
-        price_version,
-        windows_skipped,
-    ) = entry
-    return (
-        project_key,
-        seq,
-        budget_key,
-        previous_seq,
-        kind,
-        created_at_us,
-        cost_nano_usd,
-        *(usage or _NO_TOKENS),
-        model,
-        request_id,
-        None if labels is None else _labels_to_text(labels),
-        reason,
-        event_at_us,
-        price_version,
-        windows_skipped,
+    # Cut and joined rather than taken apart, and no enum, which the driver takes twice as long for: every charge pays.
+    row: Row = (
+        entry[:_KIND]
+        + (int(entry.kind),)
+        + entry[_KIND + 1 : _USAGE]
+        + (entry.usage or _NO_TOKENS)
+        + entry[_USAGE + 1 :]
     )
+    if entry.labels is None:
+        return row
+    return (*row[:_LABELS], _labels_to_text(entry.labels), *row[_LABELS + 1 :])
+
+
+def request_row(request: NewRequest) -> Row:
+    """The parameters of `insert_request`."""
+    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 :])
 
 
 def entry_from_row(row: Row) -> tuple[str, Entry]:

