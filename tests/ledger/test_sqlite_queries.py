@@ -159,7 +159,6 @@ def test_a_statement_looks_at_no_whole_project(connection: sqlite3.Connection, n
         ("load_budgets", "SEARCH b USING INDEX budgets_live (project_key=? AND budget_id=?)"),
         ("load_models", "AND budget_key=? AND limit_id=? AND is_model=? AND model=?)"),
         ("load_requests", "SEARCH r USING PRIMARY KEY (project_key=? AND rpc=? AND request_id=?)"),
-        ("save_count", "AND budget_key=? AND limit_id=? AND is_model=? AND model=?)"),
         ("walk_chain", "SEARCH e USING PRIMARY KEY (project_key=? AND seq=?)"),
         ("walk_project", "SEARCH e USING PRIMARY KEY (project_key=? AND seq<?)"),
         ("last_seq_of_deleted", "USING INDEX budgets_deleted (project_key=? AND budget_id=?)"),

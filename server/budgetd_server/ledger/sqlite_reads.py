@@ -3,8 +3,9 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
@@ -108,14 +109,17 @@ class SqliteReads:
         rows = connection.execute(self._sql["load_projects"], {"ids": json.dumps(list(project_ids))})
         for project_id, project_key, last_seq in rows:
             state.projects[project_id] = Project(project_key, last_seq)
+        unknown = project_ids - state.projects.keys()
+        if not unknown:
+            return
         (last_project_key,) = connection.execute(self._sql["last_project_key"]).fetchone()
-        for project_id in project_ids - state.projects.keys():
+        for project_id in unknown:
             last_project_key += 1
             state.projects[project_id] = Project(last_project_key, is_new=True)
 
     def _live(self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]) -> list[BudgetState]:
         parameters = {"project_key": project_key, "ids": json.dumps(list(budget_ids))}
-        return [budget_from_row(row) for row in connection.execute(self._sql["load_budgets"], parameters)]
+        return [budget_from_row(row) for row in _all_at_once(connection, self._sql["load_budgets"], parameters)]
 
     def _load_touched_models(self, connection: sqlite3.Connection, needs: Needs, state: State) -> None:
         pairs: dict[int, list[tuple[int, str]]] = defaultdict(list)
@@ -130,7 +134,7 @@ class SqliteReads:
                     pairs[budget.project_key].append((budget.budget_key, OTHER_MODELS))
         for project_key, keys_and_models in pairs.items():
             parameters = {"project_key": project_key, "pairs": json.dumps(keys_and_models)}
-            for budget_key, model, *sums in connection.execute(self._sql["load_models"], parameters):
+            for budget_key, model, *sums in _all_at_once(connection, self._sql["load_models"], parameters):
                 by_key[(project_key, budget_key)].models[model] = Sums(*sums)
 
     def _load_all_models(self, connection: sqlite3.Connection, budgets: Sequence[BudgetState]) -> None:
@@ -193,3 +197,13 @@ class SqliteReads:
     def _project_key(self, connection: sqlite3.Connection, project_id: str) -> int | None:
         row = connection.execute(self._sql["project_key"], {"project_id": project_id}).fetchone()
         return None if row is None else int(row[0])
+
+
+def _all_at_once(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object]) -> list[list[Any]]:
+    """The rows of a statement that makes one JSON array of them.
+
+    Each row that is fetched by itself hands the interpreter to other threads and waits to get it back.
+    """
+    (rows,) = connection.execute(sql, parameters).fetchone()
+    parsed: list[list[Any]] = json.loads(rows)
+    return parsed

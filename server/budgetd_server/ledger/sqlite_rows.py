@@ -87,7 +87,7 @@ def counter_row(budget: BudgetState) -> Row:
 
 def count_row(budget: BudgetState) -> Row:
     """The parameters of `save_count`."""
-    return (*_counts(budget), budget.project_key, budget.budget_key)
+    return (budget.project_key, budget.budget_key, *_counts(budget))
 
 
 def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:

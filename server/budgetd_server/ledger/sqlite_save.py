@@ -10,7 +10,7 @@ from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_rows import Row, budget_row, count_row, counter_row, entry_row, model_row, request_row
 
 #: How many rows one statement inserts; larger first.
-_ROWS_AT_ONCE = (64, 8)
+_ROWS_AT_ONCE = (64, 16, 4)
 _VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
@@ -21,6 +21,7 @@ class SqliteSave:
         self._sql = load_queries("sqlite")
         self._insert_entries = _Insert(self._sql["insert_entry"])
         self._insert_requests = _Insert(self._sql["insert_request"])
+        self._save_counts = _Insert(self._sql["save_count"])
         self._save_models = _Insert(self._sql["save_model"])
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
@@ -43,11 +44,12 @@ class SqliteSave:
         changed = state.changed_budgets()
         configured = [budget for budget in changed if budget.is_new or budget.is_configured]
         counted = [budget for budget in changed if not (budget.is_new or budget.is_configured)]
-        connection.executemany(self._sql["save_budget"], map(budget_row, configured))
-        connection.executemany(self._sql["save_counter"], map(counter_row, configured))
-        connection.executemany(self._sql["save_count"], map(count_row, counted))
-        cleared = [(each.project_key, each.budget_key) for each in configured if each.is_models_cleared]
-        connection.executemany(self._sql["clear_models"], cleared)
+        if configured:
+            connection.executemany(self._sql["save_budget"], map(budget_row, configured))
+            connection.executemany(self._sql["save_counter"], map(counter_row, configured))
+            cleared = [(each.project_key, each.budget_key) for each in configured if each.is_models_cleared]
+            connection.executemany(self._sql["clear_models"], cleared)
+        self._save_counts.execute(connection, map(count_row, counted))
         models = (model_row(budget, *item) for budget in changed for item in budget.models.items())
         self._save_models.execute(connection, models)
 
@@ -72,4 +74,5 @@ class _Insert:
             while len(waiting) - begun >= count:
                 connection.execute(sql, tuple(chain.from_iterable(waiting[begun : begun + count])))
                 begun += count
-        connection.executemany(self._one, waiting[begun:])
+        if begun < len(waiting):
+            connection.executemany(self._one, waiting[begun:])

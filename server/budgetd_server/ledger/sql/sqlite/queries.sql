@@ -13,13 +13,14 @@ SELECT p.project_id,
 SELECT coalesce(max(budget_key), 0) FROM budgets WHERE project_key = :project_key;
 
 -- name: load_budgets
--- The live budgets of a batch, with their main counts. :ids is a JSON array of budget ids.
-SELECT b.project_key, b.budget_key, b.budget_id, b.labels, b.version,
+-- The live budgets of a batch, with their main counts, as one JSON array. :ids is a JSON array of budget ids.
+SELECT json_group_array(json_array(
+       b.project_key, b.budget_key, b.budget_id, b.labels, b.version,
        b.created_at_us, b.updated_at_us, b.deleted_at_us,
        c.amount, c.window, c.action, c.reset_mode, c.window_start_at_us, c.window_end_at_us, c.since_seq,
        c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
        c.reasoning_tokens, c.calls, c.burn_rate_per_hour, c.burn_at_us,
-       c.models_count, c.lifetime_cost_nano_usd, c.last_seq
+       c.models_count, c.lifetime_cost_nano_usd, c.last_seq))
   FROM json_each(:ids) AS k
  CROSS JOIN budgets AS b
     ON b.project_key = :project_key AND b.budget_id = k.value AND b.deleted_at_us IS NULL
@@ -46,9 +47,10 @@ SELECT b.project_key, b.budget_key, b.budget_id, b.labels, b.version,
  LIMIT :rows_max;
 
 -- name: load_models
--- The parts by model that a batch touches. :pairs is a JSON array of [budget key, model].
-SELECT c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
-       c.cache_write_tokens, c.reasoning_tokens, c.calls
+-- The parts by model that a batch touches, as one JSON array. :pairs is a JSON array of [budget key, model].
+SELECT json_group_array(json_array(
+       c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
+       c.cache_write_tokens, c.reasoning_tokens, c.calls))
   FROM json_each(:pairs) AS k
  CROSS JOIN counters AS c
     ON c.project_key = :project_key AND c.budget_key = k.value ->> 0
@@ -176,11 +178,24 @@ ON CONFLICT (project_key, budget_key, limit_id, is_model, model) DO UPDATE SET
 
 -- name: save_count
 -- A main count whose rule has not changed: what every charge writes.
-UPDATE counters
-   SET cost_nano_usd = ?, input_tokens = ?, output_tokens = ?, cached_input_tokens = ?, cache_write_tokens = ?,
-       reasoning_tokens = ?, calls = ?, burn_rate_per_hour = ?, burn_at_us = ?, models_count = ?,
-       lifetime_cost_nano_usd = ?, last_seq = ?
- WHERE project_key = ? AND budget_key = ? AND limit_id = '' AND is_model = 0 AND model = '';
+INSERT INTO counters (
+    project_key, budget_key, limit_id, is_model, model,
+    cost_nano_usd, input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, calls,
+    burn_rate_per_hour, burn_at_us, models_count, lifetime_cost_nano_usd, last_seq
+) VALUES (?, ?, '', 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_key, budget_key, limit_id, is_model, model) DO UPDATE SET
+    cost_nano_usd = excluded.cost_nano_usd,
+    input_tokens = excluded.input_tokens,
+    output_tokens = excluded.output_tokens,
+    cached_input_tokens = excluded.cached_input_tokens,
+    cache_write_tokens = excluded.cache_write_tokens,
+    reasoning_tokens = excluded.reasoning_tokens,
+    calls = excluded.calls,
+    burn_rate_per_hour = excluded.burn_rate_per_hour,
+    burn_at_us = excluded.burn_at_us,
+    models_count = excluded.models_count,
+    lifetime_cost_nano_usd = excluded.lifetime_cost_nano_usd,
+    last_seq = excluded.last_seq;
 
 -- name: clear_models
 -- Forgets the parts by model, when their count begins again.
