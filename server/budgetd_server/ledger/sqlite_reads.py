@@ -119,7 +119,7 @@ class SqliteReads:
 
     def _live(self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]) -> list[BudgetState]:
         parameters = {"project_key": project_key, "ids": json.dumps(list(budget_ids))}
-        return [budget_from_row(row) for row in _all_at_once(connection, self._sql["load_budgets"], parameters)]
+        return [budget_from_row(tuple(row)) for row in _all_at_once(connection, self._sql["load_budgets"], parameters)]
 
     def _load_touched_models(self, connection: sqlite3.Connection, needs: Needs, state: State) -> None:
         pairs: dict[int, list[tuple[int, str]]] = defaultdict(list)
