@@ -20,7 +20,7 @@ import uvloop
 
 from bench.ledgers import LIMIT_NANO_USD, MONTH_US
 from bench.messages import PROJECT
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.app import system_clock_us
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome
@@ -80,7 +80,7 @@ class CommitPerCall:
 
     async def update_cost(self, body: bytes, context: object) -> bytes:  # noqa: ARG002
         """Record a charge."""
-        request = service.UpdateCostRequest.FromString(body)
+        request = cost_pb.UpdateCostRequest.FromString(body)
         kept = request_of(request.request_id, request.budget_id, request.cost_nano_usd)
         async with self._turn:
             self._seq += 1
@@ -108,7 +108,7 @@ class CommitPerCall:
                 (cost, request.budget_id),
             )
             await self._connection.commit()
-        answer = service.UpdateCostResponse(entry_id=f"e{seq}", cost_nano_usd=cost, request_id=kept.request_id)
+        answer = cost_pb.UpdateCostResponse(entry_id=f"e{seq}", cost_nano_usd=cost, request_id=kept.request_id)
         return answer.SerializeToString()
 
 

@@ -10,7 +10,7 @@ from random import Random
 from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 
 PROJECT = "bench"
 MODELS = ("gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5")
@@ -26,9 +26,9 @@ def budget_id(number: int) -> str:
     return f"user-{number:07d}"
 
 
-def charge(number: int, model: str = MODELS[0], request_id: str = "") -> service.UpdateCostRequest:
+def charge(number: int, model: str = MODELS[0], request_id: str = "") -> cost_pb.UpdateCostRequest:
     """A charge as a gateway sends it: what the call cost, its model and its tokens."""
-    return service.UpdateCostRequest(
+    return cost_pb.UpdateCostRequest(
         project_id=PROJECT,
         budget_id=budget_id(number),
         model=model,
@@ -40,7 +40,7 @@ def charge(number: int, model: str = MODELS[0], request_id: str = "") -> service
 
 def batches(
     *, items: int, batch_items: int, budgets: int, seed: int, with_request_ids: bool = True
-) -> list[service.BatchUpdateCostRequest]:
+) -> list[cost_pb.BatchUpdateCostRequest]:
     """Charges of budgets drawn at random, in batches, each with a request id whose order is that of time."""
     random = Random(seed)
     requests = []
@@ -49,7 +49,7 @@ def batches(
         request.ClearField("project_id")  # An item has that of its batch.
         requests.append(request)
     return [
-        service.BatchUpdateCostRequest(project_id=PROJECT, requests=requests[first : first + batch_items])
+        cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=requests[first : first + batch_items])
         for first in range(0, items, batch_items)
     ]
 

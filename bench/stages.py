@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bench.messages import PROJECT, batches
 from bench.stage import Stage
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.app import system_clock_us
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.decide import decide
@@ -62,7 +62,7 @@ class _Way:
         self._costs = CostRequests(ReloadablePrices(()), AsyncTokenCounter())
         self._charges = 1
 
-    def go(self, batch: service.BatchUpdateCostRequest) -> None:
+    def go(self, batch: cost_pb.BatchUpdateCostRequest) -> None:
         """Carry out the charges of a batch, or as many single ones."""
         self._charges = len(batch.requests)
         now_us = system_clock_us()
@@ -75,27 +75,27 @@ class _Way:
         self._timed("commit", lambda: self.connection.execute("COMMIT"))
         self._timed("answer", lambda: self._answers(charges, outcomes))
 
-    def _decoded(self, batch: service.BatchUpdateCostRequest, now_us: int) -> Sequence[Charge]:
+    def _decoded(self, batch: cost_pb.BatchUpdateCostRequest, now_us: int) -> Sequence[Charge]:
         if self._is_batch:
             body = batch.SerializeToString()
-            parsed = self._timed("parse", lambda: service.BatchUpdateCostRequest.FromString(body))
+            parsed = self._timed("parse", lambda: cost_pb.BatchUpdateCostRequest.FromString(body))
             return self._timed("check", lambda: _now(self._costs.batch(parsed, now_us)))[0]
         for each in batch.requests:
             each.project_id = PROJECT
         bodies = [each.SerializeToString() for each in batch.requests]
-        messages = self._timed("parse", lambda: [service.UpdateCostRequest.FromString(body) for body in bodies])
+        messages = self._timed("parse", lambda: [cost_pb.UpdateCostRequest.FromString(body) for body in bodies])
         return self._timed("check", lambda: [_now(self._costs.charge(each, now_us)) for each in messages])
 
     def _answers(self, charges: Sequence[Charge], outcomes: Sequence[Outcome]) -> list[bytes]:
         if self._is_batch:
             charged = [
-                service.Charged(entry_id=answers.entry_id(outcome.entry_seq), cost_nano_usd=outcome.result)
+                cost_pb.Charged(entry_id=answers.entry_id(outcome.entry_seq), cost_nano_usd=outcome.result)
                 for outcome in outcomes
             ]
-            results = [service.UpdateCostResult(charged=each) for each in charged]
-            return [service.BatchUpdateCostResponse(results=results).SerializeToString()]
+            results = [cost_pb.UpdateCostResult(charged=each) for each in charged]
+            return [cost_pb.BatchUpdateCostResponse(results=results).SerializeToString()]
         return [
-            service.UpdateCostResponse(
+            cost_pb.UpdateCostResponse(
                 entry_id=answers.entry_id(outcome.entry_seq),
                 cost_nano_usd=outcome.result,
                 limits=answers.limit_statuses(outcome.limits),

@@ -10,7 +10,7 @@ from bench.messages import PROJECT, batches, budget_id, write_frames
 from bench.processes import budgetd, contender
 from bench.rows import Contestants, Row, Scenario
 from bench.stage import GROUPS, Acknowledged, Stage, method, unary
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 
 BUDGETS = 200
 CALLS = 4_096
@@ -166,7 +166,7 @@ def _reads(stage: Stage) -> Iterator[Contestants]:
     frames = [
         write_frames(
             stage.folder / f"read-{group}.frames",
-            [service.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id(group))],
+            [cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id(group))],
         )
         for group in range(GROUPS)
     ]

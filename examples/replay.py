@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from budgetd import BudgetClient, error_of_item
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from examples.independent_sum import Totals
 from examples.llm_trace import USERS, LlmCall, model_of, user_of
 
@@ -46,7 +47,7 @@ def replay(
 
     def send(first: int) -> int:
         rows = range(first, min(first + BATCH_ITEMS, len(calls)))
-        request = service.BatchUpdateCostRequest(
+        request = cost_pb.BatchUpdateCostRequest(
             project_id=project_id, requests=[_charge(row, calls[row]) for row in rows]
         )
         for result in client.batch_update_cost(request).results:
@@ -62,8 +63,8 @@ def replay(
         pool.shutdown(cancel_futures=True)
 
 
-def _charge(row: int, call: LlmCall) -> service.UpdateCostRequest:
-    return service.UpdateCostRequest(
+def _charge(row: int, call: LlmCall) -> cost_pb.UpdateCostRequest:
+    return cost_pb.UpdateCostRequest(
         budget_id=user_of(row),
         model=model_of(row),
         usage=pb.Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),

@@ -9,7 +9,7 @@ from bench.load import LoadFailed, send_messages, send_unary
 from bench.messages import batches, charge, read_frames, write_frames
 from bench.processes import budgetd
 from bench.stage import Acknowledged, Stage, method
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 
 
 def test_a_file_of_frames_gives_back_its_messages(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_charge_that_is_acknowledged_and_not_in_the_ledger_stops_the_bench(sta
 
 
 def test_calls_that_are_refused_stop_the_bench(stage: Stage) -> None:
-    frames = write_frames(stage.folder / "bad.frames", [service.BatchUpdateCostRequest()])
+    frames = write_frames(stage.folder / "bad.frames", [cost_pb.BatchUpdateCostRequest()])
 
     with budgetd(stage.ledgers.with_budgets(1)) as server, pytest.raises(LoadFailed, match="1 calls failed"):
         send_messages(server.address, method("BatchUpdateCost"), frames, callers=1)

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from budgetd import CallPolicy, new_request_id, with_request_ids
 from budgetd import errors as e
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.client.scripted import CallOnce, FakeClock, Script, call_awaiting, call_waiting
 
-CHARGE = service.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
+CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
 CHANGES = {
     "create_budget": service.CreateBudgetRequest(),
     "update_budget": service.UpdateBudgetRequest(),
     "delete_budget": service.DeleteBudgetRequest(),
     "update_cost": CHARGE,
-    "adjust_cost": service.AdjustCostRequest(),
+    "adjust_cost": cost_pb.AdjustCostRequest(),
     "reset_cost": service.ResetCostRequest(),
     "reset_on_duration": service.ResetOnDurationRequest(),
     "reset_all_on_duration": service.ResetAllOnDurationRequest(),
@@ -71,7 +72,7 @@ def test_two_calls_have_two_request_ids(call: CallOnce) -> None:
 def test_a_request_id_of_the_caller_is_kept(call: CallOnce) -> None:
     script = Script(FakeClock(), [unavailable()])
 
-    call(script, "update_cost", service.UpdateCostRequest(request_id="mine"))
+    call(script, "update_cost", cost_pb.UpdateCostRequest(request_id="mine"))
 
     assert [attempt.request.request_id for attempt in script.attempts] == ["mine", "mine"]
 
@@ -79,7 +80,7 @@ def test_a_request_id_of_the_caller_is_kept(call: CallOnce) -> None:
 @both
 def test_each_item_of_a_batch_has_its_own_request_id_over_all_attempts(call: CallOnce) -> None:
     script = Script(FakeClock(), [unavailable()])
-    batch = service.BatchUpdateCostRequest(requests=[CHARGE, service.UpdateCostRequest(request_id="mine"), CHARGE])
+    batch = cost_pb.BatchUpdateCostRequest(requests=[CHARGE, cost_pb.UpdateCostRequest(request_id="mine"), CHARGE])
 
     call(script, "batch_update_cost", batch)
 
@@ -92,7 +93,7 @@ def test_each_item_of_a_batch_has_its_own_request_id_over_all_attempts(call: Cal
 
 @both
 def test_a_request_that_the_caller_alters_meanwhile_is_sent_again_as_it_was(call: CallOnce) -> None:
-    request = service.UpdateCostRequest(budget_id="b", cost_nano_usd=1)
+    request = cost_pb.UpdateCostRequest(budget_id="b", cost_nano_usd=1)
 
     def alter(number: int) -> None:
         request.cost_nano_usd += number

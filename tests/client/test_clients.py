@@ -13,10 +13,11 @@ from budgetd import AsyncBudgetClient, BudgetClient, CallPolicy, errors
 from budgetd._rpcs import Rpc
 from budgetd._service import BudgetServiceRpcs
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.client.fake_server import SERVICE, FakeServer, Refusal, of_budgetd
 from tests.client.scripted import grpc_transport
 
-CHARGE = service.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
+CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
 RPCS = {rpc.name: (method, rpc) for method, rpc in vars(BudgetServiceRpcs).items() if isinstance(rpc, Rpc)}
 
 
@@ -151,7 +152,7 @@ def test_a_server_that_hangs_is_left_at_the_deadline(server: FakeServer) -> None
 
 
 def test_a_message_that_is_too_big_is_no_exceeded_budget(server: FakeServer) -> None:
-    huge = service.UpdateCostRequest(project_id="p" * (5 * 1024 * 1024))
+    huge = cost_pb.UpdateCostRequest(project_id="p" * (5 * 1024 * 1024))
 
     with BudgetClient(server.address) as client, pytest.raises(errors.CallFailed, match="4 MiB") as caught:
         client.update_cost(huge)

@@ -11,13 +11,13 @@ from budgetd import BudgetClient, errors
 from budgetd._status import error_of_item, error_of_status
 from budgetd.errors import CLASS_OF_REASON, BudgetdError, FieldViolation
 from budgetd.v1 import budget_pb2
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain import errors as refusals
 from budgetd_server.rpc.errors import STATUS, internal_status, item_error, status_of
 from tests.client.fake_server import FakeServer, Refusal, of_budgetd, refusal
 from tests.client.scripted import FakeClock, grpc_transport
 
-CHARGE = service.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
+CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
 INVALID = refusals.InvalidField(
     [refusals.FieldViolation("budget_id", "must not be empty"), refusals.FieldViolation("model", "must be set")]
 )

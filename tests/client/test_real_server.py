@@ -15,6 +15,7 @@ import pytest
 from budgetd import AsyncBudgetClient, BudgetClient, error_of_item, errors, with_request_ids
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.client.server_process import ServerProcess
 
 PROJECT = "p"
@@ -43,19 +44,19 @@ def budget_id(client: BudgetClient, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def charge(budget_id: str, nano_usd: int = 1) -> service.UpdateCostRequest:
-    return service.UpdateCostRequest(project_id=PROJECT, budget_id=budget_id, cost_nano_usd=nano_usd)
+def charge(budget_id: str, nano_usd: int = 1) -> cost_pb.UpdateCostRequest:
+    return cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id=budget_id, cost_nano_usd=nano_usd)
 
 
 def spent(client: BudgetClient, budget_id: str) -> int:
-    request = service.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
+    request = cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
     return client.get_current_cost(request).current_cost_nano_usd
 
 
 def test_what_is_charged_is_read_back(client: BudgetClient, budget_id: str) -> None:
     response = client.update_cost(charge(budget_id, 12_345))
 
-    assert_type(response, service.UpdateCostResponse)
+    assert_type(response, cost_pb.UpdateCostResponse)
     assert response.cost_nano_usd == 12_345
     assert len(response.request_id) == 36
     assert spent(client, budget_id) == 12_345
@@ -79,7 +80,7 @@ def test_refusals_have_their_classes(client: BudgetClient, budget_id: str) -> No
     with pytest.raises(errors.NoWindow):
         client.reset_on_duration(service.ResetOnDurationRequest(project_id=PROJECT, budget_id=budget_id))
     with pytest.raises(errors.InvalidRequest) as caught:
-        client.update_cost(service.UpdateCostRequest(project_id=PROJECT, cost_nano_usd=-1))
+        client.update_cost(cost_pb.UpdateCostRequest(project_id=PROJECT, cost_nano_usd=-1))
 
     assert {"budget_id", "cost_nano_usd"} <= {violation.field for violation in caught.value.field_violations}
 
@@ -87,7 +88,7 @@ def test_refusals_have_their_classes(client: BudgetClient, budget_id: str) -> No
 def test_a_refused_item_of_a_batch_raises_nothing_and_tells_its_error(client: BudgetClient, budget_id: str) -> None:
     items = [charge(budget_id), charge("nobody"), charge(budget_id)]
 
-    response = client.batch_update_cost(service.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
+    response = client.batch_update_cost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
 
     assert [each.WhichOneof("outcome") for each in response.results] == ["charged", "error", "charged"]
     assert type(error_of_item(response.results[1].error)) is errors.NotFound
@@ -95,7 +96,7 @@ def test_a_refused_item_of_a_batch_raises_nothing_and_tells_its_error(client: Bu
 
 
 def test_a_batch_sent_again_with_its_ids_is_counted_once(client: BudgetClient, budget_id: str) -> None:
-    batch = service.BatchUpdateCostRequest(project_id=PROJECT, requests=[charge(budget_id)] * 10)
+    batch = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[charge(budget_id)] * 10)
     batch = with_request_ids(batch)
 
     first, second = client.batch_update_cost(batch), client.batch_update_cost(batch)
@@ -117,7 +118,7 @@ import os, sys
 from budgetd import BudgetClient
 from budgetd._address import address_of
 from budgetd._channel import Endpoint, GrpcTransport
-from budgetd.v1.budget_service_pb2 import UpdateCostRequest
+from budgetd.v1.cost_pb2 import UpdateCostRequest
 
 def sleep(seconds):
     # A retry would hide that a child uses its parent's connection.

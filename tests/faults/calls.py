@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 
 if TYPE_CHECKING:
@@ -64,16 +65,16 @@ def new_budget(budget_id: str = BUDGET, *, window: pb.Window | None = None) -> s
     return service.CreateBudgetRequest(budget=budget, request_id=f"create-{budget_id}")
 
 
-def charge(request_id: str, cost_nano_usd: int, budget_id: str = BUDGET) -> service.UpdateCostRequest:
+def charge(request_id: str, cost_nano_usd: int, budget_id: str = BUDGET) -> cost_pb.UpdateCostRequest:
     """A charge of a cost that the caller tells."""
-    return service.UpdateCostRequest(
+    return cost_pb.UpdateCostRequest(
         project_id=PROJECT, budget_id=budget_id, model="m", cost_nano_usd=cost_nano_usd, request_id=request_id
     )
 
 
-def cost_of(budget_id: str = BUDGET) -> service.GetCurrentCostRequest:
+def cost_of(budget_id: str = BUDGET) -> cost_pb.GetCurrentCostRequest:
     """Asks what a budget has spent."""
-    return service.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
+    return cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
 
 
 class Told:

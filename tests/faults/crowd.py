@@ -11,7 +11,7 @@ from collections import deque
 
 import grpc
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.faults.calls import charge, new_budget, stub_for
 from tests.faults.checker import Record
 
@@ -65,10 +65,10 @@ class Crowd:
                 return
         await asyncio.gather(*(self._client(address, todo) for todo in self._todo))
 
-    def _charge(self, request_id: str) -> service.UpdateCostRequest:
+    def _charge(self, request_id: str) -> cost_pb.UpdateCostRequest:
         return charge(request_id, self._random.randint(1, 10**7), self.record.budget_id)
 
-    async def _client(self, address: str, todo: deque[service.UpdateCostRequest]) -> None:
+    async def _client(self, address: str, todo: deque[cost_pb.UpdateCostRequest]) -> None:
         async with stub_for(address) as stub:
             while todo:
                 request = todo[0]
@@ -81,11 +81,11 @@ class Crowd:
                     return
                 todo.popleft()
 
-    def _take(self, request_id: str, answers: list[service.UpdateCostResponse | BaseException]) -> bool:
+    def _take(self, request_id: str, answers: list[cost_pb.UpdateCostResponse | BaseException]) -> bool:
         """Note what was answered; False: the server is gone, or going."""
         is_served = True
         for answer in answers:
-            if isinstance(answer, service.UpdateCostResponse):
+            if isinstance(answer, cost_pb.UpdateCostResponse):
                 self.record.acknowledge(request_id, answer.entry_id)
                 self.replays += answer.replayed
             elif isinstance(answer, grpc.aio.AioRpcError) and answer.code() is grpc.StatusCode.UNAVAILABLE:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.rpc.adapter import go_code
 from tests.faults.calls import charge, cost_of, new_budget, refusal_of, stub_for
 from tests.faults.checker import Record
@@ -135,7 +135,7 @@ async def vanishing(stub: "BudgetServiceAsyncStub", record: Record, request_id: 
         return
 
 
-async def charged(inside: Inside, request_id: str, cost_nano_usd: int) -> service.UpdateCostResponse:
+async def charged(inside: Inside, request_id: str, cost_nano_usd: int) -> cost_pb.UpdateCostResponse:
     return await inside.stub.UpdateCost(charge(request_id, cost_nano_usd))
 
 

@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.faults.calls import BUDGET, PROJECT, charge, cost_of, eventually, fixed, new_budget, stub_for
 from tests.faults.checker import deviations_of
 from tests.faults.planted_ledgers import FailingLedger, Fault
@@ -74,8 +75,8 @@ async def scenario(inside: Inside) -> None:
         await eventually(lambda: stub.ListEntries(service.ListEntriesRequest(project_id=PROJECT, budget_id=BUDGET)))
 
 
-def adjustment(request_id: str, amount_nano_usd: int) -> service.AdjustCostRequest:
-    return service.AdjustCostRequest(
+def adjustment(request_id: str, amount_nano_usd: int) -> cost_pb.AdjustCostRequest:
+    return cost_pb.AdjustCostRequest(
         project_id=PROJECT,
         request_id=request_id,
         budget_id=BUDGET,
@@ -89,8 +90,8 @@ def reset(request_id: str) -> service.ResetCostRequest:
     return service.ResetCostRequest(project_id=PROJECT, request_id=request_id, budget_id=BUDGET)
 
 
-def batch(*request_ids: str) -> service.BatchUpdateCostRequest:
-    return service.BatchUpdateCostRequest(project_id=PROJECT, requests=[charge(each, 500) for each in request_ids])
+def batch(*request_ids: str) -> cost_pb.BatchUpdateCostRequest:
+    return cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[charge(each, 500) for each in request_ids])
 
 
 def new_window(request_id: str) -> service.UpdateBudgetRequest:

@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.commands import Command, Outcome
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.state import State
@@ -60,7 +60,7 @@ async def test_a_mistake_in_a_batch_fails_the_batch_and_sending_it_again_counts_
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = [charge("b-1", 10), charge("b-2", 10, "marked"), charge("b-3", 10)]
-    batch = service.BatchUpdateCostRequest(project_id=PROJECT, requests=items)
+    batch = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items)
     ledger = await GatedLedger.open(database)
     async with serving_ledger(ledger) as inside:
         await inside.stub.CreateBudget(new_budget())

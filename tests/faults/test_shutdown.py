@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.faults.calls import (
     channel_to,
     charge,
@@ -150,6 +150,6 @@ async def assert_ends_promptly(server: ServerProcess) -> float:
 
 
 async def charged(
-    call: "grpc.aio.UnaryUnaryCall[service.UpdateCostRequest, service.UpdateCostResponse]",
-) -> service.UpdateCostResponse:
+    call: "grpc.aio.UnaryUnaryCall[cost_pb.UpdateCostRequest, cost_pb.UpdateCostResponse]",
+) -> cost_pb.UpdateCostResponse:
     return await call

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.rpc.adapter import SERVICE, go_code
 from tests.http.conftest import Observed
@@ -49,7 +50,7 @@ def handled(rpc: str, code: str) -> str:
 def charge_later(observed: Observed, **options: Any) -> Any:
     """Begin a charge; its result is awaited elsewhere."""
     update: Any = observed.server.stub.UpdateCost
-    request = service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
+    request = cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
     return update.future(request, **options)
 
 
@@ -119,8 +120,8 @@ def test_charges_are_counted_by_what_became_of_them_and_their_money_summed(obser
     server.charge(7, request_id="r1")
     server.charge(7, request_id="r1")
     failure(lambda: server.charge(1, "nobody"))
-    items = [service.UpdateCostRequest(budget_id=name, cost_nano_usd=2) for name in ("alice", "nobody", "alice")]
-    server.stub.BatchUpdateCost(service.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
+    items = [cost_pb.UpdateCostRequest(budget_id=name, cost_nano_usd=2) for name in ("alice", "nobody", "alice")]
+    server.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
     observed.ledger.failures.append(StoreUnavailable("away", metadata={"kind": "busy"}))
     failure(lambda: server.charge(1))
 
@@ -137,11 +138,11 @@ def test_refusals_are_counted_by_reason_those_of_items_too(observed: Observed) -
     server = observed.server
     failure(lambda: server.charge(-1))
     items = [
-        service.UpdateCostRequest(budget_id="nobody", cost_nano_usd=1),
-        service.UpdateCostRequest(budget_id="nobody", cost_nano_usd=-1),
-        service.UpdateCostRequest(budget_id="nobody", model="no such model", usage=pb.Usage(input_tokens=1)),
+        cost_pb.UpdateCostRequest(budget_id="nobody", cost_nano_usd=1),
+        cost_pb.UpdateCostRequest(budget_id="nobody", cost_nano_usd=-1),
+        cost_pb.UpdateCostRequest(budget_id="nobody", model="no such model", usage=pb.Usage(input_tokens=1)),
     ]
-    server.stub.BatchUpdateCost(service.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
+    server.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
     observed.ledger.failures.extend([RuntimeError("a mistake")] * 2)
     failure(lambda: server.charge(1))
 

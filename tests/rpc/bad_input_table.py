@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc import bad_values as bad
 from tests.rpc.bad_values import Bad, Descend, Exempt, Rule
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
@@ -34,14 +35,14 @@ VALID: Mapping[str, Message] = {
         budget=pb.Budget(**_WHO), update_mask=FieldMask(paths=["limits", "labels"])
     ),
     "DeleteBudget": service.DeleteBudgetRequest(**_WHO),
-    "UpdateCost": service.UpdateCostRequest(**_WHO, model=MODEL, usage=_USAGE),
-    "BatchUpdateCost": service.BatchUpdateCostRequest(
-        project_id=PROJECT, requests=[service.UpdateCostRequest(budget_id="alice", model=MODEL, usage=_USAGE)]
+    "UpdateCost": cost_pb.UpdateCostRequest(**_WHO, model=MODEL, usage=_USAGE),
+    "BatchUpdateCost": cost_pb.BatchUpdateCostRequest(
+        project_id=PROJECT, requests=[cost_pb.UpdateCostRequest(budget_id="alice", model=MODEL, usage=_USAGE)]
     ),
-    "AdjustCost": service.AdjustCostRequest(**_WHO, amount_nano_usd=5, reason="a test"),
-    "GetCurrentCost": service.GetCurrentCostRequest(**_WHO),
-    "GetModelCost": service.GetModelCostRequest(**_WHO),
-    "ProjectCost": service.ProjectCostRequest(**_WHO, model=MODEL, usage=_USAGE),
+    "AdjustCost": cost_pb.AdjustCostRequest(**_WHO, amount_nano_usd=5, reason="a test"),
+    "GetCurrentCost": cost_pb.GetCurrentCostRequest(**_WHO),
+    "GetModelCost": cost_pb.GetModelCostRequest(**_WHO),
+    "ProjectCost": cost_pb.ProjectCostRequest(**_WHO, model=MODEL, usage=_USAGE),
     "ResetCost": service.ResetCostRequest(**_WHO),
     "ResetOnDuration": service.ResetOnDurationRequest(**_WHO),
     "ResetAllOnDuration": service.ResetAllOnDurationRequest(project_id=PROJECT),

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 from budgetd_server import app
 from budgetd_server.app import Server
@@ -153,14 +154,14 @@ class RunningServer:
         for answer in [create.future(service.CreateBudgetRequest(budget=budget)) for budget in budgets]:
             answer.result(PATIENCE_SECONDS)
 
-    def charge(self, cost_nano_usd: int, budget_id: str = "alice", **fields: Any) -> service.UpdateCostResponse:
+    def charge(self, cost_nano_usd: int, budget_id: str = "alice", **fields: Any) -> cost_pb.UpdateCostResponse:
         """Charge a budget with a cost that is told."""
         fields = {"project_id": PROJECT, "budget_id": budget_id, **fields}
-        return self.stub.UpdateCost(service.UpdateCostRequest(cost_nano_usd=cost_nano_usd, **fields))
+        return self.stub.UpdateCost(cost_pb.UpdateCostRequest(cost_nano_usd=cost_nano_usd, **fields))
 
     def spent(self, budget_id: str = "alice", project_id: str = PROJECT) -> int:
         """What a budget has spent in its main window."""
-        request = service.GetCurrentCostRequest(project_id=project_id, budget_id=budget_id)
+        request = cost_pb.GetCurrentCostRequest(project_id=project_id, budget_id=budget_id)
         return self.stub.GetCurrentCost(request).current_cost_nano_usd
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.rpc.adapter import SERVICE
 from tests.rpc.bad_input_places import PLACES, Place, reached, set_field
 from tests.rpc.bad_input_table import HOUR, RULES, VALID
@@ -96,10 +97,10 @@ def test_a_wrong_value_is_refused_by_name_and_nothing_is_recorded(case: Case, ta
 
 def _assert_only_the_bad_item_fails(case: Case, server: RunningServer) -> None:
     """The bad item stands between two good ones."""
-    assert isinstance(case.request, service.BatchUpdateCostRequest)
+    assert isinstance(case.request, cost_pb.BatchUpdateCostRequest)
     (bad,) = case.request.requests
-    good = service.UpdateCostRequest(budget_id="alice", cost_nano_usd=1)
-    batch = service.BatchUpdateCostRequest(project_id=PROJECT, requests=[good, bad, good])
+    good = cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=1)
+    batch = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[good, bad, good])
     entries = len(server.entries())
 
     first, second, third = server.stub.BatchUpdateCost(batch).results
@@ -187,7 +188,7 @@ def test_a_value_at_the_bounds_is_not_refused(place: Place, value: Any, playgrou
     except grpc.RpcError as error:
         refused = [failure_of(error).violations]
     else:
-        batch = service.BatchUpdateCostResponse.FromString(answer) if place.rpc == "BatchUpdateCost" else None
+        batch = cost_pb.BatchUpdateCostResponse.FromString(answer) if place.rpc == "BatchUpdateCost" else None
         results = [] if batch is None else batch.results
         refused = [{each.field: each.description for each in result.error.field_violations} for result in results]
 

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc.bad_input_places import PLACES, Place, is_map, reached, set_field
 from tests.rpc.bad_input_table import HOUR, MODEL, VALID
 from tests.rpc.failures import failure
@@ -109,7 +110,7 @@ def test_every_rpc_is_in_the_table_of_required_fields() -> None:
 
 def test_a_message_above_four_mebibytes_is_refused_by_grpc_itself(shared: RunningServer) -> None:
     text = "x" * (4 * 1024 * 1024)
-    request = service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model=MODEL)
+    request = cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model=MODEL)
     request.text.input = request.text.output = text[: len(text) // 2]
     before = shared.stored()
 
@@ -124,7 +125,7 @@ def test_a_message_above_four_mebibytes_is_refused_by_grpc_itself(shared: Runnin
 def test_metadata_above_sixteen_kibibytes_is_refused_by_grpc_itself(shared: RunningServer) -> None:
     before = shared.stored()
 
-    request = service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
+    request = cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
     failed = failure(lambda: shared.stub.UpdateCost(request, metadata=(("x", "y" * 20_000),)))
 
     assert failed.code is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -159,21 +160,21 @@ def test_every_bad_field_is_named_and_not_only_the_first(shared: RunningServer) 
 UNKNOWN_MODELS = [
     pytest.param(
         "UpdateCost",
-        service.UpdateCostRequest(
+        cost_pb.UpdateCostRequest(
             project_id=PROJECT, budget_id="alice", model="gpt-4o-mni", usage=pb.Usage(input_tokens=1)
         ),
         id="UpdateCost by usage",
     ),
     pytest.param(
         "UpdateCost",
-        service.UpdateCostRequest(
+        cost_pb.UpdateCostRequest(
             project_id=PROJECT, budget_id="alice", model="gpt-4o-mni", text=pb.Text(input="question", output="answer")
         ),
         id="UpdateCost by text",
     ),
     pytest.param(
         "ProjectCost",
-        service.ProjectCostRequest(
+        cost_pb.ProjectCostRequest(
             project_id=PROJECT, budget_id="alice", model="gpt-4o-mni", usage=pb.Usage(input_tokens=1)
         ),
         id="ProjectCost",

@@ -4,23 +4,23 @@ import grpc
 import pytest
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.rpc import handlers
 from tests.rpc.bad_input_table import MODEL
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, RunningServer
 
 
-def item(cost_nano_usd: int = 1, budget_id: str = "alice", **fields: object) -> service.UpdateCostRequest:
+def item(cost_nano_usd: int = 1, budget_id: str = "alice", **fields: object) -> cost_pb.UpdateCostRequest:
     """An item that tells its cost."""
-    return service.UpdateCostRequest(budget_id=budget_id, cost_nano_usd=cost_nano_usd, **fields)  # type: ignore[arg-type]
+    return cost_pb.UpdateCostRequest(budget_id=budget_id, cost_nano_usd=cost_nano_usd, **fields)  # type: ignore[arg-type]
 
 
 def send(
-    server: RunningServer, *items: service.UpdateCostRequest, include_limits: bool = False
-) -> service.BatchUpdateCostResponse:
+    server: RunningServer, *items: cost_pb.UpdateCostRequest, include_limits: bool = False
+) -> cost_pb.BatchUpdateCostResponse:
     """Send a batch."""
-    request = service.BatchUpdateCostRequest(project_id=PROJECT, requests=items, include_limits=include_limits)
+    request = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items, include_limits=include_limits)
     return server.stub.BatchUpdateCost(request)
 
 
@@ -45,12 +45,12 @@ def test_each_item_is_judged_for_itself(server: RunningServer) -> None:
         server,
         item(2),
         item(3, "nobody"),
-        service.UpdateCostRequest(budget_id="alice", model="no such model", usage=pb.Usage(input_tokens=1)),
+        cost_pb.UpdateCostRequest(budget_id="alice", model="no such model", usage=pb.Usage(input_tokens=1)),
         item(-1),
         item(9, request_id="r1"),
         reused,
         item(4, project_id=PROJECT, model=MODEL),
-        service.UpdateCostRequest(budget_id="alice", model=MODEL, text=pb.Text(input="a", output="b")),
+        cost_pb.UpdateCostRequest(budget_id="alice", model=MODEL, text=pb.Text(input="a", output="b")),
     ).results
 
     assert [result.WhichOneof("outcome") for result in results] == [
@@ -144,13 +144,13 @@ def test_faulty_items_leave_room_in_the_answer_for_the_limits(
     server.create_many(good, pb.Limit(amount=10**18))
     labels = {f"{n}\n": "\n" for n in range(4)}
     faulty = item(-1, "\x00" * 20, model="\x01" * 20, labels=labels)
-    request = service.BatchUpdateCostRequest(project_id=PROJECT, include_limits=True)
+    request = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, include_limits=True)
     request.requests.extend([item(10**15, name) for name in good] + [faulty] * 500)
 
     answer = server.call("BatchUpdateCost", request)
 
     assert len(answer) <= answer_bytes_max
-    response = service.BatchUpdateCostResponse.FromString(answer)
+    response = cost_pb.BatchUpdateCostResponse.FromString(answer)
     assert len(response.limits) == 100
     errors = [result.error for result in response.results[100:]]
     assert {(error.code, error.reason) for error in errors} == {

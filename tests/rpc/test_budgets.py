@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc.failures import failure
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, RunningServer
 
@@ -190,7 +191,7 @@ def test_models_are_told_dearest_first(server: RunningServer) -> None:
     for model, cost in (("b", 1), ("a", 1), ("c", 9), ("", 5)):
         server.charge(cost, model=model)
 
-    models = server.stub.GetModelCost(service.GetModelCostRequest(project_id=PROJECT, budget_id="alice")).models
+    models = server.stub.GetModelCost(cost_pb.GetModelCostRequest(project_id=PROJECT, budget_id="alice")).models
 
     assert [(each.model, each.cost_nano_usd) for each in models] == [("c", 9), ("", 5), ("a", 1), ("b", 1)]
 
@@ -199,7 +200,7 @@ def test_the_current_cost_of_a_budget_without_a_limit_is_what_it_has_spent(serve
     server.create()
     server.charge(7)
 
-    current = server.stub.GetCurrentCost(service.GetCurrentCostRequest(project_id=PROJECT, budget_id="alice"))
+    current = server.stub.GetCurrentCost(cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id="alice"))
 
     assert (current.current_cost_nano_usd, current.lifetime_cost_nano_usd) == (7, 7)
     assert not current.HasField("total_budget_nano_usd")
@@ -210,7 +211,7 @@ def test_the_current_cost_tells_the_total_budget_even_if_it_is_zero(server: Runn
     server.create("alice", pb.Limit(amount=0))
     server.charge(7)
 
-    current = server.stub.GetCurrentCost(service.GetCurrentCostRequest(project_id=PROJECT, budget_id="alice"))
+    current = server.stub.GetCurrentCost(cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id="alice"))
 
     assert current.HasField("total_budget_nano_usd")
     (status,) = current.limits

@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.prices import ReloadablePrices
 from tests.rpc.conftest import Start
 from tests.rpc.failures import failure
@@ -22,9 +23,9 @@ GPT_4O_NANO_USD = 600 * 2_500 + 400 * 1_250 + 100 * 10_000
 TEXT = pb.Text(input="How do I center a div?", output="With flexbox.")
 
 
-def update(server: RunningServer, **fields: object) -> service.UpdateCostResponse:
+def update(server: RunningServer, **fields: object) -> cost_pb.UpdateCostResponse:
     """UpdateCost for alice."""
-    request = service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", **fields)  # type: ignore[arg-type]
+    request = cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", **fields)  # type: ignore[arg-type]
     return server.stub.UpdateCost(request)
 
 
@@ -51,7 +52,7 @@ def test_a_cost_of_zero_is_a_cost(alice: RunningServer) -> None:
     answer = update(alice, cost_nano_usd=0, model="m")
 
     assert answer.entry_id
-    models = alice.stub.GetModelCost(service.GetModelCostRequest(project_id=PROJECT, budget_id="alice")).models
+    models = alice.stub.GetModelCost(cost_pb.GetModelCostRequest(project_id=PROJECT, budget_id="alice")).models
     assert [(each.model, each.calls) for each in models] == [("m", 1)]
 
 
@@ -199,9 +200,9 @@ def test_a_request_id_holds_for_one_content(alice: RunningServer, change: dict[s
         "event_time": Timestamp(seconds=NOW_S),
         "request_id": "r1",
     }
-    alice.stub.UpdateCost(service.UpdateCostRequest(**fields))  # type: ignore[arg-type]
+    alice.stub.UpdateCost(cost_pb.UpdateCostRequest(**fields))  # type: ignore[arg-type]
 
-    failed = failure(lambda: alice.stub.UpdateCost(service.UpdateCostRequest(**{**fields, **change})))  # type: ignore[arg-type]
+    failed = failure(lambda: alice.stub.UpdateCost(cost_pb.UpdateCostRequest(**{**fields, **change})))  # type: ignore[arg-type]
 
     assert failed.reason == "REQUEST_ID_REUSED"
 
@@ -219,7 +220,7 @@ def test_request_ids_are_apart_by_project_and_by_call(alice: RunningServer) -> N
     update(alice, cost_nano_usd=7, request_id="r1")
 
     assert not alice.charge(7, project_id="other", request_id="r1").replayed
-    adjust = service.AdjustCostRequest(
+    adjust = cost_pb.AdjustCostRequest(
         project_id=PROJECT, budget_id="alice", amount_nano_usd=7, reason="test", request_id="r1"
     )
     assert not alice.stub.AdjustCost(adjust).replayed
@@ -275,9 +276,9 @@ def test_a_price_that_changes_leaves_what_was_charged_as_it_was(start: Start, tm
 # --- Corrections.
 
 
-def adjust(server: RunningServer, amount_nano_usd: int, **fields: str) -> service.AdjustCostResponse:
+def adjust(server: RunningServer, amount_nano_usd: int, **fields: str) -> cost_pb.AdjustCostResponse:
     """AdjustCost for alice."""
-    request = service.AdjustCostRequest(
+    request = cost_pb.AdjustCostRequest(
         project_id=PROJECT,
         budget_id="alice",
         amount_nano_usd=amount_nano_usd,

@@ -11,6 +11,7 @@ from google.rpc import error_details_pb2
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain import errors
 from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, StoreUnavailable
 from budgetd_server.prices import load_prices
@@ -160,11 +161,11 @@ def test_giving_back_more_than_was_spent_is_refused_with_both_numbers(server: Ru
 
 def test_a_charge_that_would_overflow_a_counter_is_refused_alone(server: RunningServer) -> None:
     server.create()
-    dearest = service.UpdateCostRequest(budget_id="alice", cost_nano_usd=10**15)
+    dearest = cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=10**15)
     for items in (8_000, 999):
-        server.stub.BatchUpdateCost(service.BatchUpdateCostRequest(project_id=PROJECT, requests=[dearest] * items))
+        server.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[dearest] * items))
 
-    batch = service.BatchUpdateCostRequest(project_id=PROJECT, requests=[dearest] * 3)
+    batch = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[dearest] * 3)
     first, second, third = server.stub.BatchUpdateCost(batch).results
 
     assert first.charged.cost_nano_usd == 10**15
@@ -209,7 +210,7 @@ def test_a_full_queue_tells_when_to_come_again(watched: tuple[RunningServer, Wat
     server.create()
     server.loop.call(ledger.before_commit.close)
     waiting: Any = server.stub.UpdateCost
-    waiting = waiting.future(service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1))
+    waiting = waiting.future(cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1))
     server.loop.run(ledger.before_commit.arrival())
 
     failed = failure(lambda: server.charge(1))

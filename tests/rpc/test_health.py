@@ -6,7 +6,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.errors import StoreUnavailable
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.conftest import Start
@@ -55,7 +55,7 @@ def test_while_it_drains_a_server_is_not_serving_finishes_what_it_has_and_refuse
     server.create()
     server.loop.call(ledger.before_commit.close)
     update: Any = server.stub.UpdateCost
-    call = update.future(service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=7))
+    call = update.future(cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=7))
     server.loop.run(ledger.before_commit.arrival())
     watch: Any = health_pb2_grpc.HealthStub(server.channel).Watch(health_pb2.HealthCheckRequest(service=NAMES[1]))
     assert next(watch).status == SERVING

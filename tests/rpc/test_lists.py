@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.engine import engine as engines
 from budgetd_server.rpc import answer_pages
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, RunningServer
@@ -189,7 +190,7 @@ def test_filters_of_entries_are_all_optional_and_all_must_pass(server: RunningSe
     server.charge(2, labels={"a": "x"})
     server.clock.advance(seconds=60)
     server.stub.AdjustCost(
-        service.AdjustCostRequest(
+        cost_pb.AdjustCostRequest(
             project_id=PROJECT, budget_id="alice", amount_nano_usd=3, reason="test", request_id="r1", labels={"a": "x"}
         )
     )

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import model_price_pb2 as price_pb
 from budgetd_server.prices import load_prices
 from tests.rpc.conftest import Start
@@ -16,9 +17,9 @@ from tests.rpc.running_server import PROJECT, RunningServer, Setup, shipped_pric
 BLOCK, WARN = pb.LIMIT_ACTION_BLOCK, pb.LIMIT_ACTION_WARN
 
 
-def project(server: RunningServer, **fields: Any) -> service.ProjectCostResponse:
+def project(server: RunningServer, **fields: Any) -> cost_pb.ProjectCostResponse:
     """ProjectCost for alice."""
-    return server.stub.ProjectCost(service.ProjectCostRequest(project_id=PROJECT, budget_id="alice", **fields))
+    return server.stub.ProjectCost(cost_pb.ProjectCostRequest(project_id=PROJECT, budget_id="alice", **fields))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_what_may_happen_is_rounded_up_and_what_has_happened_half_even(start: St
 
     projected = project(server, model="half", usage=usage)
     charged = server.stub.UpdateCost(
-        service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model="half", usage=usage)
+        cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model="half", usage=usage)
     )
 
     assert (projected.cost_nano_usd, projected.usage) == (1, usage)
@@ -136,7 +137,7 @@ def test_a_projection_and_the_charge_after_it_agree(server: RunningServer) -> No
 
     projected = project(server, model="gpt-4o", text=text)
     charged = server.stub.UpdateCost(
-        service.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model="gpt-4o", text=text)
+        cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", model="gpt-4o", text=text)
     )
 
     assert projected.cost_nano_usd == charged.cost_nano_usd

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc.running_server import RunningServer
 
 CLIENT = Path(__file__).parent / "reflecting_client.py"
@@ -24,7 +24,7 @@ def test_a_client_without_our_code_lists_describes_and_charges(server: RunningSe
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     ]
-    assert told["fields"] == [field.name for field in service.UpdateCostRequest.DESCRIPTOR.fields]
+    assert told["fields"] == [field.name for field in cost_pb.UpdateCostRequest.DESCRIPTOR.fields]
     assert told["answer"]["cost_nano_usd"] == str(1_000 * 2_500)
     assert told["ours"] == []
     assert server.spent() == 1_000 * 2_500

@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc.bad_input_table import VALID
 from tests.rpc.running_server import PATIENCE_SECONDS
 
@@ -102,7 +102,7 @@ def _talk(address: str) -> None:
             with contextlib.suppress(grpc.RpcError):
                 made(body, metadata=headers, timeout=PATIENCE_SECONDS)
 
-        charge = service.UpdateCostRequest(project_id="project", budget_id="alice", model="gpt-4o")
+        charge = cost_pb.UpdateCostRequest(project_id="project", budget_id="alice", model="gpt-4o")
         charge.text.CopyFrom(pb.Text(input=PROMPT, output=PROMPT))
         for rpc in VALID:
             if rpc != "DeleteBudget":
@@ -114,5 +114,5 @@ def _talk(address: str) -> None:
         charge.budget_id = ODD_ID
         call("UpdateCost", charge.SerializeToString())
         chat = pb.Messages(messages=[pb.ChatMessage(role=ODD_ID, content=PROMPT)])
-        ask = service.ProjectCostRequest(project_id="project", budget_id="alice", model=ODD_ID, messages=chat)
+        ask = cost_pb.ProjectCostRequest(project_id="project", budget_id="alice", model=ODD_ID, messages=chat)
         call("ProjectCost", ask.SerializeToString())

@@ -2,6 +2,7 @@
 
 from budgetd._rpcs import Rpc
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 
 
 class BudgetServiceRpcs:
@@ -22,22 +23,22 @@ class BudgetServiceRpcs:
     delete_budget = Rpc(service.DeleteBudgetRequest, service.DeleteBudgetResponse, changes=True)
     """Deletes a budget; its history stays. Raises NotFound, EtagMismatch."""
 
-    update_cost = Rpc(service.UpdateCostRequest, service.UpdateCostResponse, changes=True)
+    update_cost = Rpc(cost_pb.UpdateCostRequest, cost_pb.UpdateCostResponse, changes=True)
     """Records a cost that happened. Raises NotFound, UnknownModel, UnpricedUsage, CounterOverflow."""
 
-    batch_update_cost = Rpc(service.BatchUpdateCostRequest, service.BatchUpdateCostResponse, changes=True)
+    batch_update_cost = Rpc(cost_pb.BatchUpdateCostRequest, cost_pb.BatchUpdateCostResponse, changes=True)
     """Records many costs, each judged for itself: a refused item is an `error` in its result, and raises nothing."""
 
-    adjust_cost = Rpc(service.AdjustCostRequest, service.AdjustCostResponse, changes=True)
+    adjust_cost = Rpc(cost_pb.AdjustCostRequest, cost_pb.AdjustCostResponse, changes=True)
     """Corrects what was spent, with a reason. Raises NotFound, BelowZero, CounterOverflow."""
 
-    get_current_cost = Rpc(service.GetCurrentCostRequest, service.GetCurrentCostResponse)
+    get_current_cost = Rpc(cost_pb.GetCurrentCostRequest, cost_pb.GetCurrentCostResponse)
     """Reads what a budget has spent and where its limits stand. Raises NotFound."""
 
-    get_model_cost = Rpc(service.GetModelCostRequest, service.GetModelCostResponse)
+    get_model_cost = Rpc(cost_pb.GetModelCostRequest, cost_pb.GetModelCostResponse)
     """Reads what a budget has spent by model in the main window. Raises NotFound."""
 
-    project_cost = Rpc(service.ProjectCostRequest, service.ProjectCostResponse)
+    project_cost = Rpc(cost_pb.ProjectCostRequest, cost_pb.ProjectCostResponse)
     """Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."""
 
     reset_cost = Rpc(service.ResetCostRequest, service.ResetCostResponse, changes=True)

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, cast
 from google.protobuf.message import Message
 
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 
 RequestT = TypeVar("RequestT", bound=Message)
 
@@ -43,7 +44,7 @@ class _Named(Protocol):
 
 
 def _parts(request: Message) -> Sequence[_Named]:
-    if isinstance(request, service.BatchUpdateCostRequest):
+    if isinstance(request, cost_pb.BatchUpdateCostRequest):
         return request.requests
     # In ListEntriesRequest the field is a filter.
     if isinstance(request, service.ListEntriesRequest) or not hasattr(request, "request_id"):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.cli.answers import print_json
 from budgetd_server.cli.connection import (
     PROJECT_DEFAULT,
@@ -74,7 +74,7 @@ def charge(
     told = {name: count for name, count in tokens.items() if count is not None}
     has_text = _check(usd=usd, model=model, has_tokens=bool(told), texts=(input_text, output_text))
     with connected(address, timeout) as client:
-        request = service.UpdateCostRequest(
+        request = cost_pb.UpdateCostRequest(
             project_id=project,
             budget_id=budget_id,
             model=model or "",
@@ -118,7 +118,7 @@ def _text(given: str | None) -> str:
         raise typer.BadParameter(f"standard input is no UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _sentence(budget_id: str, answer: service.UpdateCostResponse) -> str:
+def _sentence(budget_id: str, answer: cost_pb.UpdateCostResponse) -> str:
     limits = [
         f"{usd_text(limit.spent)} of {usd_text(limit.amount)} spent{', EXCEEDED' if limit.is_exceeded else ''}"
         for limit in answer.limits

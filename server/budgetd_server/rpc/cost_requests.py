@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.bounds import (
     BATCH_ITEMS_MAX,
     CHAT_MESSAGES_MAX,
@@ -46,7 +46,7 @@ class CostRequests:
         self._prices = prices
         self._tokens = tokens
 
-    async def charge(self, request: service.UpdateCostRequest, now_us: int) -> Charge:
+    async def charge(self, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
         """Decode an UpdateCostRequest.
 
         A charge that cannot be priced carries the refusal with it, since its request id comes first.
@@ -62,7 +62,7 @@ class CostRequests:
         return charge
 
     async def batch(
-        self, request: service.BatchUpdateCostRequest, now_us: int
+        self, request: cost_pb.BatchUpdateCostRequest, now_us: int
     ) -> tuple[list[Charge], dict[int, Refusal]]:
         """Decode a BatchUpdateCostRequest: the charges to carry out, and why other items, by index, are refused."""
         checks = Checks()
@@ -81,7 +81,7 @@ class CostRequests:
                 refusals[index] = refusal
         return charges, refusals
 
-    async def projection(self, request: service.ProjectCostRequest, now_us: int) -> Projection:
+    async def projection(self, request: cost_pb.ProjectCostRequest, now_us: int) -> Projection:
         """Decode a ProjectCostRequest and price it, rounded up."""
         checks = Checks()
         checks.id("project_id", request.project_id)
@@ -112,7 +112,7 @@ class CostRequests:
         return Projection(priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
     async def _item(
-        self, item: service.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
+        self, item: cost_pb.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
     ) -> Charge:
         checks = Checks()
         if item.project_id and item.project_id != project_id:
@@ -127,7 +127,7 @@ class CostRequests:
     def _checked_charge(
         self,
         checks: Checks,
-        request: service.UpdateCostRequest,
+        request: cost_pb.UpdateCostRequest,
         project_id: str,
         now_us: int,
         *,
@@ -178,7 +178,7 @@ class CostRequests:
         )
         return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 
-    async def _counted(self, charge: Charge, request: service.UpdateCostRequest, now_us: int) -> Charge:
+    async def _counted(self, charge: Charge, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
         """The charge with its texts counted, and priced by them unless the cost was told."""
         field = "text.input"
         try:
@@ -200,7 +200,7 @@ class CostRequests:
             return charge._replace(refusal=refusal)
         return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
 
-    async def _projected_usage(self, request: service.ProjectCostRequest) -> tuple[Usage, bool]:
+    async def _projected_usage(self, request: cost_pb.ProjectCostRequest) -> tuple[Usage, bool]:
         """The tokens of a call's texts or messages, and whether the model's own tokenizer counted them."""
         model = request.model
         if request.HasField("text"):
@@ -217,7 +217,7 @@ class CostRequests:
         return Usage(counted.tokens, chat.max_output_tokens), counted.is_exact
 
 
-def adjust(request: service.AdjustCostRequest) -> AdjustCost:
+def adjust(request: cost_pb.AdjustCostRequest) -> AdjustCost:
     """Decode and check an AdjustCostRequest."""
     checks = Checks()
     checks.id("project_id", request.project_id)

@@ -4,11 +4,14 @@ Handlers are plain coroutines from a request and its caller to a response; they 
 gRPC, so that a client in the same process can call them without a socket. Their names are those of the contract.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.budget import Action
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, Refusal
@@ -17,7 +20,7 @@ from budgetd_server.domain.status import BudgetStatus, LimitStatus
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, budget_requests, cost_requests, read_requests
 from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX, AnswerPage
-from budgetd_server.rpc.cost_requests import CostRequests
+from budgetd_server.rpc.cost_requests import ITEMS_AT_A_TIME, CostRequests
 from budgetd_server.rpc.errors import item_error
 from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.tokens import AsyncTokenCounter
@@ -71,10 +74,10 @@ class Handlers:
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return service.DeleteBudgetResponse(deleted_count=outcome.result, replayed=outcome.replayed)
 
-    async def UpdateCost(self, request: service.UpdateCostRequest, caller: Caller) -> service.UpdateCostResponse:
+    async def UpdateCost(self, request: cost_pb.UpdateCostRequest, caller: Caller) -> cost_pb.UpdateCostResponse:
         charge = await self._costs.charge(request, self._engine.clock())
         outcome = await self._engine.submit(charge, timeout_seconds=caller.timeout_seconds)
-        response = service.UpdateCostResponse(
+        response = cost_pb.UpdateCostResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
             cost_nano_usd=outcome.result,
             limits=answers.limit_statuses(outcome.limits),
@@ -86,50 +89,52 @@ class Handlers:
         return response
 
     async def BatchUpdateCost(
-        self, request: service.BatchUpdateCostRequest, caller: Caller
-    ) -> service.BatchUpdateCostResponse:
+        self, request: cost_pb.BatchUpdateCostRequest, caller: Caller
+    ) -> cost_pb.BatchUpdateCostResponse:
         charges, refusals = await self._costs.batch(request, self._engine.clock())
         limit_bytes = _checked_limit_bytes(request, charges) if request.include_limits else 0
         outcomes = await self._engine.submit_many(charges, timeout_seconds=caller.timeout_seconds)
-        response = service.BatchUpdateCostResponse(
-            results=_results(len(request.requests), outcomes, refusals, limit_bytes=limit_bytes),
-        )
+        results = _results(len(request.requests), outcomes, refusals, limit_bytes=limit_bytes)
+        response = cost_pb.BatchUpdateCostResponse()
+        while some := list(islice(results, ITEMS_AT_A_TIME)):
+            response.results.extend(some)
+            await asyncio.sleep(0)  # Other calls have their turn.
         self._engine.count_refusals(each.error.reason for each in response.results if each.HasField("error"))
         if request.include_limits:
             response.limits.extend(await self._limits_of(request.project_id, charges))
         return response
 
-    async def AdjustCost(self, request: service.AdjustCostRequest, caller: Caller) -> service.AdjustCostResponse:
+    async def AdjustCost(self, request: cost_pb.AdjustCostRequest, caller: Caller) -> cost_pb.AdjustCostResponse:
         command = cost_requests.adjust(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
-        return service.AdjustCostResponse(
+        return cost_pb.AdjustCostResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
         )
 
     async def GetCurrentCost(
-        self, request: service.GetCurrentCostRequest, caller: Caller
-    ) -> service.GetCurrentCostResponse:
+        self, request: cost_pb.GetCurrentCostRequest, caller: Caller
+    ) -> cost_pb.GetCurrentCostResponse:
         read_requests.check_budget(request)
         status = await self._engine.budget(request.project_id, request.budget_id)
-        return service.GetCurrentCostResponse(
+        return cost_pb.GetCurrentCostResponse(
             current_cost_nano_usd=status.current_cost_nano_usd,
             total_budget_nano_usd=None if status.main_limit is None else status.main_limit.amount,
             limits=answers.limit_statuses(status.limits),
             lifetime_cost_nano_usd=status.lifetime_cost_nano_usd,
         )
 
-    async def GetModelCost(self, request: service.GetModelCostRequest, caller: Caller) -> service.GetModelCostResponse:
+    async def GetModelCost(self, request: cost_pb.GetModelCostRequest, caller: Caller) -> cost_pb.GetModelCostResponse:
         read_requests.check_budget(request)
         status = await self._engine.budget(request.project_id, request.budget_id, with_models=True)
-        return service.GetModelCostResponse(models=[answers.model_cost(model) for model in status.models])
+        return cost_pb.GetModelCostResponse(models=[answers.model_cost(model) for model in status.models])
 
-    async def ProjectCost(self, request: service.ProjectCostRequest, caller: Caller) -> service.ProjectCostResponse:
+    async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: Caller) -> cost_pb.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
         status = await self._engine.budget(request.project_id, request.budget_id)
         exceeded = [each for each in status.limits if _would_pass(each, projection.cost_nano_usd)]
-        return service.ProjectCostResponse(
+        return cost_pb.ProjectCostResponse(
             cost_nano_usd=projection.cost_nano_usd,
             projected_cost_nano_usd=status.current_cost_nano_usd + projection.cost_nano_usd,
             usage=None if projection.usage is None else answers.usage(projection.usage),
@@ -190,7 +195,7 @@ class Handlers:
         status = await self._engine.budget(project_id, budget_id, with_models=view >= pb.BUDGET_VIEW_FULL)
         return answers.budget(project_id, status, view)
 
-    async def _add_budget(self, response: service.UpdateCostResponse, request: service.UpdateCostRequest) -> None:
+    async def _add_budget(self, response: cost_pb.UpdateCostResponse, request: cost_pb.UpdateCostRequest) -> None:
         try:
             budget = await self._read(request.project_id, request.budget_id, request.view)
         except BudgetNotFound:
@@ -228,30 +233,28 @@ def _would_pass(status: LimitStatus, cost_nano_usd: int) -> bool:
 
 def _results(
     items: int, outcomes: Sequence[Outcome | Refusal], refusals: Mapping[int, Refusal], *, limit_bytes: int
-) -> list[service.UpdateCostResult]:
+) -> Iterator[cost_pb.UpdateCostResult]:
     """A result for each item, in order. Errors beyond what an answer may hold tell their code and reason alone."""
-    results: list[service.UpdateCostResult] = []
     in_turn = iter(outcomes)
     answer_bytes = limit_bytes + items * _CHARGED_BYTES
     for index in range(items):
         outcome = refusals.get(index) or next(in_turn)
         if isinstance(outcome, Outcome):
-            charged = service.Charged(
+            charged = cost_pb.Charged(
                 entry_id=answers.entry_id(outcome.entry_seq),
                 cost_nano_usd=outcome.result,
                 replayed=outcome.replayed,
             )
-            results.append(service.UpdateCostResult(charged=charged))
+            yield cost_pb.UpdateCostResult(charged=charged)
             continue
         error = item_error(outcome)
         answer_bytes += error.ByteSize()
         if answer_bytes > ANSWER_BYTES_MAX:
             error = pb.ItemError(code=error.code, reason=error.reason)
-        results.append(service.UpdateCostResult(error=error))
-    return results
+        yield cost_pb.UpdateCostResult(error=error)
 
 
-def _checked_limit_bytes(request: service.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
+def _checked_limit_bytes(request: cost_pb.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
     """What the limits of a batch's answer may come to; refused if they could be too much."""
     limit_bytes = sum(_LIMIT_BYTES + len(each.encode()) for each in cost_requests.touched(charges))
     if limit_bytes + len(request.requests) * _CHARGED_BYTES > ANSWER_BYTES_MAX:

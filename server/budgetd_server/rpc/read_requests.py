@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.bounds import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.queries import BudgetQuery, EntryQuery
@@ -18,7 +19,7 @@ KINDS_MAX = 64
 
 
 def check_budget(
-    request: service.GetBudgetRequest | service.GetCurrentCostRequest | service.GetModelCostRequest,
+    request: service.GetBudgetRequest | cost_pb.GetCurrentCostRequest | cost_pb.GetModelCostRequest,
     *,
     view: int = 0,
 ) -> None:

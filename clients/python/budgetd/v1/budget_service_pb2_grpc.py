@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from budgetd.v1 import budget_service_pb2 as budgetd_dot_v1_dot_budget__service__pb2
+from budgetd.v1 import cost_pb2 as budgetd_dot_v1_dot_cost__pb2
 
 GRPC_GENERATED_VERSION = '1.66.2'
 GRPC_VERSION = grpc.__version__
@@ -62,33 +63,33 @@ class BudgetServiceStub(object):
                 _registered_method=True)
         self.UpdateCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/UpdateCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.UpdateCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.UpdateCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.UpdateCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.UpdateCostResponse.FromString,
                 _registered_method=True)
         self.BatchUpdateCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/BatchUpdateCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostResponse.FromString,
                 _registered_method=True)
         self.AdjustCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/AdjustCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.AdjustCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.AdjustCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.AdjustCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.AdjustCostResponse.FromString,
                 _registered_method=True)
         self.GetCurrentCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/GetCurrentCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.GetCurrentCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.GetCurrentCostResponse.FromString,
                 _registered_method=True)
         self.GetModelCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/GetModelCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.GetModelCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.GetModelCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.GetModelCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.GetModelCostResponse.FromString,
                 _registered_method=True)
         self.ProjectCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/ProjectCost',
-                request_serializer=budgetd_dot_v1_dot_budget__service__pb2.ProjectCostRequest.SerializeToString,
-                response_deserializer=budgetd_dot_v1_dot_budget__service__pb2.ProjectCostResponse.FromString,
+                request_serializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.FromString,
                 _registered_method=True)
         self.ResetCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/ResetCost',
@@ -281,33 +282,33 @@ def add_BudgetServiceServicer_to_server(servicer, server):
             ),
             'UpdateCost': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.UpdateCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.UpdateCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.UpdateCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.UpdateCostResponse.SerializeToString,
             ),
             'BatchUpdateCost': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchUpdateCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostResponse.SerializeToString,
             ),
             'AdjustCost': grpc.unary_unary_rpc_method_handler(
                     servicer.AdjustCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.AdjustCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.AdjustCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.AdjustCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.AdjustCostResponse.SerializeToString,
             ),
             'GetCurrentCost': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCurrentCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.GetCurrentCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.GetCurrentCostResponse.SerializeToString,
             ),
             'GetModelCost': grpc.unary_unary_rpc_method_handler(
                     servicer.GetModelCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.GetModelCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.GetModelCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.GetModelCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.GetModelCostResponse.SerializeToString,
             ),
             'ProjectCost': grpc.unary_unary_rpc_method_handler(
                     servicer.ProjectCost,
-                    request_deserializer=budgetd_dot_v1_dot_budget__service__pb2.ProjectCostRequest.FromString,
-                    response_serializer=budgetd_dot_v1_dot_budget__service__pb2.ProjectCostResponse.SerializeToString,
+                    request_deserializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.SerializeToString,
             ),
             'ResetCost': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetCost,
@@ -501,8 +502,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/UpdateCost',
-            budgetd_dot_v1_dot_budget__service__pb2.UpdateCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.UpdateCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.UpdateCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.UpdateCostResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -528,8 +529,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/BatchUpdateCost',
-            budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.BatchUpdateCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.BatchUpdateCostResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -555,8 +556,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/AdjustCost',
-            budgetd_dot_v1_dot_budget__service__pb2.AdjustCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.AdjustCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.AdjustCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.AdjustCostResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -582,8 +583,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/GetCurrentCost',
-            budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.GetCurrentCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.GetCurrentCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.GetCurrentCostResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -609,8 +610,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/GetModelCost',
-            budgetd_dot_v1_dot_budget__service__pb2.GetModelCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.GetModelCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.GetModelCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.GetModelCostResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -636,8 +637,8 @@ class BudgetService(object):
             request,
             target,
             '/budgetd.v1.BudgetService/ProjectCost',
-            budgetd_dot_v1_dot_budget__service__pb2.ProjectCostRequest.SerializeToString,
-            budgetd_dot_v1_dot_budget__service__pb2.ProjectCostResponse.FromString,
+            budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -17,6 +17,7 @@ is not safe to repeat.
 
 import abc
 import budgetd.v1.budget_service_pb2
+import budgetd.v1.cost_pb2
 import collections.abc
 import grpc
 import grpc.aio
@@ -69,42 +70,42 @@ class BudgetServiceStub:
     """
 
     UpdateCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.UpdateCostRequest,
-        budgetd.v1.budget_service_pb2.UpdateCostResponse,
+        budgetd.v1.cost_pb2.UpdateCostRequest,
+        budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
     """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
     about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
     BatchUpdateCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.BatchUpdateCostRequest,
-        budgetd.v1.budget_service_pb2.BatchUpdateCostResponse,
+        budgetd.v1.cost_pb2.BatchUpdateCostRequest,
+        budgetd.v1.cost_pb2.BatchUpdateCostResponse,
     ]
     """Records many costs, judged in order, each for itself: an item that is refused disturbs no other. If the call as a
     whole fails, any of the items may be recorded: send it again, with the same ids.
     """
 
     AdjustCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.AdjustCostRequest,
-        budgetd.v1.budget_service_pb2.AdjustCostResponse,
+        budgetd.v1.cost_pb2.AdjustCostRequest,
+        budgetd.v1.cost_pb2.AdjustCostResponse,
     ]
     """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
 
     GetCurrentCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.GetCurrentCostRequest,
-        budgetd.v1.budget_service_pb2.GetCurrentCostResponse,
+        budgetd.v1.cost_pb2.GetCurrentCostRequest,
+        budgetd.v1.cost_pb2.GetCurrentCostResponse,
     ]
     """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
 
     GetModelCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.GetModelCostRequest,
-        budgetd.v1.budget_service_pb2.GetModelCostResponse,
+        budgetd.v1.cost_pb2.GetModelCostRequest,
+        budgetd.v1.cost_pb2.GetModelCostResponse,
     ]
     """Reads what a budget has spent by model in the main window. BUDGET_NOT_FOUND."""
 
     ProjectCost: grpc.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.ProjectCostRequest,
-        budgetd.v1.budget_service_pb2.ProjectCostResponse,
+        budgetd.v1.cost_pb2.ProjectCostRequest,
+        budgetd.v1.cost_pb2.ProjectCostResponse,
     ]
     """Tells what a call would cost and where that would leave the budget. Writes nothing. BUDGET_NOT_FOUND,
     UNKNOWN_MODEL, UNPRICED_USAGE.
@@ -185,42 +186,42 @@ class BudgetServiceAsyncStub:
     """
 
     UpdateCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.UpdateCostRequest,
-        budgetd.v1.budget_service_pb2.UpdateCostResponse,
+        budgetd.v1.cost_pb2.UpdateCostRequest,
+        budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
     """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
     about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
     BatchUpdateCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.BatchUpdateCostRequest,
-        budgetd.v1.budget_service_pb2.BatchUpdateCostResponse,
+        budgetd.v1.cost_pb2.BatchUpdateCostRequest,
+        budgetd.v1.cost_pb2.BatchUpdateCostResponse,
     ]
     """Records many costs, judged in order, each for itself: an item that is refused disturbs no other. If the call as a
     whole fails, any of the items may be recorded: send it again, with the same ids.
     """
 
     AdjustCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.AdjustCostRequest,
-        budgetd.v1.budget_service_pb2.AdjustCostResponse,
+        budgetd.v1.cost_pb2.AdjustCostRequest,
+        budgetd.v1.cost_pb2.AdjustCostResponse,
     ]
     """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
 
     GetCurrentCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.GetCurrentCostRequest,
-        budgetd.v1.budget_service_pb2.GetCurrentCostResponse,
+        budgetd.v1.cost_pb2.GetCurrentCostRequest,
+        budgetd.v1.cost_pb2.GetCurrentCostResponse,
     ]
     """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
 
     GetModelCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.GetModelCostRequest,
-        budgetd.v1.budget_service_pb2.GetModelCostResponse,
+        budgetd.v1.cost_pb2.GetModelCostRequest,
+        budgetd.v1.cost_pb2.GetModelCostResponse,
     ]
     """Reads what a budget has spent by model in the main window. BUDGET_NOT_FOUND."""
 
     ProjectCost: grpc.aio.UnaryUnaryMultiCallable[
-        budgetd.v1.budget_service_pb2.ProjectCostRequest,
-        budgetd.v1.budget_service_pb2.ProjectCostResponse,
+        budgetd.v1.cost_pb2.ProjectCostRequest,
+        budgetd.v1.cost_pb2.ProjectCostResponse,
     ]
     """Tells what a call would cost and where that would leave the budget. Writes nothing. BUDGET_NOT_FOUND,
     UNKNOWN_MODEL, UNPRICED_USAGE.
@@ -313,9 +314,9 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def UpdateCost(
         self,
-        request: budgetd.v1.budget_service_pb2.UpdateCostRequest,
+        request: budgetd.v1.cost_pb2.UpdateCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.UpdateCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.UpdateCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.UpdateCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.UpdateCostResponse]]:
         """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
         about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
         """
@@ -323,9 +324,9 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def BatchUpdateCost(
         self,
-        request: budgetd.v1.budget_service_pb2.BatchUpdateCostRequest,
+        request: budgetd.v1.cost_pb2.BatchUpdateCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.BatchUpdateCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.BatchUpdateCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.BatchUpdateCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.BatchUpdateCostResponse]]:
         """Records many costs, judged in order, each for itself: an item that is refused disturbs no other. If the call as a
         whole fails, any of the items may be recorded: send it again, with the same ids.
         """
@@ -333,33 +334,33 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def AdjustCost(
         self,
-        request: budgetd.v1.budget_service_pb2.AdjustCostRequest,
+        request: budgetd.v1.cost_pb2.AdjustCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.AdjustCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.AdjustCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.AdjustCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.AdjustCostResponse]]:
         """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
 
     @abc.abstractmethod
     def GetCurrentCost(
         self,
-        request: budgetd.v1.budget_service_pb2.GetCurrentCostRequest,
+        request: budgetd.v1.cost_pb2.GetCurrentCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.GetCurrentCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.GetCurrentCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.GetCurrentCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.GetCurrentCostResponse]]:
         """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
 
     @abc.abstractmethod
     def GetModelCost(
         self,
-        request: budgetd.v1.budget_service_pb2.GetModelCostRequest,
+        request: budgetd.v1.cost_pb2.GetModelCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.GetModelCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.GetModelCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.GetModelCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.GetModelCostResponse]]:
         """Reads what a budget has spent by model in the main window. BUDGET_NOT_FOUND."""
 
     @abc.abstractmethod
     def ProjectCost(
         self,
-        request: budgetd.v1.budget_service_pb2.ProjectCostRequest,
+        request: budgetd.v1.cost_pb2.ProjectCostRequest,
         context: _ServicerContext,
-    ) -> typing.Union[budgetd.v1.budget_service_pb2.ProjectCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.ProjectCostResponse]]:
+    ) -> typing.Union[budgetd.v1.cost_pb2.ProjectCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.ProjectCostResponse]]:
         """Tells what a call would cost and where that would leave the budget. Writes nothing. BUDGET_NOT_FOUND,
         UNKNOWN_MODEL, UNPRICED_USAGE.
         """
