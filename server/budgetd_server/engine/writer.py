@@ -16,13 +16,12 @@ command stands, and nobody is told.
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
-
-import structlog
 
 from budgetd_server.domain.commands import Charge, Command, Outcome
 from budgetd_server.domain.decide import decide
@@ -43,7 +42,7 @@ YIELD_SECONDS = 0.003
 PROVE_SECONDS = 0.5
 
 Result = Outcome | Exception
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -230,7 +229,7 @@ class Writer:
             self._store_failed(error)
             return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
         except Exception as error:
-            log.exception("a batch failed by a mistake of ours", commands=len(commands))
+            log.exception("a batch failed by a mistake of ours", extra={"commands": len(commands)})
             if len(commands) == 1:
                 return [error]
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
@@ -305,7 +304,7 @@ class Writer:
     def _store_failed(self, error: StoreUnavailable) -> None:
         kind = error.metadata.get("kind", "other")
         self._metrics.store_errors.labels(kind).inc()
-        log.error("the store could not commit a batch", kind=kind, exc_info=error)
+        log.error("the store could not commit a batch", exc_info=error, extra={"kind": kind})
         if self.is_healthy:
             self._set_health(is_healthy=False)
         if self._prover is None or self._prover.done():

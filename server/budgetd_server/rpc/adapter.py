@@ -6,27 +6,25 @@ them before any interceptor sees them), and since each layer is paid for by ever
 
 import asyncio
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
-import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, ShuttingDown
+from budgetd_server.domain.errors import FieldViolation, InvalidField, ShuttingDown
 from budgetd_server.metrics import Metrics
-from budgetd_server.rpc.errors import STATUS_TRAILER, internal_status, status_of
+from budgetd_server.rpc.errors import STATUS_TRAILER
+from budgetd_server.rpc.failures import failure_status
 from budgetd_server.rpc.handlers import Caller, Handlers
 
 SERVICE: ServiceDescriptor = service.DESCRIPTOR.services_by_name["BudgetService"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Caller], Awaitable[Message]]
-log = structlog.get_logger()
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _GO_CODES = {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}
@@ -154,15 +152,8 @@ def _adapted(
         except asyncio.CancelledError:
             count(grpc.StatusCode.CANCELLED)
             raise
-        except BudgetError as error:
-            metrics.refusals.labels(error.reason).inc()
-            status = status_of(error)
-        except Exception:
-            # Whatever it is: the log tells all of it, and the caller under which id.
-            metrics.refusals.labels("INTERNAL").inc()
-            incident_id = uuid.uuid4().hex[:12]
-            log.exception("unexpected error", rpc=name, incident_id=incident_id)
-            status = internal_status(incident_id)
+        except Exception as error:  # noqa: BLE001 - what is no refusal is logged, all of it.
+            status = failure_status(error, rpc=name, metrics=metrics)
         finally:
             seconds.observe(time.perf_counter() - began)
             in_flight.ended()
