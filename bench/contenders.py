@@ -21,7 +21,7 @@ import uvloop
 from bench.ledgers import LIMIT_NANO_USD, MONTH_US
 from bench.messages import PROJECT
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.app import system_clock_us
+from budgetd_server.core import system_clock_us
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import count

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from bench.messages import COST_NANO_USD, MODELS, PROJECT, USAGE, budget_id, uuid7
-from budgetd_server.app import system_clock_us
+from budgetd_server.core import system_clock_us
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.commands import Charge, CreateBudget, LimitDraft
 from budgetd_server.domain.decide import decide

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from bench.messages import PROJECT, batches
 from bench.stage import Stage
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.app import system_clock_us
+from budgetd_server.core import system_clock_us
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.state import needs_of

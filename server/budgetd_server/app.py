@@ -2,26 +2,19 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 
-import structlog
-
 from budgetd_server.config import Config
+from budgetd_server.core import Core, system_clock_us
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.engine.engine import Engine
 from budgetd_server.http.app import http_app
 from budgetd_server.http.server import HttpServer
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.adapter import InFlight, generic_handler
-from budgetd_server.rpc.handlers import Handlers
 from budgetd_server.rpc.server import PortBusy, RpcServer
-from budgetd_server.tokens import AsyncTokenCounter
-
-log = structlog.get_logger()
 
 #: For what is left when everything of ours has ended: open health watches never end by themselves.
 STOP_SECONDS = 0.2
@@ -29,11 +22,6 @@ STOP_SECONDS = 0.2
 QUIET_SECONDS = 0.05
 #: but for no longer than this.
 QUIET_SECONDS_MAX = 1.0
-
-
-def system_clock_us() -> int:
-    """The one clock of the server: microseconds since the Unix epoch."""
-    return time.time_ns() // 1000
 
 
 async def open_ledger(config: Config) -> Ledger:
@@ -58,12 +46,9 @@ class Server:
         metrics: Metrics | None = None,
     ) -> None:
         self._config = config
-        self._ledger = ledger
-        self._tokens = AsyncTokenCounter()
-        self.metrics = metrics or Metrics()
+        self._core = Core(ledger, prices, clock=clock, metrics=metrics, queue_max=config.queue_max)
+        self.metrics, self.engine, self.handlers = self._core.metrics, self._core.engine, self._core.handlers
         self.metrics.build_info.labels(version("budgetd-server"), "sqlite").set(1)
-        self.engine = Engine(ledger, clock, self.metrics, queue_max=config.queue_max)
-        self.handlers = Handlers(self.engine, prices, self._tokens)
         self._in_flight = InFlight()
         self._rpc = RpcServer(generic_handler(self.handlers, self.metrics, self._in_flight))
         self._http = HttpServer(http_app(self.metrics.registry, self._is_ready))
@@ -79,9 +64,9 @@ class Server:
             PortBusy: A port cannot be listened on.
         """
         if self._config.preloads_tokenizers:
-            await self._tokens.preload()
+            await self._core.tokens.preload()
         self.engine.writer.on_health = self._on_store_health
-        self.engine.start()
+        self._core.start()
         try:
             if self._config.http_listen:
                 self.http_port = await self._start_http(self._config.http_listen)
@@ -102,10 +87,8 @@ class Server:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.quiet(QUIET_SECONDS), QUIET_SECONDS_MAX)
         await self._rpc.stop(STOP_SECONDS)
-        await self.engine.drain()
+        await self._core.stop()
         await self._http.stop()
-        self._tokens.close()
-        await self._ledger.close()
 
     def _is_ready(self) -> bool:
         return self.engine.writer.is_healthy and not self._is_stopping

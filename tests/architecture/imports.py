@@ -43,10 +43,10 @@ SERVER_RULES: dict[str, Rule | None] = {
     "": _rule(""),
     "domain": _rule("domain", never="asyncio logging time threading sqlite3 socket", has_clock=False),
     "ledger": _rule("domain ledger", libraries_of={"sqlite.py": frozenset({"aiosqlite"})}),
-    "engine": _rule("domain engine ledger.base metrics", "structlog", "sqlite3"),
+    "engine": _rule("domain engine ledger.base metrics", never="sqlite3"),
     "rpc": _rule(
         "domain engine metrics rpc tokens",
-        "budgetd.v1 google grpc grpc_health grpc_reflection structlog",
+        "budgetd.v1 google grpc grpc_health grpc_reflection",
         "sqlite3",
     ),
     "http": _rule("domain engine http metrics", "prometheus_client starlette structlog uvicorn", "sqlite3"),
@@ -55,6 +55,8 @@ SERVER_RULES: dict[str, Rule | None] = {
     "metrics": _rule("", "prometheus_client"),
     "log": _rule("", "structlog"),
     "config": _rule(""),
+    "core": _rule("domain engine ledger.base metrics rpc tokens", never="sqlite3"),
+    "embedded": _rule("core domain ledger metrics prices rpc tokens", "google", "sqlite3"),
     "app": None,
     "cli": None,
     "__main__": None,
@@ -118,7 +120,8 @@ def client_rules(root: Path) -> dict[str, Rule | None]:
     own = Rule(parts=frozenset(parts), libraries=CLIENT_LIBRARIES)
     # The package itself imports its names when they are first used.
     lazy = Rule(parts=frozenset(parts), libraries=frozenset({RUN_TIME}))
-    return dict.fromkeys(parts, own) | {"": lazy, "v1": None}
+    local = Rule(parts=frozenset(parts), libraries=CLIENT_LIBRARIES | {"budgetd_server"})
+    return dict.fromkeys(parts, own) | {"": lazy, "v1": None, "local": local}
 
 
 def _trouble(each: Import, file_name: str, package: str, rule: Rule | None) -> str | None:

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetd_server.app import Server, system_clock_us
+from budgetd_server.app import Server
 from budgetd_server.config import Config
+from budgetd_server.core import system_clock_us
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.prices import ReloadablePrices
 from tests.faults.calls import channel_to, stub_on
