@@ -45,6 +45,7 @@ def test_every_class_is_reached_by_a_reason_or_by_a_failure_that_has_none() -> N
     without_reason = {
         BudgetdError,
         errors.FailedPrecondition,
+        errors.DatabaseRefused,
         errors.ServerUnreachable,
         errors.DeadlineExceeded,
         errors.CallFailed,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         BudgetExceededError,
         CallFailed,
         CounterOverflow,
+        DatabaseRefused,
         DeadlineExceeded,
         EtagMismatch,
         FailedPrecondition,
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
         UnknownModel,
         UnpricedUsage,
     )
+    from budgetd.local import AsyncLocalTransport, LocalTransport
     from budgetd.request_ids import new_request_id, with_request_ids
 
 __all__ = [
     "AlreadyExists",
     "AsyncBudgetClient",
+    "AsyncLocalTransport",
     "AsyncTransport",
     "BelowZero",
     "BudgetClient",
@@ -48,11 +51,13 @@ __all__ = [
     "CallFailed",
     "CallPolicy",
     "CounterOverflow",
+    "DatabaseRefused",
     "DeadlineExceeded",
     "EtagMismatch",
     "FailedPrecondition",
     "FieldViolation",
     "InvalidRequest",
+    "LocalTransport",
     "NoWindow",
     "NotFound",
     "PermissionDenied",
@@ -72,9 +77,11 @@ __all__ = [
 #: Where the names are that are no errors.
 _MODULES = {
     "AsyncBudgetClient": "budgetd.client",
+    "AsyncLocalTransport": "budgetd.local",
     "AsyncTransport": "budgetd._rpcs",
     "BudgetClient": "budgetd.client",
     "CallPolicy": "budgetd._calls",
+    "LocalTransport": "budgetd.local",
     "Transport": "budgetd._rpcs",
     "error_of_item": "budgetd._status",
     "new_request_id": "budgetd.request_ids",

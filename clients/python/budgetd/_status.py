@@ -110,13 +110,18 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool) -> Bu
             code=code,
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return DeadlineExceeded(
-            f"budgetd at {target} did not answer in time; whether a change took effect is unknown until the same "
-            "request is sent again under the same request id",
-            code=code,
-        )
+        return no_answer_in_time(target)
     hint = f"; {_HINTS[code]}" if code in _HINTS else ""
     return CallFailed(f"{target} answered {code.name}, and not as budgetd does: {details}{hint}", code=code)
+
+
+def no_answer_in_time(target: str) -> DeadlineExceeded:
+    """The error of a call that has come to its deadline."""
+    return DeadlineExceeded(
+        f"budgetd at {target} did not answer in time; whether a change took effect is unknown until the same "
+        "request is sent again under the same request id",
+        code=grpc.StatusCode.DEADLINE_EXCEEDED,
+    )
 
 
 def _class_of(reason: str, code: grpc.StatusCode) -> type[BudgetdError]:

@@ -15,13 +15,14 @@
     ├── BudgetExceededError     BUDGET_EXCEEDED
     ├── Unauthenticated         TOKEN_MISSING, TOKEN_INVALID
     ├── PermissionDenied        SCOPE
+    ├── DatabaseRefused         in local mode alone: the file must not be used
     ├── ServerError             INTERNAL
     ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN; or a connection that broke
     │   └── ServerUnreachable   nobody has ever answered at the address
     ├── DeadlineExceeded        no answer in time
     └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
 
-After the first nine lines of the tree, down to PermissionDenied, nothing was recorded. After Unavailable,
+After what stands above ServerError nothing was recorded. After Unavailable,
 DeadlineExceeded, CallFailed and ServerError the outcome is unknown: the same request under the same request id, sent
 again, settles it. A reason that this version does not know becomes the class of its family, by its status code.
 """
@@ -132,6 +133,10 @@ class Unauthenticated(BudgetdError):
 
 class PermissionDenied(BudgetdError):
     """The token does not allow this call."""
+
+
+class DatabaseRefused(BudgetdError):
+    """A client without a server cannot use its file: damaged, of another program or version, or not to be written."""
 
 
 class ServerError(BudgetdError):

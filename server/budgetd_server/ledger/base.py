@@ -28,6 +28,10 @@ class LedgerRefused(Exception):
     """A store that must not be opened: damaged, foreign, newer than this program, not writable. The text says why."""
 
 
+class LedgerBusy(LedgerRefused):
+    """Another program kept the store locked for as long as opening waits; later it may be opened."""
+
+
 class Committed(NamedTuple):
     """How a commit went, for metrics and for fairness among processes."""
 

@@ -59,10 +59,25 @@ class SqliteLedger:
             LedgerRefused: It must not be used; the text says why.
         """
         await asyncio.to_thread(open_file, path, migrates=migrates)
+        return await cls.connected(path)
+
+    @classmethod
+    async def connected(cls, path: Path) -> Self:
+        """Connect to a file that `open_file` has found sound.
+
+        Raises:
+            LedgerRefused: It must not be used.
+            sqlite3.Error: It cannot be.
+        """
         ledger = cls(path)
-        for _ in range(READERS):
-            ledger._readers.put_nowait(await _opened(path, is_reader=True))
-        ledger._writer = await _opened(path, is_reader=False)
+        try:
+            for _ in range(READERS):
+                ledger._readers.put_nowait(await _opened(path, is_reader=True))
+            ledger._writer = await _opened(path, is_reader=False)
+        except BaseException:
+            while not ledger._readers.empty():
+                await ledger._readers.get_nowait().close()
+            raise
         return ledger
 
     async def commit(

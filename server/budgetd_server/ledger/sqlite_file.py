@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-from budgetd_server.ledger.base import LedgerRefused
+from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
 
 APPLICATION_ID = 0x42554447  # "BUDG"
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
@@ -79,6 +79,7 @@ def open_file(path: Path, *, migrates: bool) -> None:
 
     Raises:
         LedgerRefused: It is damaged, foreign, newer, older and not to be migrated, or not writable.
+        LedgerBusy: Another program has it locked.
     """
     if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
         raise LedgerRefused(f"SQLite {sqlite3.sqlite_version} is too old: budgetd needs 3.38 or newer")
@@ -100,7 +101,8 @@ def open_file(path: Path, *, migrates: bool) -> None:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise LedgerRefused(f"{path}: {_explained(error)}") from error
+        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        raise (LedgerBusy if is_busy else LedgerRefused)(f"{path}: {_explained(error)}") from error
 
 
 def pending_migrations(connection: sqlite3.Connection) -> list[Migration]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.tokens.counter import TokenCount, TokenCounter
@@ -18,11 +18,15 @@ class AsyncTokenCounter:
     """A `TokenCounter` that never holds up the event loop.
 
     Each method raises InvalidField, naming `field`, for a text of more than 4 MiB.
+
+    Args:
+        counter: What counts; None: one with the shipped vocabularies.
+        pool: Where long texts are counted; None: two threads of its own.
     """
 
-    def __init__(self, counter: TokenCounter | None = None, *, threads: int = THREADS) -> None:
+    def __init__(self, counter: TokenCounter | None = None, *, pool: Executor | None = None) -> None:
         self._counter = counter or TokenCounter()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tokens")
+        self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="tokens")
 
     async def preload(self) -> None:
         """Load the encodings now. Raises VocabularyDamagedError."""

@@ -1,0 +1,120 @@
+"""The transports of a client without a server: budgetd's own handlers in this process, over one SQLite file.
+
+```python
+with BudgetClient.over(LocalTransport("budgetd.db")) as client:
+    client.update_cost(request)
+```
+
+Any number of threads and processes may use one file at the same time, servers among them. In a process, all transports
+on a file share one engine, and its commits. What was acknowledged is on the disk; so there is nothing to close at the
+end, and a killed process loses nothing that it was told of. A client that is forked serves the child as well.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+
+from budgetd._rpcs import ResponseT, Rpc
+from budgetd._status import error_of_status, no_answer_in_time
+from budgetd.errors import DatabaseRefused
+from budgetd.request_ids import RequestT
+
+if TYPE_CHECKING:
+    from budgetd_server.embedded import Answer, Embedded
+
+DATABASE_DEFAULT = "budgetd.db"
+
+
+class LocalTransport:
+    """Calls to an engine in this process; for any number of threads, and for children of `fork`.
+
+    The file is opened by the first call, and made if it does not exist; its folder has to exist. A call raises
+    DatabaseRefused if the file must not be used, and Unavailable while another program has it locked.
+
+    Args:
+        database: A path, or `sqlite:///path`. None: BUDGETD_DATABASE, and if that is not set, or empty, `budgetd.db`. A
+            relative path begins at the folder that is the current one now.
+
+    Raises:
+        ImportError: The server is not installed.
+        ValueError: The database is no SQLite file.
+    """
+
+    def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
+        self._server = _embedded(database)
+
+    def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+        """Carry out one attempt; see `Transport`."""
+        call = self._server.begin(rpc.name, _copy(rpc, request), timeout_seconds=timeout_seconds)
+        try:
+            call.exception(timeout_seconds)
+        except TimeoutError:
+            if call.cancel():
+                raise no_answer_in_time(str(self._server.path)) from None
+        except BaseException:  # Whatever interrupts the wait: nobody asks for the answer any more.
+            call.cancel()
+            raise
+        return _response(rpc, call.result())
+
+    def close(self) -> None:
+        """Let go of the engine; calls then raise RuntimeError. Closing twice is fine.
+
+        The last transport on a file waits for the calls in flight, and closes the file.
+        """
+        self._server.close().result()
+
+
+class AsyncLocalTransport:
+    """`LocalTransport`, awaited, on any event loop."""
+
+    def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
+        self._server = _embedded(database)
+
+    async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+        """Carry out one attempt; see `Transport`."""
+        call = self._server.begin(rpc.name, _copy(rpc, request), timeout_seconds=timeout_seconds)
+        try:
+            answer = await asyncio.wait_for(asyncio.wrap_future(call), timeout_seconds)
+        except TimeoutError:
+            raise no_answer_in_time(str(self._server.path)) from None
+        return _response(rpc, answer)
+
+    async def close(self) -> None:
+        """Let go of the engine; see `LocalTransport.close`."""
+        await asyncio.wrap_future(self._server.close())
+
+
+def _embedded(database: str | os.PathLike[str] | None) -> "Embedded":
+    try:
+        from budgetd_server.config import Config  # noqa: PLC0415 - the server is only there if the extra is.
+        from budgetd_server.embedded import Embedded  # noqa: PLC0415 - the same.
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "budgetd_server":
+            raise
+        raise ImportError(
+            'budgetd without a server needs more than its client: type `pip install "budgetd[local]"`', name=error.name
+        ) from error
+    if database is None:
+        database = os.environ.get("BUDGETD_DATABASE") or DATABASE_DEFAULT
+    path = Config(database=database).database_path if isinstance(database, str) else Path(database)
+    return Embedded(path.resolve())
+
+
+def _copy(rpc: Rpc[RequestT, ResponseT], request: RequestT) -> RequestT:
+    """The caller may change the request as soon as it ceases to wait, and the server may still be reading it."""
+    copy = rpc.request_class()
+    copy.CopyFrom(request)
+    return copy
+
+
+def _response(rpc: Rpc[RequestT, ResponseT], answer: "Answer") -> ResponseT:
+    if isinstance(answer, rpc.response_class):
+        return answer
+    if isinstance(answer, Exception):
+        raise DatabaseRefused(str(answer), code=grpc.StatusCode.FAILED_PRECONDITION) from answer
+    error = error_of_status(answer)
+    assert error is not None, "the statuses of our own server are ours"
+    raise error
