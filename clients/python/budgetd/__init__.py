@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from budgetd._calls import CallPolicy
     from budgetd._rpcs import AsyncTransport, Transport
     from budgetd._status import error_of_item
+    from budgetd.aio import AsyncBudgetManager
     from budgetd.client import AsyncBudgetClient, BudgetClient
     from budgetd.errors import (
         AlreadyExists,
@@ -37,16 +38,19 @@ if TYPE_CHECKING:
         UnpricedUsage,
     )
     from budgetd.local import AsyncLocalTransport, LocalTransport
+    from budgetd.manager import BudgetManager
     from budgetd.request_ids import new_request_id, with_request_ids
 
 __all__ = [
     "AlreadyExists",
     "AsyncBudgetClient",
+    "AsyncBudgetManager",
     "AsyncLocalTransport",
     "AsyncTransport",
     "BelowZero",
     "BudgetClient",
     "BudgetExceededError",
+    "BudgetManager",
     "BudgetdError",
     "CallFailed",
     "CallPolicy",
@@ -78,8 +82,10 @@ __all__ = [
 _MODULES = {
     "AsyncBudgetClient": "budgetd.client",
     "AsyncLocalTransport": "budgetd.local",
+    "AsyncBudgetManager": "budgetd.aio",
     "AsyncTransport": "budgetd._rpcs",
     "BudgetClient": "budgetd.client",
+    "BudgetManager": "budgetd.manager",
     "CallPolicy": "budgetd._calls",
     "LocalTransport": "budgetd.local",
     "Transport": "budgetd._rpcs",

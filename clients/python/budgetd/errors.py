@@ -76,7 +76,7 @@ class BudgetdError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default would call the class without its keywords; pools of processes send errors as pickles.
-        return _bare, (type(self), self.message), self.__dict__
+        return bare, (type(self), self.message), self.__dict__
 
 
 class InvalidRequest(BudgetdError):
@@ -182,5 +182,6 @@ CLASS_OF_REASON: Mapping[str, type[BudgetdError]] = {
 }
 
 
-def _bare(error_class: type[BudgetdError], message: str) -> BudgetdError:
+def bare(error_class: type[BudgetdError], message: str) -> BudgetdError:
+    """An error of a class with its message alone; a pickle fills in the rest."""
     return error_class.__new__(error_class, message)

@@ -1,0 +1,47 @@
+"""Errors that are LiteLLM's too, so that `except` clauses written for it catch ours. LiteLLM is never imported here."""
+
+import sys
+from functools import lru_cache
+from typing import Any
+
+from budgetd.errors import BudgetdError, BudgetExceededError, UnknownModel, bare
+
+#: Our class: the name of LiteLLM's in `litellm.exceptions`.
+_COUNTERPARTS: dict[type[BudgetdError], str] = {
+    UnknownModel: "BadRequestError",
+    BudgetExceededError: "BudgetExceededError",
+}
+
+
+def as_litellm(error: BudgetdError, **attributes: object) -> BudgetdError:
+    """The same error, of a class that is LiteLLM's counterpart too if the program has imported litellm.
+
+    Args:
+        error: What is to be raised.
+        attributes: What LiteLLM's class would carry, such as `model`.
+    """
+    exceptions = getattr(sys.modules.get("litellm"), "exceptions", None)
+    counterpart = getattr(exceptions, _COUNTERPARTS.get(type(error), ""), None)
+    if not isinstance(counterpart, type):
+        return error
+    both: type[BudgetdError] = _both(type(error), counterpart)  # type: ignore[arg-type] # mypy doubts that classes hash.
+    twin: BudgetdError = both.__new__(both, error.message)
+    twin.__dict__.update(error.__dict__, status_code=400, llm_provider="", response=None, **attributes)
+    return twin
+
+
+@lru_cache(maxsize=8)
+def _both(ours: type[BudgetdError], theirs: type[Any]) -> type[BudgetdError]:
+    """A class that is both, told and pickled as ours."""
+
+    def reduce(error: BudgetdError) -> tuple[object, ...]:
+        return bare, (ours, error.message), error.__dict__
+
+    body = {
+        "__doc__": ours.__doc__,
+        "__module__": ours.__module__,
+        "__str__": Exception.__str__,
+        "__repr__": Exception.__repr__,
+        "__reduce__": reduce,
+    }
+    return type(ours.__name__, (ours, theirs), body)

@@ -1,0 +1,220 @@
+"""What the methods of BudgetManager ask of the server, written once for the manager that waits and the one that awaits.
+
+Names, arguments, returns and exceptions are those of `litellm.BudgetManager`; docs/litellm-compatibility.md has every
+deliberate difference.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from budgetd._completions import Completion, completion_of
+from budgetd._record_plans import RecordPlans, of_user
+from budgetd._records import DAYS, Record, record_of
+from budgetd._service import BudgetServiceRpcs as Rpcs
+from budgetd._steps import Plan, Steps, ask
+from budgetd._values import usd, user_id
+from budgetd.errors import NoWindow
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd.v1 import cost_pb2
+
+Duration = Literal["daily", "weekly", "monthly", "yearly"]
+_NO_FORM = (
+    "Either a chat completion object or the text response needs to be passed in. "
+    "Learn more - https://docs.litellm.ai/docs/budget_manager"
+)
+_NO_DURATION = 'duration needs to be one of ["daily", "weekly", "monthly", "yearly"]'
+
+
+class ManagerPlans(RecordPlans):
+    """LiteLLM's methods. Amounts are dollars, times seconds since 1970."""
+
+    _dedupes_completions: bool
+
+    @Steps
+    def create_budget(
+        self, total_budget: float, user: str, duration: Duration | None = None, created_at: float | None = None
+    ) -> Plan[Record]:
+        """Create a user's budget, or replace the one there is: the user's costs then begin again at zero.
+
+        Args:
+            total_budget: Dollars, from 0 to a billion.
+            user: Who spends.
+            duration: The window over which the budget counts: 1, 7, 28 or 365 days. None: it never ends.
+            created_at: When the first window begins, in seconds since 1970; None: now.
+
+        Returns:
+            The record as it now stands.
+
+        Raises:
+            ValueError, TypeError: An argument breaks a rule; nothing was changed.
+        """
+        if duration is not None and duration not in DAYS:
+            raise ValueError(_NO_DURATION)
+        days = None if duration is None else DAYS[duration]
+        record: Record = {"total_budget": total_budget, "duration": days}
+        if created_at is not None:
+            record["created_at"] = created_at
+        budget = yield from self._create(user_id(user), record)
+        return self._handed_out(budget.budget_id, record_of(budget, was_counted=False))
+
+    @Steps
+    def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> Plan[float]:
+        """The user's current cost and that of the prompt of a call, in dollars; the answer's tokens are not in it.
+
+        Raises:
+            KeyError: There is no such user, or a message has no content.
+            TypeError: A content is no text.
+            UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
+        """
+        text = "".join(message["content"] for message in messages)
+        if not text:
+            return usd((yield from self._budget(user, pb.BUDGET_VIEW_STATUS)).current_cost_nano_usd)
+        request = cost_pb2.ProjectCostRequest(
+            project_id=self._project_id,
+            budget_id=user_id(user),
+            model=model,
+            messages=pb.Messages(messages=[pb.ChatMessage(role="user", content=text)]),
+        )
+        return usd((yield from of_user(user, Rpcs.project_cost, request)).projected_cost_nano_usd)
+
+    @Steps
+    def get_total_budget(self, user: str) -> Plan[float]:
+        """What the user may spend, in dollars; raises KeyError for an unknown one."""
+        budget = yield from self._budget(user, pb.BUDGET_VIEW_BASIC)
+        return float(record_of(_without_window(budget), was_counted=False)["total_budget"])
+
+    @Steps
+    def update_cost(
+        self,
+        user: str,
+        completion_obj: object = None,
+        model: str | None = None,
+        input_text: str | None = None,
+        output_text: str | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Plan[dict[str, Record]]:
+        """Charge a user for a call that has been made. Returns once that is durable.
+
+        Args:
+            user: Who spends.
+            completion_obj: The provider's answer: LiteLLM's or OpenAI's object, or a dictionary made of one. Its
+                `response_cost` is charged if LiteLLM has put one into it, else its usage is priced by the server.
+            model: With both texts: the model, whose tokens the server counts. The texts then come before the object.
+            input_text: What was sent.
+            output_text: What came back.
+            request_id: Under the same id a charge counts once, however often it is sent. None: a fresh one for this
+                call and its retries.
+
+        Returns:
+            `{"user": record}`.
+
+        Raises:
+            KeyError: There is no such user.
+            ValueError, TypeError: Neither an object nor model and both texts, or something is wrong with them.
+            UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
+        """
+        request = cost_pb2.UpdateCostRequest(
+            project_id=self._project_id, request_id=request_id or "", view=pb.BUDGET_VIEW_FULL
+        )
+        if model and input_text and output_text:
+            request.model = model
+            request.text.CopyFrom(pb.Text(input=input_text, output=output_text))
+        elif completion_obj is not None:
+            completion = completion_of(completion_obj)
+            _fill(request, completion)
+            if self._dedupes_completions and not request_id and completion.completion_id:
+                request.request_id = _id_of_completion(user, completion.completion_id)
+        else:
+            raise ValueError(_NO_FORM)
+        request.budget_id = user_id(user)
+        response = yield from of_user(user, Rpcs.update_cost, request)
+        return {"user": self._handed_out(request.budget_id, record_of(response.budget, was_counted=True))}
+
+    @Steps
+    def get_current_cost(self, user: str) -> Plan[float]:
+        """What the user has spent in the current window, in dollars; raises KeyError for an unknown one."""
+        request = cost_pb2.GetCurrentCostRequest(project_id=self._project_id, budget_id=user_id(user))
+        return usd((yield from of_user(user, Rpcs.get_current_cost, request)).current_cost_nano_usd) or 0
+
+    @Steps
+    def get_model_cost(self, user: str) -> Plan[dict[str, float] | int]:
+        """What the user has spent in the current window by model, in dollars.
+
+        Returns:
+            A dictionary; or, as LiteLLM does, the number 0 if nothing was ever charged.
+
+        Raises:
+            KeyError: There is no such user.
+        """
+        record = self._handed_out(user_id(user), (yield from self._record(user)))
+        return record.get("model_cost", 0)  # type: ignore[no-any-return]
+
+    @Steps
+    def is_valid_user(self, user: object) -> Plan[bool]:
+        """True if the user has a budget; raises TypeError for what could be no key of a dictionary."""
+        return (yield from self._is_known(user))
+
+    @Steps
+    def get_users(self) -> Plan[list[str]]:
+        """All users, in the order in which they were made."""
+        return [budget.budget_id for budget in (yield from self._budgets(pb.BUDGET_VIEW_BASIC))]
+
+    @Steps
+    def reset_cost(self, user: str) -> Plan[dict[str, Record]]:
+        """Begin the user's costs again at zero, in the same window. Returns `{"user": record}`; raises KeyError."""
+        request = service.ResetCostRequest(
+            project_id=self._project_id, budget_id=user_id(user), view=pb.BUDGET_VIEW_FULL
+        )
+        response = yield from of_user(user, Rpcs.reset_cost, request)
+        return {"user": self._handed_out(request.budget_id, record_of(response.budget, was_counted=True))}
+
+    @Steps
+    def reset_on_duration(self, user: str) -> Plan[None]:
+        """Begin the user's costs again at zero if the window is over, by the server's clock.
+
+        Raises:
+            KeyError: There is no such user, or it has no duration.
+        """
+        request = service.ResetOnDurationRequest(project_id=self._project_id, budget_id=user_id(user))
+        try:
+            yield from of_user(user, Rpcs.reset_on_duration, request)
+        except NoWindow:
+            raise KeyError("last_updated_at") from None
+
+    @Steps
+    def update_budget_all_users(self) -> Plan[None]:
+        """Begin the costs of every user again at zero whose window is over, by the server's clock."""
+        yield from ask(Rpcs.reset_all_on_duration, service.ResetAllOnDurationRequest(project_id=self._project_id))
+
+    @Steps
+    def load_data(self) -> Plan[None]:
+        """Make sure that the budgets can be read. There is nothing to load: every answer is the newest."""
+        yield from ask(Rpcs.list_budgets, service.ListBudgetsRequest(project_id=self._project_id, page_size=1))
+
+    @Steps
+    def save_data(self) -> Plan[dict[str, str]]:
+        """Does nothing: whatever a method has returned from is durable. Returns LiteLLM's answer."""
+        yield from ()
+        return {"status": "success"}
+
+
+def _fill(request: cost_pb2.UpdateCostRequest, completion: Completion) -> None:
+    request.model = completion.model
+    if completion.cost_nano_usd is not None:
+        request.cost_nano_usd = completion.cost_nano_usd
+    if completion.usage is not None:
+        request.usage.CopyFrom(completion.usage)
+
+
+def _id_of_completion(user: object, completion_id: str) -> str:
+    """The same for the same user and completion, wherever it is charged."""
+    digest = hashlib.sha256(repr((user_id(user), completion_id)).encode()).hexdigest()
+    return f"completion-{digest[:48]}"
+
+
+def _without_window(budget: pb.Budget) -> pb.Budget:
+    """The amount alone: the view BASIC has no window to tell."""
+    return pb.Budget(limits=[pb.Limit(amount=limit.amount) for limit in budget.limits[:1]])

@@ -1,0 +1,55 @@
+"""The managers' constructor arguments: what they mean, and which transport they ask for."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from budgetd._address import address_of
+from budgetd.v1 import budget_pb2 as pb
+
+_RESET_MODES = {"automatic": pb.RESET_MODE_AUTOMATIC, "on_request": pb.RESET_MODE_ON_REQUEST}
+#: LiteLLM's class resets only when it is asked; its hosted service promises to do so by itself.
+_RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
+
+Database = str | os.PathLike[str] | None
+
+
+class Hosted(NamedTuple):
+    """A server to be called."""
+
+    address: str | None
+    #: None: BUDGETD_TOKEN, if set.
+    token: str | None
+    metadata: Mapping[str, str]
+
+
+def reset_mode_of(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:
+    """Who ends windows.
+
+    Raises:
+        ValueError: `client_type` is neither "local" nor "hosted", or `reset_mode` neither "automatic" nor
+            "on_request".
+    """
+    if client_type not in _RESET_MODE_OF:
+        raise ValueError(f"client_type must be 'local' or 'hosted', got {client_type!r}")
+    name: Any = _RESET_MODE_OF[str(client_type)] if reset_mode is None else reset_mode
+    if name not in _RESET_MODES:
+        raise ValueError(f"reset_mode must be 'automatic' or 'on_request', got {reset_mode!r}")
+    return _RESET_MODES[name]
+
+
+def hosted(api_base: str | None, headers: Mapping[str, str] | None) -> Hosted:
+    """Where to call and what to send along; headers that tell of HTTP alone are left out.
+
+    Raises:
+        ValueError: `api_base` is no address of a gRPC server; the message says what to write.
+    """
+    address_of(api_base)
+    metadata = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
+    for name in ("content-type", "content-length", "accept", "user-agent", "host", "connection"):
+        metadata.pop(name, None)
+    scheme, _, token = metadata.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        del metadata["authorization"]
+        return Hosted(api_base, token, metadata)
+    return Hosted(api_base, "" if "authorization" in metadata else None, metadata)

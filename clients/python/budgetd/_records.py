@@ -1,0 +1,127 @@
+"""Between LiteLLM's records of users and budgets: what a budget looks like as a record, and what a record asks for.
+
+A record is a dictionary with `total_budget`, in dollars; with a duration also `duration` in days, `created_at` and
+`last_updated_at` (the start of the current window) in seconds since 1970; and, once something was counted or reset,
+`current_cost` in dollars and `model_cost`, dollars by model.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from budgetd._values import epoch_seconds, nano_usd, timestamp, usd
+from budgetd.v1 import budget_pb2 as pb
+
+#: LiteLLM's words for durations, in days; its month has 28.
+DAYS = {"daily": 1, "weekly": 7, "monthly": 28, "yearly": 365}
+SECONDS_PER_DAY = 86_400
+#: The longest that a window may be.
+DURATION_DAYS_MAX = 3_653
+#: The label that keeps a `created_at` which the caller told; without it the record tells when the budget was made.
+CREATED_AT_LABEL = "litellm.created_at"
+KEYS = ("total_budget", "duration", "created_at", "last_updated_at", "current_cost", "model_cost")
+
+Record = dict[str, Any]
+
+
+def record_of(budget: pb.Budget, *, was_counted: bool) -> Record:
+    """A budget, in view FULL, as a record.
+
+    A budget without a main limit, which only other clients make, has an infinite `total_budget`.
+    """
+    limit = budget.limits[0] if budget.limits else None
+    record: Record = {"total_budget": math.inf if limit is None else usd(limit.amount)}
+    if limit is not None and limit.HasField("window") and not limit.window.HasField("lifetime"):
+        record["duration"] = _days(limit, budget)
+        told = budget.labels.get(CREATED_AT_LABEL)
+        record["created_at"] = epoch_seconds(budget.create_time) if told is None else float(told)
+        record["last_updated_at"] = epoch_seconds(budget.limit_statuses[0].window_start_time)
+    if was_counted:
+        record["current_cost"] = usd(budget.current_cost_nano_usd) if budget.current_cost_nano_usd else 0
+        record["model_cost"] = model_costs(budget)
+    return record
+
+
+def model_costs(budget: pb.Budget) -> dict[str, float]:
+    """Dollars by model; what was counted without a model is in the current cost alone."""
+    return {each.model: usd(each.cost_nano_usd) for each in budget.model_costs if each.model}
+
+
+def needs_history(budget: pb.Budget) -> bool:
+    """True if the budget alone does not tell whether anything was counted or reset since it was made."""
+    return not budget.current_cost_nano_usd and not budget.model_costs
+
+
+def limit_of(total_nano_usd: int, window: pb.Window | None, reset_mode: pb.ResetMode.ValueType) -> pb.Limit:
+    """A main limit; without a window, over the budget's lifetime."""
+    if window is None:
+        return pb.Limit(amount=total_nano_usd)
+    return pb.Limit(amount=total_nano_usd, window=window, reset_mode=reset_mode)
+
+
+def window_of(days: object, start_at: object = None) -> pb.Window | None:
+    """A fixed window of whole days; None, for None: none.
+
+    Raises:
+        TypeError, ValueError: `duration` is no whole number of days from 1 to 3,653.
+    """
+    if days is None:
+        return None
+    if isinstance(days, bool) or not isinstance(days, int):
+        raise TypeError(f"duration must be a whole number of days, got {days!r}")
+    if not 1 <= days <= DURATION_DAYS_MAX:
+        raise ValueError(f"duration must be from 1 to {DURATION_DAYS_MAX} days, got {days!r}")
+    fixed = pb.FixedWindow(length=Duration(seconds=days * SECONDS_PER_DAY))
+    if start_at is not None:
+        fixed.anchor_time.CopyFrom(timestamp(start_at, "last_updated_at"))
+    return pb.Window(fixed=fixed)
+
+
+def costs_of(record: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What a record's costs come to as charges: nano-dollars by model, the rest under no model.
+
+    Raises:
+        TypeError, ValueError: A cost is none, or the models' come to more than the whole.
+    """
+    by_model = record.get("model_cost") or {}
+    if not isinstance(by_model, Mapping):
+        raise TypeError(f"model_cost must be a dict of dollars by model, got {by_model!r}")
+    costs = [(str(model), nano_usd(cost, f"model_cost[{model!r}]")) for model, cost in by_model.items()]
+    models = sum(cost for _, cost in costs)
+    rest = nano_usd(record.get("current_cost", usd(models)), "current_cost") - models
+    # A sum of floats is off by less than a nano-dollar an addend.
+    if rest < -len(costs):
+        raise ValueError(f"current_cost must be at least the sum of model_cost, {usd(models)!r}")
+    return [*costs, ("", rest)] if rest > len(costs) else costs
+
+
+def check_keys(record: Mapping[str, Any]) -> None:
+    """Refuse a record that could not be kept whole.
+
+    Raises:
+        TypeError: It is no mapping.
+        ValueError: `total_budget` is missing, or a key is none of a record's.
+    """
+    if not isinstance(record, Mapping):
+        raise TypeError(f"a record must be a dict, got {record!r}")
+    if "total_budget" not in record:
+        raise ValueError("a record must have a total_budget")
+    for key in record:
+        check_key(key)
+
+
+def check_key(key: object) -> None:
+    """Refuse what is no key of a record: the server has no place for it."""
+    if key not in KEYS:
+        raise ValueError(f"a record has {', '.join(KEYS)}, and {key!r} could not be kept")
+
+
+def _days(limit: pb.Limit, budget: pb.Budget) -> int | float:
+    if limit.window.HasField("fixed"):
+        seconds = limit.window.fixed.length.seconds
+    else:
+        status = budget.limit_statuses[0]
+        seconds = status.window_end_time.seconds - status.window_start_time.seconds
+    return seconds // SECONDS_PER_DAY if seconds % SECONDS_PER_DAY == 0 else seconds / SECONDS_PER_DAY

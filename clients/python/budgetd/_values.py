@@ -1,0 +1,95 @@
+"""From what callers of the manager give, in dollars, seconds and names, to what the contract takes, and back.
+
+Each refusal names the argument, the value and the rule. Floats of money end here: one is read by its shortest decimal
+form, which is what its writer meant, and rounded once to whole nano-dollars.
+"""
+
+import math
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+NANO_USD_PER_USD = 1_000_000_000
+USD_MAX = 1_000_000_000
+ID_BYTES_MAX = 256
+_MICROSECONDS = 1_000_000
+
+
+def nano_usd(dollars: object, argument: str) -> int:
+    """Dollars as whole nano-dollars, half-even.
+
+    Args:
+        dollars: An int, a float or a Decimal; zero or more, at most a billion.
+        argument: Its name, for the message.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative, infinite, not a number, or too large.
+    """
+    if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
+        raise TypeError(f"{argument} must be a number of dollars, got {_shown(dollars)}")
+    exact = (
+        dollars
+        if isinstance(dollars, Decimal)
+        else Decimal(repr(dollars if isinstance(dollars, int) else float(dollars)))
+    )
+    if not exact.is_finite() or not 0 <= exact <= USD_MAX:
+        raise ValueError(f"{argument} must be a finite number of dollars from 0 to {USD_MAX:,}, got {dollars!r}")
+    return int((exact * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+
+
+def usd(nano: int) -> float:
+    """Nano-dollars as the float of dollars that LiteLLM's signatures have."""
+    return nano / NANO_USD_PER_USD
+
+
+def user_id(user: object) -> str:
+    """A user's id; a whole number becomes its digits, as in the file that LiteLLM's class writes.
+
+    Raises:
+        TypeError: It is neither a text nor a whole number.
+        ValueError: It is empty, longer than 256 bytes of UTF-8, or has control characters.
+    """
+    if isinstance(user, bool) or not isinstance(user, str | int):
+        raise TypeError(f"user must be a str or an int, got {_shown(user)}")
+    return _name(str(user), "user")
+
+
+def project_id(project_name: object) -> str:
+    """A project's id; errors as for a user's, but only a text will do."""
+    if not isinstance(project_name, str):
+        raise TypeError(f"project_name must be a str, got {_shown(project_name)}")
+    return _name(project_name, "project_name")
+
+
+def timestamp(epoch_seconds: object, argument: str) -> Timestamp:
+    """Seconds since the Unix epoch, to the microsecond.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is no time of the years 1970 to 9999.
+    """
+    if isinstance(epoch_seconds, bool) or not isinstance(epoch_seconds, int | float | Decimal):
+        raise TypeError(f"{argument} must be a number of seconds since 1970, got {_shown(epoch_seconds)}")
+    if not math.isfinite(epoch_seconds) or not 0 <= epoch_seconds < 253_402_300_800:
+        raise ValueError(f"{argument} must be a time of the years 1970 to 9999, got {epoch_seconds!r}")
+    whole, micro = divmod(round(float(epoch_seconds) * _MICROSECONDS), _MICROSECONDS)
+    return Timestamp(seconds=whole, nanos=micro * 1000)
+
+
+def epoch_seconds(at: Timestamp) -> float:
+    """Seconds since the Unix epoch."""
+    return (at.seconds * _MICROSECONDS + at.nanos // 1000) / _MICROSECONDS
+
+
+def _name(text: str, argument: str) -> str:
+    if not text or len(text.encode(errors="surrogatepass")) > ID_BYTES_MAX:
+        raise ValueError(f"{argument} must be 1 to {ID_BYTES_MAX} bytes of UTF-8, got {_shown(text)}")
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
+        raise ValueError(f"{argument} must not contain control characters, got {_shown(text)}")
+    return text
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,112 @@
+"""BudgetManager: what stood in `from litellm import BudgetManager`, over budgetd."""
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from budgetd._manager_plans import ManagerPlans
+from budgetd._opening import Database, hosted, reset_mode_of
+from budgetd._steps import Waiting
+from budgetd._values import project_id
+from budgetd.client import BudgetClient
+from budgetd.user_dict import Record, UserDict
+
+ResetMode = Literal["automatic", "on_request"]
+log = logging.getLogger("budgetd")
+
+
+class BudgetManager(ManagerPlans, Waiting):
+    """Budgets for the users of a program that calls paid APIs, as LiteLLM's class of that name has them.
+
+    ```python
+    from budgetd import BudgetManager
+
+    manager = BudgetManager(project_name="chat")
+    if not manager.is_valid_user("alice"):
+        manager.create_budget(total_budget=10, user="alice", duration="monthly")
+    if manager.get_current_cost("alice") <= manager.get_total_budget("alice"):
+        manager.update_cost(user="alice", completion_obj=completion)
+    ```
+
+    One manager serves any number of threads, and children of `fork`. It needs no closing; in a `with` block it is
+    closed at the end.
+
+    Args:
+        project_name: A namespace for users. Projects in one file, or on one server, have nothing in common.
+        client_type: "local": the server's own engine in this process, over one SQLite file, which any number of
+            processes may share; needs `pip install "budgetd[local]"`. "hosted": a budgetd server, over gRPC.
+        api_base: Hosted only: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS. None: BUDGETD_ADDRESS,
+            and without that 127.0.0.1:50051.
+        headers: Hosted only: sent with every call. `{"Authorization": "Bearer ..."}` is the token; without it,
+            BUDGETD_TOKEN is, if set.
+        database: Local only: a path, or `sqlite:///path`. None: BUDGETD_DATABASE, and without that `budgetd.db` in the
+            current folder.
+        reset_mode: Who ends the windows of budgets that this manager makes. "on_request": reset_on_duration and
+            update_budget_all_users alone, as LiteLLM does; the default of "local". "automatic": the clock; the default
+            of "hosted".
+        dedupe_completions: True: a completion that is charged twice to the same user, by its id, counts once.
+
+    Raises:
+        ValueError, TypeError: An argument breaks a rule.
+        ImportError: "local" without its extra; the message is the command to type.
+        ServerUnreachable: No server answers; after a second.
+    """
+
+    def __init__(
+        self,
+        project_name: str,
+        client_type: Literal["local", "hosted"] = "local",
+        api_base: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        database: Database = None,
+        reset_mode: ResetMode | None = None,
+        dedupe_completions: bool = False,
+    ) -> None:
+        self.project_name = project_name
+        self.client_type = client_type
+        self._project_id = project_id(project_name)
+        self._reset_mode = reset_mode_of(client_type, reset_mode)
+        self._dedupes_completions = dedupe_completions
+        if client_type == "hosted":
+            address, token, metadata = hosted(api_base, headers)
+            self._caller: BudgetClient = BudgetClient(address, token=token, metadata=metadata)
+        else:
+            from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
+
+            self._caller = BudgetClient.over(LocalTransport(database))
+        self.load_data()
+
+    @property
+    def user_dict(self) -> dict[str, Any]:
+        """All users' records; edits go to the service (see `UserDict`)."""
+        return UserDict(self)
+
+    @user_dict.setter
+    def user_dict(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Replace all: users that are not in it are deleted."""
+        view = UserDict(self)
+        for user in self.get_users():
+            if user not in records:
+                del view[user]
+        view.update(records)
+
+    def _handed_out(self, user: str, record: dict[str, Any]) -> dict[str, Any]:
+        return Record(self, user, record)
+
+    def print_verbose(self, print_statement: object) -> None:
+        """Log a line of debugging."""
+        log.debug("%s", print_statement)
+
+    def close(self) -> None:
+        """Let go of the connection or the file; calls then raise RuntimeError. Closing twice is fine."""
+        self._caller.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        self.close()

@@ -1,0 +1,120 @@
+"""What is read from completions: cost or usage, whatever library they come from, and damaged ones are refused."""
+
+import math
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from budgetd._completions import completion_of
+from budgetd.v1 import budget_pb2
+
+CHAT = {"prompt_tokens": 100, "completion_tokens": 50}
+
+
+def usage(input_tokens: int, output_tokens: int, cached: int = 0, written: int = 0, reasoning: int = 0) -> Any:
+    return budget_pb2.Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
+    )
+
+
+def as_object(value: Any) -> Any:
+    """Dictionaries as objects, all the way down."""
+    if isinstance(value, dict):
+        return SimpleNamespace(**{key: as_object(each) for key, each in value.items()})
+    return value
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(CHAT, usage(100, 50), id="a chat completion"),
+        pytest.param({"prompt_tokens": 100, "completion_tokens": None}, usage(100, 0), id="an embedding"),
+        pytest.param(
+            {
+                **CHAT,
+                "prompt_tokens_details": {"cached_tokens": 30, "cache_creation_tokens": 20},
+                "completion_tokens_details": {"reasoning_tokens": 40},
+            },
+            usage(100, 50, 30, 20, 40),
+            id="a chat completion with details",
+        ),
+        pytest.param(
+            {**CHAT, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 20, "prompt_tokens_details": None},
+            usage(100, 50, 30, 20),
+            id="LiteLLM's form of Anthropic's caches, inside the prompt",
+        ),
+        pytest.param(
+            {"input_tokens": 50, "output_tokens": 5, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 20},
+            usage(100, 5, 30, 20),
+            id="Anthropic's own form, caches beside the input",
+        ),
+        pytest.param(
+            {
+                "input_tokens": 100,
+                "output_tokens": 50,
+                "input_tokens_details": {"cached_tokens": 30},
+                "output_tokens_details": {"reasoning_tokens": 40},
+            },
+            usage(100, 50, 30, 0, 40),
+            id="OpenAI's responses",
+        ),
+        pytest.param({"prompt_tokens": 100.0, "completion_tokens": 50}, usage(100, 50), id="a whole float"),
+    ],
+)
+def test_a_usage_is_read_from_every_form(shape: Any, told: Any, expected: Any) -> None:
+    completion = completion_of(shape({"model": "m", "id": "c1", "usage": told}))
+
+    assert completion == ("m", None, expected, "c1")
+
+
+@pytest.mark.parametrize(("cost", "nano_usd"), [(0.1, 100_000_000), (1e-9, 1), (2.5e-9, 2), (3.5e-9, 4)])
+def test_litellms_cost_is_taken_to_the_nano_dollar(cost: float, nano_usd: int) -> None:
+    told = {"model": "m", "_hidden_params": {"response_cost": cost}}
+
+    assert completion_of(told).cost_nano_usd == completion_of(as_object(told)).cost_nano_usd == nano_usd
+
+
+@pytest.mark.parametrize("cost", [None, 0, 0.0])
+def test_a_cost_of_zero_may_mean_that_nobody_knew_the_price(cost: float | None) -> None:
+    told = {"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": cost}}
+
+    assert completion_of(told).cost_nano_usd is None
+
+
+@pytest.mark.parametrize(
+    ("completion", "error", "named"),
+    [
+        ({}, ValueError, "model"),
+        ({"model": ""}, ValueError, "model"),
+        ({"model": 5, "usage": CHAT}, ValueError, "model"),
+        ({"model": "m"}, ValueError, "stream_chunk_builder"),
+        ({"model": "m", "usage": None}, ValueError, "stream_chunk_builder"),
+        ({"model": "m", "usage": {}}, ValueError, "input_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": -1}}, ValueError, "prompt_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": 10**13}}, ValueError, "prompt_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": 1.5}}, TypeError, "prompt_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": math.nan}}, TypeError, "prompt_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": "many"}}, TypeError, "prompt_tokens"),
+        ({"model": "m", "usage": {"prompt_tokens": True}}, TypeError, "prompt_tokens"),
+        ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": -1}}, ValueError, "response_cost"),
+        ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": math.nan}}, ValueError, "response_cost"),
+        ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": "1"}}, TypeError, "response_cost"),
+        ("a text", ValueError, "model"),
+    ],
+)
+def test_a_damaged_completion_is_refused_by_name(completion: Any, error: type[Exception], named: str) -> None:
+    with pytest.raises(error, match=named):
+        completion_of(completion)
+
+
+def test_neither_litellm_nor_a_tokenizer_is_imported() -> None:
+    completion_of({"model": "m", "usage": CHAT})
+
+    assert not {"litellm", "tiktoken_ext", "openai"} & sys.modules.keys()

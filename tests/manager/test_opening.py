@@ -1,0 +1,132 @@
+"""The constructor: what it understands, what it refuses, and by which words."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from budgetd import AsyncBudgetManager, BudgetManager, ServerUnreachable, UnknownModel
+from budgetd._opening import hosted
+from tests.manager.conftest import an_unused_address
+
+COMPLETION = {"id": "c1", "model": "gpt-4o-mini", "usage": {"prompt_tokens": 1_000, "completion_tokens": 500}}
+COST = 0.00045
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "named"),
+    [
+        ({"project_name": None}, TypeError, "project_name"),
+        ({"project_name": ""}, ValueError, "project_name"),
+        ({"client_type": "remote"}, ValueError, "client_type must be 'local' or 'hosted'"),
+        ({"reset_mode": "never"}, ValueError, "reset_mode"),
+        ({"client_type": "hosted", "api_base": "https://api.litellm.ai"}, ValueError, "grpcs://api.litellm.ai:50051"),
+        ({"client_type": "hosted", "api_base": "localhost"}, ValueError, "host:port"),
+    ],
+)
+@pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])
+def test_a_bad_argument_is_refused_by_name(
+    manager_class: Any, arguments: dict[str, Any], error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=named):
+        manager_class(**{"project_name": "p", **arguments})
+
+
+def test_no_server_is_told_within_a_second_or_so() -> None:
+    began = time.monotonic()
+
+    with pytest.raises(ServerUnreachable, match="budgetd serve"):
+        BudgetManager("p", client_type="hosted", api_base=an_unused_address())
+
+    assert time.monotonic() - began < 3
+
+
+def test_headers_are_metadata_and_bearer_is_the_token() -> None:
+    opened = hosted("localhost:1", {"Content-Type": "application/json", "X-Team": "a", "Authorization": "Bearer t"})
+
+    assert opened == ("localhost:1", "t", {"x-team": "a"})
+
+
+def test_other_kinds_of_authorization_are_sent_as_they_are() -> None:
+    assert hosted("localhost:1", {"Authorization": "Basic t"}) == ("localhost:1", "", {"authorization": "Basic t"})
+
+
+def test_windows_of_a_hosted_manager_end_by_the_clock(address: str) -> None:
+    with BudgetManager("automatic", client_type="hosted", api_base=address) as manager:
+        manager.create_budget(10, "alice", "daily", created_at=time.time() - 3 * 86_400 - 5)
+        manager.update_cost("alice", COMPLETION)
+
+        assert manager.user_dict["alice"]["last_updated_at"] == pytest.approx(time.time() - 5, abs=60)
+
+
+def test_completions_that_are_deduplicated_count_once_for_each_user(address: str) -> None:
+    with BudgetManager("dedupe", client_type="hosted", api_base=address, dedupe_completions=True) as manager:
+        for user in ("alice", "bob"):
+            manager.create_budget(10, user)
+            for _ in range(3):
+                manager.update_cost(user, COMPLETION)
+        manager.update_cost("bob", {**COMPLETION, "id": "c2"})
+
+        assert manager.get_current_cost("alice") == COST
+        assert manager.get_current_cost("bob") == 2 * COST
+
+
+def test_threads_share_a_manager(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+    gate = threading.Barrier(8)
+
+    def charge(_: int) -> None:
+        gate.wait()
+        for _ in range(25):
+            manager.update_cost("alice", COMPLETION)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(charge, range(8)))
+
+    assert manager.get_current_cost("alice") == pytest.approx(200 * COST, abs=1e-12)
+
+
+def test_an_unknown_model_is_litellms_error_too_if_it_is_imported(
+    manager: BudgetManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BadRequestError(Exception):
+        def __init__(self, message: str, model: str, llm_provider: str) -> None:
+            raise AssertionError("it is never made by its own constructor")
+
+    litellm = ModuleType("litellm")
+    litellm.exceptions = ModuleType("litellm.exceptions")  # type: ignore[attr-defined]
+    litellm.exceptions.BadRequestError = BadRequestError
+    monkeypatch.setitem(__import__("sys").modules, "litellm", litellm)
+    manager.create_budget(10, "alice")
+
+    with pytest.raises(BadRequestError, match="nobody-knows") as raised:
+        manager.update_cost("alice", {**COMPLETION, "model": "nobody-knows"})
+
+    assert isinstance(raised.value, UnknownModel)
+    assert raised.value.reason == "UNKNOWN_MODEL"
+    assert raised.value.model == "nobody-knows"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("client_type", ["hosted", "local"])
+async def test_the_awaited_manager_does_the_same(address: str, tmp_path: Path, client_type: Any) -> None:
+    place: dict[str, Any] = {"api_base": address} if client_type == "hosted" else {"database": tmp_path / "b.db"}
+    async with AsyncBudgetManager("awaited", client_type, **place) as manager:
+        await manager.create_budget(10, "alice", "daily")
+        answer = await manager.update_cost("alice", COMPLETION)
+        await manager.edit_record("alice", "total_budget", 5)
+
+        assert answer["user"]["current_cost"] == COST
+        assert (await manager.get_records())["alice"]["total_budget"] == 5
+        assert await manager.get_users() == ["alice"]
+        with pytest.raises(KeyError):
+            await manager.get_current_cost("nobody")
+
+
+def test_both_managers_have_the_same_methods() -> None:
+    names = [name for name in dir(BudgetManager) if not name.startswith("_")]
+
+    assert set(names) - set(dir(AsyncBudgetManager)) == {"user_dict", "print_verbose"}
