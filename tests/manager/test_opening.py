@@ -130,3 +130,26 @@ def test_both_managers_have_the_same_methods() -> None:
     names = [name for name in dir(BudgetManager) if not name.startswith("_")]
 
     assert set(names) - set(dir(AsyncBudgetManager)) == {"user_dict", "print_verbose"}
+
+
+def test_what_was_done_is_there_for_the_next_manager(tmp_path: Path) -> None:
+    with BudgetManager("p", database=tmp_path / "b.db") as manager:
+        manager.create_budget(10, "alice")
+        manager.update_cost("alice", COMPLETION)
+        manager.create_budget(10, "bob")
+        manager.update_cost("bob", COMPLETION)
+        manager.reset_cost("bob")
+
+    with BudgetManager("p", database=f"sqlite:///{tmp_path / 'b.db'}") as manager:
+        assert manager.get_current_cost("alice") == COST
+        assert manager.user_dict["bob"] == {"total_budget": 10, "current_cost": 0, "model_cost": {}}
+
+
+def test_projects_in_one_file_have_nothing_in_common(tmp_path: Path) -> None:
+    with (
+        BudgetManager("p", database=tmp_path / "b.db") as one,
+        BudgetManager("q", database=tmp_path / "b.db") as other,
+    ):
+        one.create_budget(10, "alice")
+
+        assert other.user_dict == {}
