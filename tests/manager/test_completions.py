@@ -1,6 +1,7 @@
 """What is read from completions: cost or usage, whatever library they come from, and damaged ones are refused."""
 
 import math
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +116,12 @@ def test_a_damaged_completion_is_refused_by_name(completion: Any, error: type[Ex
 
 
 def test_neither_litellm_nor_a_tokenizer_is_imported() -> None:
-    completion_of({"model": "m", "usage": CHAT})
+    program = (
+        "import sys; from budgetd import BudgetManager; from budgetd._completions import completion_of;"
+        "completion_of({'model': 'm', 'usage': {'prompt_tokens': 1}});"
+        "print(sorted({'litellm', 'tiktoken', 'openai', 'budgetd_server'} & sys.modules.keys()))"
+    )
 
-    assert not {"litellm", "tiktoken_ext", "openai"} & sys.modules.keys()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
