@@ -20,10 +20,11 @@ SERVICE_PROTO := proto/budgetd/v1/budget_service.proto
 RELEASED_CONTRACT := proto/released.binpb
 UV_VERSION := 0.13.9
 
-# A stamp for what each lock installs, and one for the two editable distributions: no pip runs when nothing changed.
+# Stamps for what is installed, the two editable distributions of ours included: no pip runs when nothing changed.
 DEV := .venv/.installed-lock
 EDITABLE := .venv/.installed-editable
 GENERATOR := .venv-proto/.installed-lock
+PARITY := .venv-parity/.installed-editable
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -51,6 +52,10 @@ test: setup ## Run the tests in parallel, without the drills; TESTS chooses, WOR
 .PHONY: drill
 drill: setup ## Run the long fault drills: kill -9 under load, full disks, clocks that step back.
 	$(BIN)/pytest -m drill $(TESTS)
+
+.PHONY: parity
+parity: $(PARITY) ## Compare our BudgetManager with LiteLLM's, call by call, in an environment of its own.
+	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity/bin/pytest -m "not drill" tests/parity
 
 .PHONY: lint
 lint: setup ## Check Python with ruff, the contract with buf, the Dockerfile with hadolint.
@@ -111,17 +116,18 @@ lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the ne
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 		&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(PIP) install uv==$(UV_VERSION) \
 		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \
-		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock)
+		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock) \
+		&& $(call compile,parity,requirements-parity.lock,--constraint requirements.lock)
 
 .PHONY: clean
 clean: ## Remove environments, caches and built files; ledgers (*.db) stay.
-	rm -rf .venv .venv-proto .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-proto .venv-parity .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Locks dependency group $(1) into the file $(2): for every system, with hashes, without addresses, and without the two
-# distributions of this repository, which have neither.
+# Locks dependency group $(1) into the file $(2), with more arguments $(3): for every system, with hashes, without
+# addresses, and without the two distributions of this repository, which have neither.
 compile = "$$tools/bin/uv" pip compile --quiet $(if $(UPGRADE),--upgrade) --group $(1) --universal --python-version 3.11 \
-	--generate-hashes --no-header --no-emit-package budgetd --no-emit-package budgetd-server -o $(2)
+	--generate-hashes --no-header --no-emit-package budgetd --no-emit-package budgetd-server $(3) -o $(2)
 
 define make-venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
@@ -143,6 +149,17 @@ $(GENERATOR): requirements-proto.lock
 	$(call make-venv,.venv-proto)
 	@echo 'installing $<'
 	@.venv-proto/bin/python $(PIP) install --require-hashes -r $<
+	@touch $@
+
+.venv-parity/.installed-lock: requirements-parity.lock
+	$(call make-venv,.venv-parity)
+	@echo 'installing $<'
+	@.venv-parity/bin/python $(PIP) install --require-hashes -r $<
+	@touch $@
+
+$(PARITY): .venv-parity/.installed-lock server/pyproject.toml clients/python/pyproject.toml
+	@echo 'installing clients/python and server, editable, beside LiteLLM'
+	@.venv-parity/bin/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
 	@touch $@
 
 # Writes the generated package below the folder $(1). protoc finds its plugins on PATH.

@@ -11,7 +11,13 @@ from packaging.requirements import Requirement
 from tests.docs.pages import REPOSITORY, page
 
 #: Each table of the page, and the dependency groups that it is about.
-GROUPS = {"Run time": "runtime", "Build": "build", "Development": "dev", "Code generation": "proto"}
+GROUPS = {
+    "Run time": "runtime",
+    "Build": "build",
+    "Development": "dev",
+    "Code generation": "proto",
+    "Parity": "parity",
+}
 OWN = {"budgetd": "clients/python/pyproject.toml", "budgetd-server": "server/pyproject.toml"}
 PAGE = page("docs/dependencies.md")
 #: How the packages themselves name the licences that their metadata has no SPDX expression for.
@@ -62,7 +68,7 @@ def test_every_row_is_filled_in(heading: str) -> None:
     assert [name for name, cells in rows(heading).items() if len(cells) != 5 or not all(cells)] == []
 
 
-# The generator's packages live in an environment of their own, which tests do not make.
+# The last two groups live in environments of their own, which tests do not make.
 @pytest.mark.parametrize(
     ("name", "licence"),
     [(name, cells[0]) for heading in list(GROUPS)[:3] for name, cells in rows(heading).items()],

@@ -16,6 +16,7 @@ LOCK_OF_GROUP = {
     "build": "requirements-build.lock",
     "dev": "requirements-dev.lock",
     "proto": "requirements-proto.lock",
+    "parity": "requirements-parity.lock",
 }
 
 
@@ -54,6 +55,12 @@ def test_what_the_server_runs_on_is_what_the_tests_run_on() -> None:
     runtime, dev = _pins("requirements.lock"), _pins("requirements-dev.lock")
 
     assert {name: dev.get(name) for name in runtime} == runtime
+
+
+def test_what_is_compared_with_litellm_is_what_the_server_runs_on() -> None:
+    runtime, parity = _pins("requirements.lock"), _pins("requirements-parity.lock")
+
+    assert {name: parity.get(name) for name in runtime} == runtime
 
 
 def test_the_image_has_no_development_tools() -> None:

@@ -1,0 +1,68 @@
+"""Two managers that are called alike, step by step, until they differ."""
+
+import time
+from collections import Counter, deque
+from typing import Any
+
+from tests.parity.amended import Amended
+from tests.parity.comparing import Outcome, differences, outcome
+from tests.parity.drawing import Draw, Step
+from tests.parity.steps import draw_step
+
+#: After how many steps the whole of `user_dict` is compared.
+WHOLE_EVERY_STEPS = 5
+#: How many steps a complaint tells.
+TOLD_STEPS = 12
+
+
+class Deviation(AssertionError):
+    """The two differ where they must not."""
+
+
+class Lockstep:
+    """LiteLLM's class, amended, and a manager that should do the same, of the same users from the beginning."""
+
+    def __init__(self, theirs: Amended, ours: Any, *, seed: int) -> None:
+        self._theirs = theirs
+        self._ours = ours
+        self._seed = seed
+        self._draw = Draw(seed, begun_at=int(time.time()))
+        self._told: deque[str] = deque(maxlen=TOLD_STEPS)
+        #: How often each kind of step returned, and how often it raised.
+        self.returned: Counter[str] = Counter()
+        self.raised: Counter[str] = Counter()
+
+    def run(self, steps: int) -> None:
+        """Draw and make steps.
+
+        Raises:
+            Deviation: The two differ; with the step, and those before it.
+        """
+        for number in range(steps):
+            self._draw.known = list(self._theirs.user_dict)
+            kind, step = draw_step(self._draw)
+            self._told.append(f"{number}: {step.text}")
+            theirs = self._step(step)
+            (self.returned if theirs.error is None else self.raised)[kind] += 1
+            if number % WHOLE_EVERY_STEPS == 0:
+                self.compare_whole()
+
+    def compare_whole(self) -> None:
+        """Compare every record, and in which order they are."""
+        for whole in (lambda manager: manager.user_dict, lambda manager: list(manager.user_dict)):
+            self._compare(outcome(whole, self._theirs), outcome(whole, self._ours))
+
+    def _step(self, step: Step) -> Outcome:
+        before = time.time()
+        ours = outcome(step.call, self._ours)
+        # Each reads the clock by itself; ours is asked what it read, within the time that its call took.
+        told = ours.value.get("created_at") if isinstance(ours.value, dict) else None
+        self._theirs.called_at = min(max(told or 0, before), time.time())
+        theirs = outcome(step.call, self._theirs)
+        self._compare(theirs, ours)
+        return theirs
+
+    def _compare(self, theirs: Outcome, ours: Outcome) -> None:
+        found = differences(theirs, ours)
+        if found:
+            raise Deviation("\n  ".join([f"seed {self._seed}:", *found, "after these steps:", *self._told]))
