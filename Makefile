@@ -111,12 +111,17 @@ bench-large: setup ## Measure the rows with a million budgets and more; takes lo
 image-check: setup ## Rehearse the Dockerfile's steps without Docker: build, install, serve, stop.
 	@$(BIN)/python -m tests.packaging.rehearse_image --python "$$(command -v $(PYTHON))"
 
+.PHONY: wheels-check
+wheels-check: setup ## Build both wheels, install them into empty environments, old and new, and run programs on them.
+	@$(BIN)/python -m tests.packaging.rehearse_wheels --python "$$(command -v $(PYTHON))"
+
 .PHONY: lock
 lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the newest versions allowed.
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 		&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(PIP) install uv==$(UV_VERSION) \
 		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \
 		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock) \
+		&& $(call compile,oldest,requirements-oldest.lock) \
 		&& $(call compile,parity,requirements-parity.lock,--constraint requirements.lock)
 
 .PHONY: clean

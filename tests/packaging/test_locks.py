@@ -16,6 +16,7 @@ LOCK_OF_GROUP = {
     "build": "requirements-build.lock",
     "dev": "requirements-dev.lock",
     "proto": "requirements-proto.lock",
+    "oldest": "requirements-oldest.lock",
     "parity": "requirements-parity.lock",
 }
 
