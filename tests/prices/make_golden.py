@@ -19,11 +19,11 @@ from pathlib import Path
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-import litellm  # type: ignore[import-not-found]
-from litellm.litellm_core_utils.llm_cost_calc import (  # type: ignore[import-not-found]
+import litellm
+from litellm.litellm_core_utils.llm_cost_calc import (
     utils as cost_calculation,
 )
-from litellm.types.utils import (  # type: ignore[import-not-found]
+from litellm.types.utils import (
     CompletionTokensDetailsWrapper,
     PromptTokensDetailsWrapper,
     Usage,

@@ -1,0 +1,65 @@
+"""What is left of the charges of many processes and threads in one folder: ours loses none, LiteLLM's class most."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parity.crowd import CHARGE_COST, PROJECT, USER, Size
+from tests.parity.sides import our_class
+from tests.parity.theirs import litellm
+
+REPOSITORY = Path(__file__).parents[2]
+SIZE = Size(processes=8, threads=8, updates=100)
+#: LiteLLM's class starts a thread and writes the whole file for each charge.
+SMALLER = SIZE._replace(updates=10)
+
+
+def run_crowd(whose: str, size: Size, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Let a crowd charge in a folder."""
+    command = [sys.executable, "-m", "tests.parity.crowd", whose, *map(str, size)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+def left_by_litellm(folder: Path) -> float:
+    """What its file says; a file that is torn says nothing."""
+    try:
+        return float(json.loads((folder / "user_cost.json").read_text())[USER]["current_cost"])
+    except ValueError:
+        return 0.0
+
+
+def tell(whose: str, size: Size, cost: float) -> str:
+    """How many charges are left, as a line for people."""
+    left = round(cost / CHARGE_COST)
+    return f"{whose}, {size}: {left} of {size.charges} charges left, {size.charges - left} lost"
+
+
+def test_ours_loses_no_charge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager_class = our_class()
+
+    done = run_crowd("budgetd", SIZE, tmp_path)
+
+    monkeypatch.chdir(tmp_path)
+    manager = manager_class(PROJECT)
+    cost = manager.get_current_cost(USER)
+    manager.close()
+    print(tell("budgetd", SIZE, cost))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert round(cost * 1e9) == SIZE.charges * 600
+
+
+def test_theirs_loses_charges(tmp_path: Path) -> None:
+    assert litellm.BudgetManager
+
+    run_crowd("litellm", SMALLER, tmp_path)
+
+    cost = left_by_litellm(tmp_path)
+    print(tell("LiteLLM", SMALLER, cost))
+    assert cost < SMALLER.charges * CHARGE_COST / 2
