@@ -41,7 +41,8 @@ class Amended(Theirs):
         try:
             record = super().create_budget(*args, **kwargs)
         except ValueError:
-            self.user_dict = before
+            self.user_dict.clear()
+            self.user_dict.update(before)
             raise
         if record.get("duration") and "created_at" not in named:
             now = time.time() if self.called_at is None else self.called_at

@@ -42,9 +42,11 @@ def charge_object(draw: Draw) -> Step:
     user, model = draw.user(), draw.random.choice(list(CHAT_MODELS))
     tokens, make = draw.tokens(model), draw.random.choice([completion, response])
     told = make(model, tokens)
+    # A model or a text alone says nothing beside a completion.
+    idle = draw.random.choice([{}, {}, {"model": "gpt-4o"}, {"input_text": "hello"}])
     return Step(
-        f"update_cost({user!r}, {make.__name__}({model!r}, {tokens}))",
-        lambda manager: manager.update_cost(user=user, completion_obj=told),
+        f"update_cost({user!r}, {make.__name__}({model!r}, {tokens}), **{idle})",
+        lambda manager: manager.update_cost(user=user, completion_obj=told, **idle),
     )
 
 
@@ -61,8 +63,12 @@ def charge_dict(draw: Draw) -> Step:
 
 def charge_texts(draw: Draw) -> Step:
     """Texts, to be counted."""
-    model, texts = draw.random.choice(TEXT_MODELS), {"input_text": draw.text(), "output_text": draw.text()}
-    return called("update_cost", user=draw.user(), model=model, **texts)
+    arguments: dict[str, Any] = {"user": draw.user(), "model": draw.random.choice(TEXT_MODELS)}
+    arguments |= {"input_text": draw.text(), "output_text": draw.text()}
+    if draw.random.random() < 0.2:
+        # Texts count for more than a completion.
+        arguments["completion_obj"] = {"model": "o3", "usage": {"prompt_tokens": 8, "completion_tokens": 4}}
+    return called("update_cost", **arguments)
 
 
 def charge_wrongly(draw: Draw) -> Step:
