@@ -1,8 +1,8 @@
 """Builds both wheels and does with them what users do: installs them into empty environments, and runs programs.
 
 Three environments. The client with its extra, and what it runs on at the locked versions: the quick start, embedded,
-and mypy --strict on a user's program. The client alone, on the same versions and on the oldest that it allows: the quick
-start against a server, and the sentence that a default constructor gives without the extra.
+and mypy --strict on a user's program. The client alone, on the same versions and on the oldest that it allows: the
+quick start against a server, and the sentence that a default constructor gives without the extra.
 """
 
 import argparse

@@ -65,7 +65,7 @@ def open_manager(whose: str) -> Any:
     if whose == "litellm":
         from litellm import BudgetManager  # noqa: PLC0415 - It takes seconds, and the other processes have no need of it.
     else:
-        from budgetd import BudgetManager  # type: ignore[attr-defined]  # noqa: PLC0415 - The same.
+        from budgetd import BudgetManager  # noqa: PLC0415 - The same.
     return BudgetManager(PROJECT)
 
 
