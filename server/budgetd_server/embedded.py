@@ -19,6 +19,7 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar, cast
@@ -35,7 +36,7 @@ from budgetd_server.prices import ReloadablePrices
 from budgetd_server.rpc.adapter import InFlight
 from budgetd_server.rpc.failures import failure_status
 from budgetd_server.rpc.handlers import Caller
-from budgetd_server.tokens import AsyncTokenCounter
+from budgetd_server.tokens import AsyncTokenCounter, TokenCounter
 
 #: How long a fork, or the end of the interpreter, waits for calls in flight. A batch waits 5 seconds for its lock.
 END_SECONDS_MAX = 15.0
@@ -95,11 +96,11 @@ class Embedded:
             if host is not None:
                 host.users.discard(self)
             ending = _end_unused()
+        if host is not None and host in ending and not host.is_current_thread():
+            return host.ended
         over: Future[None] = Future()
-        if host not in ending:
-            over.set_result(None)
-            return over
-        return host.ended
+        over.set_result(None)
+        return over
 
     def leave(self, host: "_Host") -> None:
         """Forget a server that has ended."""
@@ -130,7 +131,8 @@ class _Host:
         self.users: weakref.WeakSet[Embedded] = weakref.WeakSet()
         #: Done when the file is closed.
         self.ended: Future[None] = Future()
-        self._lock = threading.Lock()
+        # Reentrant: a signal, or the collection of garbage, may interrupt a thread that has it.
+        self._lock = threading.RLock()
         self._is_ending = False
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
@@ -160,6 +162,10 @@ class _Host:
             if not self._is_ending:
                 self._is_ending = True
                 self._loop.call_soon_threadsafe(self._end.set)
+
+    def is_current_thread(self) -> bool:
+        """True: the server itself asks, and must not wait for its own end."""
+        return threading.current_thread() is self._thread
 
     def join(self, timeout_seconds: float) -> None:
         """Wait for the end."""
@@ -210,13 +216,13 @@ class _Host:
     async def _open(self) -> Core:
         # Nothing else runs on this loop yet, so nobody minds that this waits for the disk.
         try:
-            open_file(self.path, migrates=False)
+            open_file(self.path, migrates=False, checks=self.path not in _SOUND)
         except LedgerBusy as error:
             raise StoreUnavailable(str(error), metadata={"kind": "busy"}) from error
-        prices = ReloadablePrices()
+        _SOUND.add(self.path)
+        prices, counter = _of_the_process()
         ledger = await SqliteLedger.connected(self.path)
-        tokens = AsyncTokenCounter(pool=_Worker())
-        core = Core(ledger, prices, metrics=self._metrics, tokens=tokens)
+        core = Core(ledger, prices, metrics=self._metrics, tokens=AsyncTokenCounter(counter, pool=_Worker()))
         core.start()
         self._core = core
         return core
@@ -251,12 +257,20 @@ class _Worker(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's signature.
-        """End the thread when it has done what it was given."""
+        """Wait until the thread has done what it was given, a text at most, and end it."""
         self._work.put(None)
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+
+
+@cache
+def _of_the_process() -> tuple[ReloadablePrices, TokenCounter]:
+    """What servers of one process share, and children of `fork` have already."""
+    return ReloadablePrices(), TokenCounter()
 
 
 #: For what is below, held across a fork. Never taken by the threads of servers.
@@ -267,6 +281,8 @@ _HOSTS: dict[Path, _Host] = {}
 _LIVING: set[_Host] = set()
 #: What this process must neither use nor destroy, by path.
 _INHERITED: dict[Path, list[_Host]] = {}
+#: The files that need not be checked again, should they be opened again after a fork.
+_SOUND: set[Path] = set()
 
 
 def _end_unused() -> list[_Host]:
@@ -313,8 +329,9 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    with _LOCK:
-        _end_all()
+    # Never released: daemon threads that go on calling wait until they are no more. The main thread may still call.
+    _LOCK.acquire()
+    _end_all()
 
 
 if hasattr(os, "register_at_fork"):

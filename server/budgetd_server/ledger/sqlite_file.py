@@ -70,12 +70,13 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def open_file(path: Path, *, migrates: bool) -> None:
+def open_file(path: Path, *, migrates: bool, checks: bool = True) -> None:
     """Make sure that there is a sound file of ours at the path, of the version that this program knows.
 
     Args:
         path: The file; made if it does not exist.
         migrates: Whether an older file may be brought up to date. A new one always is.
+        checks: False: the caller knows that the file is sound, and does not want to wait for it to be read whole.
 
     Raises:
         LedgerRefused: It is damaged, foreign, newer, older and not to be migrated, or not writable.
@@ -91,7 +92,8 @@ def open_file(path: Path, *, migrates: bool) -> None:
         inspect(path)
         connection = connect(path)
         try:
-            _check_sound(connection, path)
+            if checks:
+                _check_sound(connection, path)
             pending = pending_migrations(connection)
             if pending and not migrates and len(pending) < len(migrations()):
                 raise LedgerRefused(f"{path} is of an older version of budgetd: run 'budgetd migrate' first")

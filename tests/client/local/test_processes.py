@@ -60,6 +60,27 @@ threading.Thread(target=late).start()
     assert spent(database) > 10
 
 
+def test_daemon_threads_that_charge_when_the_program_ends_are_no_trouble(database: Path) -> None:
+    ran = run(
+        """
+charge()
+
+def charge_and_tell():
+    while True:
+        charge()
+        os.write(1, b"+")
+
+for _ in range(4):
+    threading.Thread(target=charge_and_tell, daemon=True).start()
+charge(20)
+""",
+        database,
+    )
+
+    assert (ran.stderr, ran.returncode) == ("", 0)
+    assert 21 + len(ran.stdout) <= spent(database) <= 21 + len(ran.stdout) + 4
+
+
 def test_what_a_program_charges_at_its_very_end_is_counted(database: Path) -> None:
     early = "import atexit\natexit.register(lambda: charge(5))\n"
 
@@ -205,6 +226,33 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     assert (ran.stdout, ran.stderr, ran.returncode) == ("0\n", "", 0)
     assert spent(database) == 40
+
+
+@needs_fork
+def test_a_child_of_a_fork_that_python_does_not_know_of_refuses_the_file_that_it_inherited(database: Path) -> None:
+    ran = run(
+        """
+import ctypes
+from pathlib import Path
+
+charge(10)
+if ctypes.PyDLL(None).fork() == 0:
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    try:
+        charge(10)
+    except RuntimeError as error:
+        print(error)
+        sys.stdout.flush()
+    os._exit(0)
+os.wait()
+charge(10)
+""",
+        database,
+    )
+
+    assert "was forked" in ran.stdout
+    assert (ran.stderr, ran.returncode) == ("", 0)
+    assert spent(database) == 20
 
 
 @needs_fork
