@@ -287,16 +287,16 @@ _SOUND: set[Path] = set()
 
 def _end_unused() -> list[_Host]:
     """Tell the servers to end whose users have closed, or are garbage."""
-    unused = [host for host in _HOSTS.values() if not host.users]
+    unused = [host for host in list(_HOSTS.values()) if not host.users]
     for host in unused:
-        del _HOSTS[host.path]
+        _HOSTS.pop(host.path, None)
         host.end()
     return unused
 
 
 def _end_all() -> None:
     """End every server; users who call again get another."""
-    for host in _HOSTS.values():
+    for host in list(_HOSTS.values()):
         for user in list(host.users):
             user.leave(host)
     _HOSTS.clear()

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.commands import Charge, CreateBudget, LimitDraft, Outcome, Request
@@ -64,12 +63,6 @@ class Bench:
 QUEUE_MAX = 10_000
 #: What the writer is told that a transaction takes, so that the size of its batches is not that of a busy machine.
 FAST_SECONDS = 0.001
-
-
-@pytest.fixture(autouse=True)
-def plain_log() -> None:
-    """Failures are logged plainly, whatever a test before this one has set up."""
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest.fixture

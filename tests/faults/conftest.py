@@ -4,17 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import structlog
 from _pytest.terminal import TerminalReporter
 
 _FIGURE = "budgetd figure"
 DRILL_SECONDS_MAX = 400
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_log() -> None:
-    """Servers inside the tests log a great many failures: one plain line each, not a drawing of the stack."""
-    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def main(form: str) -> None:
     log.info("an id", budget_id=ODD)
     event = f"event {ODD}"
     log.info(event)
-    logging.getLogger("library").warning("a library says %s", ODD)
+    logging.getLogger("library").warning("a library says %s", ODD, extra={"kind": ODD})
     prompt = "PROMPT-TEXT"
     try:
         raise ValueError(ODD) if prompt else AssertionError

@@ -63,6 +63,7 @@ def test_json_has_one_object_a_line() -> None:
 
     assert [event["level"] for event in events] == ["info", "info", "warning", "error"]
     assert events[0]["budget_id"].startswith("a\nforged")
+    assert events[2]["kind"].startswith("a\nforged")
     assert events[3]["incident_id"] == "1"
     assert "ValueError" in events[3]["exception"]
 

@@ -208,17 +208,20 @@ def test_what_a_child_charges_survives_that_its_parent_closes_the_file(database:
     ran = run(
         """
 charge(10)
-told, tell = os.pipe()
+child_told, tell_child = os.pipe()
+parent_told, tell_parent = os.pipe()
 child = os.fork()
 if child == 0:
     charge(10)
-    os.read(told, 1)
+    os.write(tell_parent, b"x")
+    os.read(child_told, 1)
     charge(10)
     client.close()
     os._exit(0)
 charge(10)
+os.read(parent_told, 1)
 client.close()
-os.write(tell, b"x")
+os.write(tell_child, b"x")
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """,
         database,
