@@ -122,7 +122,7 @@ class ManagerPlans(RecordPlans):
         if model and input_text and output_text:
             request.model = model
             request.text.CopyFrom(pb.Text(input=input_text, output=output_text))
-        elif completion_obj is not None:
+        elif completion_obj:
             completion = completion_of(completion_obj)
             _fill(request, completion)
             if self._dedupes_completions and not request_id and completion.completion_id:

@@ -95,3 +95,7 @@ class Steps(Generic[P, T]):
             return instance._run(self._plan(instance, *args, **kwargs))  # noqa: SLF001 - it is one of the two above.
 
         return method
+
+    def __call__(self, instance: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """The method as the class has it: `BudgetManager.get_users(manager)`."""
+        return self.__get__(instance, type(instance))(*args, **kwargs)
