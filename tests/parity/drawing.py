@@ -19,6 +19,8 @@ class Step:
 
     text: str
     call: Callable[[Any], Any]
+    #: What LiteLLM's class, amended, is to do instead; None: the same.
+    amended: Callable[[Any], Any] | None = None
 
 
 class Draw:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.parity import amended_edits
 from tests.parity.completions import CHAT_MODELS
 from tests.parity.drawing import DAY_SECONDS, USERS, Draw, Step
 
@@ -38,7 +39,11 @@ def set_model_cost(draw: Draw) -> Step:
     def edit(users: Any) -> None:
         users[user]["model_cost"][model] = cost
 
-    return _edit(f"user_dict[{user!r}]['model_cost'][{model!r}] = {cost}", edit)
+    return Step(
+        f"user_dict[{user!r}]['model_cost'][{model!r}] = {cost}",
+        lambda manager: edit(manager.user_dict),
+        lambda theirs: amended_edits.set_model_cost(theirs, user, model, cost),
+    )
 
 
 def put_record(draw: Draw) -> Step:
@@ -75,7 +80,11 @@ def _set(user: str, key: str, value: Any) -> Step:
     def edit(users: Any) -> None:
         users[user][key] = dict(value) if isinstance(value, dict) else value
 
-    return _edit(f"user_dict[{user!r}][{key!r}] = {value!r}", edit)
+    return Step(
+        f"user_dict[{user!r}][{key!r}] = {value!r}",
+        lambda manager: edit(manager.user_dict),
+        lambda theirs: amended_edits.set_part(theirs, user, key, value),
+    )
 
 
 def _edit(text: str, edit: Callable[[Any], None]) -> Step:

@@ -69,7 +69,7 @@ class Lockstep:
         # Each reads the clock by itself; ours is asked what it read, within the time that its call took.
         told = ours.value.get("created_at") if isinstance(ours.value, dict) else None
         self._theirs.called_at = min(max(told or 0, before), time.time())
-        theirs = outcome(step.call, self._theirs)
+        theirs = outcome(step.amended or step.call, self._theirs)
         self._compare(theirs, ours)
         return theirs
 

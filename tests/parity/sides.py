@@ -5,18 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import pytest
-
-import budgetd
+from budgetd import BudgetManager
 from tests.parity.amended import Amended
 from tests.parity.theirs import Theirs
-
-
-def our_class() -> Any:
-    """The BudgetManager of budgetd."""
-    if "BudgetManager" not in budgetd.__all__:
-        pytest.skip("budgetd has no BudgetManager yet")
-    return getattr(budgetd, "BudgetManager")  # noqa: B009 - Type checkers do not know it yet.
 
 
 class Side(Protocol):
@@ -63,12 +54,12 @@ def amended_side(folder: Path) -> Side:
 
 def local_side(folder: Path) -> Side:
     """Ours over a file."""
-    manager_class = our_class()
-    return _Opened("local", lambda project: manager_class(project, database=str(folder / "budgetd.db")))
+    return _Opened("local", lambda project: BudgetManager(project, database=folder / "budgetd.db"))
 
 
 def hosted_side(address: str) -> Side:
     """Ours over a server that others use as well; windows begin anew only when asked to, as with LiteLLM's class."""
-    manager_class, run = our_class(), uuid.uuid4()
-    arguments = {"client_type": "hosted", "api_base": address, "reset_mode": "on_request"}
-    return _Opened("hosted", lambda project: manager_class(f"{project} {run}", **arguments))
+    run = uuid.uuid4()
+    return _Opened(
+        "hosted", lambda project: BudgetManager(f"{project} {run}", "hosted", address, reset_mode="on_request")
+    )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from budgetd import BudgetManager
 from tests.parity.crowd import CHARGE_COST, PROJECT, USER, Size
-from tests.parity.sides import our_class
+from tests.parity.theirs import litellm  # noqa: F401 - Skips the module where there is none.
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = Size(processes=8, threads=8, updates=100)
@@ -45,12 +46,10 @@ def tell(capsys: pytest.CaptureFixture[str], whose: str, size: Size, cost: float
 def test_ours_loses_no_charge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manager_class = our_class()
-
     done = run_crowd("budgetd", SIZE, tmp_path)
 
     monkeypatch.chdir(tmp_path)
-    manager = manager_class(PROJECT)
+    manager = BudgetManager(PROJECT)
     cost = manager.get_current_cost(USER)
     manager.close()
     tell(capsys, "budgetd", SIZE, cost)

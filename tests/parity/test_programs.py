@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from budgetd import BudgetManager
 from tests.client.server_process import ServerProcess
 from tests.parity import programs
 from tests.parity.comparing import Outcome, differences
-from tests.parity.sides import our_class
 from tests.parity.theirs import Theirs
 
 PROGRAMS = (programs.quick_use, programs.texts, programs.hosted)
@@ -60,7 +60,7 @@ def test_a_program_comes_to_the_same_figures(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "litellm").mkdir()
-    ours_opener = partial(our_class(), **arguments(monkeypatch, request, tmp_path))
+    ours_opener = partial(BudgetManager, **arguments(monkeypatch, request, tmp_path))
     theirs_opener = partial(Theirs, folder=tmp_path / "litellm")
 
     # Another process may go on with what the first one left.

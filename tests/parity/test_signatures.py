@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from budgetd import BudgetManager
 from tests.parity.comparing import differences, outcome
-from tests.parity.sides import our_class
 from tests.parity.theirs import litellm
 
 #: Without what it logs with when LiteLLM is told to be verbose.
@@ -23,7 +23,7 @@ def parameters(method: Any) -> list[tuple[str, Any, Any]]:
 def test_a_method_takes_what_theirs_takes(method: str) -> None:
     theirs = parameters(getattr(litellm.BudgetManager, method))
 
-    ours = parameters(getattr(our_class(), method))
+    ours = parameters(getattr(BudgetManager, method))
 
     assert ours[: len(theirs)] == theirs
     assert [name for name, kind, _ in ours[len(theirs) :] if kind is not inspect.Parameter.KEYWORD_ONLY] == []
@@ -38,7 +38,8 @@ def test_a_method_takes_what_theirs_takes(method: str) -> None:
 )
 def test_the_constructor_refuses_what_theirs_refuses(arguments: dict[str, Any]) -> None:
     theirs, ours = (
-        outcome(lambda manager_class: manager_class(**arguments), each) for each in (litellm.BudgetManager, our_class())
+        outcome(lambda manager_class: manager_class(**arguments), each)
+        for each in (litellm.BudgetManager, BudgetManager)
     )
 
     assert theirs.error is not None
