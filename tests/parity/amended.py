@@ -25,6 +25,9 @@ class RefusedError(ValueError):
 class Amended(Theirs):
     """LiteLLM's class, apart from its defects."""
 
+    #: Tells `Lockstep` to edit this one as `amended_edits.py` has it, too, where it stands on the other side.
+    is_amended = True
+
     def __init__(self, project_name: str, folder: Path) -> None:
         super().__init__(project_name, folder)
         self.user_dict: dict[Any, Any]

@@ -61,6 +61,9 @@ def _set_current_cost(record: dict[str, Any], cost: float) -> None:
 
 def _set_model_costs(record: dict[str, Any], costs: dict[str, float]) -> None:
     before = record.get("model_cost", {})
-    after = {model: costs.get(model, 0) for model in [*before, *costs]}
+    # Who is left out costs nothing from now on; who costs nothing and never did is not added.
+    after = {model: costs.get(model, 0) for model in [*before, *costs] if model in before or costs[model] != 0}
+    if not after and "current_cost" not in record:
+        return
     record["current_cost"] = record.get("current_cost", 0) + sum(after.values()) - sum(before.values())
     record["model_cost"] = after

@@ -65,7 +65,8 @@ class Lockstep:
 
     def _step(self, step: Step) -> Outcome:
         before = time.time()
-        ours = outcome(step.call, self._ours)
+        is_amended = getattr(self._ours, "is_amended", False)
+        ours = outcome((is_amended and step.amended) or step.call, self._ours)
         # Each reads the clock by itself; ours is asked what it read, within the time that its call took.
         told = ours.value.get("created_at") if isinstance(ours.value, dict) else None
         self._theirs.called_at = min(max(told or 0, before), time.time())
