@@ -96,6 +96,6 @@ class Steps(Generic[P, T]):
 
         return method
 
-    def __call__(self, instance: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """The method as the class has it: `BudgetManager.get_users(manager)`."""
+    def __call__(self, instance: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """The method as a function of the class: `BudgetManager.get_users(manager)`."""
         return self.__get__(instance, type(instance))(*args, **kwargs)
