@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import many, process_rows, unary
+from bench import many, process_rows, unary, wrapper
 from bench.load import H2LOAD
 from bench.machine import machine_line
 from bench.rows import Result, Scenario, measured
@@ -32,6 +32,9 @@ def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
         many.batch(stage, batch_items=500, budgets=100_000, at_least=0.12, after=0.3),
         many.batch(stage, batch_items=4_000, budgets=100_000, at_least=0.12, after=0.3),
         many.flat(stage, budgets=10_000, entries=0),
+        wrapper.hosted(stage),
+        *(wrapper.embedded(stage, users=users) for users in (10, 1_000, 10_000)),
+        wrapper.imports(stage),
     ]
     if is_large:
         chosen += [

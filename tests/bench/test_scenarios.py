@@ -13,7 +13,7 @@ from bench.stages import stages_of_a_charge
 #: The large ones are a hundred times as large.
 SCALES = {"flat-1000000": 0.0001, "memory-large": 0.0001}
 #: Of those that differ in nothing but a number, one.
-LIKE_OTHERS = {"batch-500-200", "batch-4000-200", "batch-500-100000", "flat-10000"}
+LIKE_OTHERS = {"batch-500-200", "batch-4000-200", "batch-500-100000", "flat-10000", "embedded-10", "embedded-10000"}
 NAMES = [each.name for each in scenarios(Stage(Path(), 1.0), is_large=True) if each.name not in LIKE_OTHERS]
 
 
