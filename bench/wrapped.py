@@ -43,7 +43,7 @@ def stub(address: str, times: int) -> dict[str, float]:
     with BudgetManager("wrapped", client_type="hosted", api_base=address) as made:
         made.create_budget(1_000_000, "alice")
     with grpc.insecure_channel(address) as channel:
-        bare = BudgetServiceStub(channel)  # type: ignore[no-untyped-call]
+        bare = BudgetServiceStub(channel)
         request = UpdateCostRequest(
             project_id="wrapped",
             budget_id="alice",
