@@ -56,11 +56,16 @@ class Lockstep:
             theirs = self._step(step)
             (self.returned if theirs.error is None else self.raised)[kind] += 1
             if number % WHOLE_EVERY_STEPS == 0:
-                self.compare_whole()
+                # Every time the records, and in turn one of the other ways.
+                turn = number // WHOLE_EVERY_STEPS % (len(_LOOKS) - 1)
+                self._compare_looks(_LOOKS[0], _LOOKS[1 + turn])
 
     def compare_whole(self) -> None:
         """Compare every record, in every way in which one may look at them."""
-        for look in _LOOKS:
+        self._compare_looks(*_LOOKS)
+
+    def _compare_looks(self, *looks: Callable[[Any], Any]) -> None:
+        for look in looks:
             self._compare(outcome(look, self._theirs), outcome(look, self._ours))
 
     def _step(self, step: Step) -> Outcome:
