@@ -1,16 +1,19 @@
-"""The managers' constructor arguments: what they mean, and which transport they ask for."""
+"""The managers' constructor: what its arguments mean, and which transport they ask for."""
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from budgetd._address import address_of
+from budgetd._values import project_id
 from budgetd.v1 import budget_pb2 as pb
 
 _RESET_MODES = {"automatic": pb.RESET_MODE_AUTOMATIC, "on_request": pb.RESET_MODE_ON_REQUEST}
 #: LiteLLM's class resets only when it is asked; its hosted service promises to do so by itself.
 _RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
 
+ClientType = Literal["local", "hosted"]
+ResetMode = Literal["automatic", "on_request"]
 Database = str | os.PathLike[str] | None
 
 
@@ -21,6 +24,39 @@ class Hosted(NamedTuple):
     #: None: BUDGETD_TOKEN, if set.
     token: str | None
     metadata: Mapping[str, str]
+
+
+class Opening:
+    """The constructor of both managers."""
+
+    def __init__(
+        self,
+        project_name: str,
+        client_type: ClientType = "local",
+        api_base: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        database: Database = None,
+        reset_mode: ResetMode | None = None,
+        dedupe_completions: bool = False,
+    ) -> None:
+        self.project_name = project_name
+        self.client_type = client_type
+        self._project_id = project_id(project_name)
+        self._reset_mode = reset_mode_of(client_type, reset_mode)
+        self._dedupes_completions = dedupe_completions
+        if client_type == "hosted":
+            self._connect(hosted(api_base, headers))
+        else:
+            self._embed(database)
+
+    def _connect(self, server: Hosted) -> None:
+        """Make a client of a server."""
+        raise NotImplementedError
+
+    def _embed(self, database: Database) -> None:
+        """Make a client without one."""
+        raise NotImplementedError
 
 
 def reset_mode_of(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:

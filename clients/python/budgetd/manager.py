@@ -3,20 +3,18 @@
 import logging
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, hosted, reset_mode_of
+from budgetd._opening import Database, Hosted, Opening
 from budgetd._steps import Waiting
-from budgetd._values import project_id
 from budgetd.client import BudgetClient
 from budgetd.user_dict import Record, UserDict
 
-ResetMode = Literal["automatic", "on_request"]
 log = logging.getLogger("budgetd")
 
 
-class BudgetManager(ManagerPlans, Waiting):
+class BudgetManager(Opening, ManagerPlans, Waiting):
     """Budgets for the users of a program that calls paid APIs, as LiteLLM's class of that name has them.
 
     ```python
@@ -53,29 +51,16 @@ class BudgetManager(ManagerPlans, Waiting):
         ServerUnreachable: No server answers; after a second.
     """
 
-    def __init__(
-        self,
-        project_name: str,
-        client_type: Literal["local", "hosted"] = "local",
-        api_base: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        database: Database = None,
-        reset_mode: ResetMode | None = None,
-        dedupe_completions: bool = False,
-    ) -> None:
-        self.project_name = project_name
-        self.client_type = client_type
-        self._project_id = project_id(project_name)
-        self._reset_mode = reset_mode_of(client_type, reset_mode)
-        self._dedupes_completions = dedupe_completions
-        if client_type == "hosted":
-            address, token, metadata = hosted(api_base, headers)
-            self._caller: BudgetClient = BudgetClient(address, token=token, metadata=metadata)
-        else:
-            from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
+    _caller: BudgetClient
 
-            self._caller = BudgetClient.over(LocalTransport(database))
+    def _connect(self, server: Hosted) -> None:
+        self._caller = BudgetClient(server.address, token=server.token, metadata=server.metadata)
+        self.load_data()
+
+    def _embed(self, database: Database) -> None:
+        from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
+
+        self._caller = BudgetClient.over(LocalTransport(database))
         self.load_data()
 
     @property
