@@ -14,6 +14,8 @@ from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_file import connect
 
 _FINGERPRINT = bytes(32)
+#: What a plain charge has in the columns of holds, corrections, resets and other budgets.
+_NOTHING_MORE = (None, None, 0, 0, 0, "", "", None)
 #: No sequence number of the ledger under measurement comes near it.
 _FIRST_SEQ = 10**9
 
@@ -30,13 +32,31 @@ def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> di
     rows = []
     for seq in range(newest + 1, newest + 1 + items):
         place = (1, seq, random.randrange(budgets) + 1, max(0, seq - budgets), 1, now_us)
-        rows.append((*place, COST_NANO_USD, *USAGE, 0, 0, 0, random.choice(MODELS), uuid7(), None, "", None, "", 0))
+        rows.append(
+            (
+                *place,
+                COST_NANO_USD,
+                *USAGE,
+                0,
+                0,
+                0,
+                random.choice(MODELS),
+                uuid7(),
+                None,
+                "",
+                None,
+                "",
+                0,
+                1,
+                *_NOTHING_MORE,
+            )
+        )
     began = time.perf_counter()
     for first in range(0, items, batch_items):
         batch = rows[first : first + batch_items]
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(sql["insert_entry"], batch)
-        requests = [(1, 4, row[13], _FINGERPRINT, row[1], COST_NANO_USD, now_us) for row in batch]
+        requests = [(1, 4, row[13], _FINGERPRINT, row[1], COST_NANO_USD, now_us, None) for row in batch]
         connection.executemany(sql["insert_request"], requests)
         connection.execute("COMMIT")
     seconds = time.perf_counter() - began

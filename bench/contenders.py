@@ -24,7 +24,7 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.core import system_clock_us
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome
-from budgetd_server.domain.counting import count
+from budgetd_server.domain.counting import Part, count
 from budgetd_server.domain.status import limit_statuses
 from budgetd_server.domain.window import Fixed, window_at
 from budgetd_server.engine.engine import Engine
@@ -51,7 +51,7 @@ class MemoryEngine:
         """Add one charge."""
         now_us = self.clock()
         budget = self._budgets.get(command.budget_id) or self._new_budget(command.budget_id, now_us)
-        count(budget, command.model, command.cost_nano_usd, command.usage, calls=1, now_us=now_us)
+        count(budget, Part(command.cost_nano_usd, command.usage, 1, command.model), now_us)
         self._entries += 1
         return Outcome(self._entries, command.cost_nano_usd, limits=limit_statuses(budget, now_us))
 

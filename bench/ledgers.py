@@ -19,6 +19,7 @@ from budgetd_server.engine.engine import Engine
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_save import SqliteSave
+from budgetd_server.ledger.sqlite_statements import SqliteStatements
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.request_ids import request_of
 
@@ -80,7 +81,7 @@ def _create(connection: sqlite3.Connection, numbers: range) -> None:
     for number in numbers:
         decide(state, _creation(number), now_us)
     connection.execute("BEGIN IMMEDIATE")
-    SqliteSave().changes(connection, state)
+    SqliteSave(SqliteStatements()).changes(connection, state)
     connection.execute("COMMIT")
 
 
@@ -90,7 +91,7 @@ def _creation(number: int) -> CreateBudget:
         project_id=PROJECT,
         budget_id=budget_id(number),
         request=request_of(uuid7(), "bench", number),
-        main_limit=LimitDraft(limit=limit, anchors_at_creation=True),
+        limits=(LimitDraft(limit=limit, anchors_at_creation=True),),
         labels={},
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import QUEUE_MAX, Engine
+from budgetd_server.engine.sweeper import SWEEP_SECONDS
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.handlers import Handlers
@@ -26,6 +27,7 @@ class Core:
         metrics: Where to count; None: in a registry of its own.
         tokens: What counts texts; None: one with the shipped vocabularies. Closed by `stop`.
         queue_max: How many commands may wait.
+        sweep_seconds: How often to look for holds and windows that are over.
     """
 
     def __init__(
@@ -37,11 +39,12 @@ class Core:
         metrics: Metrics | None = None,
         tokens: AsyncTokenCounter | None = None,
         queue_max: int = QUEUE_MAX,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
         self._ledger = ledger
         self.metrics = metrics or Metrics()
         self.tokens = tokens or AsyncTokenCounter()
-        self.engine = Engine(ledger, clock, self.metrics, queue_max=queue_max)
+        self.engine = Engine(ledger, clock, self.metrics, queue_max=queue_max, sweep_seconds=sweep_seconds)
         self.handlers = Handlers(self.engine, prices, self.tokens)
 
     def start(self) -> None:

@@ -1,7 +1,8 @@
 """A server inside another program: the handlers, on an event loop in a daemon thread, over one SQLite file.
 
 All who use a file in a process share one server, so that they share its commits. It is made by the first call, and ends
-with its last user, or with the interpreter. Nothing polls; an idle server costs three sleeping threads.
+with its last user, or with the interpreter. An idle server costs three sleeping threads and, once a minute, a look for
+holds and windows that are over.
 
 `fork` is the hard part. SQLite remembers in the process's memory which locks the process has on which file. A child
 inherits that memory and not the locks: it would write to the file without any, and its parent, on closing the file,
@@ -34,12 +35,14 @@ from budgetd_server.ledger.sqlite_file import open_file
 from budgetd_server.metrics import Metrics
 from budgetd_server.prices import ReloadablePrices
 from budgetd_server.rpc.adapter import InFlight
+from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.failures import failure_status
-from budgetd_server.rpc.handlers import Caller
 from budgetd_server.tokens import AsyncTokenCounter, TokenCounter
 
 #: How long a fork, or the end of the interpreter, waits for calls in flight. A batch waits 5 seconds for its lock.
 END_SECONDS_MAX = 15.0
+#: Rarely, since the program has its own work: whoever touches a budget needs no sweep.
+SWEEP_SECONDS = 60.0
 
 T = TypeVar("T")
 #: What a call comes to: its response; the status (google.rpc.Status) that tells why there is none; or why the file
@@ -222,7 +225,13 @@ class _Host:
         _SOUND.add(self.path)
         prices, counter = _of_the_process()
         ledger = await SqliteLedger.connected(self.path)
-        core = Core(ledger, prices, metrics=self._metrics, tokens=AsyncTokenCounter(counter, pool=_Worker()))
+        core = Core(
+            ledger,
+            prices,
+            metrics=self._metrics,
+            tokens=AsyncTokenCounter(counter, pool=_Worker()),
+            sweep_seconds=SWEEP_SECONDS,
+        )
         core.start()
         self._core = core
         return core

@@ -49,7 +49,7 @@ def test_the_files_are_found() -> None:
     found = {file.relative_to(REPOSITORY).as_posix() for file in written(REPOSITORY)}
 
     assert {"server/budgetd_server/domain/decide.py", "tests/architecture/test_sizes.py"} <= found
-    assert "server/budgetd_server/ledger/sql/sqlite/queries.sql" in found
+    assert "server/budgetd_server/ledger/sql/sqlite/queries/reads.sql" in found
     assert not any(path.startswith(GENERATED) for path in found)
 
 

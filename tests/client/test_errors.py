@@ -21,6 +21,10 @@ CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=
 INVALID = refusals.InvalidField(
     [refusals.FieldViolation("budget_id", "must not be empty"), refusals.FieldViolation("model", "must be set")]
 )
+EXCEEDED = budget_pb2.BudgetExceeded(
+    limits=[budget_pb2.LimitStatus(budget_id="team", amount=100, spent=90, held=8, remaining=2, used_ratio=0.98)],
+    requested_nano_usd=5,
+)
 
 
 def raised_for(server: FakeServer, answer: Refusal) -> BudgetdError:
@@ -118,6 +122,63 @@ def test_an_exceeded_budget_is_known_by_its_reason(server: FakeServer) -> None:
     assert type(got) is errors.BudgetExceededError
     assert (got.retry_after_seconds, got.metadata) == (90.5, {"remaining_nano_usd": "5"})
     assert len(server.asked) == 1
+
+
+def test_an_exceeded_budget_tells_its_limits(server: FakeServer) -> None:
+    answer = of_budgetd(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_EXCEEDED", EXCEEDED)
+
+    got = raised_for(server, answer)
+
+    assert isinstance(got, errors.BudgetExceededError)
+    assert got.exceeded == EXCEEDED
+
+
+def test_an_item_that_exceeds_a_budget_tells_its_limits() -> None:
+    item = budget_pb2.ItemError(code=8, reason="BUDGET_EXCEEDED", message="no", budget_exceeded=EXCEEDED)
+
+    got = error_of_item(item)
+
+    assert isinstance(got, errors.BudgetExceededError)
+    assert got.exceeded == EXCEEDED
+
+
+def test_an_exceeded_budget_whose_limits_are_not_told_has_none(server: FakeServer) -> None:
+    alone = raised_for(server, of_budgetd(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_EXCEEDED"))
+    item = error_of_item(budget_pb2.ItemError(code=8, reason="BUDGET_EXCEEDED"))
+
+    assert isinstance(alone, errors.BudgetExceededError)
+    assert isinstance(item, errors.BudgetExceededError)
+    assert (alone.exceeded, item.exceeded) == (None, None)
+
+
+def test_the_limits_survive_being_sent_to_another_process() -> None:
+    error = errors.BudgetExceededError("no", code=grpc.StatusCode.RESOURCE_EXHAUSTED)
+    error.exceeded = EXCEEDED
+
+    assert pickle.loads(pickle.dumps(error)).exceeded == EXCEEDED
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "error_class"),
+    [
+        ("RESERVATION_NOT_FOUND", grpc.StatusCode.NOT_FOUND, errors.NotFound),
+        ("ENTRY_NOT_FOUND", grpc.StatusCode.NOT_FOUND, errors.NotFound),
+        ("REFUND_EXCEEDS_ENTRY", grpc.StatusCode.FAILED_PRECONDITION, errors.RefundExceedsEntry),
+        ("ALREADY_SETTLED", grpc.StatusCode.FAILED_PRECONDITION, errors.AlreadySettled),
+        ("HAS_CHILDREN", grpc.StatusCode.FAILED_PRECONDITION, errors.HasChildren),
+        ("HAS_OPEN_RESERVATIONS", grpc.StatusCode.FAILED_PRECONDITION, errors.HasOpenReservations),
+        ("PARENT_CYCLE", grpc.StatusCode.FAILED_PRECONDITION, errors.ParentCycle),
+        ("TOO_DEEP", grpc.StatusCode.FAILED_PRECONDITION, errors.TooDeep),
+        ("IS_TEMPLATE", grpc.StatusCode.FAILED_PRECONDITION, errors.IsTemplate),
+    ],
+)
+def test_each_reason_of_trees_holds_and_refunds_has_its_class(
+    server: FakeServer, reason: str, code: grpc.StatusCode, error_class: type[BudgetdError]
+) -> None:
+    got = raised_for(server, of_budgetd(code, reason))
+
+    assert type(got) is error_class
+    assert got.reason == reason
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from budgetd_server.domain.commands import (
     ResetOnDuration,
     UpdateBudget,
 )
+from budgetd_server.domain.configure import anchored
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.entry import Entry
-from budgetd_server.domain.recount import begin_recount, needs_recount
+from budgetd_server.domain.recount import begin_recount, limits_to_recount
 from budgetd_server.domain.state import Project, State
 from budgetd_server.domain.status import BudgetStatus, budget_status
 from budgetd_server.domain.usage import Usage
@@ -59,6 +60,12 @@ def limited(
 def draft(limit: Limit | None, *, anchors_at_creation: bool = False) -> LimitDraft | None:
     """A limit as a caller asks for it."""
     return None if limit is None else LimitDraft(limit=limit, anchors_at_creation=anchors_at_creation)
+
+
+def drafts(limit: Limit | None, *, anchors_at_creation: bool = False) -> tuple[LimitDraft, ...]:
+    """At most a main limit as a caller asks for it."""
+    asked = draft(limit, anchors_at_creation=anchors_at_creation)
+    return () if asked is None else (asked,)
 
 
 def request(request_id: str | None, *content: object) -> Request:
@@ -119,7 +126,7 @@ def create(
         project_id=project_id,
         budget_id=budget_id,
         request=request(request_id, "create", budget_id, limit, replaces, labels),
-        main_limit=draft(limit, anchors_at_creation=anchors_at_creation),
+        limits=drafts(limit, anchors_at_creation=anchors_at_creation),
         labels=labels or {},
         replace_existing=replaces,
     )
@@ -142,7 +149,7 @@ def update(
         budget_id=budget_id,
         request=request(request_id, "update", budget_id, limit, sets_limits, labels, etag),
         sets_limits=sets_limits,
-        main_limit=draft(limit, anchors_at_creation=anchors_at_creation),
+        limits=drafts(limit, anchors_at_creation=anchors_at_creation),
         labels=labels,
         etag=etag,
     )
@@ -211,10 +218,11 @@ class Desk:
         budget = self.state.budgets.get((command.project_id, command.budget_id))
         if budget is None or not command.sets_limits:
             return command
-        limit = command.main_limit.anchored(budget.created_at_us) if command.main_limit is not None else None
-        if not needs_recount(budget, limit):
+        limits = limits_to_recount(budget, anchored(command.limits, budget.created_at_us))
+        if not limits:
             return command
-        recount = begin_recount(budget, limit, self.now_us)
+        recount = begin_recount(budget, limits, self.now_us)
+        recount.until_seq = self.state.projects[command.project_id].last_seq
         recount.take(self.chain(command.budget_id, project_id=command.project_id))
         return replace(command, recount=recount)
 

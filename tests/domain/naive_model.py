@@ -13,9 +13,9 @@ from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.commands import (
     AdjustCost,
     Charge,
-    Command,
     CreateBudget,
     DeleteBudget,
+    Requested,
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
@@ -124,7 +124,7 @@ class NaiveModel:
 
     # --- What it is told.
 
-    def tell(self, command: Command, now_us: int) -> Told:
+    def tell(self, command: Requested, now_us: int) -> Told:
         """Carry out a command."""
         rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
         name = (command.project_id, rpc, command.request.request_id)
@@ -140,7 +140,7 @@ class NaiveModel:
             self.effects[name] = (command.request.fingerprint, told)
         return told
 
-    def _carried_out(self, command: Command, now_us: int) -> Told:
+    def _carried_out(self, command: Requested, now_us: int) -> Told:
         if isinstance(command, CreateBudget):
             return self._create(command, now_us)
         if isinstance(command, ResetManyOnDuration):
@@ -160,6 +160,7 @@ class NaiveModel:
                 return self._update(account, command, now_us)
             case DeleteBudget():
                 return self._delete(account, command, now_us)
+        assert isinstance(command, ResetCost | ResetOnDuration), "the others are in tests/authority"
         return self._reset(account, command, now_us)
 
     def _charge(self, account: Account, command: Charge, now_us: int) -> Told:
@@ -205,7 +206,7 @@ class NaiveModel:
 
     def _create(self, command: CreateBudget, now_us: int) -> Told:
         place = (command.project_id, command.budget_id)
-        limit = command.main_limit.anchored(now_us) if command.main_limit is not None else None
+        limit = command.limits[0].anchored(now_us) if command.limits else None
         account = self.accounts.get(place)
         if account is not None and not command.replace_existing:
             raise _RefusedError("BUDGET_EXISTS")
@@ -232,8 +233,8 @@ class NaiveModel:
     def _update(self, account: Account, command: UpdateBudget, now_us: int) -> Told:
         self._check_etag(account, command.etag)
         if command.sets_limits:
-            draft = command.main_limit
-            self._limit(account, draft.anchored(account.created_at_us) if draft is not None else None, now_us)
+            limit = command.limits[0].anchored(account.created_at_us) if command.limits else None
+            self._limit(account, limit, now_us)
         if command.labels is not None:
             account.labels = dict(command.labels)
         account.version += 1

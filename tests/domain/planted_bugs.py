@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from budgetd_server.domain import configure, counting, recount, rolling, status
+from budgetd_server.domain import configure, correcting, counting, recount, rolling, status
 from budgetd_server.domain import decide as deciding
 from budgetd_server.domain.budget import BudgetState, Counter
 from budgetd_server.domain.entry import REPLACED, EntryKind
@@ -67,7 +67,9 @@ def ends_by_itself(patch: Patch) -> None:
 
 def charges_again(patch: Patch) -> None:
     """A replay takes effect once more."""
-    patch.setattr(deciding, "_replay", lambda state, command, _, now_us: deciding._carry_out(state, command, now_us))  # noqa: SLF001
+    patch.setattr(
+        deciding, "_replay", lambda state, command, _, now_us: deciding._RULES[type(command)](state, command, now_us)
+    )  # noqa: SLF001
 
 
 def forgets_refused_content(patch: Patch) -> None:
@@ -85,8 +87,8 @@ def forgets_refused_content(patch: Patch) -> None:
 def erases_lifetime(patch: Patch) -> None:
     """A count that begins again takes the lifetime along."""
 
-    def begin(budget: BudgetState, *, span: Span, since_seq: int) -> None:
-        counting.begin_again(budget, span=span, since_seq=since_seq)
+    def begin(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
+        counting.begin_again(budget, counter, span=span, since_seq=since_seq)
         budget.lifetime_cost_nano_usd = 0
 
     for module in _BEGINNERS:
@@ -96,8 +98,8 @@ def erases_lifetime(patch: Patch) -> None:
 def counts_one_entry_too_few(patch: Patch) -> None:
     """The first entry after a reset is taken for one before it."""
 
-    def begin(budget: BudgetState, *, span: Span, since_seq: int) -> None:
-        counting.begin_again(budget, span=span, since_seq=since_seq + 1)
+    def begin(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
+        counting.begin_again(budget, counter, span=span, since_seq=since_seq + 1)
 
     for module in _BEGINNERS:
         patch.setattr(module, "begin_again", begin)
@@ -122,30 +124,35 @@ def recounts_one_entry_too_many(patch: Patch) -> None:
     """A recount says that it counts the entry before the window."""
     apply = recount.apply_recount
     patch.setattr(
-        configure, "apply_recount", lambda budget, total: apply(budget, replace(total, since_seq=total.since_seq - 1))
+        configure,
+        "apply_recount",
+        lambda budget, counter, total: apply(budget, counter, replace(total, since_seq=total.since_seq - 1)),
     )
 
 
 def leaves_a_trace(patch: Patch) -> None:
     """A refused adjustment has rolled the window already."""
-    check = deciding._check_not_below_zero  # noqa: SLF001
+    check = correcting.check_not_below_zero
 
-    def late(budget: BudgetState, command: Any, now_us: int) -> None:
+    def late(budget: BudgetState, part: Any, now_us: int, *, corrects_seq: int | None) -> None:
         if counting.has_ended(budget.main, now_us):
             budget.main.span = window_at(budget.main.limit.window, now_us)  # type: ignore[union-attr]
-        check(budget, command, now_us)
+        check(budget, part, now_us, corrects_seq=corrects_seq)
 
-    patch.setattr(deciding, "_check_not_below_zero", late)
+    patch.setattr(correcting, "check_not_below_zero", late)
 
 
 def inherits_lifetime(patch: Patch) -> None:
     """An id that is created anew begins with what its former incarnation spent."""
     new = configure._new_budget  # noqa: SLF001
 
-    def heir(state: State, command: Any, limit: Any, now_us: int) -> BudgetState:
-        budget = new(state, command, limit, now_us)
-        for former in state.deleted_budgets:
-            if (former.project_key, former.budget_id) == (budget.project_key, budget.budget_id):
+    def heir(state: State, command: Any, now_us: int) -> BudgetState:
+        budget = new(state, command, now_us)
+        for former in state.by_key.values():
+            if former.deleted_at_us is not None and (former.project_key, former.budget_id) == (
+                budget.project_key,
+                budget.budget_id,
+            ):
                 budget.lifetime_cost_nano_usd = former.lifetime_cost_nano_usd
         return budget
 

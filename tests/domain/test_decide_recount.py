@@ -211,12 +211,12 @@ def test_a_stale_recount_leaves_no_trace_even_if_a_window_has_ended(desk: Desk) 
 def test_the_second_step_leaves_the_sums_of_the_first_as_they_are(desk: Desk) -> None:
     prepared = desk.with_recount(update(limit=DAILY))
     assert prepared.recount is not None
-    models = repr(prepared.recount.models)
+    models = repr(prepared.recount.limits)
     desk.decide(charge(5, model="model 2"))
 
     desk.decide(prepared)
 
-    assert repr(prepared.recount.models) == models
+    assert repr(prepared.recount.limits) == models
 
 
 # --- What no count can hold.

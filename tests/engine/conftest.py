@@ -36,9 +36,9 @@ class Bench:
 
     async def create(self, budget_id: str = "alice", limit: Limit | None = None) -> Outcome:
         """Create a budget; what the ledger was asked for until then is forgotten."""
-        draft = None if limit is None else LimitDraft(limit=limit)
+        limits = () if limit is None else (LimitDraft(limit=limit),)
         command = CreateBudget(
-            project_id=PROJECT, budget_id=budget_id, request=self.request(), main_limit=draft, labels={}
+            project_id=PROJECT, budget_id=budget_id, request=self.request(), limits=limits, labels={}
         )
         outcome = await self.engine.submit(command)
         self.ledger.commits.clear()

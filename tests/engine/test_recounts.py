@@ -20,7 +20,7 @@ def with_limit(bench: Bench, limit: Limit, budget_id: str = "alice") -> UpdateBu
         budget_id=budget_id,
         request=bench.request(),
         sets_limits=True,
-        main_limit=LimitDraft(limit=limit),
+        limits=(LimitDraft(limit=limit),),
     )
 
 

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
+from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
-from budgetd_server.ledger.base import BudgetKey, Committed, Decide, Ledger
+from budgetd_server.domain.reservation import Reservation
+from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, Ledger
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class WatchedLedger:
         self.on_recounted: Callable[[], Awaitable[object]] | None = None
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
+        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """See Ledger.commit."""
         self.commits.append(list(commands))
@@ -72,7 +73,9 @@ class WatchedLedger:
         await self.before_commit.passed()
         if self.failures:
             raise self.failures.popleft()
-        outcomes, committed = await self._ledger.commit(commands, decide, lock_wait_seconds=lock_wait_seconds)
+        outcomes, committed = await self._ledger.commit(
+            commands, decide, clock=clock, lock_wait_seconds=lock_wait_seconds
+        )
         await self.after_commit.passed()
         if self.failures_after_commit:
             raise self.failures_after_commit.popleft()
@@ -94,6 +97,22 @@ class WatchedLedger:
         if self.load_failures:
             raise self.load_failures.popleft()
         return await self._ledger.load_budgets(wanted, models_of)
+
+    async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
+        """See Ledger.lineage."""
+        return await self._ledger.lineage(project_id, budget_ids)
+
+    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
+        """See Ledger.reservation."""
+        return await self._ledger.reservation(project_id, seq)
+
+    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
+        """See Ledger.list_reservations."""
+        return await self._ledger.list_reservations(query)
+
+    async def due(self, now_us: int, rows_max: int) -> Due:
+        """See Ledger.due."""
+        return await self._ledger.due(now_us, rows_max)
 
     async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
         """See Ledger.list_budgets."""

@@ -14,8 +14,8 @@ from typing import TypeVar
 from budgetd_server import app
 from budgetd_server.cli import main
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.state import needs_of
-from budgetd_server.ledger.base import Committed, Decide
+from budgetd_server.domain.needs import needs_of
+from budgetd_server.ledger.base import Clock, Committed, Decide
 from budgetd_server.ledger.sqlite import SqliteLedger
 
 T = TypeVar("T")
@@ -33,23 +33,26 @@ class EarlyAnsweringLedger(SqliteLedger):
         self._dies_at = int(os.environ["EARLY_ANSWER_DIES_AT"])
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
+        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Decide and save, and return before that is durable."""
         self._batches += 1
         if self._batches > self._dies_at:
             await asyncio.Event().wait()  # The batch before this one is the last.
-        outcomes = await self._write(partial(self._begin_without_end, commands, decide))
+        outcomes = await self._write(partial(self._begin_without_end, commands, decide, clock))
         if self._batches == self._dies_at:
             asyncio.get_running_loop().call_later(ANSWERS_SECONDS, os._exit, 137)
         return outcomes, Committed(0.0, 0.0)
 
-    def _begin_without_end(self, commands: Sequence[Command], decide: Decide[T], connection: sqlite3.Connection) -> T:
+    def _begin_without_end(
+        self, commands: Sequence[Command], decide: Decide[T], clock: Clock, connection: sqlite3.Connection
+    ) -> T:
         if connection.in_transaction:
             connection.execute("COMMIT")
         connection.execute("BEGIN IMMEDIATE")
-        state = self._reads.working_set(connection, needs_of(commands))
-        outcomes = decide(state)
+        now_us = clock()
+        state = self._working_set.load(connection, needs_of(commands), now_us)
+        outcomes = decide(state, now_us)
         self._save.changes(connection, state)
         return outcomes
 

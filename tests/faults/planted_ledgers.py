@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.ledger.base import BudgetKey, Committed, Decide
+from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide
 from budgetd_server.ledger.sqlite import SqliteLedger
 
 T = TypeVar("T")
@@ -26,12 +26,12 @@ class GatedLedger(SqliteLedger):
         self.commits = 0
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
+        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Wait for the gate, then commit."""
         self.commits += 1
         await self.gate.wait()
-        return await super().commit(commands, decide, lock_wait_seconds=lock_wait_seconds)
+        return await super().commit(commands, decide, clock=clock, lock_wait_seconds=lock_wait_seconds)
 
 
 class HangingLoadsLedger(SqliteLedger):

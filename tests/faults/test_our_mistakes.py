@@ -25,7 +25,7 @@ NEIGHBOURS = 20
 def decide_wrongly(state: State, command: Command, now_us: int) -> Outcome:
     """The real function, with a mistake that one budget meets, after it has changed the working set."""
     outcome = decide(state, command, now_us)
-    if getattr(command, "budget_id", "") == "marked" and not hasattr(command, "main_limit"):
+    if getattr(command, "budget_id", "") == "marked" and not hasattr(command, "limits"):
         raise RuntimeError(f"something about {SECRET}")
     return outcome
 

@@ -10,8 +10,9 @@ import pytest
 from budgetd_server.domain import counting
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command, UpdateBudget
+from budgetd_server.domain.configure import anchored
 from budgetd_server.domain.entry import Entry
-from budgetd_server.domain.recount import begin_recount, needs_recount
+from budgetd_server.domain.recount import begin_recount, limits_to_recount
 from budgetd_server.ledger.base import Ledger
 from tests.domain.histories import PLACES, Batch
 from tests.domain.rehearsal import Rehearsal, Result
@@ -51,10 +52,10 @@ class LedgerStore:
         budget = self.budgets().get((command.project_id, command.budget_id))
         if budget is None or not command.sets_limits:
             return command
-        limit = command.main_limit.anchored(budget.created_at_us) if command.main_limit is not None else None
-        if not needs_recount(budget, limit):
+        limits = limits_to_recount(budget, anchored(command.limits, budget.created_at_us))
+        if not limits:
             return command
-        recount = begin_recount(budget, limit, now_us)
+        recount = begin_recount(budget, limits, now_us)
         self._runner.run(self._ledger.recount(recount, command.project_id, RECOUNT_ROWS_MAX))
         return replace(command, recount=recount)
 

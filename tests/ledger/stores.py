@@ -14,7 +14,7 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.queries import EntryQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite_reads
+from budgetd_server.ledger import sqlite_working_set
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.ledger.sqlite_verify import verify_file
@@ -53,14 +53,14 @@ class SqliteStore:
 
     def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
         """See Store."""
-        patch.setattr(sqlite_reads, "MODELS_PER_WINDOW_MAX", models_max)
+        patch.setattr(sqlite_working_set, "MODELS_PER_WINDOW_MAX", models_max)
 
 
 #: Every kind of ledger by its name. A new one joins here, and every contract test runs on it.
 STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}
 
 
-def decide_all(commands: Sequence[Command], now_us: int, state: State) -> list[Result]:
+def decide_all(commands: Sequence[Command], state: State, now_us: int) -> list[Result]:
     """Decide a batch as the engine does: a refusal is one command's outcome."""
     results: list[Result] = []
     for command in commands:
@@ -73,8 +73,8 @@ def decide_all(commands: Sequence[Command], now_us: int, state: State) -> list[R
 
 async def commit(ledger: Ledger, *commands: Command, now_us: int = MONDAY_US) -> list[Result]:
     """Carry out commands in one transaction; a result for each."""
-    function = partial(decide_all, commands, now_us)
-    results, _ = await ledger.commit(commands, function, lock_wait_seconds=LOCK_WAIT_SECONDS)
+    function = partial(decide_all, commands)
+    results, _ = await ledger.commit(commands, function, clock=lambda: now_us, lock_wait_seconds=LOCK_WAIT_SECONDS)
     return results
 
 

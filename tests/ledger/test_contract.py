@@ -52,12 +52,12 @@ async def test_a_mistake_while_deciding_leaves_nothing_of_the_batch(ledger: Ledg
     await carry_out(ledger, create(DAILY))
     commands: list[Command] = [charge(5, request_id="one"), create(DAILY, budget_id="bob")]
 
-    def mistaken(state: State) -> None:
-        decide_all(commands, MONDAY_US, state)
+    def mistaken(state: State, _: int) -> None:
+        decide_all(commands, state, MONDAY_US)
         raise RuntimeError("a mistake")
 
     with pytest.raises(RuntimeError, match="a mistake"):
-        await ledger.commit(commands, mistaken, lock_wait_seconds=LOCK_WAIT_SECONDS)
+        await ledger.commit(commands, mistaken, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS)
 
     assert await spent(ledger) == 0
     assert len(await all_entries(ledger)) == 1
@@ -88,13 +88,15 @@ async def test_nobody_sees_a_batch_before_its_commit_and_everybody_afterwards(st
     decided, may_commit = threading.Event(), threading.Event()
     command = charge(5)
 
-    def held(state: State) -> list[object]:
-        results = decide_all([command], MONDAY_US, state)
+    def held(state: State, _: int) -> list[object]:
+        results = decide_all([command], state, MONDAY_US)
         decided.set()
         assert may_commit.wait(WAIT_SECONDS)
         return list(results)
 
-    committing = asyncio.create_task(ledger.commit([command], held, lock_wait_seconds=LOCK_WAIT_SECONDS))
+    committing = asyncio.create_task(
+        ledger.commit([command], held, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS)
+    )
     assert await asyncio.to_thread(decided.wait, WAIT_SECONDS)
     during = [await spent(other), await spent(ledger)]
     was_answered = committing.done()
@@ -111,12 +113,14 @@ async def test_a_caller_that_leaves_while_its_batch_runs_does_not_stop_it(ledger
     decided, may_commit = threading.Event(), threading.Event()
     command = charge(5)
 
-    def held(state: State) -> None:
-        decide_all([command], MONDAY_US, state)
+    def held(state: State, _: int) -> None:
+        decide_all([command], state, MONDAY_US)
         decided.set()
         assert may_commit.wait(WAIT_SECONDS)
 
-    leaving = asyncio.create_task(ledger.commit([command], held, lock_wait_seconds=LOCK_WAIT_SECONDS))
+    leaving = asyncio.create_task(
+        ledger.commit([command], held, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS)
+    )
     assert await asyncio.to_thread(decided.wait, WAIT_SECONDS)
     leaving.cancel()
     may_commit.set()
@@ -127,7 +131,9 @@ async def test_a_caller_that_leaves_while_its_batch_runs_does_not_stop_it(ledger
 
 
 async def test_a_commit_tells_how_long_it_took(ledger: Ledger) -> None:
-    _, committed = await ledger.commit([], lambda _: None, lock_wait_seconds=LOCK_WAIT_SECONDS)
+    _, committed = await ledger.commit(
+        [], lambda *_: None, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS
+    )
 
     assert committed.lock_wait_seconds >= 0
     assert committed.transaction_seconds > 0

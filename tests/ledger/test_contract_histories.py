@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite_reads, sqlite_save
+from budgetd_server.ledger import sqlite, sqlite_save, sqlite_working_set
 from tests.domain.histories import TELLING, Batch, histories
 from tests.ledger.rehearsed import play_on_store
 from tests.ledger.stores import STORES
@@ -60,12 +60,12 @@ def writes_the_living_first(patch: Patch) -> None:
 
 def forgets_requests(patch: Patch) -> None:
     """Request ids of earlier batches are not loaded."""
-    patch.setattr(sqlite_reads.SqliteReads, "_load_requests", lambda *_: None)
+    patch.setattr(sqlite_working_set._Loading, "requests", lambda *_: None)  # noqa: SLF001
 
 
 def loads_no_rest(patch: Patch) -> None:
     """The sum of the rest of the models is not loaded once a window is full."""
-    patch.setattr(sqlite_reads, "OTHER_MODELS", "a model that nobody uses")
+    patch.setattr(sqlite_working_set, "OTHER_MODELS", "a model that nobody uses")
 
 
 def keeps_old_models(patch: Patch) -> None:
@@ -94,12 +94,12 @@ def keeps_old_bounds(patch: Patch) -> None:
 
 def ends_chains_early(patch: Patch) -> None:
     """A recount in slices takes the first slice for all."""
-    slice_ = sqlite_reads.SqliteReads.recount_slice
+    slice_ = sqlite.recount_slice
 
-    def first_only(self: sqlite_reads.SqliteReads, *arguments: Any) -> None:
-        slice_(self, *arguments)
+    def first_only(*arguments: Any) -> None:
+        slice_(*arguments)
 
-    patch.setattr(sqlite_reads.SqliteReads, "recount_slice", first_only)
+    patch.setattr(sqlite, "recount_slice", first_only)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What every ledger answers to those who only look: budgets and entries in pages, and recounts."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from budgetd_server.domain.budget import Sums
+from budgetd_server.domain.budget import MAIN, Sums
 from budgetd_server.domain.commands import Command, UpdateBudget
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
@@ -221,11 +222,15 @@ async def test_a_project_that_never_was_has_no_entries(told: Ledger) -> None:
 # --- Recounts.
 
 
+def models(recount: Recount) -> Mapping[str, Sums]:
+    """What a recount of the main limit has found, corrections and all."""
+    return recount.limits[MAIN].completed().models
+
+
 async def recounted(ledger: Ledger, command: UpdateBudget, *, rows_max: int = 2) -> UpdateBudget:
     """An update with the first step of its recount, taken in slices."""
     budget = (await ledger.load_budgets([PLACE]))[PLACE]
-    assert command.main_limit is not None
-    recount = begin_recount(budget, command.main_limit.limit, MONDAY_US)
+    recount = begin_recount(budget, {MAIN: command.limits[0].limit}, MONDAY_US)
     await ledger.recount(recount, PROJECT, rows_max)
     return replace(command, recount=recount)
 
@@ -243,27 +248,27 @@ async def test_a_recount_in_slices_is_the_sum_of_all(ledger: Ledger, rows_max: i
         ]
         await carry_out(ledger, *batch, now_us=MONDAY_US + hour * HOUR_US)
     budget = (await ledger.load_budgets([PLACE]))[PLACE]
-    recount = begin_recount(budget, limited(5, every_us=every_us), MONDAY_US + 5 * HOUR_US)
+    recount = begin_recount(budget, {MAIN: limited(5, every_us=every_us)}, MONDAY_US + 5 * HOUR_US)
 
     await ledger.recount(recount, PROJECT, rows_max)
 
     counted = range(1, 6) if every_us is None or every_us == DAY_US else range(5 if every_us == HOUR_US else 3, 6)
     expected = {hour: Sums(10**hour - hour, calls=1) for hour in counted}
-    assert sum(sums.cost_nano_usd for sums in recount.models.values()) == sum(
+    assert sum(sums.cost_nano_usd for sums in models(recount).values()) == sum(
         sums.cost_nano_usd for sums in expected.values()
     )
-    assert sum(sums.calls for sums in recount.models.values()) == len(expected)
-    assert recount.until_seq == budget.last_seq
+    assert sum(sums.calls for sums in models(recount).values()) == len(expected)
+    assert recount.until_seq == (await all_entries(ledger))[0][1].seq
 
 
 async def test_a_recount_stops_where_the_count_began_again(ledger: Ledger) -> None:
     await carry_out(ledger, create(limited(5)), charge(1), reset(), charge(2))
     budget = (await ledger.load_budgets([PLACE]))[PLACE]
-    recount: Recount = begin_recount(budget, DAILY, MONDAY_US)
+    recount: Recount = begin_recount(budget, {MAIN: DAILY}, MONDAY_US)
 
     await ledger.recount(recount, PROJECT, 100)
 
-    assert (recount.since_seq, recount.models) == (3, {"": Sums(2, calls=1)})
+    assert (recount.limits[MAIN].since_seq, models(recount)) == (3, {"": Sums(2, calls=1)})
 
 
 async def test_a_recount_adds_what_came_between_its_steps_in_the_store_and_in_the_batch(ledger: Ledger) -> None:

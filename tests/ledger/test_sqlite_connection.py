@@ -102,7 +102,7 @@ async def test_a_batch_whose_time_is_up_while_another_program_writes_is_told_to_
     command = charge(5, request_id="one")
 
     with pytest.raises(StoreUnavailable) as refusal:
-        await ledger.commit([command], lambda _: None, lock_wait_seconds=0.0)
+        await ledger.commit([command], lambda *_: None, clock=lambda: MONDAY_US, lock_wait_seconds=0.0)
     stranger.execute("ROLLBACK")
     (told,) = await carry_out(ledger, command)
 
@@ -115,7 +115,7 @@ async def test_a_batch_waits_for_the_lock_and_tells_for_how_long(
     ledger: SqliteLedger, stranger: sqlite3.Connection
 ) -> None:
     stranger.execute("BEGIN IMMEDIATE")
-    waiting = asyncio.create_task(ledger.commit([], lambda _: None, lock_wait_seconds=20.0))
+    waiting = asyncio.create_task(ledger.commit([], lambda *_: None, clock=lambda: MONDAY_US, lock_wait_seconds=20.0))
     await asyncio.to_thread(threading.Event().wait, 0.01)  # A moment of holding the lock, not of being right.
     stranger.execute("ROLLBACK")
 
@@ -169,7 +169,7 @@ async def test_a_mistake_while_deciding_keeps_the_connection_and_frees_the_lock(
     before = ledger._writer  # noqa: SLF001
 
     with pytest.raises(ZeroDivisionError):
-        await ledger.commit([], lambda _: 1 // 0, lock_wait_seconds=1.0)
+        await ledger.commit([], lambda *_: 1 // 0, clock=lambda: MONDAY_US, lock_wait_seconds=1.0)
 
     stranger.execute("PRAGMA busy_timeout = 0")
     stranger.execute("BEGIN IMMEDIATE")
@@ -224,7 +224,7 @@ async def test_a_number_that_no_column_holds_fails_its_batch_and_nothing_else(le
     command = charge(5)._replace(event_at_us=2**63)
 
     with pytest.raises(OverflowError):
-        await ledger.commit([command], lambda state: decide_all([command], MONDAY_US, state), lock_wait_seconds=1.0)
+        await ledger.commit([command], partial(decide_all, [command]), clock=lambda: MONDAY_US, lock_wait_seconds=1.0)
 
     assert await spent(ledger) == 0
     await carry_out(ledger, charge(5))

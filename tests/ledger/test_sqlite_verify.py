@@ -41,7 +41,7 @@ def test_a_sound_file_has_no_deviations_and_tells_what_was_looked_at(path: Path)
     report = verify_file(path)
 
     assert report.deviations == []
-    assert report.counts == {"budgets": 4, "entries": 14, "request ids": 13}
+    assert report.counts == {"budgets": 4, "entries": 14, "reservations": 0, "request ids": 13}
 
 
 BOB = "project_key = 1 AND budget_key = 2"
@@ -196,10 +196,10 @@ async def test_a_file_can_be_verified_while_a_batch_runs(path: Path) -> None:
     ledger = await SqliteLedger.open(path)
     found: list[Deviation] = []
 
-    def look(_: object) -> None:
+    def look(*_: object) -> None:
         found.extend(verify_file(path).deviations)
 
-    await ledger.commit([], look, lock_wait_seconds=1.0)
+    await ledger.commit([], look, clock=lambda: MONDAY_US, lock_wait_seconds=1.0)
     await ledger.close()
 
     assert found == []

@@ -3,13 +3,15 @@
 from budgetd._rpcs import Rpc
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
 
 
 class BudgetServiceRpcs:
     """The methods of `budgetd.v1.BudgetService`; the contract tells what each does and how it may be refused."""
 
     create_budget = Rpc(service.CreateBudgetRequest, service.CreateBudgetResponse, changes=True)
-    """Creates a budget, or replaces one if `replace_existing`. Raises AlreadyExists."""
+    """Creates a budget, or replaces one if `replace_existing`. Raises AlreadyExists; of the parent also NotFound,
+    ParentCycle, TooDeep, IsTemplate."""
 
     get_budget = Rpc(service.GetBudgetRequest, service.GetBudgetResponse)
     """Reads one budget. Raises NotFound."""
@@ -18,19 +20,23 @@ class BudgetServiceRpcs:
     """Reads a page of a project's budgets, in order of creation."""
 
     update_budget = Rpc(service.UpdateBudgetRequest, service.UpdateBudgetResponse, changes=True)
-    """Changes a budget's configuration, and never what is spent. Raises NotFound, EtagMismatch."""
+    """Changes a budget's configuration, and never what is spent. Raises NotFound, EtagMismatch, ParentCycle, TooDeep,
+    IsTemplate, BelowZero, CounterOverflow."""
 
     delete_budget = Rpc(service.DeleteBudgetRequest, service.DeleteBudgetResponse, changes=True)
-    """Deletes a budget; its history stays. Raises NotFound, EtagMismatch."""
+    """Deletes a budget; its history stays. Raises NotFound, EtagMismatch; unless `force`, HasChildren and
+    HasOpenReservations."""
 
     update_cost = Rpc(cost_pb.UpdateCostRequest, cost_pb.UpdateCostResponse, changes=True)
-    """Records a cost that happened. Raises NotFound, UnknownModel, UnpricedUsage, CounterOverflow."""
+    """Records a cost that happened. Raises NotFound, IsTemplate, UnknownModel, UnpricedUsage, CounterOverflow; with
+    ADMISSION_REJECT_OVER_LIMIT also BudgetExceededError."""
 
     batch_update_cost = Rpc(cost_pb.BatchUpdateCostRequest, cost_pb.BatchUpdateCostResponse, changes=True)
     """Records many costs, each judged for itself: a refused item is an `error` in its result, and raises nothing."""
 
     adjust_cost = Rpc(cost_pb.AdjustCostRequest, cost_pb.AdjustCostResponse, changes=True)
-    """Corrects what was spent, with a reason. Raises NotFound, BelowZero, CounterOverflow."""
+    """Corrects what was spent, with a reason. Raises NotFound (of the entry, too), IsTemplate, BelowZero,
+    RefundExceedsEntry, CounterOverflow."""
 
     get_current_cost = Rpc(cost_pb.GetCurrentCostRequest, cost_pb.GetCurrentCostResponse)
     """Reads what a budget has spent and where its limits stand. Raises NotFound."""
@@ -41,8 +47,34 @@ class BudgetServiceRpcs:
     project_cost = Rpc(cost_pb.ProjectCostRequest, cost_pb.ProjectCostResponse)
     """Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."""
 
+    reserve_cost = Rpc(reservation_pb.ReserveCostRequest, reservation_pb.ReserveCostResponse, changes=True)
+    """Holds money, tokens and one call before the work. Raises BudgetExceededError, NotFound, IsTemplate,
+    UnknownModel, UnpricedUsage, CounterOverflow."""
+
+    commit_reservation = Rpc(
+        reservation_pb.CommitReservationRequest, reservation_pb.CommitReservationResponse, changes=True
+    )
+    """Settles a hold with what the work cost. Raises NotFound, AlreadySettled, UnknownModel, UnpricedUsage,
+    CounterOverflow."""
+
+    release_reservation = Rpc(
+        reservation_pb.ReleaseReservationRequest, reservation_pb.ReleaseReservationResponse, changes=True
+    )
+    """Gives a hold back. Raises NotFound, AlreadySettled."""
+
+    extend_reservation = Rpc(
+        reservation_pb.ExtendReservationRequest, reservation_pb.ExtendReservationResponse, changes=True
+    )
+    """Lets a hold expire later, or sooner. Raises NotFound, AlreadySettled."""
+
+    get_reservation = Rpc(reservation_pb.GetReservationRequest, reservation_pb.GetReservationResponse)
+    """Reads one hold. Raises NotFound."""
+
+    list_reservations = Rpc(reservation_pb.ListReservationsRequest, reservation_pb.ListReservationsResponse)
+    """Reads a page of a project's holds, newest first. Raises NotFound."""
+
     reset_cost = Rpc(service.ResetCostRequest, service.ResetCostResponse, changes=True)
-    """Begins a budget's count again at zero. Raises NotFound."""
+    """Begins a budget's counts again at zero. Raises NotFound."""
 
     reset_on_duration = Rpc(service.ResetOnDurationRequest, service.ResetOnDurationResponse, changes=True)
     """Begins the main limit's count again if its window is over. Raises NotFound, NoWindow."""

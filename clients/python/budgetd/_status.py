@@ -16,6 +16,7 @@ from budgetd.errors import (
     CLASS_OF_REASON,
     AlreadyExists,
     BudgetdError,
+    BudgetExceededError,
     CallFailed,
     DeadlineExceeded,
     FailedPrecondition,
@@ -65,7 +66,7 @@ def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
     retry = _detail(status.details, error_details_pb2.RetryInfo)
     violations = bad_request.field_violations if bad_request else ()
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
-    return _class_of(info.reason, code)(
+    error = _class_of(info.reason, code)(
         status.message,
         code=code,
         reason=info.reason,
@@ -73,18 +74,24 @@ def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
         field_violations=[FieldViolation(each.field, each.description) for each in violations],
         retry_after_seconds=_seconds(retry) if retry else None,
     )
+    if isinstance(error, BudgetExceededError):
+        error.exceeded = _detail(status.details, budget_pb2.BudgetExceeded)
+    return error
 
 
 def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
     """The error of one item of a batch, as the same request would have raised alone."""
     code = _CODES.get(item.code, grpc.StatusCode.UNKNOWN)
-    return _class_of(item.reason, code)(
+    error = _class_of(item.reason, code)(
         item.message or item.reason,
         code=code,
         reason=item.reason,
         metadata=item.metadata,
         field_violations=[FieldViolation(each.field, each.description) for each in item.field_violations],
     )
+    if isinstance(error, BudgetExceededError) and item.HasField("budget_exceeded"):
+        error.exceeded = item.budget_exceeded
+    return error
 
 
 def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool) -> BudgetdError:

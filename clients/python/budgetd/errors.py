@@ -5,14 +5,21 @@
     │   ├── RequestIdReused     REQUEST_ID_REUSED
     │   ├── UnknownModel        UNKNOWN_MODEL
     │   └── UnpricedUsage       UNPRICED_USAGE
-    ├── NotFound                BUDGET_NOT_FOUND
+    ├── NotFound                BUDGET_NOT_FOUND, RESERVATION_NOT_FOUND, ENTRY_NOT_FOUND
     ├── AlreadyExists           BUDGET_EXISTS
     ├── EtagMismatch            ETAG_MISMATCH
     ├── FailedPrecondition
     │   ├── NoWindow            NO_WINDOW
     │   ├── BelowZero           BELOW_ZERO
-    │   └── CounterOverflow     COUNTER_OVERFLOW
-    ├── BudgetExceededError     BUDGET_EXCEEDED
+    │   ├── RefundExceedsEntry  REFUND_EXCEEDS_ENTRY
+    │   ├── CounterOverflow     COUNTER_OVERFLOW
+    │   ├── AlreadySettled      ALREADY_SETTLED
+    │   ├── HasChildren         HAS_CHILDREN
+    │   ├── HasOpenReservations HAS_OPEN_RESERVATIONS
+    │   ├── ParentCycle         PARENT_CYCLE
+    │   ├── TooDeep             TOO_DEEP
+    │   └── IsTemplate          IS_TEMPLATE
+    ├── BudgetExceededError     BUDGET_EXCEEDED: `exceeded` tells the limits
     ├── Unauthenticated         TOKEN_MISSING, TOKEN_INVALID
     ├── PermissionDenied        SCOPE
     ├── DatabaseRefused         in local mode alone: the file must not be used
@@ -32,6 +39,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # Who catches an error needs no gRPC; its import takes most of the client's.
     import grpc
+
+    from budgetd.v1.budget_pb2 import BudgetExceeded
 
 
 class FieldViolation(NamedTuple):
@@ -96,7 +105,7 @@ class UnpricedUsage(InvalidRequest):
 
 
 class NotFound(BudgetdError):
-    """There is no such budget."""
+    """There is no such budget, hold or entry; `reason` tells which."""
 
 
 class AlreadyExists(BudgetdError):
@@ -108,7 +117,7 @@ class EtagMismatch(BudgetdError):
 
 
 class FailedPrecondition(BudgetdError):
-    """The budget is not in a state that allows the request."""
+    """The budget, or the hold, is not in a state that allows the request."""
 
 
 class NoWindow(FailedPrecondition):
@@ -119,12 +128,43 @@ class BelowZero(FailedPrecondition):
     """The adjustment would take a spent amount below zero."""
 
 
+class RefundExceedsEntry(FailedPrecondition):
+    """Together with earlier ones, the adjustment would give back more than the entry cost."""
+
+
 class CounterOverflow(FailedPrecondition):
     """The request would take a counter past its largest value, 9·10^18."""
 
 
+class AlreadySettled(FailedPrecondition):
+    """The hold has ended in a way that does not allow this."""
+
+
+class HasChildren(FailedPrecondition):
+    """Other budgets have the budget as their parent; `force` deletes them along with it."""
+
+
+class HasOpenReservations(FailedPrecondition):
+    """Open holds count on the budget; `force` releases them."""
+
+
+class ParentCycle(FailedPrecondition):
+    """The new parent is the budget itself, or below it."""
+
+
+class TooDeep(FailedPrecondition):
+    """The tree of budgets would have more levels than are allowed."""
+
+
+class IsTemplate(FailedPrecondition):
+    """The budget is a template: it can be copied, and neither charged nor made a parent."""
+
+
 class BudgetExceededError(BudgetdError):
     """The server refused to let a limit be passed. Never raised for gRPC's own RESOURCE_EXHAUSTED."""
+
+    #: The limits, worst first, and what was asked for; None: the answer does not tell.
+    exceeded: "BudgetExceeded | None" = None
 
 
 class Unauthenticated(BudgetdError):
@@ -166,11 +206,20 @@ CLASS_OF_REASON: Mapping[str, type[BudgetdError]] = {
     "UNKNOWN_MODEL": UnknownModel,
     "UNPRICED_USAGE": UnpricedUsage,
     "BUDGET_NOT_FOUND": NotFound,
+    "RESERVATION_NOT_FOUND": NotFound,
+    "ENTRY_NOT_FOUND": NotFound,
     "BUDGET_EXISTS": AlreadyExists,
     "ETAG_MISMATCH": EtagMismatch,
     "NO_WINDOW": NoWindow,
     "BELOW_ZERO": BelowZero,
+    "REFUND_EXCEEDS_ENTRY": RefundExceedsEntry,
     "COUNTER_OVERFLOW": CounterOverflow,
+    "ALREADY_SETTLED": AlreadySettled,
+    "HAS_CHILDREN": HasChildren,
+    "HAS_OPEN_RESERVATIONS": HasOpenReservations,
+    "PARENT_CYCLE": ParentCycle,
+    "TOO_DEEP": TooDeep,
+    "IS_TEMPLATE": IsTemplate,
     "BUDGET_EXCEEDED": BudgetExceededError,
     "TOKEN_MISSING": Unauthenticated,
     "TOKEN_INVALID": Unauthenticated,

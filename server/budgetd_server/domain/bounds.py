@@ -21,6 +21,16 @@ REASON_CHARACTERS_MAX = 256
 MODELS_PER_WINDOW_MAX = 200
 OTHER_MODELS = "_other"
 
+#: Budgets from a root down to its lowest descendant.
+DEPTH_MAX = 8
+LIMITS_MAX = 32
+MODEL_PATTERNS_MAX = 64
+ALERT_RATIOS_MAX = 16
+ALERT_RATIO_MAX = 10.0
+ADDITIONAL_BUDGETS_MAX = 16
+#: Budgets that one charge or hold may count on, ancestors and all.
+TOUCHED_BUDGETS_MAX = 64
+
 BATCH_ITEMS_MAX = 8_000
 CHAT_MESSAGES_MAX = 10_000
 PAGE_SIZE_DEFAULT = 50
@@ -29,6 +39,11 @@ PAGE_SIZE_MAX = 1_000
 #: How far a caller's event time may lie from the server's clock.
 EVENT_AGE_MAX_US = 35 * 86_400 * 1_000_000
 EVENT_LEAD_MAX_US = 5 * 60 * 1_000_000
+
+#: How long a hold may be kept without word of it.
+TTL_DEFAULT_US = 600 * 1_000_000
+TTL_US_MIN = 1_000_000
+TTL_US_MAX = 86_400 * 1_000_000
 
 US_PER_SECOND = 1_000_000
 US_PER_HOUR = 3_600 * US_PER_SECOND

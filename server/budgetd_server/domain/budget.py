@@ -4,7 +4,7 @@ Configuration is immutable and replaced as a whole. Counts are plain mutable sum
 thousands of charges to the same ones; they belong to the working set of one transaction and never leave it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -13,6 +13,14 @@ from budgetd_server.domain.window import Lifetime, Span, Window
 
 #: The id of the main limit, BudgetManager's `total_budget`.
 MAIN = ""
+
+
+class Unit(IntEnum):
+    """What a limit counts; numbers as in the contract."""
+
+    NANO_USD = 1
+    TOKENS = 2
+    CALLS = 3
 
 
 class Action(IntEnum):
@@ -29,15 +37,41 @@ class ResetMode(IntEnum):
     ON_REQUEST = 2
 
 
+#: Where a limit tells of itself unless its owner asks for other shares of its amount.
+ALERT_RATIOS_DEFAULT = (0.5, 0.8, 1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """A rule on a budget: at most `amount` nano-USD in each window. Zero means nothing may be spent."""
+    """A rule on a budget: at most `amount` of a unit in each window. Zero means nothing may be spent."""
 
+    #: MAIN, or the name of one of the limits beside it.
     limit_id: str = MAIN
+    unit: Unit = Unit.NANO_USD
     amount: int
     window: Window = field(default_factory=Lifetime)
+    #: Names of models, each exact or a beginning that ends in "*"; empty: whatever the model, or none.
+    models: tuple[str, ...] = ()
     action: Action = Action.BLOCK
     reset_mode: ResetMode = ResetMode.AUTOMATIC
+    #: Shares of the amount, ascending, at which it tells once a window; empty: nowhere.
+    alert_ratios: tuple[float, ...] = ALERT_RATIOS_DEFAULT
+
+    def matches(self, model: str, catalogue_model: str) -> bool:
+        """True if what is spent on a model counts here.
+
+        Args:
+            model: Its name as it was sent; empty: none was.
+            catalogue_model: The price catalogue's name for it; empty: the same, or unknown.
+        """
+        if not self.models:
+            return True
+        names = [name for name in (model, catalogue_model) if name]
+        return any(_fits(pattern, name) for pattern in self.models for name in names)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
 @dataclass(slots=True)
@@ -81,7 +115,7 @@ class Sums:
 
 @dataclass(slots=True)
 class Counter:
-    """The count of one limit: the sums of the entries with a sequence number above `since_seq`.
+    """The count of one limit: the sums of the entries that match it with a sequence number above `since_seq`.
 
     A budget without a main limit still has a main counter, whose `limit` is None and whose span never ends.
     """
@@ -93,6 +127,23 @@ class Counter:
     #: Units per hour as of `burn_at_us`; None there: nothing was ever counted.
     burn_rate_per_hour: int = 0
     burn_at_us: int | None = None
+    #: Units that open holds keep.
+    held: int = 0
+    #: A bit for each of the limit's alert ratios that has told of itself in this window.
+    alerts_fired: int = 0
+
+    @property
+    def unit(self) -> Unit:
+        """What it counts."""
+        return Unit.NANO_USD if self.limit is None else self.limit.unit
+
+    @property
+    def spent(self) -> int:
+        """What was counted, in units of the limit."""
+        unit = self.unit
+        if unit is Unit.NANO_USD:
+            return self.sums.cost_nano_usd
+        return self.sums.input_tokens + self.sums.output_tokens if unit is Unit.TOKENS else self.sums.calls
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,6 +156,11 @@ class BudgetState:
     project_key: int
     budget_key: int
     budget_id: str
+    #: The budget that is charged along with this one; None and empty: this is a root.
+    parent_key: int | None = None
+    parent_id: str = ""
+    #: True: it is never charged, and copied for budgets that are made by their first charge or hold.
+    is_template: bool = False
     labels: Mapping[str, str]
     #: Grows with every change of configuration.
     version: int
@@ -112,6 +168,8 @@ class BudgetState:
     updated_at_us: int
     deleted_at_us: int | None = None
     main: Counter
+    #: The counters of the limits beside the main one, by limit id, in that order.
+    named: dict[str, Counter] = field(default_factory=dict)
     models: dict[str, Sums] = field(default_factory=dict)
     models_count: int = 0
     lifetime_cost_nano_usd: int = 0
@@ -124,11 +182,26 @@ class BudgetState:
     is_configured: bool = False
     #: True once the stored sums of all models are void; `models` then holds all that there are.
     is_models_cleared: bool = False
+    #: The ids of limits that were taken away.
+    removed_limits: set[str] = field(default_factory=set)
 
     @property
     def etag(self) -> str:
         """Changes with the configuration, and with nothing else."""
         return f"{self.budget_key}-{self.version}"
+
+    def counters(self) -> Iterator[Counter]:
+        """The counters, main one first."""
+        yield self.main
+        yield from self.named.values()
+
+    def limits(self) -> tuple[Limit, ...]:
+        """The limits, main one first."""
+        return tuple(counter.limit for counter in self.counters() if counter.limit is not None)
+
+    def counter(self, limit_id: str) -> Counter | None:
+        """The counter of a limit; None: there is none of that id. The main one is always there."""
+        return self.main if limit_id == MAIN else self.named.get(limit_id)
 
     def clear_models(self) -> None:
         """Forget what was counted by model."""

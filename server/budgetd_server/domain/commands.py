@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.recount import Recount
+from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.status import BudgetStatus, LimitStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed
@@ -24,6 +25,10 @@ class Rpc(IntEnum):
     RESET_COST = 6
     RESET_ON_DURATION = 7
     RESET_ALL_ON_DURATION = 8
+    RESERVE_COST = 9
+    COMMIT_RESERVATION = 10
+    RELEASE_RESERVATION = 11
+    EXTEND_RESERVATION = 12
 
 
 class Request(NamedTuple):
@@ -50,6 +55,16 @@ class Charge(NamedTuple):
     wants_limits: bool = True
     #: Why it could not be priced; raised unless its request id has taken effect before.
     refusal: Refusal | None = None
+    #: The price catalogue's name of the model; empty: the same as sent, or unknown.
+    catalogue_model: str = ""
+    #: Budgets to be charged along with it, with their ancestors.
+    additional_ids: tuple[str, ...] = ()
+    #: True: additional budgets that do not exist are passed over; False: they refuse the charge.
+    skips_missing: bool = False
+    #: The template of which the budget is made if it does not exist; empty: then the charge is refused.
+    template_id: str = ""
+    #: True: it is refused if it would pass a limit that blocks.
+    rejects_over_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +91,12 @@ class CreateBudget:
     project_id: str
     budget_id: str
     request: Request
-    main_limit: LimitDraft | None
+    #: Each limit id once.
+    limits: tuple[LimitDraft, ...] = ()
     labels: Mapping[str, str]
+    #: Empty: a root; of a budget that is replaced: whatever its parent is.
+    parent_id: str = ""
+    is_template: bool = False
     replace_existing: bool = False
 
 
@@ -90,12 +109,14 @@ class UpdateBudget:
     budget_id: str
     request: Request
     sets_limits: bool = False
-    main_limit: LimitDraft | None = None
+    limits: tuple[LimitDraft, ...] = ()
+    #: The new parent, empty: none; None: it stays.
+    parent_id: str | None = None
     #: None: labels stay.
     labels: Mapping[str, str] | None = None
     #: Empty: whatever the current one is.
     etag: str = ""
-    #: What the ledger holds of the new window, as of a moment ago; None: not counted yet.
+    #: What the ledger holds of the new windows, as of a moment ago; None: not counted yet.
     recount: Recount | None = None
 
 
@@ -108,6 +129,8 @@ class DeleteBudget:
     budget_id: str
     request: Request
     etag: str = ""
+    #: True: its descendants are deleted too, and the holds of all of them released.
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +144,22 @@ class AdjustCost:
     amount_nano_usd: int
     reason: str
     model: str = ""
+    catalogue_model: str = ""
     labels: Mapping[str, str] | None = None
+    #: The entry of this budget that it corrects; None: it counts in the current windows.
+    entry_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetCost:
-    """Begin a budget's count again at zero, in the same window."""
+    """Begin a budget's counts again at zero, in the same windows."""
 
     rpc: ClassVar[Rpc] = Rpc.RESET_COST
     project_id: str
     budget_id: str
     request: Request
+    #: Those of these limits, MAIN being the main count; empty: all.
+    limit_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +188,97 @@ class ResetManyOnDuration:
     is_last: bool = False
 
 
-Command = (
-    Charge | CreateBudget | UpdateBudget | DeleteBudget | AdjustCost | ResetCost | ResetOnDuration | ResetManyOnDuration
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveCost:
+    """Hold money, tokens and a call before the work is done."""
+
+    rpc: ClassVar[Rpc] = Rpc.RESERVE_COST
+    project_id: str
+    budget_id: str
+    request: Request
+    amount_nano_usd: int
+    #: Tokens to be held; None: none.
+    usage: Usage | None = None
+    model: str = ""
+    catalogue_model: str = ""
+    ttl_us: int
+    on_expiry: OnExpiry = OnExpiry.RELEASE
+    #: The least money that will do; None: the whole amount or nothing.
+    least_nano_usd: int | None = None
+    labels: Mapping[str, str] | None = None
+    additional_ids: tuple[str, ...] = ()
+    skips_missing: bool = False
+    template_id: str = ""
+    #: Why it could not be priced; raised unless its request id has taken effect before.
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReservation:
+    """Book what a held call really cost."""
+
+    rpc: ClassVar[Rpc] = Rpc.COMMIT_RESERVATION
+    project_id: str
+    reservation_seq: int
+    request: Request
+    cost_nano_usd: int
+    usage: Usage | None = None
+    #: Empty: the model of the hold.
+    model: str = ""
+    catalogue_model: str = ""
+    price_version: str = ""
+    labels: Mapping[str, str] | None = None
+    #: True: the cost is a part, and the rest of the hold stays open.
+    keeps_open: bool = False
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReservation:
+    """Give back what is held."""
+
+    rpc: ClassVar[Rpc] = Rpc.RELEASE_RESERVATION
+    project_id: str
+    reservation_seq: int
+    request: Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendReservation:
+    """Let a hold expire later, or sooner: `ttl_us` from now."""
+
+    rpc: ClassVar[Rpc] = Rpc.EXTEND_RESERVATION
+    project_id: str
+    reservation_seq: int
+    request: Request
+    ttl_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """What time alone brings about in one project: holds expire and windows end. Done again, it does nothing."""
+
+    project_id: str
+    budget_ids: Sequence[str] = ()
+    reservation_seqs: Sequence[int] = ()
+
+
+#: What a caller may ask for, under a request id.
+Requested = (
+    Charge
+    | CreateBudget
+    | UpdateBudget
+    | DeleteBudget
+    | AdjustCost
+    | ResetCost
+    | ResetOnDuration
+    | ResetManyOnDuration
+    | ReserveCost
+    | CommitReservation
+    | ReleaseReservation
+    | ExtendReservation
 )
+Command = Requested | Sweep
 
 
 class Outcome(NamedTuple):
@@ -170,11 +286,14 @@ class Outcome(NamedTuple):
 
     #: The entry that records it; zero: none does.
     entry_seq: int
-    #: The number that the answer carries beside the entry: the cost of a charge in nano-USD, how many budgets were
-    #: deleted or reset, 1 if a window was reset.
+    #: The number that the answer carries beside the entry: the cost of a charge or commit, what was granted or
+    #: released, in nano-USD; how many budgets were deleted or reset, 1 if a window was reset; when a hold expires.
     result: int
     replayed: bool = False
     #: Where the touched limits stand; empty if not asked for.
     limits: tuple[LimitStatus, ...] = ()
     #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
     budget: BudgetStatus | None = None
+    #: More numbers of the answer. Of a hold: when it expires, the tokens granted. Of a commit: the money released, the
+    #: overage, 1 if it was late.
+    more: tuple[int, ...] = ()

@@ -1,28 +1,61 @@
 """Creating, changing and deleting budgets."""
 
-from budgetd_server.domain.budget import BudgetState, Counter, Limit, ResetMode
-from budgetd_server.domain.commands import CreateBudget, DeleteBudget, Outcome, UpdateBudget
+from collections.abc import Iterator, Mapping, Sequence
+
+from budgetd_server.domain.alerting import rearmed
+from budgetd_server.domain.bounds import DEPTH_MAX
+from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode
+from budgetd_server.domain.commands import CreateBudget, DeleteBudget, LimitDraft, Outcome, UpdateBudget
 from budgetd_server.domain.counting import begin_again, first_span
-from budgetd_server.domain.entry import REPLACED, EntryKind
-from budgetd_server.domain.errors import BudgetExists, EtagMismatch
-from budgetd_server.domain.recount import Recount, StaleRecount, apply_recount, complete_recount, needs_recount
+from budgetd_server.domain.entry import BUDGET_DELETED, REPLACED, EntryKind
+from budgetd_server.domain.errors import (
+    BudgetExists,
+    EtagMismatch,
+    FieldViolation,
+    HasChildren,
+    HasOpenReservations,
+    InvalidField,
+    IsTemplate,
+    ParentCycle,
+    TooDeep,
+    shown,
+)
+from budgetd_server.domain.expiry import expire_due, held_part
+from budgetd_server.domain.holding import release_hold
+from budgetd_server.domain.recount import (
+    LimitRecount,
+    StaleRecount,
+    apply_recount,
+    complete_recount,
+    fits,
+    limits_to_recount,
+)
 from budgetd_server.domain.rolling import reanchored, roll_if_due
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
+from budgetd_server.domain.touching import upwards
 
 
 def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome:
-    """Create a budget, or replace the one of that id if asked to."""
+    """Create a budget, or replace the one of that id if asked to.
+
+    Raises:
+        BudgetExists, BudgetNotFound, IsTemplate, TooDeep, InvalidField: It is refused.
+    """
     key = (command.project_id, command.budget_id)
     budget = state.budgets.get(key)
     if budget is not None and not command.replace_existing:
         raise BudgetExists(*key)
-    limit = command.main_limit.anchored(now_us) if command.main_limit is not None else None
+    limits = anchored(command.limits, now_us)
     reason = "" if budget is None else REPLACED
     if budget is None:
-        budget = state.budgets[key] = _new_budget(state, command, limit, now_us)
+        budget = _new_budget(state, command, now_us)
+        state.add_budget(command.project_id, budget)
     else:
+        _check_replacement(budget, command, limits)
         budget.labels, budget.created_at_us = command.labels, now_us
+        for counter in budget.counters():
+            counter.limit = None  # All begins again, whatever it was.
         _configured(budget, now_us)
     entry = state.append(
         command.project_id,
@@ -33,8 +66,9 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome:
         labels=command.labels or None,
         reason=reason,
     )
-    budget.main.limit = limit
-    begin_again(budget, span=first_span(limit, now_us), since_seq=entry.seq)
+    _set_limits(state, budget, limits, {}, now_us)
+    for counter in budget.counters():
+        begin_again(budget, counter, span=first_span(counter.limit, now_us), since_seq=entry.seq)
     return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
 
 
@@ -42,76 +76,205 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
     """Change a configuration, and never what is spent.
 
     Raises:
-        StaleRecount: The new window has to be counted from the ledger, anew.
-        EtagMismatch, BelowZero, CounterOverflow: It is refused.
+        StaleRecount: The new windows have to be counted from the ledger, anew.
+        EtagMismatch, BudgetNotFound, IsTemplate, ParentCycle, TooDeep, InvalidField, BelowZero, CounterOverflow:
+            It is refused.
     """
     budget = state.budget(command.project_id, command.budget_id)
     _check_etag(budget, command.etag)
+    parent = _new_parent(state, command, budget)
     if command.sets_limits:
-        draft = command.main_limit
-        limit = draft.anchored(budget.created_at_us) if draft else None
-        recount = _recounted(state, budget, command, limit, now_us)
+        limits = anchored(command.limits, budget.created_at_us)
+        _check_units(budget, limits)
+        totals = _recounted(state, budget, command, limits, now_us)
         # A window that is over has ended under the old rule, before the new one begins.
         roll_if_due(state, command.project_id, budget, now_us)
-        _set_main_limit(budget, limit, recount, now_us)
+        _set_limits(state, budget, limits, totals, now_us)
     if command.labels is not None:
         budget.labels = command.labels
+    if command.parent_id is not None:
+        budget.parent_key = None if parent is None else parent.budget_key
+        budget.parent_id = command.parent_id
     _configured(budget, now_us)
     entry = state.append(command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
     return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
 
 
 def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
-    """Delete a budget: its id is free, its history stays."""
-    budget = state.budget(command.project_id, command.budget_id)
+    """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
+
+    Raises:
+        EtagMismatch, HasChildren, HasOpenReservations: It is refused.
+    """
+    project_id = command.project_id
+    budget = state.budget(project_id, command.budget_id)
     _check_etag(budget, command.etag)
-    entry = state.append(command.project_id, budget, EntryKind.DELETE, now_us, request_id=command.request.request_id)
+    subtree = list(_subtree(state, budget))
+    if not command.force:
+        if len(subtree) > 1:
+            raise HasChildren(budget.budget_id, len(state.children(budget)))
+        expire_due(state, project_id, [budget], now_us)
+        if holds := state.open_holds(budget):
+            raise HasOpenReservations(budget.budget_id, len(holds))
+    seq = 0
+    for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
+        for reservation in state.open_holds(each):
+            if reservation.budget_key == each.budget_key:
+                release_hold(state, project_id, reservation, now_us, command.request.request_id, BUDGET_DELETED)
+        seq = _delete(state, project_id, each, now_us, command.request.request_id)
+    return Outcome(seq, len(subtree))
+
+
+def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, ...]:
+    """The limits of a budget that was created then, main one first, then by id."""
+    return tuple(sorted((draft.anchored(created_at_us) for draft in drafts), key=lambda limit: limit.limit_id))
+
+
+def _delete(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> int:
+    entry = state.append(project_id, budget, EntryKind.DELETE, now_us, request_id=request_id)
     budget.deleted_at_us = now_us
     _configured(budget, now_us)
-    key = (command.project_id, command.budget_id)
-    state.deleted_budgets.append(state.budgets.pop(key))
+    key = (project_id, budget.budget_id)
+    del state.budgets[key]
     state.last_seqs[key] = entry.seq
-    return Outcome(entry.seq, 1)
+    return entry.seq
 
 
-def _new_budget(state: State, command: CreateBudget, limit: Limit | None, now_us: int) -> BudgetState:
+def _new_budget(state: State, command: CreateBudget, now_us: int) -> BudgetState:
+    parent = None
+    if command.parent_id:
+        parent = _parent(state, command.project_id, command.parent_id)
+        _check_depth(command.budget_id, _depth(state, parent) + 1)
     project = state.projects[command.project_id]
     project.last_budget_key += 1
     return BudgetState(
         project_key=project.project_key,
         budget_key=project.last_budget_key,
         budget_id=command.budget_id,
+        parent_key=None if parent is None else parent.budget_key,
+        parent_id=command.parent_id,
+        is_template=command.is_template,
         labels=command.labels,
         version=1,
         created_at_us=now_us,
         updated_at_us=now_us,
-        main=Counter(limit, first_span(limit, now_us), since_seq=0),
+        main=Counter(None, first_span(None, now_us), since_seq=0),
         last_seq=state.last_seqs.get((command.project_id, command.budget_id), 0),
         is_new=True,
     )
 
 
-def _recounted(
-    state: State, budget: BudgetState, command: UpdateBudget, limit: Limit | None, now_us: int
-) -> Recount | None:
-    """The count of the new window, complete; None: the count stays as it is. Changes nothing, since it may raise."""
-    if not needs_recount(budget, limit):
+def _check_replacement(budget: BudgetState, command: CreateBudget, limits: Sequence[Limit]) -> None:
+    """What a replacement keeps must not be asked to be otherwise."""
+    violations = []
+    if command.parent_id not in ("", budget.parent_id):
+        rule = f"must be empty or the current parent {shown(budget.parent_id)}, got {shown(command.parent_id)}"
+        violations.append(FieldViolation("budget.parent_budget_id", rule))
+    if command.is_template != budget.is_template:
+        rule = f"must be as it is, {budget.is_template}, got {command.is_template}"
+        violations.append(FieldViolation("budget.is_template", rule))
+    if violations:
+        raise InvalidField(violations)
+    _check_units(budget, limits)
+
+
+def _check_units(budget: BudgetState, limits: Sequence[Limit]) -> None:
+    """The unit of a limit never changes: what was counted in one cannot be told in another."""
+    for limit in limits:
+        counter = budget.counter(limit.limit_id)
+        if counter is not None and counter.limit is not None and counter.unit is not limit.unit:
+            rule = f"the unit of limit {shown(limit.limit_id)} is {counter.unit.name} and never changes"
+            raise InvalidField([FieldViolation("budget.limits", f"{rule}, got {limit.unit.name}")])
+
+
+def _new_parent(state: State, command: UpdateBudget, budget: BudgetState) -> BudgetState | None:
+    """The parent that a command names; None: it names none, or takes it away."""
+    if not command.parent_id:
         return None
+    parent = _parent(state, command.project_id, command.parent_id)
+    if any(each is budget for each in (parent, *upwards(state, parent))):
+        raise ParentCycle(command.budget_id, command.parent_id)
+    _check_depth(command.budget_id, _depth(state, parent) + _height(state, budget))
+    return parent
+
+
+def _parent(state: State, project_id: str, parent_id: str) -> BudgetState:
+    parent = state.budget(project_id, parent_id)
+    if parent.is_template:
+        raise IsTemplate(parent_id)
+    return parent
+
+
+def _check_depth(budget_id: str, depth: int) -> None:
+    if depth > DEPTH_MAX:
+        raise TooDeep(budget_id, depth=depth, depth_max=DEPTH_MAX)
+
+
+def _depth(state: State, budget: BudgetState) -> int:
+    """How many levels there are from the root down to a budget."""
+    return 1 + sum(1 for _ in upwards(state, budget))
+
+
+def _height(state: State, budget: BudgetState) -> int:
+    """How many levels there are from a budget down to its lowest descendant."""
+    return 1 + max((_height(state, child) for child in state.children(budget)), default=0)
+
+
+def _subtree(state: State, budget: BudgetState) -> Iterator[BudgetState]:
+    """A budget and its descendants, each after its parent."""
+    yield budget
+    for child in state.children(budget):
+        yield from _subtree(state, child)
+
+
+def _recounted(
+    state: State, budget: BudgetState, command: UpdateBudget, limits: Sequence[Limit], now_us: int
+) -> dict[str, LimitRecount]:
+    """The counts of the limits that count anew, complete. Changes nothing, since it may raise."""
+    wanted = limits_to_recount(budget, limits)
+    if not wanted:
+        return {}
     recount = command.recount
-    if recount is None or recount.budget_key != budget.budget_key or recount.span != first_span(limit, now_us):
+    if recount is None or not fits(recount, budget, wanted, now_us):
         raise StaleRecount
     return complete_recount(recount, state.entries_after(budget, recount.until_seq))
 
 
-def _set_main_limit(budget: BudgetState, limit: Limit | None, recount: Recount | None, now_us: int) -> None:
-    counter = budget.main
-    if recount is not None:
-        apply_recount(budget, recount)
-    elif limit is not None and (counter.limit is None or counter.limit.window != limit.window):
+def _set_limits(
+    state: State, budget: BudgetState, limits: Sequence[Limit], totals: Mapping[str, LimitRecount], now_us: int
+) -> None:
+    """Replace the limits of a budget; those of `totals` count anew, the others go on."""
+    wanted = {limit.limit_id: limit for limit in limits}
+    main = wanted.pop(MAIN, None)
+    budget.removed_limits |= budget.named.keys() - wanted.keys()
+    budget.removed_limits -= wanted.keys()
+    former = budget.named
+    budget.named = {}
+    _set_limit(budget, budget.main, main, totals.get(MAIN), now_us)
+    for limit_id, limit in wanted.items():
+        counter = former.get(limit_id) or Counter(None, first_span(limit, now_us), since_seq=0)
+        budget.named[limit_id] = counter
+        if limit_id not in former or counter.limit is None or counter.limit.models != limit.models:
+            counter.held = sum(
+                held_part(each).of(limit.unit)
+                for each in state.open_holds(budget)
+                if limit.matches(each.model, each.catalogue_model)
+            )
+        _set_limit(budget, counter, limit, totals.get(limit_id), now_us)
+
+
+def _set_limit(
+    budget: BudgetState, counter: Counter, limit: Limit | None, total: LimitRecount | None, now_us: int
+) -> None:
+    former = counter.limit
+    if total is not None:
+        apply_recount(budget, counter, total)
+    elif limit is not None and (former is None or former.window != limit.window):
         counter.span = first_span(limit, now_us)  # Reset on request: another window, the same count.
     elif limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:
         limit = reanchored(limit, counter.span.start_at_us)
     counter.limit = limit
+    counter.alerts_fired = rearmed(counter, former)
 
 
 def _configured(budget: BudgetState, now_us: int) -> None:

@@ -1,9 +1,10 @@
 """How counts change: an entry is added, a window ends, a rate decays."""
 
 from math import exp2, log
+from typing import NamedTuple
 
 from budgetd_server.domain.bounds import COUNTER_MAX, MODELS_PER_WINDOW_MAX, OTHER_MODELS, US_PER_HOUR
-from budgetd_server.domain.budget import BudgetState, Counter, Limit, ResetMode, Sums
+from budgetd_server.domain.budget import BudgetState, Counter, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.errors import CounterOverflow
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime, Roll, Span, length_us, rolled, window_at
@@ -36,34 +37,89 @@ def has_ended(counter: Counter, now_us: int) -> bool:
     return roll is not None and not roll.keeps_count
 
 
-def check_room(budget: BudgetState, cost_nano_usd: int, usage: Usage | None, now_us: int) -> None:
-    """Make sure that no counter would pass its largest value.
+class Part(NamedTuple):
+    """What an entry or a hold adds to each limit that it matches."""
 
-    The lifetime is never less than any window, so it speaks for the money of all of them.
+    cost_nano_usd: int
+    usage: Usage | None
+    calls: int
+    model: str = ""
+    catalogue_model: str = ""
+
+    def of(self, unit: Unit) -> int:
+        """So many of a unit."""
+        if unit is Unit.NANO_USD:
+            return self.cost_nano_usd
+        if unit is Unit.TOKENS:
+            return 0 if self.usage is None else self.usage.tokens
+        return self.calls
+
+    def matches(self, counter: Counter) -> bool:
+        """True if it counts there."""
+        return counter.limit is None or counter.limit.matches(self.model, self.catalogue_model)
+
+
+def spent_at(counter: Counter, now_us: int) -> int:
+    """What was spent in the window of now, rolled or not."""
+    return 0 if has_ended(counter, now_us) else counter.spent
+
+
+def check_room(budget: BudgetState, part: Part, now_us: int, *, freed_nano_usd: int = 0) -> None:
+    """Make sure that no counter would pass its largest value, whatever becomes of the holds.
+
+    Args:
+        budget: Whose counters.
+        part: What is added.
+        now_us: The time.
+        freed_nano_usd: What is held until then and given free by the same command.
 
     Raises:
         CounterOverflow: One would.
     """
-    if budget.lifetime_cost_nano_usd + cost_nano_usd > COUNTER_MAX:
-        raise CounterOverflow(
-            counter="the lifetime cost in nano-USD", value=budget.lifetime_cost_nano_usd, added=cost_nano_usd
-        )
-    if usage is not None:
-        sums = budget.main.sums
-        tokens = sums.input_tokens + sums.output_tokens
-        passes = tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX
-        if passes and not has_ended(budget.main, now_us):
+    money = budget.lifetime_cost_nano_usd
+    spent = budget.main.sums.cost_nano_usd
+    money = max(money, spent)  # Refunds of entries of former windows may have taken the lifetime below the window.
+    money += budget.main.held - freed_nano_usd
+    if money + part.cost_nano_usd > COUNTER_MAX:
+        raise CounterOverflow(counter="the lifetime cost in nano-USD", value=money, added=part.cost_nano_usd)
+    usage = part.usage
+    if usage is None:
+        return
+    for counter in budget.counters():
+        tokens = counter.sums.input_tokens + counter.sums.output_tokens
+        if tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX and not has_ended(counter, now_us):
             raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
 
 
-def count(budget: BudgetState, model: str, cost_nano_usd: int, usage: Usage | None, *, calls: int, now_us: int) -> None:
-    """Add one entry to everything that it counts on."""
+def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None = None) -> None:
+    """Add one entry to everything of a budget that it counts on.
+
+    Args:
+        budget: One of the entry's budgets.
+        part: What it adds.
+        now_us: The time.
+        corrects_seq: It corrects this entry, and counts where that one still does; None: it counts everywhere.
+    """
+    cost_nano_usd, usage, calls = part.cost_nano_usd, part.usage, part.calls
     budget.is_counted = True
     budget.lifetime_cost_nano_usd += cost_nano_usd
-    counter = budget.main
-    counter.sums.add(cost_nano_usd, usage, calls)
-    model_sums(budget, model).add(cost_nano_usd, usage, calls)
-    _burn(counter, cost_nano_usd, now_us)
+    main = budget.main
+    if corrects_seq is None or corrects_seq > main.since_seq:
+        main.sums.add(cost_nano_usd, usage, calls)
+        model_sums(budget, part.model).add(cost_nano_usd, usage, calls)
+        _burn(main, cost_nano_usd, now_us)
+    for counter in budget.named.values():
+        if part.matches(counter) and (corrects_seq is None or corrects_seq > counter.since_seq):
+            counter.sums.add(cost_nano_usd, usage, calls)
+            _burn(counter, part.of(counter.unit), now_us)
+
+
+def hold(budget: BudgetState, part: Part, *, sign: int) -> None:
+    """Keep a part of each limit that it matches, or with the sign -1 give it free."""
+    budget.is_counted = True
+    for counter in budget.counters():
+        if part.matches(counter):
+            counter.held += sign * part.of(counter.unit)
 
 
 def counted_model(budget: BudgetState, model: str) -> str:
@@ -85,19 +141,20 @@ def model_sums(budget: BudgetState, model: str) -> Sums:
     return sums
 
 
-def begin_again(budget: BudgetState, *, span: Span, since_seq: int) -> None:
-    """Let the main counter count from zero, in `span`, what comes after `since_seq`. The burn rate goes on."""
-    counter = budget.main
+def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
+    """Let a counter count from zero, in `span`, what comes after `since_seq`. Holds and the burn rate go on."""
     counter.span = span
     counter.since_seq = since_seq
     counter.sums = Sums()
-    budget.clear_models()
+    counter.alerts_fired = 0
+    if counter is budget.main:
+        budget.clear_models()
     budget.is_counted = True
     budget.is_configured = True
 
 
 def burn_rate_at(counter: Counter, now_us: int) -> int | None:
-    """The decayed rate of spending in nano-USD per hour; None: nothing was ever counted."""
+    """The decayed rate of spending in units per hour; None: nothing was ever counted."""
     if counter.burn_at_us is None:
         return None
     elapsed_us = now_us - counter.burn_at_us
@@ -106,13 +163,13 @@ def burn_rate_at(counter: Counter, now_us: int) -> int | None:
     return round(counter.burn_rate_per_hour * exp2(-elapsed_us / _half_life_us(counter)))
 
 
-def _burn(counter: Counter, cost_nano_usd: int, now_us: int) -> None:
-    """Let the rate decay until now and add a cost: over all time, the rate's integral is the sum of the costs."""
+def _burn(counter: Counter, units: int, now_us: int) -> None:
+    """Let the rate decay until now and add what was spent: over all time, the rate's integral is the sum of that."""
     start_at_us, end_at_us = counter.span
     if start_at_us is None or end_at_us is None:
-        added = cost_nano_usd * _LN_2  # The half-life is an hour.
+        added = units * _LN_2  # The half-life is an hour.
     else:
-        added = cost_nano_usd * _LN_2 * US_PER_HOUR / _half_life_us(counter)
+        added = units * _LN_2 * US_PER_HOUR / _half_life_us(counter)
     burnt_at_us = counter.burn_at_us
     if burnt_at_us is None or now_us > burnt_at_us:  # Not so for most charges of a batch, which share one instant.
         counter.burn_rate_per_hour = burn_rate_at(counter, now_us) or 0

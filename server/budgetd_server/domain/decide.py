@@ -9,27 +9,41 @@ A counter whose window is over rolls when a command touches it: an entry says so
 that entry. It rolls only forward (see window.py), so clocks that step back neither wipe nor repeat a count.
 """
 
-from budgetd_server.domain.budget import BudgetState
+from collections.abc import Callable
+from typing import Any
+
+from budgetd_server.domain.admission import admit
+from budgetd_server.domain.budget import MAIN
 from budgetd_server.domain.commands import (
     AdjustCost,
     Charge,
     Command,
+    CommitReservation,
     CreateBudget,
     DeleteBudget,
+    ExtendReservation,
     Outcome,
+    ReleaseReservation,
+    Requested,
+    ReserveCost,
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
     Rpc,
+    Sweep,
     UpdateBudget,
 )
 from budgetd_server.domain.configure import create_budget, delete_budget, update_budget
-from budgetd_server.domain.counting import begin_again, check_room, count, counted_model, has_ended
+from budgetd_server.domain.correcting import adjust
+from budgetd_server.domain.counting import Part, begin_again, check_room, count
 from budgetd_server.domain.entry import REQUESTED, EntryKind
-from budgetd_server.domain.errors import BelowZero, NoWindow, RequestIdReused
+from budgetd_server.domain.errors import FieldViolation, InvalidField, NoWindow, RequestIdReused, shown
+from budgetd_server.domain.expiry import budgets_of, expire, fire_all
+from budgetd_server.domain.holding import commit, extend, release, reserve
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
-from budgetd_server.domain.status import budget_status, limit_statuses
+from budgetd_server.domain.status import LimitStatus, budget_status, limit_statuses
+from budgetd_server.domain.touching import make_if_new, touched_by, upwards
 from budgetd_server.domain.window import Lifetime
 
 
@@ -39,122 +53,120 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
     Raises:
         Refusal: It is refused; the working set is as it was.
     """
+    if isinstance(command, Sweep):
+        return _sweep(state, command, now_us)
     rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
     stored = state.requests.get((command.project_id, rpc, command.request.request_id))
     if stored is not None:
         return _replay(state, command, stored, now_us)
-    outcome = _carry_out(state, command, now_us)
+    outcome = _RULES[type(command)](state, command, now_us)
     if not isinstance(command, ResetManyOnDuration) or command.is_last:
         state.remember(command, rpc, outcome, now_us)
     return outcome
 
 
-def _carry_out(state: State, command: Command, now_us: int) -> Outcome:
-    match command:
-        case Charge():
-            return _charge(state, command, now_us)
-        case CreateBudget():
-            return create_budget(state, command, now_us)
-        case UpdateBudget():
-            return update_budget(state, command, now_us)
-        case DeleteBudget():
-            return delete_budget(state, command, now_us)
-        case AdjustCost():
-            return _adjust(state, command, now_us)
-        case ResetCost():
-            return _reset_cost(state, command, now_us)
-        case ResetOnDuration():
-            return _reset_on_duration(state, command, now_us)
-        case ResetManyOnDuration():
-            return _reset_many(state, command, now_us)
-
-
-def _replay(state: State, command: Command, stored: StoredRequest | NewRequest, now_us: int) -> Outcome:
+def _replay(state: State, command: Requested, stored: StoredRequest | NewRequest, now_us: int) -> Outcome:
     """The first outcome again, with limits and budget as of now."""
     if command.request.fingerprint != stored.fingerprint:
         raise RequestIdReused(command.request.request_id)
-    outcome = Outcome(stored.entry_seq, stored.result, replayed=True)
+    outcome = Outcome(stored.entry_seq, stored.result, replayed=True, more=stored.more)
+    if isinstance(command, Charge | ReserveCost):
+        if isinstance(command, Charge) and not command.wants_limits:
+            return outcome
+        return outcome._replace(limits=_limits_of_places(state, command, now_us))
+    if isinstance(command, CommitReservation | ReleaseReservation | ExtendReservation):
+        reservation = state.reservations.get((command.project_id, command.reservation_seq))
+        if reservation is None or not isinstance(command, CommitReservation):
+            return outcome
+        budgets = budgets_of(state, reservation)
+        return outcome._replace(limits=tuple(each for budget in budgets for each in limit_statuses(budget, now_us)))
     if isinstance(command, ResetManyOnDuration):
         return outcome
     budget = state.budgets.get((command.project_id, command.budget_id))
     if budget is None:
         return outcome
-    if isinstance(command, Charge):
-        return outcome._replace(limits=limit_statuses(budget, now_us)) if command.wants_limits else outcome
-    return outcome._replace(limits=limit_statuses(budget, now_us), budget=budget_status(budget, now_us))
+    limits = limit_statuses(budget, now_us)
+    if isinstance(command, AdjustCost):
+        limits += tuple(each for above in upwards(state, budget) for each in limit_statuses(above, now_us))
+    return outcome._replace(limits=limits, budget=budget_status(budget, now_us))
+
+
+def _limits_of_places(state: State, command: Charge | ReserveCost, now_us: int) -> tuple[LimitStatus, ...]:
+    """Where the limits stand of those budgets that a charge or hold would touch now and that still are."""
+    seen: dict[int, tuple[LimitStatus, ...]] = {}
+    for budget_id in (command.budget_id, *command.additional_ids):
+        budget = state.budgets.get((command.project_id, budget_id))
+        if budget is not None:
+            for each in (budget, *upwards(state, budget)):
+                seen.setdefault(each.budget_key, limit_statuses(each, now_us))
+    return tuple(status for statuses in seen.values() for status in statuses)
 
 
 def _charge(state: State, command: Charge, now_us: int) -> Outcome:
     if command.refusal is not None:
         raise command.refusal
-    budget = state.budget(command.project_id, command.budget_id)
-    cost_nano_usd, usage = command.cost_nano_usd, command.usage
-    check_room(budget, cost_nano_usd, usage, now_us)
-    roll_if_due(state, command.project_id, budget, now_us)
+    project_id, model = command.project_id, command.model
+    touched = touched_by(state, command, now_us)
+    part = Part(command.cost_nano_usd, command.usage, 1, model, command.catalogue_model)
+    budgets = touched.budgets
+    for budget in budgets:
+        check_room(budget, part, now_us)
+    if command.rejects_over_limit:
+        admit(state, project_id, touched, part, now_us)
+    if touched.new is not None:
+        make_if_new(state, command, touched, now_us)
+    for budget in budgets:
+        roll_if_due(state, project_id, budget, now_us)
     entry = state.append(
-        command.project_id,
-        budget,
+        project_id,
+        budgets[0],
         EntryKind.CHARGE,
         now_us,
-        cost_nano_usd=cost_nano_usd,
-        usage=usage,
-        model=command.model,
+        cost_nano_usd=command.cost_nano_usd,
+        usage=command.usage,
+        model=model,
         request_id=command.request.request_id,
         labels=command.labels,
         event_at_us=command.event_at_us,
         price_version=command.price_version,
+        calls=1,
+        catalogue_model=command.catalogue_model,
+        other_keys=touched.other_keys,
     )
-    count(budget, command.model, cost_nano_usd, usage, calls=1, now_us=now_us)
-    limits = limit_statuses(budget, now_us) if command.wants_limits else ()
-    return Outcome(entry.seq, cost_nano_usd, limits=limits)
-
-
-def _adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
-    budget = state.budget(command.project_id, command.budget_id)
-    amount = command.amount_nano_usd
-    check_room(budget, amount, None, now_us)
-    _check_not_below_zero(budget, command, now_us)
-    roll_if_due(state, command.project_id, budget, now_us)
-    entry = state.append(
-        command.project_id,
-        budget,
-        EntryKind.ADJUST,
-        now_us,
-        cost_nano_usd=amount,
-        model=command.model,
-        request_id=command.request.request_id,
-        labels=command.labels,
-        reason=command.reason,
-    )
-    count(budget, command.model, amount, None, calls=0, now_us=now_us)
-    return Outcome(entry.seq, amount, limits=limit_statuses(budget, now_us), budget=budget_status(budget, now_us))
-
-
-def _check_not_below_zero(budget: BudgetState, command: AdjustCost, now_us: int) -> None:
-    """Neither the window's count nor the model's part of it may fall below zero."""
-    amount, is_over = command.amount_nano_usd, has_ended(budget.main, now_us)
-    spent = 0 if is_over else budget.main.sums.cost_nano_usd
-    if spent + amount < 0:
-        raise BelowZero(amount_nano_usd=amount, spent_nano_usd=spent, of="what was spent in this window")
-    sums = budget.models.get(counted_model(budget, command.model))
-    of_model = 0 if is_over or sums is None else sums.cost_nano_usd
-    if of_model + amount < 0:
-        raise BelowZero(amount_nano_usd=amount, spent_nano_usd=of_model, of="what was spent on this model")
+    for budget in budgets:
+        count(budget, part, now_us)
+        fire_all(state, budget)
+    limits: tuple[LimitStatus, ...] = ()
+    if command.wants_limits:
+        limits = limit_statuses(budgets[0], now_us)
+        for budget in budgets[1:]:
+            limits += limit_statuses(budget, now_us)
+    return Outcome(entry.seq, command.cost_nano_usd, limits=limits)
 
 
 def _reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome:
     budget = state.budget(command.project_id, command.budget_id)
+    for index, limit_id in enumerate(command.limit_ids):
+        if budget.counter(limit_id) is None:
+            rule = f"budget {shown(command.budget_id)} has no limit of that id, got {shown(limit_id)}"
+            raise InvalidField([FieldViolation(f"limit_ids[{index}]", rule)])
     roll_if_due(state, command.project_id, budget, now_us)
-    entry = state.append(
-        command.project_id,
-        budget,
-        EntryKind.RESET,
-        now_us,
-        request_id=command.request.request_id,
-        reason=REQUESTED,
-    )
-    begin_again(budget, span=budget.main.span, since_seq=entry.seq)
-    return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
+    seq = 0
+    for limit_id in command.limit_ids or (MAIN, *budget.named):
+        counter = budget.counter(limit_id)
+        assert counter is not None, "it was looked for above"
+        entry = state.append(
+            command.project_id,
+            budget,
+            EntryKind.RESET,
+            now_us,
+            request_id=command.request.request_id,
+            reason=REQUESTED,
+            limit_id=limit_id,
+        )
+        seq = entry.seq
+        begin_again(budget, counter, span=counter.span, since_seq=seq)
+    return Outcome(seq, 0, budget=budget_status(budget, now_us))
 
 
 def _reset_on_duration(state: State, command: ResetOnDuration, now_us: int) -> Outcome:
@@ -175,3 +187,36 @@ def _reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outc
             request_id = command.request.request_id
             reset_count += roll_on_request(state, command.project_id, budget, now_us, request_id)
     return Outcome(0, reset_count)
+
+
+def _sweep(state: State, command: Sweep, now_us: int) -> Outcome:
+    """Expire the holds and roll the windows that are due, of those that are named; the others are passed by."""
+    done = 0
+    for seq in command.reservation_seqs:
+        reservation = state.reservations.get((command.project_id, seq))
+        if reservation is not None and reservation.is_due(now_us):
+            expire(state, command.project_id, reservation, now_us)
+            done += 1
+    for budget_id in command.budget_ids:
+        budget = state.budgets.get((command.project_id, budget_id))
+        if budget is not None:
+            before = budget.last_seq
+            roll_if_due(state, command.project_id, budget, now_us)
+            done += budget.last_seq != before
+    return Outcome(0, done)
+
+
+_RULES: dict[type[Any], Callable[[State, Any, int], Outcome]] = {
+    Charge: _charge,
+    CreateBudget: create_budget,
+    UpdateBudget: update_budget,
+    DeleteBudget: delete_budget,
+    AdjustCost: adjust,
+    ResetCost: _reset_cost,
+    ResetOnDuration: _reset_on_duration,
+    ResetManyOnDuration: _reset_many,
+    ReserveCost: reserve,
+    CommitReservation: commit,
+    ReleaseReservation: release,
+    ExtendReservation: extend,
+}

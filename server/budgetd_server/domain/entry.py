@@ -11,6 +11,10 @@ class EntryKind(IntEnum):
     """What an entry records; numbers as in the contract."""
 
     CHARGE = 1
+    HOLD = 2
+    SETTLE = 3
+    RELEASE = 4
+    EXPIRE = 5
     ADJUST = 6
     RESET = 7
     CREATE = 8
@@ -23,13 +27,27 @@ WINDOW_ENDED = "window ended"
 REQUESTED = "requested"
 CLOCK_STEPPED_BACK = "clock stepped back"
 REPLACED = "replaced"
+FROM_TEMPLATE = "from template"
+#: Why a hold was released.
+BUDGET_DELETED = "budget deleted"
 
 #: Entries that a recount of the current window never looks behind: the count began again there by somebody's wish.
-BARRIERS = frozenset({(EntryKind.RESET, REQUESTED), (EntryKind.CREATE, REPLACED), (EntryKind.CREATE, "")})
+BARRIERS = frozenset(
+    {
+        (EntryKind.RESET, REQUESTED),
+        (EntryKind.CREATE, REPLACED),
+        (EntryKind.CREATE, FROM_TEMPLATE),
+        (EntryKind.CREATE, ""),
+    }
+)
 
 
 class Entry(NamedTuple):
-    """One entry; a named tuple, since a server makes tens of thousands of them a second."""
+    """One entry; a named tuple, since a server makes tens of thousands of them a second.
+
+    It adds its cost, its tokens and its calls to every limit that it matches on each of its budgets, and to nothing
+    else; one that corrects an entry only where that entry still counts.
+    """
 
     project_key: int
     #: Grows by one from entry to entry of a project; 1 is the first.
@@ -52,6 +70,24 @@ class Entry(NamedTuple):
     #: Empty: the caller told the cost.
     price_version: str = ""
     windows_skipped: int = 0
+    #: How many calls it counts as; of a correction also below zero.
+    calls: int = 0
+    #: The entry of the hold that it settles, releases or expires; None: of none.
+    reservation_seq: int | None = None
+    #: The entry that it corrects; None: none.
+    adjusted_seq: int | None = None
+    #: True: nobody told the cost; it is what a hold had kept when it expired.
+    is_estimated: bool = False
+    #: True: it settles a hold that had expired.
+    is_late: bool = False
+    #: By how much a settlement is above what was held.
+    overage_nano_usd: int = 0
+    #: The price catalogue's name of the model; empty: the same as sent, or unknown.
+    catalogue_model: str = ""
+    #: Of a reset: the limit that began again; empty: the main one.
+    limit_id: str = ""
+    #: The keys of the budgets that it counts on beside its own.
+    other_keys: tuple[int, ...] = ()
 
     @property
     def counted_usage(self) -> Usage:

@@ -3,8 +3,10 @@
     BudgetError
     ├── Refusal: the request as it stands is refused; nothing of it was recorded.
     │   ├── InvalidField, RequestIdReused, UnknownModel, UnpricedUsage
-    │   ├── BudgetNotFound, BudgetExists, EtagMismatch
-    │   └── NoWindow, BelowZero, CounterOverflow
+    │   ├── BudgetNotFound, ReservationNotFound, EntryNotFound, BudgetExists, EtagMismatch
+    │   ├── NoWindow, BelowZero, RefundExceedsEntry, CounterOverflow
+    │   ├── HasChildren, HasOpenReservations, ParentCycle, TooDeep, IsTemplate, AlreadySettled
+    │   └── BudgetExceeded (admission.py: it tells where limits stand)
     └── Unavailable: not acknowledged; sending the same request id again is safe.
         └── QueueFull, StoreUnavailable, ShuttingDown
 
@@ -116,6 +118,32 @@ class BudgetNotFound(Refusal):
         self.project_id, self.budget_id = project_id, budget_id
 
 
+class ReservationNotFound(Refusal):
+    """The project has no such reservation."""
+
+    reason = "RESERVATION_NOT_FOUND"
+
+    def __init__(self, project_id: str, reservation_id: str) -> None:
+        super().__init__(
+            f"project {shown(project_id)} has no reservation {shown(reservation_id)}",
+            metadata={"project_id": project_id, "reservation_id": reservation_id[:64]},
+        )
+        self.project_id, self.reservation_id = project_id, reservation_id
+
+
+class EntryNotFound(Refusal):
+    """The budget has no such entry, or none that can be corrected."""
+
+    reason = "ENTRY_NOT_FOUND"
+
+    def __init__(self, project_id: str, budget_id: str, entry_id: str) -> None:
+        super().__init__(
+            f"budget {shown(budget_id)} has no charge or settlement {shown(entry_id)}",
+            metadata={"project_id": project_id, "budget_id": budget_id, "entry_id": entry_id[:64]},
+        )
+        self.project_id, self.entry_id = project_id, entry_id
+
+
 class BudgetExists(Refusal):
     """The project has a budget of that id already; nothing was changed."""
 
@@ -162,6 +190,95 @@ class BelowZero(Refusal):
         super().__init__(
             f"an adjustment of {amount_nano_usd} nano-USD would take {of} below zero, from {spent_nano_usd} nano-USD",
             metadata={"amount_nano_usd": str(amount_nano_usd), "spent_nano_usd": str(spent_nano_usd)},
+        )
+
+
+class RefundExceedsEntry(Refusal):
+    """Together with earlier ones, the refund would give back more than the entry cost."""
+
+    reason = "REFUND_EXCEEDS_ENTRY"
+
+    def __init__(self, entry_id: str, *, amount_nano_usd: int, left_nano_usd: int) -> None:
+        super().__init__(
+            f"a refund of {-amount_nano_usd} nano-USD is more than is left of entry {entry_id}: "
+            f"{left_nano_usd} nano-USD",
+            metadata={
+                "entry_id": entry_id,
+                "amount_nano_usd": str(amount_nano_usd),
+                "left_nano_usd": str(left_nano_usd),
+            },
+        )
+
+
+class HasChildren(Refusal):
+    """The budget has children; they would be deleted along with it."""
+
+    reason = "HAS_CHILDREN"
+
+    def __init__(self, budget_id: str, children: int) -> None:
+        super().__init__(
+            f"budget {shown(budget_id)} has {children} children: delete or move them first, or send force",
+            metadata={"budget_id": budget_id, "children": str(children)},
+        )
+
+
+class HasOpenReservations(Refusal):
+    """Open holds count on the budget."""
+
+    reason = "HAS_OPEN_RESERVATIONS"
+
+    def __init__(self, budget_id: str, reservations: int) -> None:
+        super().__init__(
+            f"{reservations} open reservations count on budget {shown(budget_id)}: settle them first, or send force",
+            metadata={"budget_id": budget_id, "reservations": str(reservations)},
+        )
+
+
+class ParentCycle(Refusal):
+    """The new parent is the budget itself or one of its descendants."""
+
+    reason = "PARENT_CYCLE"
+
+    def __init__(self, budget_id: str, parent_id: str) -> None:
+        super().__init__(
+            f"budget {shown(parent_id)} cannot be the parent of {shown(budget_id)}, of which it is a part",
+            metadata={"budget_id": budget_id, "parent_budget_id": parent_id},
+        )
+
+
+class TooDeep(Refusal):
+    """The tree would have more levels than are allowed."""
+
+    reason = "TOO_DEEP"
+
+    def __init__(self, budget_id: str, *, depth: int, depth_max: int) -> None:
+        super().__init__(
+            f"budget {shown(budget_id)} would make a tree of {depth} levels; at most {depth_max} are allowed",
+            metadata={"budget_id": budget_id, "depth": str(depth), "depth_max": str(depth_max)},
+        )
+
+
+class IsTemplate(Refusal):
+    """A template is copied, and never charged, held on or made a parent."""
+
+    reason = "IS_TEMPLATE"
+
+    def __init__(self, budget_id: str) -> None:
+        super().__init__(
+            f"budget {shown(budget_id)} is a template: it can be copied, and neither charged nor made a parent",
+            metadata={"budget_id": budget_id},
+        )
+
+
+class AlreadySettled(Refusal):
+    """The reservation has ended in a way that does not allow this."""
+
+    reason = "ALREADY_SETTLED"
+
+    def __init__(self, reservation_id: str, state: str) -> None:
+        super().__init__(
+            f"reservation {reservation_id} is {state.lower()} already",
+            metadata={"reservation_id": reservation_id, "state": state},
         )
 
 

@@ -192,6 +192,9 @@ class Prices(Protocol):
     def models(self) -> Sequence[str]:
         """Every name in the price files, sorted; aliases are not among them."""
 
+    def catalogue_name(self, model: str) -> str:
+        """The price files' own name of a model; empty: the same as sent, or unknown. Never raises."""
+
 
 class Catalogue:
     """Prices from price files, found by exact name.
@@ -224,6 +227,7 @@ class Catalogue:
         # Only names that were found are kept, so nobody can make it grow by asking for models that do not
         # exist.
         self._found: dict[str, ModelPrice] = {}
+        self._names: dict[str, str] = {}
         self._sorted: tuple[str, ...] | None = None
         self._full_names: Mapping[str, str] | None = None
         self._near: NearNames | None = None
@@ -252,6 +256,16 @@ class Catalogue:
         if self._sorted is None:
             self._sorted = tuple(sorted(self._models))
         return self._sorted
+
+    def catalogue_name(self, model: str) -> str:
+        """See `Prices`. On the way of every charge that names a model."""
+        name = self._names.get(model)
+        if name is None:
+            found = self._resolve(model)
+            if found is None:
+                return ""
+            name = self._names[model] = "" if found.model == model else found.model
+        return name
 
     def _lookup(self, model: str) -> ModelPrice:
         found = self._resolve(model)

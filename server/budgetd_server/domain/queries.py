@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.reservation import Reservation, ReservationState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +64,47 @@ class EntryPage(NamedTuple):
     entries: Sequence[tuple[str, Entry]]
     #: None: there are no more.
     next_seq: int | None
+    #: The ids of the other budgets that they count on, by their keys.
+    names: Mapping[int, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationQuery:
+    """Which reservations to list, newest first."""
+
+    project_id: str
+    #: Empty: those of all budgets of the project.
+    budget_id: str = ""
+    #: None: in whatever state.
+    state: ReservationState | None = None
+    #: From the one of this number down; None: from the newest.
+    from_seq: int | None = None
+    #: At most this many are returned,
+    page_size: int = 50
+    #: and at most this many looked at.
+    rows_max: int = 2_000
+
+    def matches(self, reservation: Reservation) -> bool:
+        """True if the reservation passes every filter."""
+        return (not self.budget_id or reservation.budget_id == self.budget_id) and (
+            self.state is None or reservation.state is self.state
+        )
+
+
+class ReservationPage(NamedTuple):
+    """Some reservations, and where to look on."""
+
+    reservations: Sequence[Reservation]
+    #: The ids of the other budgets that they count on, by their keys.
+    names: Mapping[int, str]
+    #: None: there are no more.
+    next_seq: int | None
+
+
+class Due(NamedTuple):
+    """What time alone has to bring about, and nobody's touch has yet."""
+
+    #: (project id, number)s of open holds that have to expire.
+    holds: Sequence[tuple[str, int]]
+    #: (project id, budget id)s of budgets with a window that is over.
+    budgets: Sequence[tuple[str, str]]

@@ -1,119 +1,214 @@
-"""Counting anew what the ledger holds of a window, when a budget's window is changed.
+"""Counting anew what the ledger holds of a window, when a limit is added, or its window or models are changed.
 
 Two steps, so that a long ledger stops nobody: a reader sums up to a sequence number while the server works on; the
 queued command adds the entries that came since. If the world has moved too far in between (the window ended, the count
 was reset), the command says so by StaleRecount, and both steps are taken again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from budgetd_server.domain.bounds import COUNTER_MAX
-from budgetd_server.domain.budget import BudgetState, Limit, ResetMode, Sums
+from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.counting import first_span, model_sums
 from budgetd_server.domain.entry import BARRIERS, Entry, EntryKind
 from budgetd_server.domain.errors import BelowZero, CounterOverflow, shown
 from budgetd_server.domain.window import Lifetime, Span, Window
 
-COUNTED_KINDS = frozenset({EntryKind.CHARGE, EntryKind.ADJUST})
+_COUNTED = frozenset({EntryKind.CHARGE, EntryKind.SETTLE, EntryKind.ADJUST})
 
 
 class StaleRecount(Exception):
     """The first step's sums no longer fit the budget; take it again. Never reaches a caller."""
 
 
+class _Correction(NamedTuple):
+    """An entry that counts only if the one that it corrects does, which is older."""
+
+    adjusted_seq: int
+    model: str
+    sums: Sums
+
+
+@dataclass(slots=True, kw_only=True)
+class LimitRecount:
+    """The sums of the entries that one limit counts in one window."""
+
+    #: None: the main count of a budget without a main limit.
+    limit: Limit | None
+    span: Span
+    #: The newest entry that does not count any more; zero: all do.
+    since_seq: int = 0
+    has_ended: bool = False
+    models: dict[str, Sums] = field(default_factory=dict)
+    corrections: list[_Correction] = field(default_factory=list)
+
+    @property
+    def limit_id(self) -> str:
+        """The limit's id."""
+        return MAIN if self.limit is None else self.limit.limit_id
+
+    def take(self, entry: Entry, budget_key: int) -> None:
+        """Count one more entry, each older than the one before, unless one before has ended the window."""
+        if self.has_ended:
+            return
+        if self._ends_with(entry, budget_key):
+            self.has_ended, self.since_seq = True, entry.seq
+        elif _is_counted(entry):
+            limit = self.limit
+            if limit is None or limit.matches(entry.model, entry.catalogue_model):
+                self._add(entry)
+
+    def _ends_with(self, entry: Entry, budget_key: int) -> bool:
+        """True if neither this entry nor an older one counts: it is older than the window, or the count began here."""
+        if entry.budget_key == budget_key and (entry.kind, entry.reason) in BARRIERS:
+            return entry.kind is EntryKind.CREATE or entry.limit_id == self.limit_id
+        return self.span.start_at_us is not None and entry.created_at_us < self.span.start_at_us
+
+    def _add(self, entry: Entry) -> None:
+        if entry.adjusted_seq is not None:
+            sums = Sums()
+            sums.add(entry.cost_nano_usd, entry.usage, entry.calls)
+            self.corrections.append(_Correction(entry.adjusted_seq, entry.model, sums))
+        else:
+            self.models.setdefault(entry.model, Sums()).add(entry.cost_nano_usd, entry.usage, entry.calls)
+
+    def completed(self) -> "LimitRecount":
+        """A copy in which corrections have been added where the corrected entries count."""
+        models: dict[str, Sums] = {}
+        for model, sums in self.models.items():
+            models.setdefault(model, Sums()).merge(sums)
+        for correction in self.corrections:
+            if correction.adjusted_seq > self.since_seq:
+                models.setdefault(correction.model, Sums()).merge(correction.sums)
+        return replace(self, models=models, corrections=[])
+
+    def copy(self) -> "LimitRecount":
+        """One that may be added to, while this one stays."""
+        models = {model: replace(sums) for model, sums in self.models.items()}
+        return replace(self, models=models, corrections=list(self.corrections))
+
+
 @dataclass(slots=True, kw_only=True)
 class Recount:
-    """The sums of a budget's entries in one window, up to a sequence number."""
+    """The sums of a budget's entries in the windows of some limits, up to a sequence number."""
 
     budget_key: int
-    span: Span
-    #: The newest entry that was looked at.
-    until_seq: int
-    #: The oldest that did not count any more; zero: all did.
-    since_seq: int = 0
-    models: dict[str, Sums] = field(default_factory=dict)
+    #: The newest entry that was looked at, whichever budget's; set by the first read.
+    until_seq: int = 0
+    limits: Mapping[str, LimitRecount]
 
     def take(self, newest_first: Iterable[Entry]) -> bool:
-        """Sum entries, newest first, while they belong to the window; True once one does not."""
+        """Sum entries, newest first, while any of the windows holds them; True once none does."""
+        limits = list(self.limits.values())
         for entry in newest_first:
-            if ends_recount(entry, self.budget_key, self.span):
-                self.since_seq = entry.seq
+            for limit in limits:
+                limit.take(entry, self.budget_key)
+            if all(limit.has_ended for limit in limits):
                 return True
-            if entry.kind in COUNTED_KINDS:
-                sums = self.models.setdefault(entry.model, Sums())
-                sums.add(entry.cost_nano_usd, entry.usage, calls_of(entry))
         return False
 
 
-def needs_recount(budget: BudgetState, limit: Limit | None) -> bool:
-    """True if another main limit counts another span than the current one does.
+def limits_to_recount(budget: BudgetState, limits: Sequence[Limit]) -> dict[str, Limit | None]:
+    """Those of a new list of limits that count something else than the counters of the same ids do.
 
     A limit that is reset on request counts since its last reset, whatever its window is.
     """
-    if limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:
+    wanted: dict[str, Limit | None] = {limit.limit_id: limit for limit in limits}
+    wanted.setdefault(MAIN, None)
+    return {limit_id: limit for limit_id, limit in wanted.items() if _counts_anew(budget.counter(limit_id), limit)}
+
+
+def begin_recount(budget: BudgetState, limits: Mapping[str, Limit | None], now_us: int) -> Recount:
+    """An empty recount of the windows that the limits would have now."""
+    return Recount(
+        budget_key=budget.budget_key,
+        limits={
+            limit_id: LimitRecount(limit=limit, span=first_span(limit, now_us)) for limit_id, limit in limits.items()
+        },
+    )
+
+
+def fits(recount: Recount, budget: BudgetState, limits: Mapping[str, Limit | None], now_us: int) -> bool:
+    """True if it counts just these limits of this budget in the windows of now."""
+    if recount.budget_key != budget.budget_key or recount.limits.keys() != limits.keys():
         return False
-    current = budget.main.limit
-    was_on_request = current is not None and current.reset_mode is ResetMode.ON_REQUEST
-    return was_on_request or _window(current) != _window(limit)
+    return all(
+        recount.limits[limit_id].limit == limit and recount.limits[limit_id].span == first_span(limit, now_us)
+        for limit_id, limit in limits.items()
+    )
 
 
-def begin_recount(budget: BudgetState, limit: Limit | None, now_us: int) -> Recount:
-    """An empty recount of the window that the limit would have now."""
-    return Recount(budget_key=budget.budget_key, span=first_span(limit, now_us), until_seq=budget.last_seq)
-
-
-def complete_recount(recount: Recount, newer: Iterable[Entry]) -> Recount:
+def complete_recount(recount: Recount, newer: Iterable[Entry]) -> dict[str, LimitRecount]:
     """The first step's sums and the entries since then, which are given newest first.
 
     Raises:
-        StaleRecount: The entries since then end the window.
+        StaleRecount: The entries since then end a window.
         BelowZero: More was taken back in the window than spent in it: the spending was before, in another one.
         CounterOverflow: The window holds more tokens than a counter can.
     """
-    models = {model: Sums() for model in recount.models}
-    for model, sums in recount.models.items():
-        models[model].merge(sums)
-    total = replace(recount, models=models)
-    if total.take(newer):
+    # What came since is taken apart: in it a window must not end, and in the first step's sums it may have.
+    fresh = {limit_id: LimitRecount(limit=each.limit, span=each.span) for limit_id, each in recount.limits.items()}
+    for entry in newer:
+        for each in fresh.values():
+            each.take(entry, recount.budget_key)
+    if any(each.has_ended for each in fresh.values()):
         raise StaleRecount
-    _check_countable(total)
-    return total
+    totals: dict[str, LimitRecount] = {}
+    for limit_id, each in recount.limits.items():
+        total = each.copy()
+        for model, sums in fresh[limit_id].models.items():
+            total.models.setdefault(model, Sums()).merge(sums)
+        total.corrections.extend(fresh[limit_id].corrections)
+        totals[limit_id] = total.completed()
+        _check_countable(totals[limit_id])
+    return totals
 
 
-def apply_recount(budget: BudgetState, total: Recount) -> None:
-    """Let the main counter stand where the ledger says."""
-    counter = budget.main
+def apply_recount(budget: BudgetState, counter: Counter, total: LimitRecount) -> None:
+    """Let a counter stand where the ledger says."""
     counter.span, counter.since_seq, counter.sums = total.span, total.since_seq, Sums()
-    budget.clear_models()
-    for model, sums in total.models.items():
+    for sums in total.models.values():
         counter.sums.merge(sums)
-        model_sums(budget, model).merge(sums)
+    if counter is budget.main:
+        budget.clear_models()
+        for model, sums in total.models.items():
+            model_sums(budget, model).merge(sums)
 
 
-def ends_recount(entry: Entry, budget_key: int, span: Span) -> bool:
-    """True if neither this entry nor an older one counts in the window: it is older, or the count began again there."""
-    if entry.budget_key != budget_key or (entry.kind, entry.reason) in BARRIERS:
+def _is_counted(entry: Entry) -> bool:
+    """True for entries that add something, if only zero: what holds add when they end is an estimate, or its end."""
+    return entry.kind in _COUNTED or entry.is_estimated or entry.adjusted_seq is not None
+
+
+def _counts_anew(counter: Counter | None, limit: Limit | None) -> bool:
+    if counter is None:
         return True
-    return span.start_at_us is not None and entry.created_at_us < span.start_at_us
+    if limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:
+        return False
+    current = counter.limit
+    was_on_request = current is not None and current.reset_mode is ResetMode.ON_REQUEST
+    return was_on_request or _scope(current) != _scope(limit)
 
 
-def calls_of(entry: Entry) -> int:
-    """How many calls an entry counts as."""
-    return 1 if entry.kind is EntryKind.CHARGE else 0
+def _scope(limit: Limit | None) -> tuple[Window, tuple[str, ...]]:
+    return (Lifetime(), ()) if limit is None else (limit.window, limit.models)
 
 
-def _check_countable(total: Recount) -> None:
-    """No count may be below zero, and none past its largest value."""
-    tokens = 0
-    for model, sums in total.models.items():
-        tokens += sums.usage.tokens
-        if sums.cost_nano_usd < 0:
-            of = f"what was spent in the new window on model {shown(model)}"
-            raise BelowZero(amount_nano_usd=sums.cost_nano_usd, spent_nano_usd=0, of=of)
+def _check_countable(total: LimitRecount) -> None:
+    """No count of money may be below zero, the main one by model, and no count of tokens past its largest value."""
+    tokens = sum(sums.usage.tokens for sums in total.models.values())
     if tokens > COUNTER_MAX:
         raise CounterOverflow(counter="the count of tokens in the new window", value=0, added=tokens)
+    if total.limit_id == MAIN:
+        for model, sums in total.models.items():
+            _check_money(sums.cost_nano_usd, f"what was spent in the new window on model {shown(model)}")
+    elif total.limit is not None and total.limit.unit is Unit.NANO_USD:
+        cost_nano_usd = sum(sums.cost_nano_usd for sums in total.models.values())
+        _check_money(cost_nano_usd, f"what was spent in the new window of limit {shown(total.limit_id)}")
 
 
-def _window(limit: Limit | None) -> Window:
-    return Lifetime() if limit is None else limit.window
+def _check_money(cost_nano_usd: int, of: str) -> None:
+    if cost_nano_usd < 0:
+        raise BelowZero(amount_nano_usd=cost_nano_usd, spent_nano_usd=0, of=of)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from budgetd_server.domain.budget import BudgetState, Limit
+from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit
 from budgetd_server.domain.counting import begin_again, due_roll
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
 from budgetd_server.domain.state import State
@@ -10,25 +10,44 @@ from budgetd_server.domain.window import Fixed, window_at
 
 
 def roll_if_due(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str = "") -> bool:
-    """Let a counter whose window is over by the server's clock take the window of now; True if it begins from zero."""
-    roll = due_roll(budget.main, now_us)
+    """Let the counters whose windows are over by the server's clock take the window of now.
+
+    A deleted budget stays as it is: its history is closed, though holds made before may still be settled on it.
+
+    Returns:
+        True if the main one begins from zero.
+    """
+    was_reset = False
+    for counter in budget.counters():
+        start_at_us, end_at_us = counter.span
+        # Nearly always nothing is due, and every charge asks.
+        if start_at_us is None or end_at_us is None or start_at_us <= now_us < end_at_us:
+            continue
+        if budget.deleted_at_us is None and _roll(state, project_id, budget, counter, now_us, request_id):
+            was_reset = was_reset or counter is budget.main
+    return was_reset
+
+
+def _roll(state: State, project_id: str, budget: BudgetState, counter: Counter, now_us: int, request_id: str) -> bool:
+    """Roll one counter if it is due; True if it begins from zero."""
+    roll = due_roll(counter, now_us)
     if roll is None:
         return False
-    reason = CLOCK_STEPPED_BACK if roll.keeps_count else WINDOW_ENDED
     entry = state.append(
         project_id,
         budget,
         EntryKind.RESET,
         now_us,
         request_id=request_id,
-        reason=reason,
+        reason=CLOCK_STEPPED_BACK if roll.keeps_count else WINDOW_ENDED,
         windows_skipped=roll.windows_skipped,
+        limit_id=MAIN if counter.limit is None else counter.limit.limit_id,
     )
     if roll.keeps_count:
-        budget.main.span = roll.span
+        counter.span = roll.span
         budget.is_configured = True
         return False
-    begin_again(budget, span=roll.span, since_seq=entry.seq)
+    begin_again(budget, counter, span=roll.span, since_seq=entry.seq)
     return True
 
 
@@ -38,7 +57,7 @@ def roll_on_request(state: State, project_id: str, budget: BudgetState, now_us: 
     if limit is None or counter.span.end_at_us is None:
         return False
     if due_roll(counter, now_us) is not None:
-        return roll_if_due(state, project_id, budget, now_us, request_id)
+        return _roll(state, project_id, budget, counter, now_us, request_id)
     if now_us < counter.span.end_at_us:
         return False
     span = window_at(limit.window, now_us)
@@ -53,7 +72,7 @@ def roll_on_request(state: State, project_id: str, budget: BudgetState, now_us: 
         reason=REQUESTED,
         windows_skipped=skipped,
     )
-    begin_again(budget, span=span, since_seq=entry.seq)
+    begin_again(budget, counter, span=span, since_seq=entry.seq)
     counter.limit = reanchored(limit, span.start_at_us)
     return True
 

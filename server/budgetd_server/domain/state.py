@@ -4,23 +4,15 @@ A ledger fills it before the commands are decided and writes what has changed in
 the transaction: there is no truth in memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import (
-    AdjustCost,
-    Charge,
-    Command,
-    CreateBudget,
-    Outcome,
-    ResetManyOnDuration,
-    Rpc,
-    UpdateBudget,
-)
+from budgetd_server.domain.budget import BudgetState, Unit
+from budgetd_server.domain.commands import Outcome, Requested, Rpc
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.usage import Usage
 
 
@@ -30,6 +22,7 @@ class StoredRequest(NamedTuple):
     fingerprint: bytes
     entry_seq: int
     result: int
+    more: tuple[int, ...] = ()
 
 
 class NewRequest(NamedTuple):
@@ -42,6 +35,29 @@ class NewRequest(NamedTuple):
     entry_seq: int
     result: int
     created_at_us: int
+    more: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Corrected:
+    """An entry that may be corrected, and what its corrections come to so far, in nano-USD."""
+
+    entry: Entry
+    adjusted_nano_usd: int = 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a transaction has brought about beside its answers, for metrics."""
+
+    #: The units and ratios of limits that have told of themselves.
+    alerts: list[tuple[Unit, float]] = field(default_factory=list)
+    #: How many holds came to each end, and how many were made.
+    holds: dict[str, int] = field(default_factory=dict)
+
+    def count_hold(self, what: str) -> None:
+        """One more hold that was made, committed, released, expired or estimated."""
+        self.holds[what] = self.holds.get(what, 0) + 1
 
 
 @dataclass(slots=True)
@@ -56,49 +72,6 @@ class Project:
     is_new: bool = False
 
 
-@dataclass(slots=True)
-class Needs:
-    """What a batch of commands touches, so that a ledger can load it in a few statements. Ids repeat freely."""
-
-    #: Project id → budget ids.
-    budgets: dict[str, set[str]] = field(default_factory=dict)
-    #: (project id, budget id, model)s whose sums may change.
-    models: set[tuple[str, str, str]] = field(default_factory=set)
-    #: (project id, rpc) → request ids.
-    requests: dict[tuple[str, Rpc], list[str]] = field(default_factory=dict)
-    #: Projects in which budgets may be created.
-    creating: set[str] = field(default_factory=set)
-    #: (project id, budget id) → seq: all entries of that budget id above that sequence number.
-    chains: dict[tuple[str, str], int] = field(default_factory=dict)
-
-
-def needs_of(commands: Sequence[Command]) -> Needs:
-    """What a batch of commands touches."""
-    needs = Needs()
-    budgets, models, requests = needs.budgets, needs.models, needs.requests
-    for command in commands:
-        project_id = command.project_id
-        if isinstance(command, Charge):
-            budgets.setdefault(project_id, set()).add(command.budget_id)
-            models.add((project_id, command.budget_id, command.model))
-            requests.setdefault((project_id, Rpc.UPDATE_COST), []).append(command.request.request_id)
-            continue
-        requests.setdefault((project_id, command.rpc), []).append(command.request.request_id)
-        if isinstance(command, ResetManyOnDuration):
-            budgets.setdefault(project_id, set()).update(command.budget_ids)
-            continue
-        budgets.setdefault(project_id, set()).add(command.budget_id)
-        if isinstance(command, AdjustCost):
-            models.add((project_id, command.budget_id, command.model))
-        elif isinstance(command, CreateBudget):
-            needs.creating.add(project_id)
-        elif isinstance(command, UpdateBudget) and command.recount is not None:
-            # Several recounts of one budget in a batch were begun at different times: the oldest needs most.
-            chain, seq = (project_id, command.budget_id), command.recount.until_seq
-            needs.chains[chain] = min(seq, needs.chains.get(chain, seq))
-    return needs
-
-
 class State:
     """Everything that a batch touches, as loaded and as the batch has changed it so far."""
 
@@ -109,13 +82,51 @@ class State:
         #: The newest entry's number of budget ids that have no live budget but once had one.
         self.last_seqs: dict[tuple[str, str], int] = {}
         self.requests: dict[tuple[str, Rpc, str], StoredRequest | NewRequest] = {}
+        #: Every budget that is loaded, deleted ones that holds and entries still name among them, by their keys.
+        self.by_key: dict[tuple[int, int], BudgetState] = {}
+        #: By (project id, the number of the entry that made it).
+        self.reservations: dict[tuple[str, int], Reservation] = {}
+        #: By budget, the holds to be looked at before it refuses anybody or is deleted; those of this batch among them.
+        self.holds: dict[tuple[int, int], dict[int, Reservation]] = {}
+        #: Entries to be corrected, by (project id, seq), and what their corrections come to so far.
+        self.corrected: dict[tuple[str, int], Corrected] = {}
         #: By budget key, the entries that `Needs.chains` asked for, newest first.
         self.chains: dict[tuple[int, int], list[Entry]] = {}
 
         # What the transaction writes.
         self.new_entries: list[Entry] = []
         self.new_requests: list[NewRequest] = []
-        self.deleted_budgets: list[BudgetState] = []
+
+        # What is told to metrics once it is durable.
+        self.tally: Tally = Tally()
+
+    def add_budget(self, project_id: str, budget: BudgetState) -> None:
+        """Take in a budget that the store has, or that is new."""
+        self.by_key[(budget.project_key, budget.budget_key)] = budget
+        if budget.deleted_at_us is None:
+            self.budgets[(project_id, budget.budget_id)] = budget
+
+    def parent(self, budget: BudgetState) -> BudgetState | None:
+        """The budget above; None: it is a root."""
+        return None if budget.parent_key is None else self.by_key[(budget.project_key, budget.parent_key)]
+
+    def children(self, budget: BudgetState) -> list[BudgetState]:
+        """The live budgets right below, in order of creation, if a command that needs its subtree is in the batch."""
+        own = (budget.project_key, budget.budget_key)
+        found = (each for each in self.budgets.values() if (each.project_key, each.parent_key) == own)
+        return sorted(found, key=lambda each: each.budget_key)
+
+    def add_reservation(self, project_id: str, reservation: Reservation) -> None:
+        """Take in a reservation that the store has, or that is new."""
+        self.reservations[(project_id, reservation.seq)] = reservation
+        if reservation.is_open:
+            for key in (reservation.budget_key, *reservation.other_keys):
+                self.holds.setdefault((reservation.project_key, key), {})[reservation.seq] = reservation
+
+    def open_holds(self, budget: BudgetState) -> list[Reservation]:
+        """The open holds on a budget that are loaded, oldest first."""
+        holds = self.holds.get((budget.project_key, budget.budget_key), {})
+        return [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
 
     def budget(self, project_id: str, budget_id: str) -> BudgetState:
         """The live budget of that id.
@@ -144,6 +155,15 @@ class State:
         event_at_us: int | None = None,
         price_version: str = "",
         windows_skipped: int = 0,
+        calls: int = 0,
+        reservation_seq: int | None = None,
+        adjusted_seq: int | None = None,
+        is_estimated: bool = False,
+        is_late: bool = False,
+        overage_nano_usd: int = 0,
+        catalogue_model: str = "",
+        limit_id: str = "",
+        other_keys: tuple[int, ...] = (),
     ) -> Entry:
         """Write the next entry of a budget; see Entry for the fields beyond its place."""
         project = self.projects[project_id]
@@ -164,13 +184,22 @@ class State:
             event_at_us,
             price_version,
             windows_skipped,
+            calls,
+            reservation_seq,
+            adjusted_seq,
+            is_estimated,
+            is_late,
+            overage_nano_usd,
+            catalogue_model,
+            limit_id,
+            other_keys,
         )
         project.last_seq = budget.last_seq = seq
         budget.is_counted = True
         self.new_entries.append(entry)
         return entry
 
-    def remember(self, command: Command, rpc: Rpc, outcome: Outcome, now_us: int) -> None:
+    def remember(self, command: Requested, rpc: Rpc, outcome: Outcome, now_us: int) -> None:
         """Keep a request id and what it came to, so that a retry finds both."""
         request, project_id = command.request, command.project_id
         # A project is made by its first entry; before that nothing can have taken effect in it.
@@ -185,19 +214,21 @@ class State:
             outcome.entry_seq,
             outcome.result,
             now_us,
+            outcome.more,
         )
         self.requests[(project_id, rpc, request_id)] = new
         self.new_requests.append(new)
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
-        """A budget's entries above a sequence number, newest first: those of this batch, then those loaded."""
+        """The entries above a number that count on a budget, newest first: those of this batch, then those loaded."""
         own = (budget.project_key, budget.budget_key)
         for entry in reversed(self.new_entries):
-            if (entry.project_key, entry.budget_key) == own and entry.seq > seq:
+            if entry.project_key == own[0] and entry.seq > seq and own[1] in (entry.budget_key, *entry.other_keys):
                 yield entry
         yield from (entry for entry in self.chains.get(own, ()) if entry.seq > seq)
 
     def changed_budgets(self) -> list[BudgetState]:
         """The budgets that the store has to write: first the deleted ones, whose ids may have been taken anew."""
-        changed = [budget for budget in self.budgets.values() if budget.is_counted or budget.is_configured]
-        return self.deleted_budgets + changed
+        changed = [budget for budget in self.by_key.values() if budget.is_counted or budget.is_configured]
+        changed.sort(key=lambda budget: budget.deleted_at_us is None)
+        return changed

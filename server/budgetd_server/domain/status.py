@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from budgetd_server.domain.bounds import US_PER_HOUR
-from budgetd_server.domain.budget import Action, BudgetState, Limit, Sums
+from budgetd_server.domain.budget import MAIN, Action, BudgetState, Counter, Limit, Sums, Unit
 from budgetd_server.domain.counting import burn_rate_at, due_roll, has_ended
 from budgetd_server.domain.window import Span
 
 
 class LimitStatus(NamedTuple):
-    """Where one limit stands. Amounts in nano-USD."""
+    """Where one limit stands. Amounts in the limit's unit."""
 
     budget_id: str
     limit_id: str
@@ -22,23 +22,29 @@ class LimitStatus(NamedTuple):
     burn_rate_per_hour: int | None
     #: None: nothing remains, or the window ends before what remains is spent.
     exhaustion_at_us: int | None
+    unit: Unit = Unit.NANO_USD
+    #: What open holds keep.
+    held: int = 0
+    #: The patterns of the models that count; empty: all.
+    models: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> int:
-        """What may still be spent; negative once too much was."""
-        return self.amount - self.spent
+        """What may still be spent or held; negative once too much was."""
+        return self.amount - self.spent - self.held
 
     @property
     def used_ratio(self) -> float:
-        """Spent / amount; for an amount of zero, 0 while nothing was spent and 1 afterwards."""
+        """(spent + held) / amount; for an amount of zero, 0 while nothing was used and 1 afterwards."""
+        used = self.spent + self.held
         if self.amount == 0:
-            return 1.0 if self.spent else 0.0
-        return self.spent / self.amount
+            return 1.0 if used else 0.0
+        return used / self.amount
 
     @property
     def is_exceeded(self) -> bool:
-        """True once more was spent than allowed; exactly the amount is within it."""
-        return self.spent > self.amount
+        """True once spent and held are above the amount; exactly the amount is within it."""
+        return self.spent + self.held > self.amount
 
 
 class ModelStatus(NamedTuple):
@@ -49,12 +55,15 @@ class ModelStatus(NamedTuple):
 
 
 class BudgetStatus(NamedTuple):
-    """A budget at an instant: its configuration and where it stands. Amounts in nano-USD."""
+    """A budget at an instant: its configuration and where it stands."""
 
     budget_id: str
+    #: Empty: a root.
+    parent_id: str
+    is_template: bool
     labels: Mapping[str, str]
-    #: None: no main limit.
-    main_limit: Limit | None
+    #: The limits as they are configured, main one first.
+    rules: tuple[Limit, ...]
     etag: str
     created_at_us: int
     updated_at_us: int
@@ -67,31 +76,43 @@ class BudgetStatus(NamedTuple):
     models: tuple[ModelStatus, ...]
 
     @property
+    def main_limit(self) -> Limit | None:
+        """The main limit; None: there is none."""
+        return self.rules[0] if self.rules and self.rules[0].limit_id == MAIN else None
+
+    @property
     def used_ratio(self) -> float:
         """That of the main limit; 0 without one."""
-        return self.limits[0].used_ratio if self.limits else 0.0
+        return self.limits[0].used_ratio if self.main_limit is not None else 0.0
 
 
 def limit_statuses(budget: BudgetState, now_us: int) -> tuple[LimitStatus, ...]:
     """Where each limit of a budget stands, main limit first."""
-    counter = budget.main
-    if counter.limit is None:
-        return ()
+    if not budget.named:  # As for most budgets, on the way of every charge.
+        return () if budget.main.limit is None else (limit_status(budget, budget.main, now_us),)
+    return tuple(limit_status(budget, counter, now_us) for counter in budget.counters() if counter.limit is not None)
+
+
+def limit_status(budget: BudgetState, counter: Counter, now_us: int) -> LimitStatus:
+    """Where a limit stands."""
+    limit = counter.limit
+    assert limit is not None, "a counter without a limit has no status"
     roll = due_roll(counter, now_us)
     span = counter.span if roll is None else roll.span
-    spent = counter.sums.cost_nano_usd if roll is None or roll.keeps_count else 0
+    spent = counter.spent if roll is None or roll.keeps_count else 0
     rate = burn_rate_at(counter, now_us)
-    return (
-        LimitStatus(
-            budget.budget_id,
-            counter.limit.limit_id,
-            counter.limit.amount,
-            spent,
-            span,
-            counter.limit.action,
-            rate,
-            _exhaustion_at_us(counter.limit.amount - spent, rate, span, now_us),
-        ),
+    return LimitStatus(
+        budget.budget_id,
+        limit.limit_id,
+        limit.amount,
+        spent,
+        span,
+        limit.action,
+        rate,
+        _exhaustion_at_us(limit.amount - spent - counter.held, rate, span, now_us),
+        limit.unit,
+        counter.held,
+        limit.models,
     )
 
 
@@ -102,8 +123,10 @@ def budget_status(budget: BudgetState, now_us: int) -> BudgetStatus:
     models = () if is_over else tuple(ModelStatus(model, sums) for model, sums in budget.models.items())
     return BudgetStatus(
         budget_id=budget.budget_id,
+        parent_id=budget.parent_id,
+        is_template=budget.is_template,
         labels=budget.labels,
-        main_limit=budget.main.limit,
+        rules=budget.limits(),
         etag=budget.etag,
         created_at_us=budget.created_at_us,
         updated_at_us=budget.updated_at_us,

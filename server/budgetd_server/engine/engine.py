@@ -1,9 +1,10 @@
 """The engine: what the edges of the server may ask of the ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
     Charge,
     Command,
@@ -12,11 +13,14 @@ from budgetd_server.domain.commands import (
     ResetManyOnDuration,
     UpdateBudget,
 )
-from budgetd_server.domain.errors import BudgetNotFound, Refusal, StoreUnavailable
-from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
-from budgetd_server.domain.recount import StaleRecount, begin_recount, needs_recount
+from budgetd_server.domain.configure import anchored
+from budgetd_server.domain.errors import BudgetNotFound, Refusal, ReservationNotFound, StoreUnavailable
+from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery, ReservationPage, ReservationQuery
+from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
+from budgetd_server.domain.reservation import Reservation, reservation_id
 from budgetd_server.domain.status import BudgetStatus, budget_status
 from budgetd_server.engine.shared_loads import SharedLoads
+from budgetd_server.engine.sweeper import SWEEP_SECONDS, Sweeper
 from budgetd_server.engine.writer import Writer
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
@@ -40,23 +44,33 @@ class Engine:
         clock: Microseconds since the Unix epoch. The server's clock decides about windows.
         metrics: Where to count.
         queue_max: How many commands may wait; more are refused with QueueFull.
+        sweep_seconds: How often to look for holds and windows that are over.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Callable[[], int], metrics: Metrics, *, queue_max: int = QUEUE_MAX
+        self,
+        ledger: Ledger,
+        clock: Callable[[], int],
+        metrics: Metrics,
+        *,
+        queue_max: int = QUEUE_MAX,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self.clock = clock
         self.writer = Writer(ledger, clock, metrics, queue_max=queue_max)
         self._loads = SharedLoads(ledger)
+        self.sweeper = Sweeper(ledger, self.writer.submit, clock, sweep_seconds=sweep_seconds)
 
     def start(self) -> None:
         """Begin to work."""
         self.writer.start()
+        self.sweeper.start()
 
     async def drain(self) -> None:
         """Take no more commands, and return when those that wait are committed."""
+        await self.sweeper.stop()
         await self.writer.drain()
 
     async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
@@ -118,6 +132,43 @@ class Engine:
         now_us = self.clock()
         return [budget_status(state, now_us) for state in states.values()]
 
+    async def touched(self, project_id: str, budget_id: str, additional_ids: Sequence[str] = ()) -> list[BudgetState]:
+        """What a charge would count on: a budget and its ancestors, then additional ones with theirs, each once.
+
+        Raises:
+            BudgetNotFound: One of them does not exist.
+        """
+        budget_ids = [budget_id, *additional_ids]
+        found: dict[int, BudgetState] = {}
+        for name, line in zip(budget_ids, await self._ledger.lineage(project_id, budget_ids), strict=True):
+            if not line:
+                raise BudgetNotFound(project_id, name)
+            for budget in line:
+                found.setdefault(budget.budget_key, budget)
+        return list(found.values())
+
+    async def lineages(self, project_id: str, budget_ids: Sequence[str]) -> list[BudgetStatus]:
+        """Those of some budgets that exist, and their ancestors, each once, as of now."""
+        lines = await self._ledger.lineage(project_id, budget_ids)
+        now_us = self.clock()
+        found = {budget.budget_key: budget for line in lines for budget in line}
+        return [budget_status(budget, now_us) for budget in found.values()]
+
+    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]]:
+        """A reservation, with the ids of its other budgets by their keys.
+
+        Raises:
+            ReservationNotFound: There is none of that number.
+        """
+        found = await self._ledger.reservation(project_id, seq)
+        if found is None:
+            raise ReservationNotFound(project_id, reservation_id(seq))
+        return found
+
+    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
+        """A page of reservations; see Ledger.list_reservations."""
+        return await self._ledger.list_reservations(query)
+
     async def list_budgets(
         self,
         query: BudgetQuery,
@@ -169,10 +220,9 @@ class Engine:
         state = await self._loads.budget((command.project_id, command.budget_id))
         if state is None or not command.sets_limits:
             return command
-        draft = command.main_limit
-        limit = draft.anchored(state.created_at_us) if draft is not None else None
-        if not needs_recount(state, limit):
+        limits = limits_to_recount(state, anchored(command.limits, state.created_at_us))
+        if not limits:
             return command
-        recount = begin_recount(state, limit, self.clock())
+        recount = begin_recount(state, limits, self.clock())
         await self._ledger.recount(recount, command.project_id, RECOUNT_ROWS_MAX)
         return replace(command, recount=recount)

@@ -27,7 +27,7 @@ from budgetd_server.domain.commands import Charge, Command, Outcome
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
-from budgetd_server.domain.state import State
+from budgetd_server.domain.state import State, Tally
 from budgetd_server.ledger.base import Committed, Ledger
 from budgetd_server.metrics import Metrics
 
@@ -222,8 +222,11 @@ class Writer:
     async def _carry_out(self, commands: Sequence[Command], lock_wait_seconds: float) -> list[Result]:
         """One transaction; a result for each command."""
         try:
-            results, committed = await self._ledger.commit(
-                commands, partial(self._decide_all, commands), lock_wait_seconds=lock_wait_seconds
+            (results, tally), committed = await self._ledger.commit(
+                commands,
+                partial(self._decide_all, commands),
+                clock=self._clock,
+                lock_wait_seconds=lock_wait_seconds,
             )
         except StoreUnavailable as error:
             self._store_failed(error)
@@ -234,20 +237,21 @@ class Writer:
                 return [error]
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
         self._committed(len(commands), committed)
+        if tally.holds or tally.alerts:
+            self._metrics.count_tally(tally)
         if committed.lock_wait_seconds > CONTENDED_SECONDS:
             await asyncio.sleep(YIELD_SECONDS)
         return results
 
-    def _decide_all(self, commands: Sequence[Command], state: State) -> list[Result]:
-        """Called by the ledger, inside the transaction, perhaps on a thread of its own. One clock reading a batch."""
-        now_us = self._clock()
+    def _decide_all(self, commands: Sequence[Command], state: State, now_us: int) -> tuple[list[Result], Tally]:
+        """Called by the ledger, inside the transaction, perhaps on a thread of its own."""
         results: list[Result] = []
         for command in commands:
             try:
                 results.append(decide(state, command, now_us))
             except (Refusal, StaleRecount) as refusal:
                 results.append(refusal)
-        return results
+        return results, state.tally
 
     def _settle(self, batch: _Batch, results: Sequence[Result]) -> None:
         """Tell the callers. One that has gone meanwhile is not told; its command stands all the same."""

@@ -12,14 +12,17 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
+from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.state import State
 
 T = TypeVar("T")
 
-#: Decides a whole batch on its working set; the engine's, called inside the transaction.
-Decide = Callable[[State], T]
+#: Decides a whole batch on its working set, as of a time; the engine's, called inside the transaction.
+Decide = Callable[[State, int], T]
+#: Microseconds since the Unix epoch.
+Clock = Callable[[], int]
 
 BudgetKey = tuple[str, str]
 
@@ -45,9 +48,11 @@ class Ledger(Protocol):
     """A store of budgets and entries."""
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
+        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Load what the commands touch, decide, save, and return once that is durable.
+
+        The clock is read once the transaction keeps others from writing: its time is the time of everything in it.
 
         Raises:
             StoreUnavailable: It is not, or not for sure: an error in COMMIT itself leaves the outcome unknown.
@@ -61,6 +66,9 @@ class Ledger(Protocol):
     ) -> Mapping[BudgetKey, BudgetState]:
         """The live ones of these budgets, those of `models_of` with all their models."""
 
+    async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
+        """Each of some live budgets with its ancestors, itself first; nothing for one that does not exist."""
+
     async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
         """One page of a project's budgets."""
 
@@ -70,6 +78,19 @@ class Ledger(Protocol):
         Raises:
             BudgetNotFound: The query names a budget that never was.
         """
+
+    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
+        """A reservation, with the ids of its other budgets by their keys; None: there is none of that number."""
+
+    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
+        """One page of reservations.
+
+        Raises:
+            BudgetNotFound: The query names a budget that never was.
+        """
+
+    async def due(self, now_us: int, rows_max: int) -> Due:
+        """What has to expire or roll, at most so many of each, what is due longest first."""
 
     async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
         """Complete a recount from the ledger, at most `rows_max` entries in one read."""

@@ -22,13 +22,17 @@ import aiosqlite
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.errors import StoreUnavailable
-from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery
+from budgetd_server.domain.needs import Needs, needs_of
+from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
-from budgetd_server.domain.state import Needs, needs_of
-from budgetd_server.ledger.base import BudgetKey, Committed, Decide, LedgerRefused
+from budgetd_server.domain.reservation import Reservation
+from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, LedgerRefused
+from budgetd_server.ledger.sqlite_chains import Position, recount_slice
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_reads import SqliteReads
 from budgetd_server.ledger.sqlite_save import SqliteSave
+from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
 
 T = TypeVar("T")
 
@@ -44,8 +48,10 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._reads = SqliteReads()
-        self._save = SqliteSave()
+        self._statements = SqliteStatements()
+        self._reads = SqliteReads(self._statements)
+        self._working_set = SqliteWorkingSet(self._statements)
+        self._save = SqliteSave(self._statements)
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
@@ -81,11 +87,11 @@ class SqliteLedger:
         return ledger
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, lock_wait_seconds: float
+        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """See Ledger.commit."""
         needs = needs_of(commands)
-        return await self._write(partial(self._run_batch, needs, decide, lock_wait_seconds))
+        return await self._write(partial(self._run_batch, needs, decide, clock, lock_wait_seconds))
 
     async def prove(self, now_us: int) -> None:
         """See Ledger.prove."""
@@ -104,6 +110,10 @@ class SqliteLedger:
         wanted, with_models = list(keys), set(models_of)
         return await self._read(lambda connection: self._reads.budgets(connection, wanted, with_models))
 
+    async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
+        """See Ledger.lineage."""
+        return await self._read(lambda connection: self._reads.lineage(connection, project_id, budget_ids))
+
     async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
         """See Ledger.list_budgets."""
         return await self._read(lambda connection: self._reads.budget_page(connection, query))
@@ -112,12 +122,26 @@ class SqliteLedger:
         """See Ledger.list_entries."""
         return await self._read(lambda connection: self._reads.entry_page(connection, query))
 
+    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
+        """See Ledger.reservation."""
+        return await self._read(lambda connection: self._reads.reservation(connection, project_id, seq))
+
+    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
+        """See Ledger.list_reservations."""
+        return await self._read(lambda connection: self._reads.reservation_page(connection, query))
+
+    async def due(self, now_us: int, rows_max: int) -> Due:
+        """See Ledger.due."""
+        return await self._read(lambda connection: self._reads.due(connection, now_us, rows_max))
+
     async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
         """See Ledger.recount."""
-        next_seq: int | None = recount.until_seq
-        while next_seq:
-            read = partial(self._reads.recount_slice, recount, project_id, next_seq, rows_max)
-            next_seq = await self._read(read)
+        position: Position | None = None
+        while True:
+            read = partial(recount_slice, self._statements, recount, project_id, position, rows_max)
+            position = await self._read(read)
+            if position is None:
+                return
 
     async def close(self) -> None:
         """See Ledger.close."""
@@ -175,13 +199,19 @@ class SqliteLedger:
                 log.warning("the connection could not be closed cleanly", exc_info=True)
 
     def _run_batch(
-        self, needs: Needs, decide: Decide[T], lock_wait_seconds: float, connection: sqlite3.Connection
+        self,
+        needs: Needs,
+        decide: Decide[T],
+        clock: Clock,
+        lock_wait_seconds: float,
+        connection: sqlite3.Connection,
     ) -> tuple[T, Committed]:
         lock_waited_seconds = _begin(connection, wait_seconds=lock_wait_seconds)
         locked = time.monotonic()
         try:
-            state = self._reads.working_set(connection, needs)
-            outcomes = decide(state)
+            now_us = clock()
+            state = self._working_set.load(connection, needs, now_us)
+            outcomes = decide(state, now_us)
             self._save.changes(connection, state)
             connection.execute("COMMIT")
         except BaseException:

@@ -1,64 +1,94 @@
-"""How budgets and entries look as rows of SQLite, in the order in which `queries.sql` names their columns."""
+"""How budgets, entries and reservations look as rows of SQLite, in the order in which statements name their columns."""
 
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from budgetd_server.domain.budget import Action, BudgetState, Counter, Limit, ResetMode, Sums
+from budgetd_server.domain.bounds import US_PER_HOUR
+from budgetd_server.domain.budget import (
+    ALERT_RATIOS_DEFAULT,
+    MAIN,
+    Action,
+    BudgetState,
+    Counter,
+    Limit,
+    ResetMode,
+    Sums,
+    Unit,
+)
 from budgetd_server.domain.entry import Entry, EntryKind
-from budgetd_server.domain.state import NewRequest
+from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
+from budgetd_server.domain.state import NewRequest, StoredRequest
 from budgetd_server.domain.usage import Usage
-from budgetd_server.domain.window import Span, window_from_text, window_to_text
+from budgetd_server.domain.window import Span, length_us, window_from_text, window_to_text
 
 Row = tuple[Any, ...]
 _NO_TOKENS: Row = (None,) * 5
 _KIND, _USAGE = Entry._fields.index("kind"), Entry._fields.index("usage")
 #: In the row, where the usage takes five columns.
 _LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
-_RPC = NewRequest._fields.index("rpc")
+_RPC, _MORE = NewRequest._fields.index("rpc"), NewRequest._fields.index("more")
 _KINDS = {int(kind): kind for kind in EntryKind}
+#: Windows below this roll when somebody touches them, and by nothing else.
+SWEPT_US_MIN = US_PER_HOUR
+#: The columns of a budget before those of its main count.
+_BUDGET_COLUMNS = 15
 
 
-def budget_from_row(row: Row) -> BudgetState:
-    """A budget with its main count and no models."""
+def budget_from_row(row: Row) -> tuple[BudgetState, int]:
+    """A budget with its main count and no models, and how many named limits it has, which are not loaded either."""
     (
         project_key,
         budget_key,
         budget_id,
+        parent_key,
+        parent_id,
+        is_template,
+        named_count,
         labels,
         version,
         created_at_us,
         updated_at_us,
         deleted_at_us,
-        amount,
-        window,
-        action,
-        reset_mode,
-        start_at_us,
-        end_at_us,
-        since_seq,
-        *sums,
-        burn_rate_per_hour,
-        burn_at_us,
         models_count,
         lifetime_cost_nano_usd,
         last_seq,
-    ) = row
-    limit = None if amount is None else _limit(amount, window, action, reset_mode)
-    return BudgetState(
+    ) = row[:_BUDGET_COLUMNS]
+    budget = BudgetState(
         project_key=project_key,
         budget_key=budget_key,
         budget_id=budget_id,
+        parent_key=parent_key,
+        parent_id=parent_id or "",
+        is_template=bool(is_template),
         labels=_labels_from_text(labels),
         version=version,
         created_at_us=created_at_us,
         updated_at_us=updated_at_us,
         deleted_at_us=deleted_at_us,
-        main=Counter(limit, Span(start_at_us, end_at_us), since_seq, Sums(*sums), burn_rate_per_hour, burn_at_us),
+        main=counter_from_row(row[_BUDGET_COLUMNS:]),
         models_count=models_count,
         lifetime_cost_nano_usd=lifetime_cost_nano_usd,
         last_seq=last_seq,
+    )
+    return budget, named_count
+
+
+def counter_from_row(row: Row) -> Counter:
+    """The count of a limit, or the main one of a budget without a main limit."""
+    limit_id, unit, amount, window, models, action, reset_mode, ratios = row[:8]
+    start_at_us, end_at_us, since_seq, burn_rate_per_hour, burn_at_us, held, alerts_fired, *sums = row[8:]
+    limit = None if amount is None else _limit(limit_id, unit, amount, window, models, action, reset_mode, ratios)
+    return Counter(
+        limit,
+        Span(start_at_us, end_at_us),
+        since_seq,
+        Sums(*sums),
+        burn_rate_per_hour,
+        burn_at_us,
+        held,
+        alerts_fired,
     )
 
 
@@ -68,6 +98,9 @@ def budget_row(budget: BudgetState) -> Row:
         budget.project_key,
         budget.budget_key,
         budget.budget_id,
+        budget.parent_key,
+        int(budget.is_template),
+        len(budget.named),
         _labels_to_text(budget.labels),
         budget.version,
         budget.created_at_us,
@@ -76,18 +109,31 @@ def budget_row(budget: BudgetState) -> Row:
     )
 
 
-def counter_row(budget: BudgetState) -> Row:
+def counter_row(budget: BudgetState, counter: Counter) -> Row:
     """The parameters of `save_counter`."""
-    counter, limit = budget.main, budget.main.limit
-    rule: Row = (None, None, int(Action.BLOCK), int(ResetMode.AUTOMATIC))
-    if limit is not None:
-        rule = (limit.amount, window_to_text(limit.window), int(limit.action), int(limit.reset_mode))
-    return (budget.project_key, budget.budget_key, *rule, *counter.span, counter.since_seq, *_counts(budget))
+    limit = counter.limit
+    if limit is None:
+        rule: Row = (int(Unit.NANO_USD), None, None, None, int(Action.BLOCK), int(ResetMode.AUTOMATIC), None)
+    else:
+        rule = (
+            int(limit.unit),
+            limit.amount,
+            window_to_text(limit.window),
+            json.dumps(limit.models, ensure_ascii=False) if limit.models else None,
+            int(limit.action),
+            int(limit.reset_mode),
+            None if limit.alert_ratios == ALERT_RATIOS_DEFAULT else json.dumps(limit.alert_ratios),
+        )
+    limit_id = MAIN if limit is None else limit.limit_id
+    swept = int(_is_swept(budget, counter))
+    key = (budget.project_key, budget.budget_key, limit_id)
+    return (*key, *rule, swept, *counter.span, counter.since_seq, *_counts(budget, counter))
 
 
-def count_row(budget: BudgetState) -> Row:
+def count_row(budget: BudgetState, counter: Counter) -> Row:
     """The parameters of `save_count`."""
-    return (budget.project_key, budget.budget_key, *_counts(budget))
+    limit_id = MAIN if counter.limit is None else counter.limit.limit_id
+    return (budget.project_key, budget.budget_key, limit_id, *_counts(budget, counter))
 
 
 def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
@@ -103,7 +149,8 @@ def entry_row(entry: Entry) -> Row:
         + (int(entry.kind),)
         + entry[_KIND + 1 : _USAGE]
         + (entry.usage or _NO_TOKENS)
-        + entry[_USAGE + 1 :]
+        + entry[_USAGE + 1 : -1]
+        + (json.dumps(entry.other_keys) if entry.other_keys else None,)
     )
     if entry.labels is None:
         return row
@@ -112,14 +159,22 @@ def entry_row(entry: Entry) -> Row:
 
 def request_row(request: NewRequest) -> Row:
     """The parameters of `insert_request`."""
-    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 :])
+    more = json.dumps(request.more) if request.more else None
+    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 : _MORE], more)
+
+
+def request_from_row(row: Row) -> StoredRequest:
+    """A request id that has taken effect."""
+    fingerprint, entry_seq, result, more = row
+    return StoredRequest(fingerprint, entry_seq, result, tuple(json.loads(more)) if more else ())
 
 
 def entry_from_row(row: Row) -> tuple[str, Entry]:
     """An entry and the id of its budget."""
     budget_id, project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd, *rest = row
     tokens, (model, request_id, labels, *tail) = rest[:5], rest[5:]
-    usage = None if tokens[0] is None else Usage(*tokens)
+    reason, event_at_us, price_version, windows_skipped, calls, reservation_seq, adjusted_seq, *tail = tail
+    is_estimated, is_late, overage_nano_usd, catalogue_model, limit_id, other_keys = tail
     return budget_id, Entry(
         project_key,
         seq,
@@ -128,24 +183,98 @@ def entry_from_row(row: Row) -> tuple[str, Entry]:
         _KINDS[kind],
         created_at_us,
         cost_nano_usd,
-        usage,
+        None if tokens[0] is None else Usage(*tokens),
         model,
         request_id,
         None if labels is None else json.loads(labels),
-        *tail,
+        reason,
+        event_at_us,
+        price_version,
+        windows_skipped,
+        calls,
+        reservation_seq,
+        adjusted_seq,
+        bool(is_estimated),
+        bool(is_late),
+        overage_nano_usd,
+        catalogue_model,
+        limit_id,
+        _keys(other_keys),
     )
 
 
-def _counts(budget: BudgetState) -> Row:
-    counter = budget.main
+def reservation_row(reservation: Reservation) -> Row:
+    """The parameters of `save_reservation`."""
+    usage = reservation.held_usage
     return (
+        reservation.project_key,
+        reservation.seq,
+        reservation.budget_key,
+        int(reservation.state),
+        reservation.held_nano_usd,
+        None if usage is None else usage.input_tokens,
+        None if usage is None else usage.output_tokens,
+        reservation.held_calls,
+        int(reservation.on_expiry),
+        reservation.created_at_us,
+        reservation.expires_at_us,
+        reservation.ended_at_us,
+        reservation.ended_seq,
+    )
+
+
+def reservation_from_row(row: Row) -> Reservation:
+    """A reservation."""
+    project_key, seq, budget_key, budget_id, other_keys, model, catalogue_model, labels, *rest = row
+    on_expiry, created_at_us, expires_at_us, state, held_nano_usd, held_input, held_output, *tail = rest
+    held_calls, ended_at_us, ended_seq = tail
+    return Reservation(
+        project_key=project_key,
+        seq=seq,
+        budget_key=budget_key,
+        budget_id=budget_id,
+        other_keys=_keys(other_keys),
+        model=model,
+        catalogue_model=catalogue_model,
+        labels=None if labels is None else json.loads(labels),
+        on_expiry=OnExpiry(on_expiry),
+        created_at_us=created_at_us,
+        expires_at_us=expires_at_us,
+        state=ReservationState(state),
+        held_nano_usd=held_nano_usd,
+        held_usage=None if held_input is None else Usage(held_input, held_output),
+        held_calls=held_calls,
+        ended_at_us=ended_at_us,
+        ended_seq=ended_seq,
+        stored_expires_at_us=expires_at_us if state == ReservationState.OPEN else None,
+    )
+
+
+def hold_rows(reservation: Reservation, expires_at_us: int) -> list[Row]:
+    """The parameters of `insert_hold` and `remove_hold`, one row for each budget."""
+    project_key, seq = reservation.project_key, reservation.seq
+    return [(project_key, key, expires_at_us, seq) for key in (reservation.budget_key, *reservation.other_keys)]
+
+
+def _is_swept(budget: BudgetState, counter: Counter) -> bool:
+    """True if the window of a counter ends by itself, and is to be rolled if nobody touches it."""
+    limit, window_us = counter.limit, length_us(counter.span)
+    if limit is None or window_us is None or budget.deleted_at_us is not None:
+        return False
+    return limit.reset_mode is ResetMode.AUTOMATIC and window_us >= SWEPT_US_MIN
+
+
+def _counts(budget: BudgetState, counter: Counter) -> Row:
+    counted = (
         *_sums(counter.sums),
         counter.burn_rate_per_hour,
         counter.burn_at_us,
-        budget.models_count,
-        budget.lifetime_cost_nano_usd,
-        budget.last_seq,
+        counter.held,
+        counter.alerts_fired,
     )
+    if counter is not budget.main:
+        return (*counted, 0, 0, 0)
+    return (*counted, budget.models_count, budget.lifetime_cost_nano_usd, budget.last_seq)
 
 
 def _sums(sums: Sums) -> Row:
@@ -161,14 +290,31 @@ def _sums(sums: Sums) -> Row:
 
 
 @lru_cache(maxsize=4096)
-def _limit(amount: int, window: str, action: int, reset_mode: int) -> Limit:
+def _limit(
+    limit_id: str,
+    unit: int,
+    amount: int,
+    window: str,
+    models: str | None,
+    action: int,
+    reset_mode: int,
+    alert_ratios: str | None,
+) -> Limit:
     """Kept by its columns: most budgets of a project have one of a few limits."""
     return Limit(
+        limit_id=limit_id,
+        unit=Unit(unit),
         amount=amount,
         window=window_from_text(window),
+        models=tuple(json.loads(models)) if models else (),
         action=Action(action),
         reset_mode=ResetMode(reset_mode),
+        alert_ratios=ALERT_RATIOS_DEFAULT if alert_ratios is None else tuple(json.loads(alert_ratios)),
     )
+
+
+def _keys(text: str | None) -> tuple[int, ...]:
+    return () if text is None else tuple(json.loads(text))
 
 
 def _labels_from_text(text: str) -> Mapping[str, str]:

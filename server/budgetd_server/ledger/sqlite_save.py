@@ -6,8 +6,18 @@ from collections.abc import Iterable
 from itertools import chain
 
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_rows import Row, budget_row, count_row, counter_row, entry_row, model_row, request_row
+from budgetd_server.ledger.sqlite_rows import (
+    Row,
+    budget_row,
+    count_row,
+    counter_row,
+    entry_row,
+    hold_rows,
+    model_row,
+    request_row,
+    reservation_row,
+)
+from budgetd_server.ledger.sqlite_statements import SqliteStatements
 
 #: How many rows one statement inserts; larger first.
 _ROWS_AT_ONCE = (64, 16, 4)
@@ -17,12 +27,15 @@ _VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 class SqliteSave:
     """Writes inside a transaction that somebody else has begun. Keeps nothing but the statements."""
 
-    def __init__(self) -> None:
-        self._sql = load_queries("sqlite")
+    def __init__(self, statements: SqliteStatements) -> None:
+        self._sql = statements.sql
         self._insert_entries = _Insert(self._sql["insert_entry"])
         self._insert_requests = _Insert(self._sql["insert_request"])
         self._save_counts = _Insert(self._sql["save_count"])
         self._save_models = _Insert(self._sql["save_model"])
+        self._insert_entry_budgets = _Insert(self._sql["insert_entry_budget"])
+        self._save_reservation = _Insert(self._sql["save_reservation"])
+        self._insert_holds = _Insert(self._sql["insert_hold"])
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
         """Write everything that has changed; nothing if nothing has."""
@@ -34,6 +47,16 @@ class SqliteSave:
                 connection.execute(self._sql["insert_project"], (project.project_key, project_id))
         self._save_budgets(connection, state)
         self._insert_entries.execute(connection, map(entry_row, state.new_entries))
+        others = [
+            (entry.project_key, key, entry.seq)
+            for entry in state.new_entries
+            if entry.other_keys
+            for key in entry.other_keys
+        ]
+        if others:
+            self._insert_entry_budgets.execute(connection, others)
+        if state.reservations:
+            self._save_reservations(connection, state)
         self._insert_requests.execute(connection, map(request_row, state.new_requests))
 
     def beat(self, connection: sqlite3.Connection, now_us: int) -> None:
@@ -46,12 +69,37 @@ class SqliteSave:
         counted = [budget for budget in changed if not (budget.is_new or budget.is_configured)]
         if configured:
             connection.executemany(self._sql["save_budget"], map(budget_row, configured))
-            connection.executemany(self._sql["save_counter"], map(counter_row, configured))
+            removed = [
+                (each.project_key, each.budget_key, limit_id) for each in configured for limit_id in each.removed_limits
+            ]
+            connection.executemany(self._sql["remove_counter"], removed)
+            rows = (counter_row(each, counter) for each in configured for counter in each.counters())
+            connection.executemany(self._sql["save_counter"], rows)
             cleared = [(each.project_key, each.budget_key) for each in configured if each.is_models_cleared]
             connection.executemany(self._sql["clear_models"], cleared)
-        self._save_counts.execute(connection, map(count_row, counted))
+        self._save_counts.execute(
+            connection, (count_row(budget, counter) for budget in counted for counter in budget.counters())
+        )
         models = (model_row(budget, *item) for budget in changed for item in budget.models.items())
         self._save_models.execute(connection, models)
+
+    def _save_reservations(self, connection: sqlite3.Connection, state: State) -> None:
+        changed = [each for each in state.reservations.values() if each.is_new or each.is_changed]
+        if not changed:
+            return
+        self._save_reservation.execute(connection, map(reservation_row, changed))
+        gone: list[Row] = []
+        come: list[Row] = []
+        for reservation in changed:
+            stored, wanted = (
+                reservation.stored_expires_at_us,
+                reservation.expires_at_us if reservation.is_open else None,
+            )
+            if stored != wanted:
+                gone.extend(hold_rows(reservation, stored) if stored is not None else ())
+                come.extend(hold_rows(reservation, wanted) if wanted is not None else ())
+        connection.executemany(self._sql["remove_hold"], gone)
+        self._insert_holds.execute(connection, come)
 
 
 class _Insert:

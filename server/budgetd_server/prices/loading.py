@@ -103,5 +103,9 @@ class ReloadablePrices:
         """See `Prices`."""
         return self._current.models()
 
+    def catalogue_name(self, model: str) -> str:
+        """See `Prices`."""
+        return self._current.catalogue_name(model)
+
     def _load(self) -> Catalogue:
         return load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)

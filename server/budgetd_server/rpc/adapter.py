@@ -17,9 +17,10 @@ from google.protobuf.message_factory import GetMessageClass
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.errors import FieldViolation, InvalidField, ShuttingDown
 from budgetd_server.metrics import Metrics
+from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.errors import STATUS_TRAILER
 from budgetd_server.rpc.failures import failure_status
-from budgetd_server.rpc.handlers import Caller, Handlers
+from budgetd_server.rpc.handlers import Handlers
 
 SERVICE: ServiceDescriptor = service.DESCRIPTOR.services_by_name["BudgetService"]
 

@@ -1,14 +1,16 @@
 """Outcomes and states become messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import model_price_pb2 as price_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
-from budgetd_server.domain.entry import Entry
+from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.pricing import ModelPrice, Rates
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
@@ -35,6 +37,11 @@ def entry_id(seq: int) -> str:
     return f"e{seq}" if seq else ""
 
 
+def reservation_id(seq: int) -> str:
+    """A reservation's name; empty for none."""
+    return f"r{seq}" if seq else ""
+
+
 def usage(tokens: Usage) -> pb.Usage:
     """Tokens."""
     return pb.Usage(
@@ -51,14 +58,16 @@ def limit_status(status: LimitStatus) -> pb.LimitStatus:
     message = pb.LimitStatus(
         budget_id=status.budget_id,
         limit_id=status.limit_id,
-        unit=pb.UNIT_NANO_USD,
+        unit=int(status.unit),  # type: ignore[arg-type]
         amount=status.amount,
         spent=status.spent,
+        held=status.held,
         remaining=status.remaining,
         used_ratio=status.used_ratio,
         is_exceeded=status.is_exceeded,
         burn_rate_per_hour=status.burn_rate_per_hour,
         action=int(status.action),  # type: ignore[arg-type]
+        models=status.models,
     )
     start_at_us, end_at_us = status.span
     if start_at_us is not None and end_at_us is not None:
@@ -85,13 +94,14 @@ def budget(project_id: str, status: BudgetStatus, view: int) -> pb.Budget:
     message = pb.Budget(
         project_id=project_id,
         budget_id=status.budget_id,
+        parent_budget_id=status.parent_id,
+        is_template=status.is_template,
+        limits=[limit(rule) for rule in status.rules],
         labels=dict(status.labels),
         create_time=timestamp(status.created_at_us),
         update_time=timestamp(status.updated_at_us),
         etag=status.etag,
     )
-    if status.main_limit is not None:
-        message.limits.append(limit(status.main_limit))
     if status.deleted_at_us is not None:
         message.delete_time.CopyFrom(timestamp(status.deleted_at_us))
     if view >= pb.BUDGET_VIEW_STATUS:
@@ -107,8 +117,10 @@ def limit(rule: Limit) -> pb.Limit:
     """A limit's configuration, with every default filled in."""
     message = pb.Limit(
         limit_id=rule.limit_id,
-        unit=pb.UNIT_NANO_USD,
+        unit=int(rule.unit),  # type: ignore[arg-type]
         amount=rule.amount,
+        models=rule.models,
+        alert_ratios=pb.AlertRatios(values=rule.alert_ratios),
         action=int(rule.action),  # type: ignore[arg-type]
         reset_mode=int(rule.reset_mode),  # type: ignore[arg-type]
     )
@@ -129,13 +141,14 @@ def limit(rule: Limit) -> pb.Limit:
     return message
 
 
-def entry(budget_id: str, row: Entry) -> pb.Entry:
-    """A row of the ledger."""
+def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
+    """A row of the ledger; `names` tells the ids of its other budgets by their keys."""
+    reservation_seq = row.seq if row.kind is EntryKind.HOLD else row.reservation_seq
     message = pb.Entry(
         entry_id=entry_id(row.seq),
         kind=int(row.kind),  # type: ignore[arg-type]
         budget_id=budget_id,
-        charged_budget_ids=[budget_id],
+        charged_budget_ids=[budget_id, *(names[key] for key in row.other_keys)],
         model=row.model,
         cost_nano_usd=row.cost_nano_usd,
         labels=dict(row.labels or {}),
@@ -144,11 +157,37 @@ def entry(budget_id: str, row: Entry) -> pb.Entry:
         create_time=timestamp(row.created_at_us),
         price_version=row.price_version,
         windows_skipped=row.windows_skipped,
+        reservation_id=reservation_id(reservation_seq or 0),
+        adjusted_entry_id=entry_id(row.adjusted_seq or 0),
+        is_estimated=row.is_estimated,
+        is_late=row.is_late,
+        overage_nano_usd=row.overage_nano_usd,
+        limit_id=row.limit_id,
     )
     if row.usage is not None:
         message.usage.CopyFrom(usage(row.usage))
     if row.event_at_us is not None:
         message.event_time.CopyFrom(timestamp(row.event_at_us))
+    return message
+
+
+def reservation(held: Reservation, names: Mapping[int, str]) -> reservation_pb.Reservation:
+    """A reservation; `names` tells the ids of its other budgets by their keys."""
+    message = reservation_pb.Reservation(
+        reservation_id=reservation_id(held.seq),
+        state=int(held.state),  # type: ignore[arg-type]
+        budget_id=held.budget_id,
+        charged_budget_ids=[held.budget_id, *(names[key] for key in held.other_keys)],
+        model=held.model,
+        held_nano_usd=held.held_nano_usd,
+        held_tokens=held.held_tokens,
+        create_time=timestamp(held.created_at_us),
+        expire_time=timestamp(held.expires_at_us),
+        on_expiry=int(held.on_expiry),  # type: ignore[arg-type]
+        labels=dict(held.labels or {}),
+    )
+    if held.ended_at_us is not None:
+        message.end_time.CopyFrom(timestamp(held.ended_at_us))
     return message
 
 

@@ -1,33 +1,40 @@
 """Messages that carry costs become commands: checked, counted and priced."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.domain.bounds import (
-    BATCH_ITEMS_MAX,
-    CHAT_MESSAGES_MAX,
-    COST_NANO_USD_MAX,
-    REASON_CHARACTERS_MAX,
-)
+from budgetd.v1 import reservation_pb2 as reservation_pb
+from budgetd_server.domain.bounds import BATCH_ITEMS_MAX, COST_NANO_USD_MAX, REASON_CHARACTERS_MAX
 from budgetd_server.domain.commands import AdjustCost, Charge
-from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
+from budgetd_server.domain.errors import InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices, Rounding
-from budgetd_server.domain.usage import COUNT_MAX, Usage, usage_violations
+from budgetd_server.domain.usage import Usage
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
+from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, usage_of
+from budgetd_server.rpc.entry_ids import entry_seq
 from budgetd_server.rpc.request_ids import request_of
+from budgetd_server.rpc.spenders import NOBODY_ELSE, additional, spenders
 from budgetd_server.tokens import AsyncTokenCounter
 
 #: Items of a batch that are decoded before other calls have their turn: some milliseconds.
 ITEMS_AT_A_TIME = 100
 
 
-class Projection(NamedTuple):
-    """What a call would cost."""
+_ADMISSIONS: Mapping[int, str] = {
+    cost_pb.ADMISSION_ALWAYS: "ALWAYS",
+    cost_pb.ADMISSION_REJECT_OVER_LIMIT: "REJECT_OVER_LIMIT",
+}
 
+
+class Projection(NamedTuple):
+    """What a call would cost, and whom."""
+
+    additional_ids: tuple[str, ...]
+    catalogue_model: str
     cost_nano_usd: int
     #: None: the cost was told.
     usage: Usage | None
@@ -96,20 +103,22 @@ class CostRequests:
             checks.optional_id("model", request.model)
         else:
             checks.id("model", request.model)
-        usage = _usage(checks, request.usage) if request.HasField("usage") else None
+        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
         if request.HasField("text"):
-            _check_text(checks, request.text)
+            check_text(checks, request.text)
         if request.HasField("messages"):
-            _check_messages(checks, request.messages)
+            check_messages(checks, request.messages)
+        additional_ids = additional(checks, request)
         checks.done()
+        catalogue_model = self._prices.catalogue_name(request.model) if request.model else ""
         if told:
-            return Projection(request.cost_nano_usd, None, is_estimated=False)
+            return Projection(additional_ids, catalogue_model, request.cost_nano_usd, None, is_estimated=False)
         is_exact = True
         if usage is None:
-            usage, is_exact = await self._projected_usage(request)
+            usage, is_exact = await self.projected_usage(request)
         priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
-        _check_not_too_dear(sources[0], priced.cost_nano_usd)
-        return Projection(priced.cost_nano_usd, usage, is_estimated=not is_exact)
+        check_not_too_dear(sources[0], priced.cost_nano_usd)
+        return Projection(additional_ids, catalogue_model, priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
     async def _item(
         self, item: cost_pb.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
@@ -139,7 +148,7 @@ class CostRequests:
         checks.id("budget_id", budget_id)
         checks.request_id("request_id", request.request_id)
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
-        usage = _usage(checks, request.usage) if request.HasField("usage") else None
+        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
         has_text = request.HasField("text")
         if told is None:
             checks.id("model", model)
@@ -147,13 +156,14 @@ class CostRequests:
                 checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
         else:
             checks.number("cost_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
-            if model:
-                checks.id("model", model)
+            checks.optional_id("model", model)
         if has_text:
-            _check_text(checks, request.text)
-            if usage is not None:
-                checks.refuse("text", "must be unset if usage is set", "both")
+            check_text(checks, request.text, beside_usage=usage is not None)
         labels = checks.labels("labels", request.labels) if request.labels else None
+        others, admission = NOBODY_ELSE, request.admission
+        if request.additional_budget_ids or request.template_budget_id or request.skip_missing_additional or admission:
+            others = spenders(checks, request)
+            checks.known("admission", admission, _ADMISSIONS)
         event_at_us = None
         if request.HasField("event_time"):
             event_at_us = checks.event_time_us("event_time", request.event_time, now_us=now_us)
@@ -162,12 +172,13 @@ class CostRequests:
         text = (request.text.input, request.text.output) if has_text else None
         sent_usage = None if usage is None else tuple(usage)  # Without the names of its fields.
         sent_labels = sorted(labels.items()) if labels else None
+        sent = (project_id, budget_id, model, told, sent_usage, sent_labels, event_at_us, text)
+        if admission or others is not NOBODY_ELSE:
+            sent = (*sent, admission, *others.sent)  # type: ignore[assignment]
         charge = Charge(
             project_id,
             budget_id,
-            request_of(
-                request.request_id, project_id, budget_id, model, told, sent_usage, sent_labels, event_at_us, text
-            ),
+            request_of(request.request_id, *sent),
             told or 0,
             model,
             usage,
@@ -175,35 +186,44 @@ class CostRequests:
             event_at_us,
             "",
             wants_limits,
+            None,
+            self._prices.catalogue_name(model) if model else "",
+            *others[:2],
+            others.template_id,
+            admission == cost_pb.ADMISSION_REJECT_OVER_LIMIT,
         )
         return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 
     async def _counted(self, charge: Charge, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
         """The charge with its texts counted, and priced by them unless the cost was told."""
-        field = "text.input"
         try:
-            sent = await self._tokens.count_chat_text(charge.model, request.text.input, field=field)
-            field = "text.output"
-            returned = await self._tokens.count_chat_text(charge.model, request.text.output, field=field)
+            usage = await self.counted_text(charge.model, request.text)
         except Refusal as refusal:
             return charge._replace(refusal=refusal)
-        usage = Usage(sent.tokens, returned.tokens)
         if request.HasField("cost_nano_usd"):
             return charge._replace(usage=usage)
         return self._priced(charge, usage, now_us)
 
+    async def counted_text(self, model: str, text: pb.Text) -> Usage:
+        """The tokens of a call's texts."""
+        sent = await self._tokens.count_chat_text(model, text.input, field="text.input")
+        returned = await self._tokens.count_chat_text(model, text.output, field="text.output")
+        return Usage(sent.tokens, returned.tokens)
+
     def _priced(self, charge: Charge, usage: Usage, now_us: int) -> Charge:
         try:
             priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us)
-            _check_not_too_dear("text" if charge.usage is None else "usage", priced.cost_nano_usd)
+            check_not_too_dear("text" if charge.usage is None else "usage", priced.cost_nano_usd)
         except Refusal as refusal:
             return charge._replace(refusal=refusal)
         return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
 
-    async def _projected_usage(self, request: cost_pb.ProjectCostRequest) -> tuple[Usage, bool]:
+    async def projected_usage(
+        self, request: cost_pb.ProjectCostRequest | reservation_pb.ReserveCostRequest
+    ) -> tuple[Usage, bool]:
         """The tokens of a call's texts or messages, and whether the model's own tokenizer counted them."""
         model = request.model
-        if request.HasField("text"):
+        if isinstance(request, cost_pb.ProjectCostRequest) and request.HasField("text"):
             sent = await self._tokens.count_chat_text(model, request.text.input, field="text.input")
             returned = await self._tokens.count_chat_text(model, request.text.output, field="text.output")
             return Usage(sent.tokens, returned.tokens), sent.is_exact and returned.is_exact
@@ -217,7 +237,7 @@ class CostRequests:
         return Usage(counted.tokens, chat.max_output_tokens), counted.is_exact
 
 
-def adjust(request: cost_pb.AdjustCostRequest) -> AdjustCost:
+def adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
     """Decode and check an AdjustCostRequest."""
     checks = Checks()
     checks.id("project_id", request.project_id)
@@ -232,9 +252,10 @@ def adjust(request: cost_pb.AdjustCostRequest) -> AdjustCost:
     checks.optional_id("model", request.model)
     checks.text("reason", request.reason, characters_max=REASON_CHARACTERS_MAX)
     labels = checks.labels("labels", request.labels)
+    seq = entry_seq(checks, "entry_id", request.entry_id) if request.entry_id else None
     checks.request_id("request_id", request.request_id)
     checks.done()
-    fields = (request.project_id, request.budget_id, amount, request.model, request.reason, sorted(labels.items()))
+    fields = (request.project_id, request.budget_id, amount, request.model, request.reason, sorted(labels.items()), seq)
     return AdjustCost(
         project_id=request.project_id,
         budget_id=request.budget_id,
@@ -242,42 +263,12 @@ def adjust(request: cost_pb.AdjustCostRequest) -> AdjustCost:
         amount_nano_usd=amount,
         reason=request.reason,
         model=request.model,
+        catalogue_model=prices.catalogue_name(request.model) if request.model else "",
         labels=labels or None,
+        entry_seq=seq,
     )
 
 
 def touched(charges: Sequence[Charge]) -> list[str]:
-    """The budgets of some charges, each once, in order."""
-    return list(dict.fromkeys(charge.budget_id for charge in charges))
-
-
-def _usage(checks: Checks, usage: pb.Usage) -> Usage:
-    counted = Usage(
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_input_tokens,
-        usage.cache_write_tokens,
-        usage.reasoning_tokens,
-    )
-    if broken := usage_violations(counted, "usage"):
-        checks.violations.extend(broken)
-    return counted
-
-
-def _check_not_too_dear(field: str, cost_nano_usd: int) -> None:
-    if cost_nano_usd > COST_NANO_USD_MAX:
-        rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {cost_nano_usd}"
-        raise InvalidField([FieldViolation(field, rule)])
-
-
-def _check_text(checks: Checks, text: pb.Text) -> None:
-    for name, value in (("input", text.input), ("output", text.output)):
-        if not value:
-            checks.refuse(f"text.{name}", "must not be empty", value)
-
-
-def _check_messages(checks: Checks, chat: pb.Messages) -> None:
-    if not 1 <= len(chat.messages) <= CHAT_MESSAGES_MAX:
-        checks.refuse("messages.messages", f"must be 1 to {CHAT_MESSAGES_MAX} messages", len(chat.messages))
-    field = "messages.max_output_tokens"
-    checks.number(field, chat.max_output_tokens, least=0, most=COUNT_MAX, unit="tokens")
+    """The budgets that some charges name, each once, in order."""
+    return list(dict.fromkeys(each for charge in charges for each in (charge.budget_id, *charge.additional_ids)))

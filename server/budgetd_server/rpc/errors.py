@@ -8,23 +8,35 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from budgetd.v1 import budget_pb2 as pb
+from budgetd_server.domain.admission import BudgetExceeded
+from budgetd_server.domain.budget import Unit
 from budgetd_server.domain.errors import (
+    AlreadySettled,
     BelowZero,
     BudgetError,
     BudgetExists,
     BudgetNotFound,
     CounterOverflow,
+    EntryNotFound,
     EtagMismatch,
+    HasChildren,
+    HasOpenReservations,
     InvalidField,
+    IsTemplate,
     NoWindow,
+    ParentCycle,
     QueueFull,
+    RefundExceedsEntry,
     RequestIdReused,
+    ReservationNotFound,
     ShuttingDown,
     StoreUnavailable,
+    TooDeep,
     Unavailable,
     UnknownModel,
     UnpricedUsage,
 )
+from budgetd_server.rpc import answers
 
 DOMAIN = "budgetd"
 STATUS_TRAILER = "grpc-status-details-bin"
@@ -41,7 +53,17 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
     UnpricedUsage: grpc.StatusCode.INVALID_ARGUMENT,
     BudgetNotFound: grpc.StatusCode.NOT_FOUND,
     BudgetExists: grpc.StatusCode.ALREADY_EXISTS,
+    ReservationNotFound: grpc.StatusCode.NOT_FOUND,
+    EntryNotFound: grpc.StatusCode.NOT_FOUND,
     EtagMismatch: grpc.StatusCode.ABORTED,
+    BudgetExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    HasChildren: grpc.StatusCode.FAILED_PRECONDITION,
+    HasOpenReservations: grpc.StatusCode.FAILED_PRECONDITION,
+    AlreadySettled: grpc.StatusCode.FAILED_PRECONDITION,
+    ParentCycle: grpc.StatusCode.FAILED_PRECONDITION,
+    TooDeep: grpc.StatusCode.FAILED_PRECONDITION,
+    RefundExceedsEntry: grpc.StatusCode.FAILED_PRECONDITION,
+    IsTemplate: grpc.StatusCode.FAILED_PRECONDITION,
     NoWindow: grpc.StatusCode.FAILED_PRECONDITION,
     BelowZero: grpc.StatusCode.FAILED_PRECONDITION,
     CounterOverflow: grpc.StatusCode.FAILED_PRECONDITION,
@@ -95,6 +117,8 @@ def item_error(error: BudgetError) -> pb.ItemError:
             pb.FieldViolation(field=field, description=description)
             for field, description in error.violations[:VIOLATIONS_MAX]
         )
+    if isinstance(error, BudgetExceeded):
+        item.budget_exceeded.CopyFrom(exceeded(error))
     return item
 
 
@@ -127,19 +151,63 @@ def _bad_request(error: InvalidField) -> error_details_pb2.BadRequest:
 
 
 def _more_details(error: BudgetError) -> list[Message]:
-    if isinstance(error, InvalidField):
-        return [_bad_request(error)]
-    if isinstance(error, BudgetNotFound | BudgetExists):
-        return [
-            error_details_pb2.ResourceInfo(
-                resource_type="budgetd.v1.Budget", resource_name=f"{error.project_id}/{error.budget_id}"
-            )
-        ]
-    if isinstance(error, Unavailable):
-        retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
-        return [retry]
+    match error:
+        case InvalidField():
+            return [_bad_request(error)]
+        case BudgetNotFound() | BudgetExists():
+            return [_resource("Budget", error.project_id, error.budget_id)]
+        case ReservationNotFound():
+            return [_resource("Reservation", error.project_id, error.reservation_id)]
+        case EntryNotFound():
+            return [_resource("Entry", error.project_id, error.entry_id)]
+        case BudgetExceeded():
+            return [*_retry_info(error), exceeded(error), _quota_failure(error)]
+        case Unavailable():
+            retry = error_details_pb2.RetryInfo()
+            retry.retry_delay.FromMilliseconds(int(error.retry_after_seconds * 1000))
+            return [retry]
     return []
+
+
+def exceeded(error: BudgetExceeded) -> pb.BudgetExceeded:
+    """Where the limits stand that had no room, worst first, as many as arrive for certain; the rest is counted."""
+    message = pb.BudgetExceeded(
+        requested_nano_usd=error.requested.cost_nano_usd, requested_tokens=error.requested.of(Unit.TOKENS)
+    )
+    for status in error.limits[:VIOLATIONS_MAX]:
+        message.limits.append(answers.limit_status(status))
+        if message.ByteSize() > DETAILS_BYTES_MAX // 3:
+            del message.limits[-1]
+            break
+    message.omitted_limits = len(error.limits) - len(message.limits)
+    return message
+
+
+def _quota_failure(error: BudgetExceeded) -> error_details_pb2.QuotaFailure:
+    """The same for programs that know no more than the standard details."""
+    failure = error_details_pb2.QuotaFailure()
+    for status in error.limits[:VIOLATIONS_MAX]:
+        failure.violations.add(
+            subject="/".join(part for part in (status.budget_id, status.limit_id) if part),
+            description=f"{status.spent} spent and {status.held} held of {status.amount} {status.unit.name}",
+        )
+        if failure.ByteSize() > DETAILS_BYTES_MAX // 4:
+            del failure.violations[-1]
+            break
+    return failure
+
+
+def _retry_info(error: BudgetExceeded) -> list[Message]:
+    """When every limit could have room; nothing if one never has."""
+    if error.retry_after_us is None:
+        return []
+    retry = error_details_pb2.RetryInfo()
+    retry.retry_delay.FromMicroseconds(error.retry_after_us)
+    return [retry]
+
+
+def _resource(kind: str, project_id: str, name: str) -> error_details_pb2.ResourceInfo:
+    return error_details_pb2.ResourceInfo(resource_type=f"budgetd.v1.{kind}", resource_name=f"{project_id}/{name}")
 
 
 def _packed(detail: Message) -> any_pb2.Any:

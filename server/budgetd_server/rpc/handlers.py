@@ -7,41 +7,37 @@ gRPC, so that a client in the same process can call them without a socket. Their
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd_server.domain.admission import without_room
 from budgetd_server.domain.budget import Action
 from budgetd_server.domain.commands import Charge, Outcome
+from budgetd_server.domain.counting import Part, spent_at
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.domain.status import BudgetStatus, LimitStatus
+from budgetd_server.domain.status import BudgetStatus, LimitStatus, budget_status, limit_status
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, budget_requests, cost_requests, read_requests
 from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX, AnswerPage
+from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.cost_requests import ITEMS_AT_A_TIME, CostRequests
 from budgetd_server.rpc.errors import item_error
 from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.rpc.reservation_handlers import ReservationHandlers
 from budgetd_server.tokens import AsyncTokenCounter
 
 _CHARGED_BYTES, _LIMIT_BYTES = 48, 128
 
 
-class Caller(NamedTuple):
-    """Who calls, as far as the server knows."""
-
-    #: How long the caller waits; None: for as long as it takes.
-    timeout_seconds: float | None = None
-
-
-class Handlers:
+class Handlers(ReservationHandlers):
     """One coroutine for each RPC of `budgetd.v1.BudgetService`."""
 
     def __init__(self, engine: Engine, prices: Prices, tokens: AsyncTokenCounter) -> None:
-        self._engine = engine
-        self._prices = prices
         self._costs = CostRequests(prices, tokens)
+        super().__init__(engine, prices, self._costs)
+        self._prices = prices
 
     async def CreateBudget(self, request: service.CreateBudgetRequest, caller: Caller) -> service.CreateBudgetResponse:
         command = budget_requests.create_budget(request)
@@ -105,7 +101,7 @@ class Handlers:
         return response
 
     async def AdjustCost(self, request: cost_pb.AdjustCostRequest, caller: Caller) -> cost_pb.AdjustCostResponse:
-        command = cost_requests.adjust(request)
+        command = cost_requests.adjust(request, self._prices)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return cost_pb.AdjustCostResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
@@ -117,11 +113,16 @@ class Handlers:
         self, request: cost_pb.GetCurrentCostRequest, caller: Caller
     ) -> cost_pb.GetCurrentCostResponse:
         read_requests.check_budget(request)
-        status = await self._engine.budget(request.project_id, request.budget_id)
+        limits: tuple[LimitStatus, ...] = ()
+        if request.include_ancestors:
+            status, *above = await self._lineage(request.project_id, request.budget_id)
+            limits = tuple(limit for each in above for limit in each.limits)
+        else:
+            status = await self._engine.budget(request.project_id, request.budget_id)
         return cost_pb.GetCurrentCostResponse(
             current_cost_nano_usd=status.current_cost_nano_usd,
             total_budget_nano_usd=None if status.main_limit is None else status.main_limit.amount,
-            limits=answers.limit_statuses(status.limits),
+            limits=answers.limit_statuses((*status.limits, *limits)),
             lifetime_cost_nano_usd=status.lifetime_cost_nano_usd,
         )
 
@@ -132,11 +133,14 @@ class Handlers:
 
     async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: Caller) -> cost_pb.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
-        status = await self._engine.budget(request.project_id, request.budget_id)
-        exceeded = [each for each in status.limits if _would_pass(each, projection.cost_nano_usd)]
+        budgets = await self._engine.touched(request.project_id, request.budget_id, projection.additional_ids)
+        now_us, cost_nano_usd = self._engine.clock(), projection.cost_nano_usd
+        part = Part(cost_nano_usd, projection.usage, 1, request.model, projection.catalogue_model)
+        failing = without_room(budgets, part, now_us, warns=True)
+        exceeded = [limit_status(each.budget, each.counter, now_us) for each in failing]
         return cost_pb.ProjectCostResponse(
-            cost_nano_usd=projection.cost_nano_usd,
-            projected_cost_nano_usd=status.current_cost_nano_usd + projection.cost_nano_usd,
+            cost_nano_usd=cost_nano_usd,
+            projected_cost_nano_usd=spent_at(budgets[0].main, now_us) + cost_nano_usd,
             usage=None if projection.usage is None else answers.usage(projection.usage),
             is_estimated=projection.is_estimated,
             is_allowed=not any(each.action is Action.BLOCK for each in exceeded),
@@ -168,7 +172,7 @@ class Handlers:
         found = await self._engine.list_entries(read_requests.entry_query(request))
         page, next_seq = AnswerPage[pb.Entry](), found.next_seq
         for budget_id, entry in found.entries:
-            if not page.add(answers.entry(budget_id, entry)):
+            if not page.add(answers.entry(budget_id, entry, found.names)):
                 next_seq = entry.seq
                 break
         return service.ListEntriesResponse(entries=page.messages, next_page_token=page_token(request, next_seq))
@@ -190,6 +194,11 @@ class Handlers:
     ) -> service.GetModelPriceResponse:
         price = self._prices.find(read_requests.model_name(request), self._engine.clock())
         return service.GetModelPriceResponse(price=answers.model_price(price), price_version=self._prices.version)
+
+    async def _lineage(self, project_id: str, budget_id: str) -> list[BudgetStatus]:
+        """A budget and its ancestors."""
+        now_us = self._engine.clock()
+        return [budget_status(each, now_us) for each in await self._engine.touched(project_id, budget_id)]
 
     async def _read(self, project_id: str, budget_id: str, view: int) -> pb.Budget:
         status = await self._engine.budget(project_id, budget_id, with_models=view >= pb.BUDGET_VIEW_FULL)
@@ -215,7 +224,7 @@ class Handlers:
 
     async def _limits_of(self, project_id: str, charges: Sequence[Charge]) -> list[pb.LimitStatus]:
         statuses: list[pb.LimitStatus] = []
-        for budget in await self._engine.budgets(project_id, cost_requests.touched(charges)):
+        for budget in await self._engine.lineages(project_id, cost_requests.touched(charges)):
             statuses.extend(answers.limit_statuses(budget.limits))
         return statuses
 
@@ -225,10 +234,6 @@ def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb
     if outcome.budget is None:
         return pb.Budget(project_id=project_id, budget_id=budget_id)
     return answers.budget(project_id, outcome.budget, view)
-
-
-def _would_pass(status: LimitStatus, cost_nano_usd: int) -> bool:
-    return cost_nano_usd > 0 and status.spent + cost_nano_usd > status.amount
 
 
 def _results(

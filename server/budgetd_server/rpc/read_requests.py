@@ -43,7 +43,9 @@ def budget_query(
     ratio = request.min_used_ratio
     if not ratio >= 0:  # Not a number, too.
         checks.refuse("min_used_ratio", "must be 0 or more", ratio)
-    page_size = _page_size(checks, request.page_size)
+    has_parent, parent_id = request.HasField("parent_budget_id"), request.parent_budget_id
+    checks.optional_id("parent_budget_id", parent_id)
+    page_size = page_size_of(checks, request.page_size)
     after_key = position_of(checks, request.page_token, request) or 0
     checks.done()
 
@@ -52,6 +54,7 @@ def budget_query(
             status.budget_id.startswith(request.id_prefix)
             and labels.items() <= status.labels.items()
             and status.used_ratio >= ratio
+            and (not has_parent or status.parent_id == parent_id)
         )
 
     query = BudgetQuery(
@@ -75,7 +78,7 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     end_at_us = checks.time_us("end_time", request.end_time) if request.HasField("end_time") else None
     checks.request_id("request_id", request.request_id)
     labels = checks.labels("labels", request.labels)
-    page_size = _page_size(checks, request.page_size)
+    page_size = page_size_of(checks, request.page_size)
     from_seq = position_of(checks, request.page_token, request)
     checks.done()
     return EntryQuery(
@@ -95,7 +98,7 @@ def price_page(request: service.ListModelPricesRequest) -> tuple[int, int]:
     """Decode and check a ListModelPricesRequest: where the page begins, and its size."""
     checks = Checks()
     checks.optional_id("model_prefix", request.model_prefix)
-    page_size = _page_size(checks, request.page_size)
+    page_size = page_size_of(checks, request.page_size)
     begin = position_of(checks, request.page_token, request) or 0
     checks.done()
     return begin, page_size
@@ -109,7 +112,8 @@ def model_name(request: service.GetModelPriceRequest) -> str:
     return request.model
 
 
-def _page_size(checks: Checks, page_size: int) -> int:
+def page_size_of(checks: Checks, page_size: int) -> int:
+    """How many items a page holds at most."""
     if page_size < 0:
         checks.refuse("page_size", "must be 0 or more", page_size)
     return min(page_size, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from budgetd.v1 import budget_pb2 as budgetd_dot_v1_dot_budget__pb2
 from budgetd.v1 import cost_pb2 as budgetd_dot_v1_dot_cost__pb2
 from budgetd.v1 import model_price_pb2 as budgetd_dot_v1_dot_model__price__pb2
+from budgetd.v1 import reservation_pb2 as budgetd_dot_v1_dot_reservation__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62udgetd/v1/budget_service.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x15\x62udgetd/v1/cost.proto\x1a\x1c\x62udgetd/v1/model_price.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x13\x43reateBudgetRequest\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x18\n\x10replace_existing\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x14\x43reateBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"_\n\x10GetBudgetRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12$\n\x04view\x18\x03 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\"7\n\x11GetBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\"\xd1\x02\n\x12ListBudgetsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tid_prefix\x18\x05 \x01(\t\x12:\n\x06labels\x18\x06 \x03(\x0b\x32*.budgetd.v1.ListBudgetsRequest.LabelsEntry\x12\x1b\n\x0emin_used_ratio\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12$\n\x04view\x18\x08 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x14\n\x0cshow_deleted\x18\t \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x11\n\x0f_min_used_ratioJ\x04\x08\x04\x10\x05R\x10parent_budget_id\"S\n\x13ListBudgetsResponse\x12#\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\x12.budgetd.v1.Budget\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x13UpdateBudgetRequest\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x14UpdateBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"k\n\x13\x44\x65leteBudgetRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\tJ\x04\x08\x04\x10\x05R\x05\x66orce\"?\n\x14\x44\x65leteBudgetResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x05\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x84\x01\n\x10ResetCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12$\n\x04view\x18\x04 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x12\n\nrequest_id\x18\x05 \x01(\tJ\x04\x08\x03\x10\x04R\tlimit_ids\"I\n\x11ResetCostResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"y\n\x16ResetOnDurationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12$\n\x04view\x18\x03 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"b\n\x17ResetOnDurationResponse\x12\x11\n\twas_reset\x18\x01 \x01(\x08\x12\"\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"C\n\x19ResetAllOnDurationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"C\n\x1aResetAllOnDurationResponse\x12\x13\n\x0breset_count\x18\x01 \x01(\x03\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xe5\x02\n\x12ListEntriesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tbudget_id\x18\x04 \x01(\t\x12$\n\x05kinds\x18\x05 \x03(\x0e\x32\x15.budgetd.v1.EntryKind\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12:\n\x06labels\x18\t \x03(\x0b\x32*.budgetd.v1.ListEntriesRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x13ListEntriesResponse\x12\"\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x11.budgetd.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x16ListModelPricesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmodel_prefix\x18\x03 \x01(\t\"q\n\x17ListModelPricesResponse\x12&\n\x06prices\x18\x01 \x03(\x0b\x32\x16.budgetd.v1.ModelPrice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\rprice_version\x18\x03 \x01(\t\"%\n\x14GetModelPriceRequest\x12\r\n\x05model\x18\x01 \x01(\t\"U\n\x15GetModelPriceResponse\x12%\n\x05price\x18\x01 \x01(\x0b\x32\x16.budgetd.v1.ModelPrice\x12\x15\n\rprice_version\x18\x02 \x01(\t2\xa1\x0b\n\rBudgetService\x12Q\n\x0c\x43reateBudget\x12\x1f.budgetd.v1.CreateBudgetRequest\x1a .budgetd.v1.CreateBudgetResponse\x12H\n\tGetBudget\x12\x1c.budgetd.v1.GetBudgetRequest\x1a\x1d.budgetd.v1.GetBudgetResponse\x12N\n\x0bListBudgets\x12\x1e.budgetd.v1.ListBudgetsRequest\x1a\x1f.budgetd.v1.ListBudgetsResponse\x12Q\n\x0cUpdateBudget\x12\x1f.budgetd.v1.UpdateBudgetRequest\x1a .budgetd.v1.UpdateBudgetResponse\x12Q\n\x0c\x44\x65leteBudget\x12\x1f.budgetd.v1.DeleteBudgetRequest\x1a .budgetd.v1.DeleteBudgetResponse\x12K\n\nUpdateCost\x12\x1d.budgetd.v1.UpdateCostRequest\x1a\x1e.budgetd.v1.UpdateCostResponse\x12Z\n\x0f\x42\x61tchUpdateCost\x12\".budgetd.v1.BatchUpdateCostRequest\x1a#.budgetd.v1.BatchUpdateCostResponse\x12K\n\nAdjustCost\x12\x1d.budgetd.v1.AdjustCostRequest\x1a\x1e.budgetd.v1.AdjustCostResponse\x12W\n\x0eGetCurrentCost\x12!.budgetd.v1.GetCurrentCostRequest\x1a\".budgetd.v1.GetCurrentCostResponse\x12Q\n\x0cGetModelCost\x12\x1f.budgetd.v1.GetModelCostRequest\x1a .budgetd.v1.GetModelCostResponse\x12N\n\x0bProjectCost\x12\x1e.budgetd.v1.ProjectCostRequest\x1a\x1f.budgetd.v1.ProjectCostResponse\x12H\n\tResetCost\x12\x1c.budgetd.v1.ResetCostRequest\x1a\x1d.budgetd.v1.ResetCostResponse\x12Z\n\x0fResetOnDuration\x12\".budgetd.v1.ResetOnDurationRequest\x1a#.budgetd.v1.ResetOnDurationResponse\x12\x63\n\x12ResetAllOnDuration\x12%.budgetd.v1.ResetAllOnDurationRequest\x1a&.budgetd.v1.ResetAllOnDurationResponse\x12N\n\x0bListEntries\x12\x1e.budgetd.v1.ListEntriesRequest\x1a\x1f.budgetd.v1.ListEntriesResponse\x12Z\n\x0fListModelPrices\x12\".budgetd.v1.ListModelPricesRequest\x1a#.budgetd.v1.ListModelPricesResponse\x12T\n\rGetModelPrice\x12 .budgetd.v1.GetModelPriceRequest\x1a!.budgetd.v1.GetModelPriceResponseB8\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62udgetd/v1/budget_service.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x15\x62udgetd/v1/cost.proto\x1a\x1c\x62udgetd/v1/model_price.proto\x1a\x1c\x62udgetd/v1/reservation.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"g\n\x13\x43reateBudgetRequest\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x18\n\x10replace_existing\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x14\x43reateBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"_\n\x10GetBudgetRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12$\n\x04view\x18\x03 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\"7\n\x11GetBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\"\xed\x02\n\x12ListBudgetsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x1d\n\x10parent_budget_id\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tid_prefix\x18\x05 \x01(\t\x12:\n\x06labels\x18\x06 \x03(\x0b\x32*.budgetd.v1.ListBudgetsRequest.LabelsEntry\x12\x1b\n\x0emin_used_ratio\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12$\n\x04view\x18\x08 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x14\n\x0cshow_deleted\x18\t \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_parent_budget_idB\x11\n\x0f_min_used_ratio\"S\n\x13ListBudgetsResponse\x12#\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\x12.budgetd.v1.Budget\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x13UpdateBudgetRequest\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"L\n\x14UpdateBudgetResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"m\n\x13\x44\x65leteBudgetRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\x12\r\n\x05\x66orce\x18\x04 \x01(\x08\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"?\n\x14\x44\x65leteBudgetResponse\x12\x15\n\rdeleted_count\x18\x01 \x01(\x05\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x86\x01\n\x10ResetCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x11\n\tlimit_ids\x18\x03 \x03(\t\x12$\n\x04view\x18\x04 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x12\n\nrequest_id\x18\x05 \x01(\t\"I\n\x11ResetCostResponse\x12\"\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"y\n\x16ResetOnDurationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12$\n\x04view\x18\x03 \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"b\n\x17ResetOnDurationResponse\x12\x11\n\twas_reset\x18\x01 \x01(\x08\x12\"\n\x06\x62udget\x18\x02 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"C\n\x19ResetAllOnDurationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"C\n\x1aResetAllOnDurationResponse\x12\x13\n\x0breset_count\x18\x01 \x01(\x03\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xe5\x02\n\x12ListEntriesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tbudget_id\x18\x04 \x01(\t\x12$\n\x05kinds\x18\x05 \x03(\x0e\x32\x15.budgetd.v1.EntryKind\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12:\n\x06labels\x18\t \x03(\x0b\x32*.budgetd.v1.ListEntriesRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"R\n\x13ListEntriesResponse\x12\"\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x11.budgetd.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x16ListModelPricesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x14\n\x0cmodel_prefix\x18\x03 \x01(\t\"q\n\x17ListModelPricesResponse\x12&\n\x06prices\x18\x01 \x03(\x0b\x32\x16.budgetd.v1.ModelPrice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\rprice_version\x18\x03 \x01(\t\"%\n\x14GetModelPriceRequest\x12\r\n\x05model\x18\x01 \x01(\t\"U\n\x15GetModelPriceResponse\x12%\n\x05price\x18\x01 \x01(\x0b\x32\x16.budgetd.v1.ModelPrice\x12\x15\n\rprice_version\x18\x02 \x01(\t2\xd2\x0f\n\rBudgetService\x12Q\n\x0c\x43reateBudget\x12\x1f.budgetd.v1.CreateBudgetRequest\x1a .budgetd.v1.CreateBudgetResponse\x12H\n\tGetBudget\x12\x1c.budgetd.v1.GetBudgetRequest\x1a\x1d.budgetd.v1.GetBudgetResponse\x12N\n\x0bListBudgets\x12\x1e.budgetd.v1.ListBudgetsRequest\x1a\x1f.budgetd.v1.ListBudgetsResponse\x12Q\n\x0cUpdateBudget\x12\x1f.budgetd.v1.UpdateBudgetRequest\x1a .budgetd.v1.UpdateBudgetResponse\x12Q\n\x0c\x44\x65leteBudget\x12\x1f.budgetd.v1.DeleteBudgetRequest\x1a .budgetd.v1.DeleteBudgetResponse\x12K\n\nUpdateCost\x12\x1d.budgetd.v1.UpdateCostRequest\x1a\x1e.budgetd.v1.UpdateCostResponse\x12Z\n\x0f\x42\x61tchUpdateCost\x12\".budgetd.v1.BatchUpdateCostRequest\x1a#.budgetd.v1.BatchUpdateCostResponse\x12K\n\nAdjustCost\x12\x1d.budgetd.v1.AdjustCostRequest\x1a\x1e.budgetd.v1.AdjustCostResponse\x12W\n\x0eGetCurrentCost\x12!.budgetd.v1.GetCurrentCostRequest\x1a\".budgetd.v1.GetCurrentCostResponse\x12Q\n\x0cGetModelCost\x12\x1f.budgetd.v1.GetModelCostRequest\x1a .budgetd.v1.GetModelCostResponse\x12N\n\x0bProjectCost\x12\x1e.budgetd.v1.ProjectCostRequest\x1a\x1f.budgetd.v1.ProjectCostResponse\x12N\n\x0bReserveCost\x12\x1e.budgetd.v1.ReserveCostRequest\x1a\x1f.budgetd.v1.ReserveCostResponse\x12`\n\x11\x43ommitReservation\x12$.budgetd.v1.CommitReservationRequest\x1a%.budgetd.v1.CommitReservationResponse\x12\x63\n\x12ReleaseReservation\x12%.budgetd.v1.ReleaseReservationRequest\x1a&.budgetd.v1.ReleaseReservationResponse\x12`\n\x11\x45xtendReservation\x12$.budgetd.v1.ExtendReservationRequest\x1a%.budgetd.v1.ExtendReservationResponse\x12W\n\x0eGetReservation\x12!.budgetd.v1.GetReservationRequest\x1a\".budgetd.v1.GetReservationResponse\x12]\n\x10ListReservations\x12#.budgetd.v1.ListReservationsRequest\x1a$.budgetd.v1.ListReservationsResponse\x12H\n\tResetCost\x12\x1c.budgetd.v1.ResetCostRequest\x1a\x1d.budgetd.v1.ResetCostResponse\x12Z\n\x0fResetOnDuration\x12\".budgetd.v1.ResetOnDurationRequest\x1a#.budgetd.v1.ResetOnDurationResponse\x12\x63\n\x12ResetAllOnDuration\x12%.budgetd.v1.ResetAllOnDurationRequest\x1a&.budgetd.v1.ResetAllOnDurationResponse\x12N\n\x0bListEntries\x12\x1e.budgetd.v1.ListEntriesRequest\x1a\x1f.budgetd.v1.ListEntriesResponse\x12Z\n\x0fListModelPrices\x12\".budgetd.v1.ListModelPricesRequest\x1a#.budgetd.v1.ListModelPricesResponse\x12T\n\rGetModelPrice\x12 .budgetd.v1.GetModelPriceRequest\x1a!.budgetd.v1.GetModelPriceResponseB8\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,54 +42,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTBUDGETSREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_LISTENTRIESREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_LISTENTRIESREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_CREATEBUDGETREQUEST']._serialized_start=192
-  _globals['_CREATEBUDGETREQUEST']._serialized_end=295
-  _globals['_CREATEBUDGETRESPONSE']._serialized_start=297
-  _globals['_CREATEBUDGETRESPONSE']._serialized_end=373
-  _globals['_GETBUDGETREQUEST']._serialized_start=375
-  _globals['_GETBUDGETREQUEST']._serialized_end=470
-  _globals['_GETBUDGETRESPONSE']._serialized_start=472
-  _globals['_GETBUDGETRESPONSE']._serialized_end=527
-  _globals['_LISTBUDGETSREQUEST']._serialized_start=530
-  _globals['_LISTBUDGETSREQUEST']._serialized_end=867
-  _globals['_LISTBUDGETSREQUEST_LABELSENTRY']._serialized_start=779
-  _globals['_LISTBUDGETSREQUEST_LABELSENTRY']._serialized_end=824
-  _globals['_LISTBUDGETSRESPONSE']._serialized_start=869
-  _globals['_LISTBUDGETSRESPONSE']._serialized_end=952
-  _globals['_UPDATEBUDGETREQUEST']._serialized_start=954
-  _globals['_UPDATEBUDGETREQUEST']._serialized_end=1080
-  _globals['_UPDATEBUDGETRESPONSE']._serialized_start=1082
-  _globals['_UPDATEBUDGETRESPONSE']._serialized_end=1158
-  _globals['_DELETEBUDGETREQUEST']._serialized_start=1160
-  _globals['_DELETEBUDGETREQUEST']._serialized_end=1267
-  _globals['_DELETEBUDGETRESPONSE']._serialized_start=1269
-  _globals['_DELETEBUDGETRESPONSE']._serialized_end=1332
-  _globals['_RESETCOSTREQUEST']._serialized_start=1335
-  _globals['_RESETCOSTREQUEST']._serialized_end=1467
-  _globals['_RESETCOSTRESPONSE']._serialized_start=1469
-  _globals['_RESETCOSTRESPONSE']._serialized_end=1542
-  _globals['_RESETONDURATIONREQUEST']._serialized_start=1544
-  _globals['_RESETONDURATIONREQUEST']._serialized_end=1665
-  _globals['_RESETONDURATIONRESPONSE']._serialized_start=1667
-  _globals['_RESETONDURATIONRESPONSE']._serialized_end=1765
-  _globals['_RESETALLONDURATIONREQUEST']._serialized_start=1767
-  _globals['_RESETALLONDURATIONREQUEST']._serialized_end=1834
-  _globals['_RESETALLONDURATIONRESPONSE']._serialized_start=1836
-  _globals['_RESETALLONDURATIONRESPONSE']._serialized_end=1903
-  _globals['_LISTENTRIESREQUEST']._serialized_start=1906
-  _globals['_LISTENTRIESREQUEST']._serialized_end=2263
-  _globals['_LISTENTRIESREQUEST_LABELSENTRY']._serialized_start=779
-  _globals['_LISTENTRIESREQUEST_LABELSENTRY']._serialized_end=824
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=2265
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=2347
-  _globals['_LISTMODELPRICESREQUEST']._serialized_start=2349
-  _globals['_LISTMODELPRICESREQUEST']._serialized_end=2434
-  _globals['_LISTMODELPRICESRESPONSE']._serialized_start=2436
-  _globals['_LISTMODELPRICESRESPONSE']._serialized_end=2549
-  _globals['_GETMODELPRICEREQUEST']._serialized_start=2551
-  _globals['_GETMODELPRICEREQUEST']._serialized_end=2588
-  _globals['_GETMODELPRICERESPONSE']._serialized_start=2590
-  _globals['_GETMODELPRICERESPONSE']._serialized_end=2675
-  _globals['_BUDGETSERVICE']._serialized_start=2678
-  _globals['_BUDGETSERVICE']._serialized_end=4119
+  _globals['_CREATEBUDGETREQUEST']._serialized_start=222
+  _globals['_CREATEBUDGETREQUEST']._serialized_end=325
+  _globals['_CREATEBUDGETRESPONSE']._serialized_start=327
+  _globals['_CREATEBUDGETRESPONSE']._serialized_end=403
+  _globals['_GETBUDGETREQUEST']._serialized_start=405
+  _globals['_GETBUDGETREQUEST']._serialized_end=500
+  _globals['_GETBUDGETRESPONSE']._serialized_start=502
+  _globals['_GETBUDGETRESPONSE']._serialized_end=557
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=560
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=925
+  _globals['_LISTBUDGETSREQUEST_LABELSENTRY']._serialized_start=840
+  _globals['_LISTBUDGETSREQUEST_LABELSENTRY']._serialized_end=885
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=927
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=1010
+  _globals['_UPDATEBUDGETREQUEST']._serialized_start=1012
+  _globals['_UPDATEBUDGETREQUEST']._serialized_end=1138
+  _globals['_UPDATEBUDGETRESPONSE']._serialized_start=1140
+  _globals['_UPDATEBUDGETRESPONSE']._serialized_end=1216
+  _globals['_DELETEBUDGETREQUEST']._serialized_start=1218
+  _globals['_DELETEBUDGETREQUEST']._serialized_end=1327
+  _globals['_DELETEBUDGETRESPONSE']._serialized_start=1329
+  _globals['_DELETEBUDGETRESPONSE']._serialized_end=1392
+  _globals['_RESETCOSTREQUEST']._serialized_start=1395
+  _globals['_RESETCOSTREQUEST']._serialized_end=1529
+  _globals['_RESETCOSTRESPONSE']._serialized_start=1531
+  _globals['_RESETCOSTRESPONSE']._serialized_end=1604
+  _globals['_RESETONDURATIONREQUEST']._serialized_start=1606
+  _globals['_RESETONDURATIONREQUEST']._serialized_end=1727
+  _globals['_RESETONDURATIONRESPONSE']._serialized_start=1729
+  _globals['_RESETONDURATIONRESPONSE']._serialized_end=1827
+  _globals['_RESETALLONDURATIONREQUEST']._serialized_start=1829
+  _globals['_RESETALLONDURATIONREQUEST']._serialized_end=1896
+  _globals['_RESETALLONDURATIONRESPONSE']._serialized_start=1898
+  _globals['_RESETALLONDURATIONRESPONSE']._serialized_end=1965
+  _globals['_LISTENTRIESREQUEST']._serialized_start=1968
+  _globals['_LISTENTRIESREQUEST']._serialized_end=2325
+  _globals['_LISTENTRIESREQUEST_LABELSENTRY']._serialized_start=840
+  _globals['_LISTENTRIESREQUEST_LABELSENTRY']._serialized_end=885
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=2327
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=2409
+  _globals['_LISTMODELPRICESREQUEST']._serialized_start=2411
+  _globals['_LISTMODELPRICESREQUEST']._serialized_end=2496
+  _globals['_LISTMODELPRICESRESPONSE']._serialized_start=2498
+  _globals['_LISTMODELPRICESRESPONSE']._serialized_end=2611
+  _globals['_GETMODELPRICEREQUEST']._serialized_start=2613
+  _globals['_GETMODELPRICEREQUEST']._serialized_end=2650
+  _globals['_GETMODELPRICERESPONSE']._serialized_start=2652
+  _globals['_GETMODELPRICERESPONSE']._serialized_end=2737
+  _globals['_BUDGETSERVICE']._serialized_start=2740
+  _globals['_BUDGETSERVICE']._serialized_end=4742
 # @@protoc_insertion_point(module_scope)

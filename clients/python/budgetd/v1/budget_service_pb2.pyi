@@ -4,15 +4,17 @@ isort:skip_file
 The calls of budgetd: may this user spend, and what was spent.
 
 Errors carry `google.rpc.ErrorInfo` with the domain "budgetd" and a reason in capitals in the standard status
-trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. UNAVAILABLE means
-not acknowledged: send the same request, under the same request id, again. Every call may answer INVALID_FIELD,
-STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
+trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. RESOURCE_EXHAUSTED
+(reason BUDGET_EXCEEDED, and no other) tells the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
+and in `google.rpc.RetryInfo` when it could pass, if ever. UNAVAILABLE means not acknowledged: send the same request,
+under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL;
+every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
-is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and answers with the first
-outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of now. With other content it
-is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the server makes one, and the call
-is not safe to repeat.
+is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and
+answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of
+now. With other content it is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the
+server makes one, and the call is not safe to repeat.
 """
 
 import budgetd.v1.budget_pb2
@@ -39,7 +41,7 @@ class CreateBudgetRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     replace_existing: builtins.bool
     """Optional. True: a budget of that id is replaced, as BudgetManager's `create_budget` does: limits and labels are the
-    new ones and the counts start again; history and lifetime cost stay.
+    new ones and the counts start again; history, lifetime cost, parent and open holds stay.
     """
     request_id: builtins.str
     """Optional. See the head of this file."""
@@ -156,6 +158,7 @@ class ListBudgetsRequest(google.protobuf.message.Message):
     PROJECT_ID_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    PARENT_BUDGET_ID_FIELD_NUMBER: builtins.int
     ID_PREFIX_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     MIN_USED_RATIO_FIELD_NUMBER: builtins.int
@@ -167,6 +170,8 @@ class ListBudgetsRequest(google.protobuf.message.Message):
     """Optional. The most budgets to return, at most 1,000 (more is cut to that); zero: 50."""
     page_token: builtins.str
     """Optional. `next_page_token` of the page before, with all other fields unchanged; empty: the first page."""
+    parent_budget_id: builtins.str
+    """Optional. Only budgets with this parent; empty: only those without a parent; unset: all."""
     id_prefix: builtins.str
     """Optional. Only budgets whose id begins so."""
     min_used_ratio: builtins.float
@@ -187,15 +192,19 @@ class ListBudgetsRequest(google.protobuf.message.Message):
         project_id: builtins.str = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        parent_budget_id: builtins.str | None = ...,
         id_prefix: builtins.str = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         min_used_ratio: builtins.float | None = ...,
         view: budgetd.v1.budget_pb2.BudgetView.ValueType = ...,
         show_deleted: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_min_used_ratio", b"_min_used_ratio", "min_used_ratio", b"min_used_ratio"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_min_used_ratio", b"_min_used_ratio", "id_prefix", b"id_prefix", "labels", b"labels", "min_used_ratio", b"min_used_ratio", "page_size", b"page_size", "page_token", b"page_token", "project_id", b"project_id", "show_deleted", b"show_deleted", "view", b"view"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_min_used_ratio", b"_min_used_ratio", "_parent_budget_id", b"_parent_budget_id", "min_used_ratio", b"min_used_ratio", "parent_budget_id", b"parent_budget_id"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_min_used_ratio", b"_min_used_ratio", "_parent_budget_id", b"_parent_budget_id", "id_prefix", b"id_prefix", "labels", b"labels", "min_used_ratio", b"min_used_ratio", "page_size", b"page_size", "page_token", b"page_token", "parent_budget_id", b"parent_budget_id", "project_id", b"project_id", "show_deleted", b"show_deleted", "view", b"view"]) -> None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_min_used_ratio", b"_min_used_ratio"]) -> typing.Literal["min_used_ratio"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_parent_budget_id", b"_parent_budget_id"]) -> typing.Literal["parent_budget_id"] | None: ...
 
 global___ListBudgetsRequest = ListBudgetsRequest
 
@@ -242,7 +251,9 @@ class UpdateBudgetRequest(google.protobuf.message.Message):
 
     @property
     def update_mask(self) -> google.protobuf.field_mask_pb2.FieldMask:
-        """Required. Which fields to set: "limits" (replaces them all, matched by `limit_id`) and "labels" (likewise)."""
+        """Required. Which fields to set: "limits" (replaces them all, matched by `limit_id`), "labels" (likewise) and
+        "parent_budget_id".
+        """
 
     def __init__(
         self,
@@ -290,6 +301,7 @@ class DeleteBudgetRequest(google.protobuf.message.Message):
     PROJECT_ID_FIELD_NUMBER: builtins.int
     BUDGET_ID_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
@@ -297,6 +309,10 @@ class DeleteBudgetRequest(google.protobuf.message.Message):
     """Required. The budget."""
     etag: builtins.str
     """Optional. Only if the configuration is still the one with this etag; empty: whatever it is."""
+    force: builtins.bool
+    """Optional. True: all budgets below it are deleted too, and the open holds on all of them released. False: refused if
+    there are any.
+    """
     request_id: builtins.str
     """Optional. See the head of this file."""
     def __init__(
@@ -305,9 +321,10 @@ class DeleteBudgetRequest(google.protobuf.message.Message):
         project_id: builtins.str = ...,
         budget_id: builtins.str = ...,
         etag: builtins.str = ...,
+        force: builtins.bool = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "etag", b"etag", "project_id", b"project_id", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "etag", b"etag", "force", b"force", "project_id", b"project_id", "request_id", b"request_id"]) -> None: ...
 
 global___DeleteBudgetRequest = DeleteBudgetRequest
 
@@ -335,12 +352,13 @@ global___DeleteBudgetResponse = DeleteBudgetResponse
 
 @typing.final
 class ResetCostRequest(google.protobuf.message.Message):
-    """Begins a budget's count again."""
+    """Begins a budget's counts again."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PROJECT_ID_FIELD_NUMBER: builtins.int
     BUDGET_ID_FIELD_NUMBER: builtins.int
+    LIMIT_IDS_FIELD_NUMBER: builtins.int
     VIEW_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     project_id: builtins.str
@@ -351,15 +369,20 @@ class ResetCostRequest(google.protobuf.message.Message):
     """Optional. The view of the answer's budget; unset: BASIC."""
     request_id: builtins.str
     """Optional. See the head of this file."""
+    @property
+    def limit_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Optional. Which limits; an empty id is the main one, with which the sums by model begin again. None: all of them."""
+
     def __init__(
         self,
         *,
         project_id: builtins.str = ...,
         budget_id: builtins.str = ...,
+        limit_ids: collections.abc.Iterable[builtins.str] | None = ...,
         view: budgetd.v1.budget_pb2.BudgetView.ValueType = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "project_id", b"project_id", "request_id", b"request_id", "view", b"view"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "limit_ids", b"limit_ids", "project_id", b"project_id", "request_id", b"request_id", "view", b"view"]) -> None: ...
 
 global___ResetCostRequest = ResetCostRequest
 

@@ -5,6 +5,7 @@ import warnings
 
 from budgetd.v1 import budget_service_pb2 as budgetd_dot_v1_dot_budget__service__pb2
 from budgetd.v1 import cost_pb2 as budgetd_dot_v1_dot_cost__pb2
+from budgetd.v1 import reservation_pb2 as budgetd_dot_v1_dot_reservation__pb2
 
 GRPC_GENERATED_VERSION = '1.66.2'
 GRPC_VERSION = grpc.__version__
@@ -91,6 +92,36 @@ class BudgetServiceStub(object):
                 request_serializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.SerializeToString,
                 response_deserializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.FromString,
                 _registered_method=True)
+        self.ReserveCost = channel.unary_unary(
+                '/budgetd.v1.BudgetService/ReserveCost',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.ReserveCostRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.ReserveCostResponse.FromString,
+                _registered_method=True)
+        self.CommitReservation = channel.unary_unary(
+                '/budgetd.v1.BudgetService/CommitReservation',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.CommitReservationRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.CommitReservationResponse.FromString,
+                _registered_method=True)
+        self.ReleaseReservation = channel.unary_unary(
+                '/budgetd.v1.BudgetService/ReleaseReservation',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationResponse.FromString,
+                _registered_method=True)
+        self.ExtendReservation = channel.unary_unary(
+                '/budgetd.v1.BudgetService/ExtendReservation',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.ExtendReservationRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.ExtendReservationResponse.FromString,
+                _registered_method=True)
+        self.GetReservation = channel.unary_unary(
+                '/budgetd.v1.BudgetService/GetReservation',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.GetReservationRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.GetReservationResponse.FromString,
+                _registered_method=True)
+        self.ListReservations = channel.unary_unary(
+                '/budgetd.v1.BudgetService/ListReservations',
+                request_serializer=budgetd_dot_v1_dot_reservation__pb2.ListReservationsRequest.SerializeToString,
+                response_deserializer=budgetd_dot_v1_dot_reservation__pb2.ListReservationsResponse.FromString,
+                _registered_method=True)
         self.ResetCost = channel.unary_unary(
                 '/budgetd.v1.BudgetService/ResetCost',
                 request_serializer=budgetd_dot_v1_dot_budget__service__pb2.ResetCostRequest.SerializeToString,
@@ -129,6 +160,7 @@ class BudgetServiceServicer(object):
 
     def CreateBudget(self, request, context):
         """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`.
+        BUDGET_NOT_FOUND if the parent is missing, IS_TEMPLATE if it is a template, PARENT_CYCLE, TOO_DEEP.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,9 +181,10 @@ class BudgetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateBudget(self, request, context):
-        """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
-        counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
+        """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new limit,
+        window or list of models counts what the ledger holds of the span that is then current, back to the last reset.
+        BUDGET_NOT_FOUND, ETAG_MISMATCH, PARENT_CYCLE, TOO_DEEP, IS_TEMPLATE (of the parent); BELOW_ZERO or
+        COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,15 +192,16 @@ class BudgetServiceServicer(object):
 
     def DeleteBudget(self, request, context):
         """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH.
+        ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateCost(self, request, context):
-        """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
-        about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
+        """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
+        tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+        UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +216,8 @@ class BudgetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AdjustCost(self, request, context):
-        """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW.
+        """Corrects what was spent, with a reason; may name the entry that it corrects. BUDGET_NOT_FOUND, ENTRY_NOT_FOUND,
+        IS_TEMPLATE, BELOW_ZERO, REFUND_EXCEEDS_ENTRY, COUNTER_OVERFLOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,8 +245,55 @@ class BudgetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReserveCost(self, request, context):
+        """Holds money, tokens and one call before the work. BUDGET_EXCEEDED, BUDGET_NOT_FOUND, IS_TEMPLATE, UNKNOWN_MODEL,
+        UNPRICED_USAGE, COUNTER_OVERFLOW.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommitReservation(self, request, context):
+        """Settles a hold with what the work cost, in the windows of now. More than was held is booked in full, and so is a
+        cost that comes after expiry, once; after an estimate, the difference. RESERVATION_NOT_FOUND, UNKNOWN_MODEL,
+        UNPRICED_USAGE, COUNTER_OVERFLOW; ALREADY_SETTLED if it was committed or released.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseReservation(self, request, context):
+        """Gives a hold back, or the estimate that it has become; one that has expired has nothing to give.
+        RESERVATION_NOT_FOUND; ALREADY_SETTLED if it was committed or released.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExtendReservation(self, request, context):
+        """Lets a hold expire later, or sooner. RESERVATION_NOT_FOUND; ALREADY_SETTLED if it is no longer open.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReservation(self, request, context):
+        """Reads one hold; ended ones can be read for 7 days. RESERVATION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReservations(self, request, context):
+        """Reads a project's holds, newest first, in pages. BUDGET_NOT_FOUND if a budget is named that never was.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResetCost(self, request, context):
-        """Begins a budget's count again at zero; its window, lifetime cost and history stay. BUDGET_NOT_FOUND.
+        """Begins a budget's counts again at zero; its windows, holds, lifetime cost, history and ancestors stay.
+        BUDGET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -309,6 +391,36 @@ def add_BudgetServiceServicer_to_server(servicer, server):
                     servicer.ProjectCost,
                     request_deserializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.FromString,
                     response_serializer=budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.SerializeToString,
+            ),
+            'ReserveCost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReserveCost,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.ReserveCostRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.ReserveCostResponse.SerializeToString,
+            ),
+            'CommitReservation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitReservation,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.CommitReservationRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.CommitReservationResponse.SerializeToString,
+            ),
+            'ReleaseReservation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseReservation,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationResponse.SerializeToString,
+            ),
+            'ExtendReservation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtendReservation,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.ExtendReservationRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.ExtendReservationResponse.SerializeToString,
+            ),
+            'GetReservation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReservation,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.GetReservationRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.GetReservationResponse.SerializeToString,
+            ),
+            'ListReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReservations,
+                    request_deserializer=budgetd_dot_v1_dot_reservation__pb2.ListReservationsRequest.FromString,
+                    response_serializer=budgetd_dot_v1_dot_reservation__pb2.ListReservationsResponse.SerializeToString,
             ),
             'ResetCost': grpc.unary_unary_rpc_method_handler(
                     servicer.ResetCost,
@@ -639,6 +751,168 @@ class BudgetService(object):
             '/budgetd.v1.BudgetService/ProjectCost',
             budgetd_dot_v1_dot_cost__pb2.ProjectCostRequest.SerializeToString,
             budgetd_dot_v1_dot_cost__pb2.ProjectCostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReserveCost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/ReserveCost',
+            budgetd_dot_v1_dot_reservation__pb2.ReserveCostRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.ReserveCostResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitReservation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/CommitReservation',
+            budgetd_dot_v1_dot_reservation__pb2.CommitReservationRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.CommitReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseReservation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/ReleaseReservation',
+            budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.ReleaseReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtendReservation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/ExtendReservation',
+            budgetd_dot_v1_dot_reservation__pb2.ExtendReservationRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.ExtendReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReservation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/GetReservation',
+            budgetd_dot_v1_dot_reservation__pb2.GetReservationRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.GetReservationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/budgetd.v1.BudgetService/ListReservations',
+            budgetd_dot_v1_dot_reservation__pb2.ListReservationsRequest.SerializeToString,
+            budgetd_dot_v1_dot_reservation__pb2.ListReservationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,20 +4,23 @@ isort:skip_file
 The calls of budgetd: may this user spend, and what was spent.
 
 Errors carry `google.rpc.ErrorInfo` with the domain "budgetd" and a reason in capitals in the standard status
-trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. UNAVAILABLE means
-not acknowledged: send the same request, under the same request id, again. Every call may answer INVALID_FIELD,
-STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
+trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. RESOURCE_EXHAUSTED
+(reason BUDGET_EXCEEDED, and no other) tells the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
+and in `google.rpc.RetryInfo` when it could pass, if ever. UNAVAILABLE means not acknowledged: send the same request,
+under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL;
+every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
-is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and answers with the first
-outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of now. With other content it
-is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the server makes one, and the call
-is not safe to repeat.
+is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and
+answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of
+now. With other content it is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the
+server makes one, and the call is not safe to repeat.
 """
 
 import abc
 import budgetd.v1.budget_service_pb2
 import budgetd.v1.cost_pb2
+import budgetd.v1.reservation_pb2
 import collections.abc
 import grpc
 import grpc.aio
@@ -38,7 +41,9 @@ class BudgetServiceStub:
         budgetd.v1.budget_service_pb2.CreateBudgetRequest,
         budgetd.v1.budget_service_pb2.CreateBudgetResponse,
     ]
-    """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`."""
+    """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`.
+    BUDGET_NOT_FOUND if the parent is missing, IS_TEMPLATE if it is a template, PARENT_CYCLE, TOO_DEEP.
+    """
 
     GetBudget: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.GetBudgetRequest,
@@ -56,9 +61,10 @@ class BudgetServiceStub:
         budgetd.v1.budget_service_pb2.UpdateBudgetRequest,
         budgetd.v1.budget_service_pb2.UpdateBudgetResponse,
     ]
-    """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
-    counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
+    """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new limit,
+    window or list of models counts what the ledger holds of the span that is then current, back to the last reset.
+    BUDGET_NOT_FOUND, ETAG_MISMATCH, PARENT_CYCLE, TOO_DEEP, IS_TEMPLATE (of the parent); BELOW_ZERO or
+    COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
     """
 
     DeleteBudget: grpc.UnaryUnaryMultiCallable[
@@ -66,15 +72,16 @@ class BudgetServiceStub:
         budgetd.v1.budget_service_pb2.DeleteBudgetResponse,
     ]
     """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH.
+    ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
     """
 
     UpdateCost: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.UpdateCostRequest,
         budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
-    """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
-    about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
+    """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
+    tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+    UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
     BatchUpdateCost: grpc.UnaryUnaryMultiCallable[
@@ -89,7 +96,9 @@ class BudgetServiceStub:
         budgetd.v1.cost_pb2.AdjustCostRequest,
         budgetd.v1.cost_pb2.AdjustCostResponse,
     ]
-    """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
+    """Corrects what was spent, with a reason; may name the entry that it corrects. BUDGET_NOT_FOUND, ENTRY_NOT_FOUND,
+    IS_TEMPLATE, BELOW_ZERO, REFUND_EXCEEDS_ENTRY, COUNTER_OVERFLOW.
+    """
 
     GetCurrentCost: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.GetCurrentCostRequest,
@@ -111,11 +120,56 @@ class BudgetServiceStub:
     UNKNOWN_MODEL, UNPRICED_USAGE.
     """
 
+    ReserveCost: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ReserveCostRequest,
+        budgetd.v1.reservation_pb2.ReserveCostResponse,
+    ]
+    """Holds money, tokens and one call before the work. BUDGET_EXCEEDED, BUDGET_NOT_FOUND, IS_TEMPLATE, UNKNOWN_MODEL,
+    UNPRICED_USAGE, COUNTER_OVERFLOW.
+    """
+
+    CommitReservation: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.CommitReservationRequest,
+        budgetd.v1.reservation_pb2.CommitReservationResponse,
+    ]
+    """Settles a hold with what the work cost, in the windows of now. More than was held is booked in full, and so is a
+    cost that comes after expiry, once; after an estimate, the difference. RESERVATION_NOT_FOUND, UNKNOWN_MODEL,
+    UNPRICED_USAGE, COUNTER_OVERFLOW; ALREADY_SETTLED if it was committed or released.
+    """
+
+    ReleaseReservation: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ReleaseReservationRequest,
+        budgetd.v1.reservation_pb2.ReleaseReservationResponse,
+    ]
+    """Gives a hold back, or the estimate that it has become; one that has expired has nothing to give.
+    RESERVATION_NOT_FOUND; ALREADY_SETTLED if it was committed or released.
+    """
+
+    ExtendReservation: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ExtendReservationRequest,
+        budgetd.v1.reservation_pb2.ExtendReservationResponse,
+    ]
+    """Lets a hold expire later, or sooner. RESERVATION_NOT_FOUND; ALREADY_SETTLED if it is no longer open."""
+
+    GetReservation: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.GetReservationRequest,
+        budgetd.v1.reservation_pb2.GetReservationResponse,
+    ]
+    """Reads one hold; ended ones can be read for 7 days. RESERVATION_NOT_FOUND."""
+
+    ListReservations: grpc.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ListReservationsRequest,
+        budgetd.v1.reservation_pb2.ListReservationsResponse,
+    ]
+    """Reads a project's holds, newest first, in pages. BUDGET_NOT_FOUND if a budget is named that never was."""
+
     ResetCost: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.ResetCostRequest,
         budgetd.v1.budget_service_pb2.ResetCostResponse,
     ]
-    """Begins a budget's count again at zero; its window, lifetime cost and history stay. BUDGET_NOT_FOUND."""
+    """Begins a budget's counts again at zero; its windows, holds, lifetime cost, history and ancestors stay.
+    BUDGET_NOT_FOUND.
+    """
 
     ResetOnDuration: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.ResetOnDurationRequest,
@@ -154,7 +208,9 @@ class BudgetServiceAsyncStub:
         budgetd.v1.budget_service_pb2.CreateBudgetRequest,
         budgetd.v1.budget_service_pb2.CreateBudgetResponse,
     ]
-    """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`."""
+    """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`.
+    BUDGET_NOT_FOUND if the parent is missing, IS_TEMPLATE if it is a template, PARENT_CYCLE, TOO_DEEP.
+    """
 
     GetBudget: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.GetBudgetRequest,
@@ -172,9 +228,10 @@ class BudgetServiceAsyncStub:
         budgetd.v1.budget_service_pb2.UpdateBudgetRequest,
         budgetd.v1.budget_service_pb2.UpdateBudgetResponse,
     ]
-    """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
-    counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
+    """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new limit,
+    window or list of models counts what the ledger holds of the span that is then current, back to the last reset.
+    BUDGET_NOT_FOUND, ETAG_MISMATCH, PARENT_CYCLE, TOO_DEEP, IS_TEMPLATE (of the parent); BELOW_ZERO or
+    COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
     """
 
     DeleteBudget: grpc.aio.UnaryUnaryMultiCallable[
@@ -182,15 +239,16 @@ class BudgetServiceAsyncStub:
         budgetd.v1.budget_service_pb2.DeleteBudgetResponse,
     ]
     """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
-    ETAG_MISMATCH.
+    ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
     """
 
     UpdateCost: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.UpdateCostRequest,
         budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
-    """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
-    about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
+    """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
+    tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+    UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
     BatchUpdateCost: grpc.aio.UnaryUnaryMultiCallable[
@@ -205,7 +263,9 @@ class BudgetServiceAsyncStub:
         budgetd.v1.cost_pb2.AdjustCostRequest,
         budgetd.v1.cost_pb2.AdjustCostResponse,
     ]
-    """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
+    """Corrects what was spent, with a reason; may name the entry that it corrects. BUDGET_NOT_FOUND, ENTRY_NOT_FOUND,
+    IS_TEMPLATE, BELOW_ZERO, REFUND_EXCEEDS_ENTRY, COUNTER_OVERFLOW.
+    """
 
     GetCurrentCost: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.GetCurrentCostRequest,
@@ -227,11 +287,56 @@ class BudgetServiceAsyncStub:
     UNKNOWN_MODEL, UNPRICED_USAGE.
     """
 
+    ReserveCost: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ReserveCostRequest,
+        budgetd.v1.reservation_pb2.ReserveCostResponse,
+    ]
+    """Holds money, tokens and one call before the work. BUDGET_EXCEEDED, BUDGET_NOT_FOUND, IS_TEMPLATE, UNKNOWN_MODEL,
+    UNPRICED_USAGE, COUNTER_OVERFLOW.
+    """
+
+    CommitReservation: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.CommitReservationRequest,
+        budgetd.v1.reservation_pb2.CommitReservationResponse,
+    ]
+    """Settles a hold with what the work cost, in the windows of now. More than was held is booked in full, and so is a
+    cost that comes after expiry, once; after an estimate, the difference. RESERVATION_NOT_FOUND, UNKNOWN_MODEL,
+    UNPRICED_USAGE, COUNTER_OVERFLOW; ALREADY_SETTLED if it was committed or released.
+    """
+
+    ReleaseReservation: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ReleaseReservationRequest,
+        budgetd.v1.reservation_pb2.ReleaseReservationResponse,
+    ]
+    """Gives a hold back, or the estimate that it has become; one that has expired has nothing to give.
+    RESERVATION_NOT_FOUND; ALREADY_SETTLED if it was committed or released.
+    """
+
+    ExtendReservation: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ExtendReservationRequest,
+        budgetd.v1.reservation_pb2.ExtendReservationResponse,
+    ]
+    """Lets a hold expire later, or sooner. RESERVATION_NOT_FOUND; ALREADY_SETTLED if it is no longer open."""
+
+    GetReservation: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.GetReservationRequest,
+        budgetd.v1.reservation_pb2.GetReservationResponse,
+    ]
+    """Reads one hold; ended ones can be read for 7 days. RESERVATION_NOT_FOUND."""
+
+    ListReservations: grpc.aio.UnaryUnaryMultiCallable[
+        budgetd.v1.reservation_pb2.ListReservationsRequest,
+        budgetd.v1.reservation_pb2.ListReservationsResponse,
+    ]
+    """Reads a project's holds, newest first, in pages. BUDGET_NOT_FOUND if a budget is named that never was."""
+
     ResetCost: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.ResetCostRequest,
         budgetd.v1.budget_service_pb2.ResetCostResponse,
     ]
-    """Begins a budget's count again at zero; its window, lifetime cost and history stay. BUDGET_NOT_FOUND."""
+    """Begins a budget's counts again at zero; its windows, holds, lifetime cost, history and ancestors stay.
+    BUDGET_NOT_FOUND.
+    """
 
     ResetOnDuration: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.budget_service_pb2.ResetOnDurationRequest,
@@ -272,7 +377,9 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.budget_service_pb2.CreateBudgetRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.budget_service_pb2.CreateBudgetResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.CreateBudgetResponse]]:
-        """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`."""
+        """Creates a budget. BUDGET_EXISTS if there is one of that id, and nothing changes, unless `replace_existing`.
+        BUDGET_NOT_FOUND if the parent is missing, IS_TEMPLATE if it is a template, PARENT_CYCLE, TOO_DEEP.
+        """
 
     @abc.abstractmethod
     def GetBudget(
@@ -296,9 +403,10 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.budget_service_pb2.UpdateBudgetRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.budget_service_pb2.UpdateBudgetResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.UpdateBudgetResponse]]:
-        """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new window
-        counts what the ledger holds of the span that is then current, back to the last reset. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH; BELOW_ZERO or COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
+        """Changes a budget's configuration, and never what is spent: a new amount or action keeps the count; a new limit,
+        window or list of models counts what the ledger holds of the span that is then current, back to the last reset.
+        BUDGET_NOT_FOUND, ETAG_MISMATCH, PARENT_CYCLE, TOO_DEEP, IS_TEMPLATE (of the parent); BELOW_ZERO or
+        COUNTER_OVERFLOW if that span's corrections or tokens come to no sound count.
         """
 
     @abc.abstractmethod
@@ -308,7 +416,7 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.budget_service_pb2.DeleteBudgetResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.DeleteBudgetResponse]]:
         """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
-        ETAG_MISMATCH.
+        ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
         """
 
     @abc.abstractmethod
@@ -317,8 +425,9 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.cost_pb2.UpdateCostRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.cost_pb2.UpdateCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.UpdateCostResponse]]:
-        """Records a cost that happened. Never refused for lack of budget: the call has been made; the answer's limits tell
-        about the next. BUDGET_NOT_FOUND, UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
+        """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
+        tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+        UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
         """
 
     @abc.abstractmethod
@@ -337,7 +446,9 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.cost_pb2.AdjustCostRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.cost_pb2.AdjustCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.AdjustCostResponse]]:
-        """Corrects what was spent, with a reason. BUDGET_NOT_FOUND, BELOW_ZERO, COUNTER_OVERFLOW."""
+        """Corrects what was spent, with a reason; may name the entry that it corrects. BUDGET_NOT_FOUND, ENTRY_NOT_FOUND,
+        IS_TEMPLATE, BELOW_ZERO, REFUND_EXCEEDS_ENTRY, COUNTER_OVERFLOW.
+        """
 
     @abc.abstractmethod
     def GetCurrentCost(
@@ -366,12 +477,69 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         """
 
     @abc.abstractmethod
+    def ReserveCost(
+        self,
+        request: budgetd.v1.reservation_pb2.ReserveCostRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.ReserveCostResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.ReserveCostResponse]]:
+        """Holds money, tokens and one call before the work. BUDGET_EXCEEDED, BUDGET_NOT_FOUND, IS_TEMPLATE, UNKNOWN_MODEL,
+        UNPRICED_USAGE, COUNTER_OVERFLOW.
+        """
+
+    @abc.abstractmethod
+    def CommitReservation(
+        self,
+        request: budgetd.v1.reservation_pb2.CommitReservationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.CommitReservationResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.CommitReservationResponse]]:
+        """Settles a hold with what the work cost, in the windows of now. More than was held is booked in full, and so is a
+        cost that comes after expiry, once; after an estimate, the difference. RESERVATION_NOT_FOUND, UNKNOWN_MODEL,
+        UNPRICED_USAGE, COUNTER_OVERFLOW; ALREADY_SETTLED if it was committed or released.
+        """
+
+    @abc.abstractmethod
+    def ReleaseReservation(
+        self,
+        request: budgetd.v1.reservation_pb2.ReleaseReservationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.ReleaseReservationResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.ReleaseReservationResponse]]:
+        """Gives a hold back, or the estimate that it has become; one that has expired has nothing to give.
+        RESERVATION_NOT_FOUND; ALREADY_SETTLED if it was committed or released.
+        """
+
+    @abc.abstractmethod
+    def ExtendReservation(
+        self,
+        request: budgetd.v1.reservation_pb2.ExtendReservationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.ExtendReservationResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.ExtendReservationResponse]]:
+        """Lets a hold expire later, or sooner. RESERVATION_NOT_FOUND; ALREADY_SETTLED if it is no longer open."""
+
+    @abc.abstractmethod
+    def GetReservation(
+        self,
+        request: budgetd.v1.reservation_pb2.GetReservationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.GetReservationResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.GetReservationResponse]]:
+        """Reads one hold; ended ones can be read for 7 days. RESERVATION_NOT_FOUND."""
+
+    @abc.abstractmethod
+    def ListReservations(
+        self,
+        request: budgetd.v1.reservation_pb2.ListReservationsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[budgetd.v1.reservation_pb2.ListReservationsResponse, collections.abc.Awaitable[budgetd.v1.reservation_pb2.ListReservationsResponse]]:
+        """Reads a project's holds, newest first, in pages. BUDGET_NOT_FOUND if a budget is named that never was."""
+
+    @abc.abstractmethod
     def ResetCost(
         self,
         request: budgetd.v1.budget_service_pb2.ResetCostRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.budget_service_pb2.ResetCostResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.ResetCostResponse]]:
-        """Begins a budget's count again at zero; its window, lifetime cost and history stay. BUDGET_NOT_FOUND."""
+        """Begins a budget's counts again at zero; its windows, holds, lifetime cost, history and ancestors stay.
+        BUDGET_NOT_FOUND.
+        """
 
     @abc.abstractmethod
     def ResetOnDuration(

@@ -10,11 +10,46 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
+import sys
 import typing
 
+if sys.version_info >= (3, 10):
+    import typing as typing_extensions
+else:
+    import typing_extensions
+
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _Admission:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _AdmissionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Admission.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    ADMISSION_UNSPECIFIED: _Admission.ValueType  # 0
+    """Not set. In a request: ADMISSION_ALWAYS."""
+    ADMISSION_ALWAYS: _Admission.ValueType  # 1
+    """Never: the call has been made, and is recorded."""
+    ADMISSION_REJECT_OVER_LIMIT: _Admission.ValueType  # 2
+    """If a limit with LIMIT_ACTION_BLOCK would be passed by what is spent, held and charged: BUDGET_EXCEEDED, and nothing
+    is recorded. A part of zero is never refused.
+    """
+
+class Admission(_Admission, metaclass=_AdmissionEnumTypeWrapper):
+    """Whether a charge may be refused for lack of budget."""
+
+ADMISSION_UNSPECIFIED: Admission.ValueType  # 0
+"""Not set. In a request: ADMISSION_ALWAYS."""
+ADMISSION_ALWAYS: Admission.ValueType  # 1
+"""Never: the call has been made, and is recorded."""
+ADMISSION_REJECT_OVER_LIMIT: Admission.ValueType  # 2
+"""If a limit with LIMIT_ACTION_BLOCK would be passed by what is spent, held and charged: BUDGET_EXCEEDED, and nothing
+is recorded. A part of zero is never refused.
+"""
+global___Admission = Admission
 
 @typing.final
 class UpdateCostRequest(google.protobuf.message.Message):
@@ -42,26 +77,46 @@ class UpdateCostRequest(google.protobuf.message.Message):
 
     PROJECT_ID_FIELD_NUMBER: builtins.int
     BUDGET_ID_FIELD_NUMBER: builtins.int
+    ADDITIONAL_BUDGET_IDS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     COST_NANO_USD_FIELD_NUMBER: builtins.int
     USAGE_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     EVENT_TIME_FIELD_NUMBER: builtins.int
+    ADMISSION_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     VIEW_FIELD_NUMBER: builtins.int
+    TEMPLATE_BUDGET_ID_FIELD_NUMBER: builtins.int
+    SKIP_MISSING_ADDITIONAL_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project. In an item of a batch: empty, or the batch's."""
     budget_id: builtins.str
-    """Required. The budget to charge."""
+    """Required. The budget to charge. The cost counts on it, on `additional_budget_ids` and on all their ancestors, each
+    once, 64 budgets at most. IS_TEMPLATE if one is a template.
+    """
     model: builtins.str
     """The model as the provider names it, 1 to 256 bytes; required unless `cost_nano_usd` is set."""
     cost_nano_usd: builtins.int
     """Optional. What the call cost, 0 to 10^15; zero is a valid cost. `usage` or `text` then only tell the tokens."""
+    admission: global___Admission.ValueType
+    """Optional. Whether the charge may be refused for lack of budget; unset: ALWAYS."""
     request_id: builtins.str
     """Optional. See the head of this file."""
     view: budgetd.v1.budget_pb2.BudgetView.ValueType
     """Optional. Which view of the budget to add to the answer; unset: none. Refused in an item of a batch."""
+    template_budget_id: builtins.str
+    """Optional. If the budget is missing, it is made together with the charge: with the limits, parent and labels of this
+    template. Empty: a missing budget refuses the charge.
+    """
+    skip_missing_additional: builtins.bool
+    """Optional. True: additional budgets that are missing are passed over."""
+    @property
+    def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Optional. Other budgets to charge, at most 16, such as a team or a tag. One that is missing refuses the charge
+        (BUDGET_NOT_FOUND), unless `skip_missing_additional`.
+        """
+
     @property
     def usage(self) -> budgetd.v1.budget_pb2.Usage:
         """Optional. The call's tokens."""
@@ -85,17 +140,21 @@ class UpdateCostRequest(google.protobuf.message.Message):
         *,
         project_id: builtins.str = ...,
         budget_id: builtins.str = ...,
+        additional_budget_ids: collections.abc.Iterable[builtins.str] | None = ...,
         model: builtins.str = ...,
         cost_nano_usd: builtins.int | None = ...,
         usage: budgetd.v1.budget_pb2.Usage | None = ...,
         text: budgetd.v1.budget_pb2.Text | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         event_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        admission: global___Admission.ValueType = ...,
         request_id: builtins.str = ...,
         view: budgetd.v1.budget_pb2.BudgetView.ValueType = ...,
+        template_budget_id: builtins.str = ...,
+        skip_missing_additional: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "labels", b"labels", "model", b"model", "project_id", b"project_id", "request_id", b"request_id", "text", b"text", "usage", b"usage", "view", b"view"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "admission", b"admission", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "labels", b"labels", "model", b"model", "project_id", b"project_id", "request_id", b"request_id", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "text", b"text", "usage", b"usage", "view", b"view"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___UpdateCostRequest = UpdateCostRequest
@@ -122,7 +181,7 @@ class UpdateCostResponse(google.protobuf.message.Message):
     """The request's id, sent or made."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the budget's limits stand after it."""
+        """Where the limits of all charged budgets stand after it, the budget's own first."""
 
     @property
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
@@ -278,20 +337,28 @@ class AdjustCostRequest(google.protobuf.message.Message):
     AMOUNT_NANO_USD_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    ENTRY_ID_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
     budget_id: builtins.str
-    """Required. The budget."""
+    """Required. The budget; with `entry_id`, the entry's own."""
     amount_nano_usd: builtins.int
-    """Required, not zero. Added to what was spent in the current window and over the lifetime: negative to give back.
+    """Required, not zero. Added to what was spent in the current windows and over the lifetime: negative to give back.
     From -10^15 to 10^15. Nothing may fall below zero (BELOW_ZERO).
     """
     model: builtins.str
-    """Optional. The model whose sum is corrected too; empty: the sum of charges without a model."""
+    """Optional. The model whose sum is corrected too; empty: the sum of charges without a model. With `entry_id`: empty,
+    or the entry's own, which is taken.
+    """
     reason: builtins.str
     """Required. Why, 1 to 256 characters without control characters."""
+    entry_id: builtins.str
+    """Optional. The charge or settlement that is corrected (ENTRY_NOT_FOUND). The correction counts on that entry's
+    budgets and model, and in each limit only while its count still holds the entry; over the lifetime always. All that
+    is given back of it is at most its cost (REFUND_EXCEEDS_ENTRY). Empty: the budget and its ancestors of today.
+    """
     request_id: builtins.str
     """Optional. See the head of this file."""
     @property
@@ -306,10 +373,11 @@ class AdjustCostRequest(google.protobuf.message.Message):
         amount_nano_usd: builtins.int = ...,
         model: builtins.str = ...,
         reason: builtins.str = ...,
+        entry_id: builtins.str = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         request_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["amount_nano_usd", b"amount_nano_usd", "budget_id", b"budget_id", "labels", b"labels", "model", b"model", "project_id", b"project_id", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["amount_nano_usd", b"amount_nano_usd", "budget_id", b"budget_id", "entry_id", b"entry_id", "labels", b"labels", "model", b"model", "project_id", b"project_id", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
 
 global___AdjustCostRequest = AdjustCostRequest
 
@@ -328,7 +396,7 @@ class AdjustCostResponse(google.protobuf.message.Message):
     """True if this request had been carried out before."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the budget's limits stand after it."""
+        """Where the limits of all corrected budgets stand after it, the budget's own first."""
 
     def __init__(
         self,
@@ -349,17 +417,21 @@ class GetCurrentCostRequest(google.protobuf.message.Message):
 
     PROJECT_ID_FIELD_NUMBER: builtins.int
     BUDGET_ID_FIELD_NUMBER: builtins.int
+    INCLUDE_ANCESTORS_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
     budget_id: builtins.str
     """Required. The budget."""
+    include_ancestors: builtins.bool
+    """Optional. True: the limits of its ancestors too."""
     def __init__(
         self,
         *,
         project_id: builtins.str = ...,
         budget_id: builtins.str = ...,
+        include_ancestors: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "project_id", b"project_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget_id", b"budget_id", "include_ancestors", b"include_ancestors", "project_id", b"project_id"]) -> None: ...
 
 global___GetCurrentCostRequest = GetCurrentCostRequest
 
@@ -378,10 +450,10 @@ class GetCurrentCostResponse(google.protobuf.message.Message):
     total_budget_nano_usd: builtins.int
     """The main limit's amount, BudgetManager's `total_budget`; unset: no main limit."""
     lifetime_cost_nano_usd: builtins.int
-    """The sum of all charges and adjustments since the budget was made."""
+    """The sum of all charges, settlements and adjustments since the budget was made."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits stand, main limit first."""
+        """Where the limits stand, main limit first; then those of its parent and so on upwards, if asked for."""
 
     def __init__(
         self,
@@ -447,6 +519,7 @@ class ProjectCostRequest(google.protobuf.message.Message):
 
     PROJECT_ID_FIELD_NUMBER: builtins.int
     BUDGET_ID_FIELD_NUMBER: builtins.int
+    ADDITIONAL_BUDGET_IDS_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     USAGE_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
@@ -460,6 +533,10 @@ class ProjectCostRequest(google.protobuf.message.Message):
     """The model, 1 to 256 bytes; required unless `cost_nano_usd` is set."""
     cost_nano_usd: builtins.int
     """What the call would cost, 0 to 10^15."""
+    @property
+    def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Optional. Other budgets that would be charged, at most 16. One that is missing is BUDGET_NOT_FOUND."""
+
     @property
     def usage(self) -> budgetd.v1.budget_pb2.Usage:
         """The call's tokens."""
@@ -477,6 +554,7 @@ class ProjectCostRequest(google.protobuf.message.Message):
         *,
         project_id: builtins.str = ...,
         budget_id: builtins.str = ...,
+        additional_budget_ids: collections.abc.Iterable[builtins.str] | None = ...,
         model: builtins.str = ...,
         usage: budgetd.v1.budget_pb2.Usage | None = ...,
         text: budgetd.v1.budget_pb2.Text | None = ...,
@@ -484,7 +562,7 @@ class ProjectCostRequest(google.protobuf.message.Message):
         cost_nano_usd: builtins.int | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "messages", b"messages", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "messages", b"messages", "model", b"model", "project_id", b"project_id", "text", b"text", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "messages", b"messages", "model", b"model", "project_id", b"project_id", "text", b"text", "usage", b"usage"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___ProjectCostRequest = ProjectCostRequest
@@ -508,7 +586,9 @@ class ProjectCostResponse(google.protobuf.message.Message):
     is_estimated: builtins.bool
     """True if the tokens were counted by rule of thumb: the model's own tokenizer is not at hand."""
     is_allowed: builtins.bool
-    """True if no limit with LIMIT_ACTION_BLOCK would be passed. A cost of zero is always allowed."""
+    """True if no limit with LIMIT_ACTION_BLOCK, of any budget that would be charged, would be passed by what is spent,
+    held and asked for. A part of zero passes none.
+    """
     @property
     def usage(self) -> budgetd.v1.budget_pb2.Usage:
         """The tokens that were priced; unset: the cost was told."""

@@ -13,6 +13,7 @@ CREATE TABLE budgets (
     budget_id     TEXT NOT NULL,
     parent_key    INTEGER,                       -- NULL: a root.
     is_template   INTEGER NOT NULL DEFAULT 0,
+    named_count   INTEGER NOT NULL DEFAULT 0,    -- How many limits it has beside the main one.
     labels        TEXT NOT NULL DEFAULT '{}',    -- A JSON object of strings.
     version       INTEGER NOT NULL,              -- Grows with every change of configuration.
     created_at_us INTEGER NOT NULL,
@@ -25,14 +26,14 @@ CREATE UNIQUE INDEX budgets_live ON budgets (project_key, budget_id) WHERE delet
 CREATE INDEX budgets_deleted ON budgets (project_key, budget_id, budget_key) WHERE deleted_at_us IS NOT NULL;
 CREATE INDEX budgets_by_parent ON budgets (project_key, parent_key) WHERE parent_key IS NOT NULL;
 
--- What the entries above since_seq come to. A budget's rows lie side by side, so that a charge touches one page:
--- the row (limit_id, is_model 0, model '') is the count of a limit, '' being the main one, which every budget has; the
--- rows (limit_id '', is_model 1, model) are the parts of the main count by model.
+-- What the entries above since_seq come to. A budget's rows lie side by side, so that a charge touches one page: the
+-- row (is_model 0, limit_id, model '') is the count of a limit, '' being the main one, which every budget has; the rows
+-- (is_model 1, limit_id '', model) are the parts of the main count by model.
 CREATE TABLE counters (
     project_key          INTEGER NOT NULL,
     budget_key           INTEGER NOT NULL,
-    limit_id             TEXT NOT NULL,
     is_model             INTEGER NOT NULL,
+    limit_id             TEXT NOT NULL,
     model                TEXT NOT NULL,
 
     -- The rule. amount is NULL in a main count without a limit, and in the parts by model.
@@ -43,19 +44,20 @@ CREATE TABLE counters (
     action               INTEGER NOT NULL DEFAULT 1,
     reset_mode           INTEGER NOT NULL DEFAULT 1,
     alert_ratios         TEXT,                       -- A JSON array; NULL: the usual ones.
+    is_swept             INTEGER NOT NULL DEFAULT 0, -- 1: its window ends without anybody's touch.
 
     -- The count.
     window_start_at_us   INTEGER,                    -- NULL: since ever.
     window_end_at_us     INTEGER,                    -- NULL: never ends.
     since_seq            INTEGER NOT NULL DEFAULT 0,
     held                 INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
-    cost_nano_usd        INTEGER NOT NULL DEFAULT 0 CHECK (cost_nano_usd >= 0),
+    cost_nano_usd        INTEGER NOT NULL DEFAULT 0 CHECK (cost_nano_usd >= 0 OR limit_id <> ''),
     input_tokens         INTEGER NOT NULL DEFAULT 0 CHECK (input_tokens >= 0),
     output_tokens        INTEGER NOT NULL DEFAULT 0 CHECK (output_tokens >= 0),
     cached_input_tokens  INTEGER NOT NULL DEFAULT 0,
     cache_write_tokens   INTEGER NOT NULL DEFAULT 0,
     reasoning_tokens     INTEGER NOT NULL DEFAULT 0,
-    calls                INTEGER NOT NULL DEFAULT 0,
+    calls                INTEGER NOT NULL DEFAULT 0 CHECK (calls >= 0),
     burn_rate_per_hour   INTEGER NOT NULL DEFAULT 0,
     burn_at_us           INTEGER,                    -- NULL: nothing was ever counted.
     alerts_fired         INTEGER NOT NULL DEFAULT 0, -- A bit for each alert ratio.
@@ -64,9 +66,11 @@ CREATE TABLE counters (
     lifetime_cost_nano_usd INTEGER NOT NULL DEFAULT 0,
     models_count         INTEGER NOT NULL DEFAULT 0,
     last_seq             INTEGER NOT NULL DEFAULT 0, -- The newest entry of the budget id: the head of its chain.
-    PRIMARY KEY (project_key, budget_key, limit_id, is_model, model),
+    PRIMARY KEY (project_key, budget_key, is_model, limit_id, model),
     FOREIGN KEY (project_key, budget_key) REFERENCES budgets
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX counters_by_window_end ON counters (window_end_at_us) WHERE is_swept = 1;
 
 -- The ledger. seq counts up by one in each project. previous_seq chains the entries of one budget id, newest to oldest,
 -- which costs a charge nothing; an index by budget took half of the speed of appending.
@@ -90,13 +94,19 @@ CREATE TABLE entries (
     event_at_us         INTEGER,                     -- NULL: not told.
     price_version       TEXT NOT NULL DEFAULT '',    -- '': the caller told the cost.
     windows_skipped     INTEGER NOT NULL DEFAULT 0,
+    calls               INTEGER NOT NULL DEFAULT 0,  -- How many calls it counts as.
     reservation_seq     INTEGER,                     -- The hold that this entry settles, releases or expires.
     adjusted_seq        INTEGER,                     -- The entry that this one corrects.
     is_estimated        INTEGER NOT NULL DEFAULT 0,
     is_late             INTEGER NOT NULL DEFAULT 0,
     overage_nano_usd    INTEGER NOT NULL DEFAULT 0,
+    catalogue_model     TEXT NOT NULL DEFAULT '',    -- The catalogue's name of the model; '': the same, or unknown.
+    limit_id            TEXT NOT NULL DEFAULT '',    -- Of a reset: the limit that began again.
+    other_keys          TEXT,                        -- A JSON array of the budgets beside its own; NULL: none.
     PRIMARY KEY (project_key, seq)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX entries_by_adjusted ON entries (project_key, adjusted_seq) WHERE adjusted_seq IS NOT NULL;
 
 CREATE TRIGGER entries_are_never_changed BEFORE UPDATE ON entries
 BEGIN SELECT RAISE(ABORT, 'entries never change'); END;
@@ -104,7 +114,7 @@ BEGIN SELECT RAISE(ABORT, 'entries never change'); END;
 CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'entries never change'); END;
 
--- The budgets that an entry counts on beside its own.
+-- The other_keys of all entries the other way round: what counts on a budget beside its own entries.
 CREATE TABLE entry_budgets (
     project_key INTEGER NOT NULL,
     budget_key  INTEGER NOT NULL,
@@ -112,21 +122,33 @@ CREATE TABLE entry_budgets (
     PRIMARY KEY (project_key, budget_key, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Money, tokens and a call held before the work; named by the entry that made it.
+-- Money, tokens and a call held before the work; named by the entry that made it, which tells model, labels and budgets.
 CREATE TABLE reservations (
-    project_key   INTEGER NOT NULL,
-    seq           INTEGER NOT NULL,
-    budget_key    INTEGER NOT NULL,
-    state         INTEGER NOT NULL,
-    model         TEXT NOT NULL,
-    held_nano_usd INTEGER NOT NULL CHECK (held_nano_usd >= 0),
-    held_tokens   INTEGER NOT NULL CHECK (held_tokens >= 0),
-    on_expiry     INTEGER NOT NULL,
-    created_at_us INTEGER NOT NULL,
-    expires_at_us INTEGER NOT NULL,
-    ended_at_us   INTEGER,
-    labels        TEXT,
+    project_key        INTEGER NOT NULL,
+    seq                INTEGER NOT NULL,
+    budget_key         INTEGER NOT NULL,
+    state              INTEGER NOT NULL,             -- 1: open.
+    held_nano_usd      INTEGER NOT NULL CHECK (held_nano_usd >= 0),
+    held_input_tokens  INTEGER CHECK (held_input_tokens >= 0),  -- NULL, as the one below: no tokens are held.
+    held_output_tokens INTEGER CHECK (held_output_tokens >= 0),
+    held_calls         INTEGER NOT NULL,
+    on_expiry          INTEGER NOT NULL,
+    created_at_us      INTEGER NOT NULL,
+    expires_at_us      INTEGER NOT NULL,
+    ended_at_us        INTEGER,                      -- NULL, as the one below: it is open.
+    ended_seq          INTEGER,                      -- The entry that ended it.
     PRIMARY KEY (project_key, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX reservations_by_expiry ON reservations (expires_at_us) WHERE state = 1;
+
+-- The open holds on each budget, those that expire first in front.
+CREATE TABLE open_holds (
+    project_key   INTEGER NOT NULL,
+    budget_key    INTEGER NOT NULL,
+    expires_at_us INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    PRIMARY KEY (project_key, budget_key, expires_at_us, seq)
 ) STRICT, WITHOUT ROWID;
 
 -- Request ids that have taken effect, with what they came to: a retry changes nothing and gets the same answer.
@@ -137,6 +159,7 @@ CREATE TABLE requests (
     fingerprint   BLOB NOT NULL,
     entry_seq     INTEGER NOT NULL,   -- The entry that records the effect; 0: none does.
     result        INTEGER NOT NULL,   -- The number that the answer carries: a cost, a count, a yes or no.
+    more          TEXT,               -- A JSON array of the other numbers that it carries; NULL: none.
     created_at_us INTEGER NOT NULL,
     PRIMARY KEY (project_key, rpc, request_id)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,175 @@
+"""May it be spent? Every limit that blocks has to have room for its part, on every budget that is touched."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from budgetd_server.domain.budget import Action, BudgetState, Counter, ResetMode, Unit
+from budgetd_server.domain.counting import Part, due_roll, spent_at
+from budgetd_server.domain.errors import Refusal, shown
+from budgetd_server.domain.expiry import expire_due, held_part
+from budgetd_server.domain.reservation import OnExpiry
+from budgetd_server.domain.state import State
+from budgetd_server.domain.status import LimitStatus, limit_status
+from budgetd_server.domain.touching import Touched
+from budgetd_server.domain.window import window_at
+
+_UNIT_NAMES = {Unit.NANO_USD: "nano-USD", Unit.TOKENS: "tokens", Unit.CALLS: "calls"}
+
+
+class BudgetExceeded(Refusal):
+    """A limit that blocks has no room; nothing was recorded.
+
+    Args:
+        limits: Every one that has not, worst first: the least remains in it.
+        requested: What was asked for.
+        retry_at_us: The earliest moment at which all of them could have room, if nothing else is spent; None: one
+            never has.
+        now_us: The time of the refusal.
+    """
+
+    reason = "BUDGET_EXCEEDED"
+
+    def __init__(
+        self, limits: Sequence[LimitStatus], requested: Part, retry_at_us: int | None, *, now_us: int = 0
+    ) -> None:
+        worst = limits[0]
+        asked = requested.of(worst.unit)
+        name = f"limit {shown(worst.limit_id)}" if worst.limit_id else "the main limit"
+        more = f"; {len(limits) - 1} more limits have no room either" if len(limits) > 1 else ""
+        super().__init__(
+            f"{name} of budget {shown(worst.budget_id)} has no room for {asked} {_UNIT_NAMES[worst.unit]}: "
+            f"{worst.spent} spent and {worst.held} held of {worst.amount}{more}",
+            metadata={
+                "budget_id": worst.budget_id,
+                "limit_id": worst.limit_id,
+                "unit": worst.unit.name,
+                "requested": str(asked),
+                "amount": str(worst.amount),
+                "spent": str(worst.spent),
+                "held": str(worst.held),
+                "limits": str(len(limits)),
+            },
+        )
+        self.limits = tuple(limits)
+        self.requested = requested
+        self.retry_at_us = retry_at_us
+        #: How long to wait for that moment.
+        self.retry_after_us = None if retry_at_us is None else max(retry_at_us - now_us, 0)
+
+
+class Failing(NamedTuple):
+    """A limit that has no room."""
+
+    budget: BudgetState
+    counter: Counter
+
+
+def admit(state: State, project_id: str, touched: Touched, part: Part, now_us: int) -> None:
+    """Let a hold or charge pass, or refuse it. Holds that are due are expired before anybody is refused.
+
+    Raises:
+        BudgetExceeded: A limit has no room for its part.
+    """
+    failing = without_room(touched.budgets, part, now_us)
+    if failing and expire_due(state, project_id, [each.budget for each in failing], now_us):
+        failing = without_room(touched.budgets, part, now_us)
+    if failing:
+        raise _refusal(state, failing, part, now_us)
+
+
+def grant(state: State, project_id: str, touched: Touched, part: Part, now_us: int, *, least_nano_usd: int) -> int:
+    """As much of the money as every limit has room for, at least `least_nano_usd`.
+
+    Raises:
+        BudgetExceeded: Not even that; or a limit in another unit has no room.
+    """
+    room = _money_left(touched.budgets, part, now_us)
+    if room < part.cost_nano_usd and expire_due(state, project_id, touched.budgets, now_us):
+        room = _money_left(touched.budgets, part, now_us)
+    least = min(least_nano_usd, part.cost_nano_usd)
+    granted = max(least, min(part.cost_nano_usd, room))
+    admit(state, project_id, touched, part._replace(cost_nano_usd=granted), now_us)
+    return granted
+
+
+def without_room(budgets: Iterable[BudgetState], part: Part, now_us: int, *, warns: bool = False) -> list[Failing]:
+    """The limits that block, or with `warns` all of them, that have no room for their part."""
+    failing: list[Failing] = []
+    for budget in budgets:
+        for counter in budget.counters():
+            limit = counter.limit
+            if limit is None or not (warns or limit.action is Action.BLOCK):
+                continue
+            units = part.of(limit.unit)
+            if (
+                units > 0
+                and spent_at(counter, now_us) + counter.held + units > limit.amount
+                and limit.matches(part.model, part.catalogue_model)
+            ):
+                failing.append(Failing(budget, counter))
+    return failing
+
+
+def _money_left(budgets: Iterable[BudgetState], part: Part, now_us: int) -> int:
+    left = [
+        counter.limit.amount - spent_at(counter, now_us) - counter.held
+        for budget in budgets
+        for counter in budget.counters()
+        if counter.limit is not None
+        and counter.limit.action is Action.BLOCK
+        and counter.limit.unit is Unit.NANO_USD
+        and part.matches(counter)
+    ]
+    return min(left, default=part.cost_nano_usd)
+
+
+def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
+    moments = [_moment_of_room(state, each, part, now_us) for each in failing]
+    known = [moment for moment in moments if moment is not None]
+    statuses = [limit_status(each.budget, each.counter, now_us) for each in failing]
+    statuses.sort(key=lambda status: status.used_ratio, reverse=True)
+    retry_at_us = max(known) if len(known) == len(moments) else None
+    return BudgetExceeded(statuses, part, retry_at_us, now_us=now_us)
+
+
+def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int) -> int | None:
+    """The earliest moment at which a limit could have room: when holds have expired, or its window has ended.
+
+    Only the holds that expire first are known here. If more of them would have to go, the last known one is told: no
+    earlier moment can do.
+    """
+    budget, counter = failing
+    limit = counter.limit
+    assert limit is not None, "a counter without a limit refuses nothing"
+    units = part.of(limit.unit)
+    if units > limit.amount:
+        return None
+    spent, held, end_at_us, moment = spent_at(counter, now_us), counter.held, _end_at_us(counter, now_us), now_us
+    for reservation in sorted(state.open_holds(budget), key=lambda each: each.expires_at_us):
+        kept = held_part(reservation)
+        if not kept.matches(counter):
+            continue
+        expires_at_us, freed = reservation.expires_at_us, kept.of(limit.unit)
+        if end_at_us is not None and end_at_us <= expires_at_us:
+            spent = 0
+            if held + units <= limit.amount:
+                return end_at_us
+            end_at_us = window_at(limit.window, expires_at_us).end_at_us
+        moment, held = expires_at_us, held - freed
+        if reservation.on_expiry is OnExpiry.COMMIT:
+            spent += freed
+        if spent + held + units <= limit.amount:
+            return moment
+    if end_at_us is not None:
+        return max(moment, end_at_us)
+    # Holds that are not known have to go; or money that is spent, and nothing ends its window.
+    return moment if spent + units <= limit.amount else None
+
+
+def _end_at_us(counter: Counter, now_us: int) -> int | None:
+    """When the window of now ends by itself; None: never."""
+    limit = counter.limit
+    if limit is None or limit.reset_mode is ResetMode.ON_REQUEST:
+        return None
+    roll = due_roll(counter, now_us)
+    return (counter.span if roll is None else roll.span).end_at_us

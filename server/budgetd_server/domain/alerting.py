@@ -1,0 +1,50 @@
+"""Thresholds: each share of a limit's amount tells of itself once a window, at the charge or hold that reaches it."""
+
+from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
+
+from budgetd_server.domain.budget import Counter, Limit
+
+
+def fire(counter: Counter) -> tuple[float, ...]:
+    """Note the ratios that spent and held have reached, and return those that were not noted before in this window."""
+    limit = counter.limit
+    if limit is None or not limit.alert_ratios:
+        return ()
+    reached = reached_alerts(counter)
+    fresh = reached & ~counter.alerts_fired
+    if not fresh:
+        return ()
+    counter.alerts_fired |= reached
+    return tuple(ratio for index, ratio in enumerate(limit.alert_ratios) if fresh >> index & 1)
+
+
+def reached_alerts(counter: Counter) -> int:
+    """A bit for each ratio that spent and held have reached."""
+    limit = counter.limit
+    if limit is None:
+        return 0
+    used, bits = counter.spent + counter.held, 0
+    for index, threshold in enumerate(_thresholds(limit.amount, limit.alert_ratios)):
+        if used < threshold:
+            break
+        bits |= 1 << index
+    return bits
+
+
+def rearmed(counter: Counter, former: Limit | None) -> int:
+    """The bits of a limit that was changed: ratios that had told of themselves, as far as they are still reached."""
+    limit = counter.limit
+    if limit is None or former is None:
+        return 0
+    told = {ratio for index, ratio in enumerate(former.alert_ratios) if counter.alerts_fired >> index & 1}
+    kept = sum(1 << index for index, ratio in enumerate(limit.alert_ratios) if ratio in told)
+    return kept & reached_alerts(counter)
+
+
+@lru_cache(maxsize=4096)
+def _thresholds(amount: int, ratios: tuple[float, ...]) -> tuple[int, ...]:
+    """The least use that reaches each ratio, ascending; at least 1, since nothing used reaches nothing."""
+    return tuple(
+        max(1, int((Decimal(repr(ratio)) * amount).to_integral_value(rounding=ROUND_CEILING))) for ratio in ratios
+    )

@@ -1,0 +1,142 @@
+"""Signed corrections of what was spent: of the current windows, or of one entry wherever that still counts."""
+
+from budgetd_server.domain.budget import BudgetState, Counter, Unit
+from budgetd_server.domain.commands import AdjustCost, Outcome
+from budgetd_server.domain.counting import Part, check_room, count, counted_model, has_ended
+from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.errors import (
+    BelowZero,
+    EntryNotFound,
+    FieldViolation,
+    InvalidField,
+    IsTemplate,
+    RefundExceedsEntry,
+    shown,
+)
+from budgetd_server.domain.expiry import fire_all
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.state import Corrected, State
+from budgetd_server.domain.status import budget_status, limit_statuses
+from budgetd_server.domain.touching import of_keys, upwards
+
+_CORRECTABLE = frozenset({EntryKind.CHARGE, EntryKind.SETTLE})
+
+
+def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
+    """Correct what was spent.
+
+    Raises:
+        EntryNotFound, RefundExceedsEntry, BelowZero, CounterOverflow: It is refused.
+    """
+    project_id = command.project_id
+    own = state.budget(project_id, command.budget_id)
+    if own.is_template:
+        raise IsTemplate(own.budget_id)
+    corrected = _corrected(state, command, own)
+    if corrected is None:
+        budgets = [own, *upwards(state, own)]
+        part = Part(command.amount_nano_usd, None, 0, command.model, command.catalogue_model)
+    else:
+        entry = corrected.entry
+        budgets = of_keys(state, own.project_key, (entry.budget_key, *entry.other_keys))
+        part = Part(command.amount_nano_usd, None, 0, entry.model, entry.catalogue_model)
+    for budget in budgets:
+        check_room(budget, part, now_us)
+        check_not_below_zero(budget, part, now_us, corrects_seq=command.entry_seq)
+    for budget in budgets:
+        roll_if_due(state, project_id, budget, now_us)
+    written = state.append(
+        project_id,
+        own,
+        EntryKind.ADJUST,
+        now_us,
+        cost_nano_usd=part.cost_nano_usd,
+        model=part.model,
+        catalogue_model=part.catalogue_model,
+        request_id=command.request.request_id,
+        labels=command.labels,
+        reason=command.reason,
+        adjusted_seq=command.entry_seq,
+        other_keys=tuple(budget.budget_key for budget in budgets[1:]),
+    )
+    for budget in budgets:
+        count(budget, part, now_us, corrects_seq=command.entry_seq)
+        fire_all(state, budget)
+    if corrected is not None:
+        corrected.adjusted_nano_usd += part.cost_nano_usd
+    limits = tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
+    return Outcome(written.seq, part.cost_nano_usd, limits=limits, budget=budget_status(own, now_us))
+
+
+def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None) -> None:
+    """None of the counts that a correction lowers may fall below zero, where it counts at all.
+
+    Raises:
+        BelowZero: One would.
+    """
+    amount = part.cost_nano_usd
+    if amount >= 0:
+        return
+    for counter in budget.counters():
+        if (
+            counter.unit is not Unit.NANO_USD
+            or not part.matches(counter)
+            or not _counts(budget, counter, now_us, corrects_seq)
+        ):
+            continue
+        spent = 0 if _is_over(budget, counter, now_us) else counter.sums.cost_nano_usd
+        if spent + amount < 0:
+            of = f"what budget {shown(budget.budget_id)} has spent in this window"
+            raise BelowZero(amount_nano_usd=amount, spent_nano_usd=spent, of=of)
+    if _counts(budget, budget.main, now_us, corrects_seq):
+        sums = budget.models.get(counted_model(budget, part.model))
+        of_model = 0 if sums is None or _is_over(budget, budget.main, now_us) else sums.cost_nano_usd
+        if of_model + amount < 0:
+            of = f"what budget {shown(budget.budget_id)} has spent on this model"
+            raise BelowZero(amount_nano_usd=amount, spent_nano_usd=of_model, of=of)
+    if budget.lifetime_cost_nano_usd + amount < 0:
+        of = f"the lifetime cost of budget {shown(budget.budget_id)}"
+        raise BelowZero(amount_nano_usd=amount, spent_nano_usd=budget.lifetime_cost_nano_usd, of=of)
+
+
+def _counts(budget: BudgetState, counter: Counter, now_us: int, corrects_seq: int | None) -> bool:
+    """True if a correction changes the counter: the entry that it corrects still counts there, or it names none."""
+    return corrects_seq is None or (corrects_seq > counter.since_seq and not _is_over(budget, counter, now_us))
+
+
+def _is_over(budget: BudgetState, counter: Counter, now_us: int) -> bool:
+    """True if the counter will roll before the correction counts; those of deleted budgets do not."""
+    return budget.deleted_at_us is None and has_ended(counter, now_us)
+
+
+def _corrected(state: State, command: AdjustCost, own: BudgetState) -> Corrected | None:
+    """The entry that a command names; None: it names none."""
+    seq = command.entry_seq
+    if seq is None:
+        return None
+    corrected = state.corrected.get((command.project_id, seq))
+    if corrected is None:
+        corrected = _of_this_batch(state, own, seq)
+    if corrected is None or not _is_correctable(corrected.entry, own):
+        raise EntryNotFound(command.project_id, command.budget_id, f"e{seq}")
+    state.corrected[(command.project_id, seq)] = corrected
+    entry, amount = corrected.entry, command.amount_nano_usd
+    if command.model and command.model != entry.model:
+        rule = f"must be empty or the entry's model {shown(entry.model)}, got {shown(command.model)}"
+        raise InvalidField([FieldViolation("model", rule)])
+    left = entry.cost_nano_usd + corrected.adjusted_nano_usd
+    if amount < 0 and left + amount < 0:
+        raise RefundExceedsEntry(f"e{seq}", amount_nano_usd=amount, left_nano_usd=left)
+    return corrected
+
+
+def _of_this_batch(state: State, own: BudgetState, seq: int) -> Corrected | None:
+    for entry in state.new_entries:
+        if entry.project_key == own.project_key and entry.seq == seq:
+            return Corrected(entry)
+    return None
+
+
+def _is_correctable(entry: Entry, own: BudgetState) -> bool:
+    """Corrections of corrections would be hard to follow; an estimate is corrected by settling its hold."""
+    return entry.budget_key == own.budget_key and entry.kind in _CORRECTABLE and entry.adjusted_seq is None

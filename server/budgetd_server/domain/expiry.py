@@ -1,0 +1,82 @@
+"""Holds that nobody has settled in time: what they kept is free again, or booked as an estimate."""
+
+from collections.abc import Iterable
+
+from budgetd_server.domain.alerting import fire
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.domain.counting import Part, count, hold
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.state import State
+from budgetd_server.domain.touching import of_keys
+
+
+def expire_due(state: State, project_id: str, budgets: Iterable[BudgetState], now_us: int) -> bool:
+    """Expire what is due of the holds on some budgets; True if any was."""
+    due = {each.seq: each for budget in budgets for each in state.open_holds(budget) if each.is_due(now_us)}
+    for seq in sorted(due):
+        expire(state, project_id, due[seq], now_us)
+    return bool(due)
+
+
+def expire(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:
+    """Expire one hold, now."""
+    budgets = budgets_of(state, reservation)
+    for budget in budgets:
+        roll_if_due(state, project_id, budget, now_us)
+    books = reservation.on_expiry is OnExpiry.COMMIT
+    kept = held_part(reservation)
+    entry = state.append(
+        project_id,
+        budgets[0],
+        EntryKind.EXPIRE,
+        now_us,
+        cost_nano_usd=kept.cost_nano_usd if books else 0,
+        usage=kept.usage if books else None,
+        calls=kept.calls if books else 0,
+        model=reservation.model,
+        catalogue_model=reservation.catalogue_model,
+        labels=reservation.labels,
+        reservation_seq=reservation.seq,
+        is_estimated=books,
+        other_keys=reservation.other_keys,
+    )
+    for budget in budgets:
+        hold(budget, kept, sign=-1)
+        if books:
+            count(budget, kept, now_us)
+            fire_all(state, budget)
+    end(reservation, ReservationState.ESTIMATED if books else ReservationState.EXPIRED, entry.seq, now_us)
+    state.tally.count_hold("estimated" if books else "expired")
+
+
+def end(reservation: Reservation, how: ReservationState, seq: int | None, now_us: int) -> None:
+    """Note that a reservation has ended, and by which entry."""
+    reservation.state = how
+    reservation.ended_at_us = now_us
+    reservation.ended_seq = seq
+    reservation.is_changed = True
+
+
+def held_part(reservation: Reservation) -> Part:
+    """What a reservation keeps of each limit that it matches."""
+    return Part(
+        reservation.held_nano_usd,
+        reservation.held_usage,
+        reservation.held_calls,
+        reservation.model,
+        reservation.catalogue_model,
+    )
+
+
+def budgets_of(state: State, reservation: Reservation) -> list[BudgetState]:
+    """The budgets that a reservation counts on, its own first."""
+    return of_keys(state, reservation.project_key, (reservation.budget_key, *reservation.other_keys))
+
+
+def fire_all(state: State, budget: BudgetState) -> None:
+    """Let the limits of a budget tell of the ratios that they have reached."""
+    for counter in budget.counters():
+        if counter.limit is not None:
+            state.tally.alerts.extend((counter.unit, ratio) for ratio in fire(counter))

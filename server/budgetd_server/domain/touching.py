@@ -1,0 +1,127 @@
+"""What a charge or a hold counts on: its budget, the additional ones, and all their ancestors, each once."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from budgetd_server.domain.bounds import TOUCHED_BUDGETS_MAX
+from budgetd_server.domain.budget import BudgetState, Counter, Limit
+from budgetd_server.domain.commands import Charge, ReserveCost
+from budgetd_server.domain.counting import first_span
+from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
+from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, IsTemplate, shown
+from budgetd_server.domain.state import State
+
+
+class Touched(NamedTuple):
+    """The budgets that a charge or hold counts on."""
+
+    #: Its own first, then that one's ancestors, then each additional one with its own.
+    budgets: list[BudgetState]
+    #: The first, if it does not exist yet; nothing is changed before `make_if_new`.
+    new: BudgetState | None = None
+
+    @property
+    def other_keys(self) -> tuple[int, ...]:
+        """The keys of all but its own."""
+        return tuple(budget.budget_key for budget in self.budgets[1:])
+
+
+def touched_by(state: State, command: Charge | ReserveCost, now_us: int) -> Touched:
+    """The budgets that a charge or hold counts on.
+
+    Raises:
+        BudgetNotFound, IsTemplate, InvalidField: It names one that it must not, or too many. Nothing has changed.
+    """
+    project_id = command.project_id
+    own, new = state.budgets.get((project_id, command.budget_id)), None
+    if own is None:
+        own = new = _copy_of_template(state, command, now_us)
+    elif own.parent_key is None and not command.additional_ids:  # As for most charges.
+        return Touched([_chargeable(own)])
+    budgets = [_chargeable(own), *upwards(state, own)]
+    seen = {id(budget) for budget in budgets}
+    for additional_id in command.additional_ids:
+        additional = state.budgets.get((project_id, additional_id))
+        if additional is None:
+            if command.skips_missing or additional_id == command.budget_id:
+                continue
+            raise BudgetNotFound(project_id, additional_id)
+        for budget in (_chargeable(additional), *upwards(state, additional)):
+            if id(budget) not in seen:
+                seen.add(id(budget))
+                budgets.append(budget)
+    if len(budgets) > TOUCHED_BUDGETS_MAX:
+        rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
+        raise InvalidField([FieldViolation("additional_budget_ids", rule)])
+    return Touched(budgets, new)
+
+
+def make_if_new(state: State, command: Charge | ReserveCost, touched: Touched, now_us: int) -> None:
+    """Make the budget of a charge or hold that is now certain to be carried out, if it does not exist yet."""
+    budget = touched.new
+    if budget is None:
+        return
+    project_id = command.project_id
+    project = state.projects[project_id]
+    project.last_budget_key += 1
+    budget.budget_key = project.last_budget_key
+    budget.last_seq = state.last_seqs.get((project_id, budget.budget_id), 0)
+    budget.is_new = True
+    state.add_budget(project_id, budget)
+    entry = state.append(
+        project_id,
+        budget,
+        EntryKind.CREATE,
+        now_us,
+        request_id=command.request.request_id,
+        labels=budget.labels or None,
+        reason=FROM_TEMPLATE,
+    )
+    for counter in budget.counters():
+        counter.since_seq = entry.seq
+
+
+def upwards(state: State, budget: BudgetState) -> Iterator[BudgetState]:
+    """A budget's ancestors, the nearest first."""
+    above = state.parent(budget)
+    while above is not None:
+        yield above
+        above = state.parent(above)
+
+
+def of_keys(state: State, project_key: int, keys: Sequence[int]) -> list[BudgetState]:
+    """The budgets that an entry or a hold has stored."""
+    return [state.by_key[(project_key, key)] for key in keys]
+
+
+def _chargeable(budget: BudgetState) -> BudgetState:
+    if budget.is_template:
+        raise IsTemplate(budget.budget_id)
+    return budget
+
+
+def _copy_of_template(state: State, command: Charge | ReserveCost, now_us: int) -> BudgetState:
+    """The budget as its template would have it; not a part of the state yet."""
+    if not command.template_id:
+        raise BudgetNotFound(command.project_id, command.budget_id)
+    template = state.budget(command.project_id, command.template_id)
+    if not template.is_template:
+        rule = f"must name a template, got {shown(command.template_id)}"
+        raise InvalidField([FieldViolation("template_budget_id", rule)])
+
+    def fresh(limit: Limit | None) -> Counter:
+        return Counter(limit, first_span(limit, now_us), since_seq=0)
+
+    return BudgetState(
+        project_key=template.project_key,
+        budget_key=0,
+        budget_id=command.budget_id,
+        parent_key=template.parent_key,
+        parent_id=template.parent_id,
+        labels=template.labels,
+        version=1,
+        created_at_us=now_us,
+        updated_at_us=now_us,
+        main=fresh(template.main.limit),
+        named={limit_id: fresh(counter.limit) for limit_id, counter in template.named.items()},
+    )

@@ -1,0 +1,137 @@
+-- What callers and the sweeper look at, outside of transactions that write, and the walks along the ledger.
+
+-- name: project_key
+-- The key of a project.
+SELECT project_key FROM projects WHERE project_id = :project_id;
+
+-- name: list_budgets
+-- A page of a project's budgets in order of creation, with their main counts.
+SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
+       (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
+       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
+       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
+       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
+       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
+       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
+       c.reasoning_tokens, c.calls
+  FROM projects AS p
+ CROSS JOIN budgets AS b ON b.project_key = p.project_key AND b.budget_key > :after_key
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = ''
+ WHERE p.project_id = :project_id
+   AND (:with_deleted OR b.deleted_at_us IS NULL)
+ ORDER BY b.budget_key
+ LIMIT :rows_max;
+
+-- name: load_all_models
+-- All parts by model of some budgets. :keys is a JSON array of budget keys.
+SELECT c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
+       c.cache_write_tokens, c.reasoning_tokens, c.calls
+  FROM json_each(:keys) AS k
+ CROSS JOIN counters AS c
+    ON c.project_key = :project_key AND c.budget_key = k.value AND c.is_model = 1 AND c.limit_id = '';
+
+-- name: last_seq_of_live
+-- The newest entry of a live budget.
+SELECT c.last_seq
+  FROM budgets AS b
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = ''
+ WHERE b.project_key = :project_key AND b.budget_id = :budget_id AND b.deleted_at_us IS NULL;
+
+-- name: newest_entries
+-- The newest entry of a project, and that of one of its budgets.
+SELECT (SELECT max(e.seq) FROM entries AS e WHERE e.project_key = :project_key), c.last_seq
+  FROM counters AS c
+ WHERE c.project_key = :project_key AND c.budget_key = :budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
+
+-- name: walk_chain
+-- The entries of one budget id from :from_seq down, newest first, along their chain.
+WITH RECURSIVE walk (seq, previous_seq, n) AS (
+    SELECT e.seq, e.previous_seq, 1
+      FROM entries AS e
+     WHERE e.project_key = :project_key AND e.seq = :from_seq
+     UNION ALL
+    SELECT e.seq, e.previous_seq, w.n + 1
+      FROM walk AS w
+     CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = w.previous_seq
+     WHERE w.n < :rows_max AND w.previous_seq > :until_seq
+)
+SELECT b.budget_id,
+       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
+       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
+       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
+       e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd, e.catalogue_model, e.limit_id,
+       e.other_keys
+  FROM walk AS w
+ CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = w.seq
+ CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
+
+-- name: walk_others
+-- The entries of other budgets that count on one, from :from_seq down, newest first.
+SELECT b.budget_id,
+       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
+       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
+       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
+       e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd, e.catalogue_model, e.limit_id,
+       e.other_keys
+  FROM entry_budgets AS o
+ CROSS JOIN entries AS e ON e.project_key = o.project_key AND e.seq = o.seq
+ CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
+ WHERE o.project_key = :project_key AND o.budget_key = :budget_key AND o.seq <= :from_seq AND o.seq > :until_seq
+ ORDER BY o.seq DESC
+ LIMIT :rows_max;
+
+-- name: walk_project
+-- The entries of a project from :from_seq down, newest first.
+SELECT b.budget_id,
+       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
+       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
+       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
+       e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd, e.catalogue_model, e.limit_id,
+       e.other_keys
+  FROM entries AS e
+ CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
+ WHERE e.project_key = :project_key AND e.seq <= :from_seq
+ ORDER BY e.seq DESC
+ LIMIT :rows_max;
+
+-- name: budget_names
+-- The ids of some budgets. :keys is a JSON array of budget keys.
+SELECT b.budget_key, b.budget_id
+  FROM json_each(:keys) AS k
+ CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = k.value;
+
+-- name: list_reservations
+-- The reservations of a project from :from_seq down, newest first.
+SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.catalogue_model, e.labels,
+       r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
+       r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+  FROM reservations AS r
+ CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
+ CROSS JOIN budgets AS b ON b.project_key = r.project_key AND b.budget_key = r.budget_key
+ WHERE r.project_key = :project_key AND r.seq <= :from_seq
+ ORDER BY r.seq DESC
+ LIMIT :rows_max;
+
+-- name: due_holds
+-- Open holds that have to expire, those that are due longest first.
+SELECT p.project_id, r.seq
+  FROM reservations AS r INDEXED BY reservations_by_expiry
+ CROSS JOIN projects AS p ON p.project_key = r.project_key
+ WHERE r.state = 1 AND r.expires_at_us <= :now_us
+ ORDER BY r.expires_at_us
+ LIMIT :rows_max;
+
+-- name: due_windows
+-- Budgets with a window that is over, those whose window ended first in front; one comes once for each such window.
+SELECT p.project_id, b.budget_id
+  FROM counters AS c INDEXED BY counters_by_window_end
+ CROSS JOIN projects AS p ON p.project_key = c.project_key
+ CROSS JOIN budgets AS b ON b.project_key = c.project_key AND b.budget_key = c.budget_key
+ WHERE c.is_swept = 1 AND c.window_end_at_us <= :now_us
+ ORDER BY c.window_end_at_us
+ LIMIT :rows_max;

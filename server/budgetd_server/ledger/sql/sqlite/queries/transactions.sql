@@ -1,0 +1,157 @@
+-- What a transaction loads of everything that its commands touch. Each statement stands under its name, with a sentence.
+
+-- name: load_projects
+-- The projects of a batch and the number of each one's newest entry. :ids is a JSON array.
+SELECT p.project_id,
+       p.project_key,
+       (SELECT coalesce(max(e.seq), 0) FROM entries AS e WHERE e.project_key = p.project_key)
+  FROM json_each(:ids) AS k
+ CROSS JOIN projects AS p ON p.project_id = k.value;
+
+-- name: last_project_key
+-- The key of the newest project.
+SELECT coalesce(max(project_key), 0) FROM projects;
+
+-- name: last_budget_key
+-- The key of a project's newest budget.
+SELECT coalesce(max(budget_key), 0) FROM budgets WHERE project_key = :project_key;
+
+-- name: load_budgets
+-- The live budgets of a batch, with their main counts, as one JSON array. :ids is a JSON array of budget ids.
+SELECT json_group_array(json_array(
+       b.project_key, b.budget_key, b.budget_id, b.parent_key,
+       (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
+       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
+       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
+       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
+       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
+       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
+       c.reasoning_tokens, c.calls))
+  FROM json_each(:ids) AS k
+ CROSS JOIN budgets AS b
+    ON b.project_key = :project_key AND b.budget_id = k.value AND b.deleted_at_us IS NULL
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
+
+-- name: load_upwards
+-- Budgets by their keys, deleted or not, and all their ancestors. :keys is a JSON array.
+WITH RECURSIVE up (budget_key) AS (
+    SELECT value FROM json_each(:keys)
+     UNION
+    SELECT b.parent_key
+      FROM up AS u
+     CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.budget_key
+     WHERE b.parent_key IS NOT NULL
+)
+SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
+       (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
+       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
+       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
+       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
+       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
+       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
+       c.reasoning_tokens, c.calls
+  FROM up AS u
+ CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.budget_key
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
+
+-- name: load_descendants
+-- The keys of the live descendants of some budgets. :keys is a JSON array.
+WITH RECURSIVE down (budget_key) AS (
+    SELECT value FROM json_each(:keys)
+     UNION
+    SELECT b.budget_key
+      FROM down AS d
+     CROSS JOIN budgets AS b INDEXED BY budgets_by_parent
+        ON b.project_key = :project_key AND b.parent_key = d.budget_key
+     WHERE b.deleted_at_us IS NULL
+)
+SELECT budget_key FROM down;
+
+-- name: load_named
+-- The limits beside the main ones of some budgets, with their counts. :keys is a JSON array of budget keys.
+SELECT c.budget_key,
+       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
+       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
+       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
+       c.reasoning_tokens, c.calls
+  FROM json_each(:keys) AS k
+ CROSS JOIN counters AS c
+    ON c.project_key = :project_key AND c.budget_key = k.value AND c.is_model = 0 AND c.limit_id > ''
+ ORDER BY c.budget_key, c.limit_id;
+
+-- name: load_models
+-- The parts by model that a batch touches, as one JSON array. :pairs is a JSON array of [budget key, model].
+SELECT json_group_array(json_array(
+       c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
+       c.cache_write_tokens, c.reasoning_tokens, c.calls))
+  FROM json_each(:pairs) AS k
+ CROSS JOIN counters AS c
+    ON c.project_key = :project_key AND c.budget_key = k.value ->> 0
+   AND c.is_model = 1 AND c.limit_id = '' AND c.model = k.value ->> 1;
+
+-- name: load_requests
+-- Those of some request ids that have taken effect. :ids is a JSON array.
+SELECT r.request_id, r.fingerprint, r.entry_seq, r.result, r.more
+  FROM json_each(:ids) AS k
+ CROSS JOIN requests AS r
+    ON r.project_key = :project_key AND r.rpc = :rpc AND r.request_id = k.value;
+
+-- name: last_seq_of_deleted
+-- The newest entry of a budget id that has no live budget. Left alone, SQLite looks through the project's budgets.
+SELECT c.last_seq
+  FROM budgets AS b INDEXED BY budgets_deleted
+ CROSS JOIN counters AS c
+    ON c.project_key = b.project_key AND c.budget_key = b.budget_key
+   AND c.is_model = 0 AND c.limit_id = '' AND c.model = ''
+ WHERE b.project_key = :project_key AND b.budget_id = :budget_id AND b.deleted_at_us IS NOT NULL
+ ORDER BY b.budget_key DESC
+ LIMIT 1;
+
+-- name: load_reservations
+-- Reservations by the numbers of the entries that made them. :seqs is a JSON array.
+SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.catalogue_model, e.labels,
+       r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
+       r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+  FROM json_each(:seqs) AS k
+ CROSS JOIN reservations AS r ON r.project_key = :project_key AND r.seq = k.value
+ CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
+ CROSS JOIN budgets AS b ON b.project_key = r.project_key AND b.budget_key = r.budget_key;
+
+-- name: load_first_holds
+-- The open holds on some budgets that are due, and :next_max of those that are due next. :keys is a JSON array.
+SELECT DISTINCT h.seq
+  FROM json_each(:keys) AS k
+ CROSS JOIN open_holds AS h
+    ON h.project_key = :project_key AND h.budget_key = k.value
+   AND h.expires_at_us <= ifnull(
+       (SELECT n.expires_at_us
+          FROM open_holds AS n
+         WHERE n.project_key = :project_key AND n.budget_key = k.value AND n.expires_at_us > :now_us
+         ORDER BY n.expires_at_us
+         LIMIT 1 OFFSET :next_max - 1),
+       9223372036854775807);
+
+-- name: load_holds
+-- All open holds on some budgets. :keys is a JSON array of budget keys.
+SELECT DISTINCT h.seq
+  FROM json_each(:keys) AS k
+ CROSS JOIN open_holds AS h ON h.project_key = :project_key AND h.budget_key = k.value;
+
+-- name: load_corrected
+-- Entries by their numbers, each with what its corrections come to. :seqs is a JSON array.
+SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
+          FROM entries AS a INDEXED BY entries_by_adjusted
+         WHERE a.project_key = :project_key AND a.adjusted_seq = e.seq),
+       b.budget_id,
+       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
+       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
+       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
+       e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd, e.catalogue_model, e.limit_id,
+       e.other_keys
+  FROM json_each(:seqs) AS k
+ CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
+ CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;

@@ -1,0 +1,75 @@
+"""What all statements of the SQLite ledger share: how budgets come out of the file, with all that belongs to them."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.ledger.queries import load_queries
+from budgetd_server.ledger.sqlite_rows import Row, budget_from_row, counter_from_row
+
+
+class SqliteStatements:
+    """Loads budgets inside a transaction that somebody else has begun. Keeps nothing but the statements."""
+
+    def __init__(self) -> None:
+        self.sql = load_queries("sqlite")
+
+    def live(self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]) -> list[BudgetState]:
+        """The live ones of some budgets, with all their limits."""
+        parameters = {"project_key": project_key, "ids": json.dumps(list(budget_ids))}
+        rows = all_at_once(connection, self.sql["load_budgets"], parameters)
+        return self.complete(connection, (tuple(row) for row in rows))
+
+    def upwards(self, connection: sqlite3.Connection, project_key: int, keys: Iterable[int]) -> list[BudgetState]:
+        """Budgets by their keys, and all their ancestors, with all their limits."""
+        parameters = {"project_key": project_key, "keys": json.dumps(list(keys))}
+        return self.complete(connection, connection.execute(self.sql["load_upwards"], parameters))
+
+    def complete(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> list[BudgetState]:
+        """The budgets of some rows of one project, with their named limits, which few have."""
+        budgets: list[BudgetState] = []
+        with_named: dict[int, BudgetState] = {}
+        for row in rows:
+            budget, named_count = budget_from_row(row)
+            budgets.append(budget)
+            if named_count:
+                with_named[budget.budget_key] = budget
+        if with_named:
+            parameters = {"project_key": budgets[0].project_key, "keys": json.dumps(list(with_named))}
+            for budget_key, *columns in connection.execute(self.sql["load_named"], parameters):
+                with_named[budget_key].named[columns[0]] = counter_from_row(tuple(columns))
+        return budgets
+
+    def project_key(self, connection: sqlite3.Connection, project_id: str) -> int | None:
+        """The key of a project; None: there is none of that id."""
+        row = connection.execute(self.sql["project_key"], {"project_id": project_id}).fetchone()
+        return None if row is None else int(row[0])
+
+    def names(self, connection: sqlite3.Connection, project_key: int, keys: Iterable[int]) -> dict[int, str]:
+        """The ids of budgets by their keys."""
+        wanted = set(keys)
+        if not wanted:
+            return {}
+        parameters = {"project_key": project_key, "keys": json.dumps(list(wanted))}
+        return dict(connection.execute(self.sql["budget_names"], parameters))
+
+
+def by_project(places: Iterable[tuple[str, Any]]) -> Mapping[str, Sequence[Any]]:
+    """What comes with a project's id, by that id."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for project_id, what in places:
+        found[project_id].append(what)
+    return found
+
+
+def all_at_once(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object]) -> list[list[Any]]:
+    """The rows of a statement that makes one JSON array of them.
+
+    Each row that is fetched by itself hands the interpreter to other threads and waits to get it back.
+    """
+    (rows,) = connection.execute(sql, parameters).fetchone()
+    parsed: list[list[Any]] = json.loads(rows)
+    return parsed

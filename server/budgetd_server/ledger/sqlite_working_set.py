@@ -1,0 +1,246 @@
+"""What a transaction of the SQLite ledger loads: everything that a batch of commands touches."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable
+
+from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
+from budgetd_server.domain.budget import BudgetState, Sums
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.state import Corrected, Project, State
+from budgetd_server.domain.touching import upwards
+from budgetd_server.ledger.sqlite_chains import entries_above
+from budgetd_server.ledger.sqlite_rows import entry_from_row, request_from_row, reservation_from_row
+from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_once, by_project
+
+#: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
+NEXT_HOLDS_MAX = 32
+
+
+class SqliteWorkingSet:
+    """Loads inside a transaction that somebody else has begun."""
+
+    def __init__(self, statements: SqliteStatements) -> None:
+        self._statements = statements
+        self._sql = statements.sql
+
+    def load(self, connection: sqlite3.Connection, needs: Needs, now_us: int) -> State:
+        """Everything that a batch of commands touches.
+
+        Args:
+            connection: In a transaction that keeps others from writing.
+            needs: What the commands touch.
+            now_us: The time at which they will be decided.
+        """
+        loading = _Loading(self._statements, connection, now_us)
+        loading.projects(needs)
+        loading.budgets(needs)
+        if needs.subtrees:
+            loading.subtrees(needs)
+        if needs.reservations:
+            loading.reservations(needs)
+        if needs.entries:
+            loading.entries(needs)
+        if needs.refusing or needs.holds:
+            loading.holds(needs)
+        loading.models(needs)
+        loading.requests(needs)
+        loading.creations(needs)
+        state = loading.state
+        for key, seq in needs.chains.items():
+            budget = state.budgets.get(key)
+            if budget is not None:
+                chain = entries_above(self._statements, connection, budget, seq)
+                state.chains[(budget.project_key, budget.budget_key)] = chain
+        return state
+
+
+class _Loading:
+    """One working set in the making."""
+
+    def __init__(self, statements: SqliteStatements, connection: sqlite3.Connection, now_us: int) -> None:
+        self.state = State()
+        self._statements = statements
+        self._sql = statements.sql
+        self._connection = connection
+        self._now_us = now_us
+        #: By project key: the sums of these models on these budgets.
+        self._models: dict[int, set[tuple[int, str]]] = defaultdict(set)
+
+    def projects(self, needs: Needs) -> None:
+        """The projects; those that do not exist yet get the next keys."""
+        state = self.state
+        project_ids = {*needs.budgets, *(project_id for project_id, _ in needs.requests)}
+        project_ids.update(project_id for project_id, _ in needs.reservations)
+        rows = self._connection.execute(self._sql["load_projects"], {"ids": json.dumps(list(project_ids))})
+        for project_id, project_key, last_seq in rows:
+            state.projects[project_id] = Project(project_key, last_seq)
+        unknown = project_ids - state.projects.keys()
+        if not unknown:
+            return
+        (last_project_key,) = self._connection.execute(self._sql["last_project_key"]).fetchone()
+        for project_id in unknown:
+            last_project_key += 1
+            state.projects[project_id] = Project(last_project_key, is_new=True)
+
+    def budgets(self, needs: Needs) -> None:
+        """The live budgets that are named, and their ancestors."""
+        for project_id, budget_ids in needs.budgets.items():
+            project = self.state.projects[project_id]
+            if project.is_new:
+                continue
+            loaded = self._statements.live(self._connection, project.project_key, budget_ids)
+            for budget in loaded:
+                self.state.add_budget(project_id, budget)
+            parents = {budget.parent_key for budget in loaded if budget.parent_key is not None}
+            if parents:
+                self._by_keys(project_id, parents)
+
+    def subtrees(self, needs: Needs) -> None:
+        """The live descendants of some budgets."""
+        for project_id, budget_ids in by_project(needs.subtrees).items():
+            keys = self._keys(project_id, budget_ids)
+            if keys:
+                project_key = self.state.projects[project_id].project_key
+                parameters = {"project_key": project_key, "keys": json.dumps(keys)}
+                found = self._connection.execute(self._sql["load_descendants"], parameters)
+                self._by_keys(project_id, (key for (key,) in found.fetchall()))
+
+    def reservations(self, needs: Needs) -> None:
+        """The reservations that are named, and all their budgets."""
+        for project_id, seqs in by_project(needs.reservations).items():
+            self._reservations(project_id, seqs)
+            for seq in seqs:
+                reservation = self.state.reservations.get((project_id, seq))
+                if reservation is not None:
+                    keys = (reservation.budget_key, *reservation.other_keys)
+                    for model in (reservation.model, *needs.reservations[(project_id, seq)]):
+                        self._models[reservation.project_key].update((key, model) for key in keys)
+
+    def entries(self, needs: Needs) -> None:
+        """The entries that are to be corrected, and all their budgets."""
+        for project_id, seqs in by_project(needs.entries).items():
+            project_key = self.state.projects[project_id].project_key
+            parameters = {"project_key": project_key, "seqs": json.dumps(seqs)}
+            for adjusted_nano_usd, *row in self._connection.execute(self._sql["load_corrected"], parameters).fetchall():
+                _, entry = entry_from_row(tuple(row))
+                keys = (entry.budget_key, *entry.other_keys)
+                self._by_keys(project_id, keys)
+                self._models[project_key].update((key, entry.model) for key in keys)
+                self.state.corrected[(project_id, entry.seq)] = Corrected(entry, adjusted_nano_usd)
+
+    def holds(self, needs: Needs) -> None:
+        """The holds that budgets look at before they refuse, or are deleted or configured."""
+        for project_id, budget_ids in by_project(needs.refusing).items():
+            keys = self._keys(project_id, budget_ids)
+            above = {
+                each.budget_key
+                for key in keys
+                for each in upwards(self.state, self.state.by_key[(self.state.projects[project_id].project_key, key)])
+            }
+            self._holds(project_id, "load_first_holds", {*keys, *above})
+        for project_id, budget_ids in by_project(needs.holds).items():
+            keys = self._keys(project_id, budget_ids)
+            below = {each.budget_key for key in keys for each in self._below(project_id, key)}
+            self._holds(project_id, "load_holds", {*keys, *below})
+
+    def models(self, needs: Needs) -> None:
+        """The sums by model that may change."""
+        state = self.state
+        for project_id, budget_id, model in needs.models:
+            budget = state.budgets.get((project_id, budget_id))
+            if budget is not None:
+                wanted = self._models[budget.project_key]
+                wanted.add((budget.budget_key, model))
+                if budget.parent_key is not None:
+                    wanted.update((above.budget_key, model) for above in upwards(state, budget))
+        for project_key, places in self._models.items():
+            pairs: list[tuple[int, str]] = []
+            for budget_key, model in places:
+                budget = state.by_key.get((project_key, budget_key))
+                if budget is None or not budget.models_count:
+                    continue
+                pairs.append((budget_key, model))
+                # The models before this one in the batch may fill the window, or it is full already.
+                if budget.models_count + len(places) >= MODELS_PER_WINDOW_MAX:
+                    pairs.append((budget_key, OTHER_MODELS))
+            if pairs:
+                parameters = {"project_key": project_key, "pairs": json.dumps(pairs)}
+                for budget_key, model, *sums in all_at_once(self._connection, self._sql["load_models"], parameters):
+                    state.by_key[(project_key, budget_key)].models[model] = Sums(*sums)
+
+    def requests(self, needs: Needs) -> None:
+        """The request ids that have taken effect before."""
+        for (project_id, rpc), request_ids in needs.requests.items():
+            project = self.state.projects[project_id]
+            if project.is_new:
+                continue
+            parameters = {"project_key": project.project_key, "rpc": int(rpc), "ids": json.dumps(request_ids)}
+            for request_id, *stored in self._connection.execute(self._sql["load_requests"], parameters):
+                self.state.requests[(project_id, rpc, request_id)] = request_from_row(tuple(stored))
+
+    def creations(self, needs: Needs) -> None:
+        """What a new budget needs: the next key, and where the chain of its id ended."""
+        for project_id in needs.creating:
+            project = self.state.projects[project_id]
+            (project.last_budget_key,) = self._connection.execute(
+                self._sql["last_budget_key"], {"project_key": project.project_key}
+            ).fetchone()
+            for budget_id in needs.budgets[project_id]:
+                if (project_id, budget_id) not in self.state.budgets and not project.is_new:
+                    parameters = {"project_key": project.project_key, "budget_id": budget_id}
+                    row = self._connection.execute(self._sql["last_seq_of_deleted"], parameters).fetchone()
+                    if row is not None:
+                        self.state.last_seqs[(project_id, budget_id)] = row[0]
+
+    def _keys(self, project_id: str, budget_ids: Iterable[str]) -> list[int]:
+        found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)
+        return [budget.budget_key for budget in found if budget is not None]
+
+    def _below(self, project_id: str, key: int) -> list[BudgetState]:
+        """The descendants of a budget that are loaded."""
+        found = self.state.children(self.state.by_key[(self.state.projects[project_id].project_key, key)])
+        return [*found, *(below for child in found for below in self._below(project_id, child.budget_key))]
+
+    def _by_keys(self, project_id: str, keys: Iterable[int]) -> None:
+        """Budgets by their keys with their ancestors, unless they are there already."""
+        state, project_key = self.state, self.state.projects[project_id].project_key
+        missing = {key for key in keys if (project_key, key) not in state.by_key}
+        if not missing:
+            return
+        for budget in self._statements.upwards(self._connection, project_key, missing):
+            if (project_key, budget.budget_key) not in state.by_key:
+                state.add_budget(project_id, budget)
+
+    def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> None:
+        """The holds that a statement finds on some budgets; the budgets of those that may end in this transaction."""
+        parameters = {
+            "project_key": self.state.projects[project_id].project_key,
+            "keys": json.dumps(list(keys)),
+            "now_us": self._now_us,
+            "next_max": NEXT_HOLDS_MAX,
+        }
+        if name == "load_holds":
+            del parameters["now_us"], parameters["next_max"]
+        seqs = [seq for (seq,) in self._connection.execute(self._sql[name], parameters)]
+        if seqs:
+            self._reservations(project_id, seqs, ends_all=name == "load_holds")
+
+    def _reservations(self, project_id: str, seqs: Iterable[int], *, ends_all: bool = True) -> None:
+        """Reservations by number, with the budgets of those that may end: all, or those that are due."""
+        state, project_key = self.state, self.state.projects[project_id].project_key
+        missing = [seq for seq in seqs if (project_id, seq) not in state.reservations]
+        parameters = {"project_key": project_key, "seqs": json.dumps(missing)}
+        rows = self._connection.execute(self._sql["load_reservations"], parameters) if missing else ()
+        for row in rows:
+            state.add_reservation(project_id, reservation_from_row(row))
+        keys: set[int] = set()
+        for seq in seqs:
+            reservation = state.reservations.get((project_id, seq))
+            if reservation is not None and (ends_all or reservation.is_due(self._now_us)):
+                own = (reservation.budget_key, *reservation.other_keys)
+                keys.update(own)
+                if reservation.is_due(self._now_us):
+                    self._models[project_key].update((key, reservation.model) for key in own)
+        self._by_keys(project_id, keys)

@@ -1,0 +1,82 @@
+"""The RPCs of reservations: decode and check, ask the engine, encode."""
+
+from budgetd.v1 import reservation_pb2 as pb
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.engine import Engine
+from budgetd_server.rpc import answers, reservation_requests
+from budgetd_server.rpc.answer_pages import AnswerPage
+from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.cost_requests import CostRequests
+from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.rpc.reservation_requests import ReservationRequests, check_commit
+
+
+class ReservationHandlers:
+    """One coroutine for each RPC about reservations."""
+
+    def __init__(self, engine: Engine, prices: Prices, costs: CostRequests) -> None:
+        self._engine = engine
+        self._reservations = ReservationRequests(costs, prices)
+
+    async def ReserveCost(self, request: pb.ReserveCostRequest, caller: Caller) -> pb.ReserveCostResponse:
+        command = await self._reservations.reserve(request, self._engine.clock())
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        expires_at_us, granted_tokens = outcome.more
+        return pb.ReserveCostResponse(
+            reservation_id=answers.reservation_id(outcome.entry_seq),
+            granted_nano_usd=outcome.result,
+            granted_tokens=granted_tokens,
+            expire_time=answers.timestamp(expires_at_us),
+            limits=answers.limit_statuses(outcome.limits),
+            replayed=outcome.replayed,
+        )
+
+    async def CommitReservation(
+        self, request: pb.CommitReservationRequest, caller: Caller
+    ) -> pb.CommitReservationResponse:
+        seq, model = check_commit(request), request.model
+        if not model and (request.HasField("text") or not request.HasField("cost_nano_usd")):
+            reservation, _ = await self._engine.reservation(request.project_id, seq)
+            model = reservation.model
+        command = await self._reservations.commit(request, seq, model, self._engine.clock())
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        released_nano_usd, overage_nano_usd, is_late = outcome.more
+        return pb.CommitReservationResponse(
+            entry_id=answers.entry_id(outcome.entry_seq),
+            cost_nano_usd=outcome.result,
+            released_nano_usd=released_nano_usd,
+            overage_nano_usd=overage_nano_usd,
+            is_late=bool(is_late),
+            limits=answers.limit_statuses(outcome.limits),
+            replayed=outcome.replayed,
+        )
+
+    async def ReleaseReservation(
+        self, request: pb.ReleaseReservationRequest, caller: Caller
+    ) -> pb.ReleaseReservationResponse:
+        command = reservation_requests.release(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        return pb.ReleaseReservationResponse(released_nano_usd=outcome.result, replayed=outcome.replayed)
+
+    async def ExtendReservation(
+        self, request: pb.ExtendReservationRequest, caller: Caller
+    ) -> pb.ExtendReservationResponse:
+        command = reservation_requests.extend(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        return pb.ExtendReservationResponse(expire_time=answers.timestamp(outcome.result), replayed=outcome.replayed)
+
+    async def GetReservation(self, request: pb.GetReservationRequest, caller: Caller) -> pb.GetReservationResponse:
+        seq = reservation_requests.get(request)
+        reservation, names = await self._engine.reservation(request.project_id, seq)
+        return pb.GetReservationResponse(reservation=answers.reservation(reservation, names))
+
+    async def ListReservations(
+        self, request: pb.ListReservationsRequest, caller: Caller
+    ) -> pb.ListReservationsResponse:
+        found = await self._engine.list_reservations(reservation_requests.query(request))
+        page, next_seq = AnswerPage[pb.Reservation](), found.next_seq
+        for reservation in found.reservations:
+            if not page.add(answers.reservation(reservation, found.names)):
+                next_seq = reservation.seq
+                break
+        return pb.ListReservationsResponse(reservations=page.messages, next_page_token=page_token(request, next_seq))

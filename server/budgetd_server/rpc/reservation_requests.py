@@ -1,0 +1,271 @@
+"""Messages about reservations become commands: checked, counted and priced."""
+
+from collections.abc import Mapping
+
+from budgetd.v1 import reservation_pb2 as pb
+from budgetd_server.domain.bounds import COST_NANO_USD_MAX, TTL_DEFAULT_US, TTL_US_MAX, TTL_US_MIN
+from budgetd_server.domain.commands import CommitReservation, ExtendReservation, ReleaseReservation, ReserveCost
+from budgetd_server.domain.errors import Refusal
+from budgetd_server.domain.pricing import Prices, Rounding
+from budgetd_server.domain.queries import ReservationQuery
+from budgetd_server.domain.reservation import OnExpiry, ReservationState
+from budgetd_server.domain.usage import Usage
+from budgetd_server.rpc.checks import Checks
+from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, usage_of
+from budgetd_server.rpc.cost_requests import CostRequests
+from budgetd_server.rpc.entry_ids import reservation_seq
+from budgetd_server.rpc.page_tokens import position_of
+from budgetd_server.rpc.read_requests import page_size_of
+from budgetd_server.rpc.request_ids import request_of
+from budgetd_server.rpc.spenders import spenders
+
+_MODES: Mapping[int, str] = {
+    pb.RESERVE_MODE_ALL_OR_NOTHING: "ALL_OR_NOTHING",
+    pb.RESERVE_MODE_UP_TO_AVAILABLE: "UP_TO_AVAILABLE",
+}
+_ON_EXPIRY = {int(each): each for each in OnExpiry}
+_STATES = {int(state): state for state in ReservationState}
+
+
+class ReservationRequests:
+    """Decodes requests that make and settle reservations.
+
+    Args:
+        costs: Counts texts and chats.
+        prices: What tokens cost.
+    """
+
+    def __init__(self, costs: CostRequests, prices: Prices) -> None:
+        self._costs = costs
+        self._prices = prices
+
+    async def reserve(self, request: pb.ReserveCostRequest, now_us: int) -> ReserveCost:
+        """Decode a ReserveCostRequest.
+
+        One that cannot be priced carries the refusal with it, since its request id comes first.
+
+        Raises:
+            InvalidField: The request breaks a rule.
+        """
+        checks = Checks()
+        checks.id("project_id", request.project_id)
+        checks.id("budget_id", request.budget_id)
+        checks.request_id("request_id", request.request_id)
+        told = request.amount_nano_usd if request.HasField("amount_nano_usd") else None
+        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
+        self._check_source(checks, request, told)
+        ttl_us = ttl(checks, request)
+        checks.known("mode", request.mode, _MODES)
+        on_expiry = _ON_EXPIRY.get(checks.known("on_expiry", request.on_expiry, _ON_EXPIRY), OnExpiry.RELEASE)
+        labels = checks.labels("labels", request.labels) if request.labels else None
+        others = spenders(checks, request)
+        least_nano_usd = _least(checks, request, told)
+        checks.done()
+        sent_usage = None if usage is None else tuple(usage)
+        chat = [(each.role, each.content) for each in request.messages.messages]
+        sent: list[object] = [request.project_id, request.budget_id, request.model, told, sent_usage, ttl_us]
+        sent += [on_expiry.value]
+        sent += [least_nano_usd, sorted(labels.items()) if labels else None, *others.sent]
+        if request.HasField("messages"):
+            sent += [chat, request.messages.max_output_tokens]
+        refusal: Refusal | None = None
+        amount_nano_usd = told or 0
+        if told is None:
+            try:
+                amount_nano_usd, usage = await self._priced(request, usage, now_us)
+            except Refusal as error:
+                refusal = error
+        return ReserveCost(
+            project_id=request.project_id,
+            budget_id=request.budget_id,
+            request=request_of(request.request_id, "reserve", *sent),
+            amount_nano_usd=amount_nano_usd,
+            usage=usage,
+            model=request.model,
+            catalogue_model=self._prices.catalogue_name(request.model) if request.model else "",
+            ttl_us=ttl_us,
+            on_expiry=on_expiry,
+            least_nano_usd=least_nano_usd,
+            labels=labels,
+            additional_ids=others.additional_ids,
+            skips_missing=others.skips_missing,
+            template_id=others.template_id,
+            refusal=refusal,
+        )
+
+    async def commit(
+        self, request: pb.CommitReservationRequest, seq: int, model: str, now_us: int
+    ) -> CommitReservation:
+        """Price a checked CommitReservationRequest.
+
+        Args:
+            request: One that `check_commit` has passed.
+            seq: The number of its reservation.
+            model: The model that did the work, for its price.
+            now_us: The time, for the price in force.
+        """
+        told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
+        usage = usage_of(Checks(), request.usage) if request.HasField("usage") else None
+        labels = dict(request.labels) or None
+        sent: list[object] = [request.project_id, seq, request.model, told, None if usage is None else tuple(usage)]
+        sent += [sorted(labels.items()) if labels else None, request.keep_open]
+        if request.HasField("text"):
+            sent += [request.text.input, request.text.output]
+        cost_nano_usd, price_version, refusal = told or 0, "", None
+        try:
+            if request.HasField("text"):
+                usage = await self._costs.counted_text(model, request.text)
+            if told is None:
+                assert usage is not None, "what tells no cost tells usage or text"
+                priced = self._prices.price(model, usage, at_us=now_us)
+                check_not_too_dear("text" if request.HasField("text") else "usage", priced.cost_nano_usd)
+                cost_nano_usd, price_version = priced.cost_nano_usd, priced.price_version
+        except Refusal as error:
+            refusal = error
+        return CommitReservation(
+            project_id=request.project_id,
+            reservation_seq=seq,
+            request=request_of(request.request_id, "commit", *sent),
+            cost_nano_usd=cost_nano_usd,
+            usage=usage,
+            model=request.model,
+            catalogue_model=self._prices.catalogue_name(request.model) if request.model else "",
+            price_version=price_version,
+            labels=labels,
+            keeps_open=request.keep_open,
+            refusal=refusal,
+        )
+
+    def _check_source(self, checks: Checks, request: pb.ReserveCostRequest, told: int | None) -> None:
+        """What tells the money, and what has to come with it."""
+        if told is None:
+            checks.id("model", request.model)
+            if not request.HasField("usage") and not request.HasField("messages"):
+                checks.refuse("amount_nano_usd", "one of amount_nano_usd, usage and messages must be set", None)
+        else:
+            checks.number("amount_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
+            checks.optional_id("model", request.model)
+        if request.HasField("messages"):
+            check_messages(checks, request.messages)
+            if told is not None or request.HasField("usage"):
+                checks.refuse("messages", "must be unset if amount_nano_usd or usage is set", "both")
+
+    async def _priced(self, request: pb.ReserveCostRequest, usage: Usage | None, now_us: int) -> tuple[int, Usage]:
+        """The money for tokens, rounded up, and the tokens."""
+        field = "usage"
+        if usage is None:
+            field = "messages"
+            usage, _ = await self._costs.projected_usage(request)
+        priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
+        check_not_too_dear(field, priced.cost_nano_usd)
+        return priced.cost_nano_usd, usage
+
+
+def check_commit(request: pb.CommitReservationRequest) -> int:
+    """Check a CommitReservationRequest; returns the number of its reservation.
+
+    Raises:
+        InvalidField: It breaks a rule.
+    """
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    seq = reservation_seq(checks, "reservation_id", request.reservation_id)
+    checks.request_id("request_id", request.request_id)
+    checks.optional_id("model", request.model)
+    checks.labels("labels", request.labels)
+    has_usage, has_text = request.HasField("usage"), request.HasField("text")
+    if request.HasField("cost_nano_usd"):
+        checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
+    elif not has_usage and not has_text:
+        checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
+    if has_usage:
+        usage_of(checks, request.usage)
+    if has_text:
+        check_text(checks, request.text, beside_usage=has_usage)
+    checks.done()
+    assert seq is not None, "it was checked"
+    return seq
+
+
+def release(request: pb.ReleaseReservationRequest) -> ReleaseReservation:
+    """Decode and check a ReleaseReservationRequest."""
+    checks, seq = _named(request)
+    checks.done()
+    return ReleaseReservation(
+        project_id=request.project_id,
+        reservation_seq=seq,
+        request=request_of(request.request_id, "release", request.project_id, seq),
+    )
+
+
+def extend(request: pb.ExtendReservationRequest) -> ExtendReservation:
+    """Decode and check an ExtendReservationRequest."""
+    checks, seq = _named(request)
+    ttl_us = ttl(checks, request)
+    checks.done()
+    return ExtendReservation(
+        project_id=request.project_id,
+        reservation_seq=seq,
+        request=request_of(request.request_id, "extend", request.project_id, seq, ttl_us),
+        ttl_us=ttl_us,
+    )
+
+
+def get(request: pb.GetReservationRequest) -> int:
+    """Check a GetReservationRequest; returns the number of its reservation."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    seq = reservation_seq(checks, "reservation_id", request.reservation_id)
+    checks.done()
+    assert seq is not None, "it was checked"
+    return seq
+
+
+def query(request: pb.ListReservationsRequest) -> ReservationQuery:
+    """Decode and check a ListReservationsRequest."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    checks.optional_id("budget_id", request.budget_id)
+    state = checks.known("state", request.state, _STATES)
+    page_size = page_size_of(checks, request.page_size)
+    from_seq = position_of(checks, request.page_token, request)
+    checks.done()
+    return ReservationQuery(
+        project_id=request.project_id,
+        budget_id=request.budget_id,
+        state=_STATES.get(state),
+        from_seq=from_seq,
+        page_size=page_size,
+    )
+
+
+def ttl(checks: Checks, request: pb.ReserveCostRequest | pb.ExtendReservationRequest) -> int:
+    """How long a hold is kept, in microseconds."""
+    if not request.HasField("ttl"):
+        return TTL_DEFAULT_US
+    ttl_us = checks.length_us("ttl", request.ttl)
+    if ttl_us is not None and not TTL_US_MIN <= ttl_us <= TTL_US_MAX:
+        checks.refuse("ttl", "must be from 1 second to 24 hours", f"{ttl_us / 1_000_000:g} s")
+    return ttl_us or TTL_DEFAULT_US
+
+
+def _named(request: pb.ReleaseReservationRequest | pb.ExtendReservationRequest) -> tuple[Checks, int]:
+    """The number of the reservation that a request names; of no meaning before its checks are done."""
+    checks = Checks()
+    checks.id("project_id", request.project_id)
+    seq = reservation_seq(checks, "reservation_id", request.reservation_id)
+    checks.request_id("request_id", request.request_id)
+    return checks, seq or 0
+
+
+def _least(checks: Checks, request: pb.ReserveCostRequest, told: int | None) -> int | None:
+    """The least money that will do; None: all that was asked for."""
+    least, is_partial = request.min_amount_nano_usd, request.mode == pb.RESERVE_MODE_UP_TO_AVAILABLE
+    if not is_partial:
+        if least:
+            checks.refuse("min_amount_nano_usd", "must be unset unless the mode is UP_TO_AVAILABLE", least)
+        return None
+    checks.number("min_amount_nano_usd", least, least=0, most=COST_NANO_USD_MAX)
+    if told is not None and least > told:
+        checks.refuse("min_amount_nano_usd", f"must be at most amount_nano_usd {told}", least)
+    return max(least, 1)

@@ -1,0 +1,181 @@
+"""What the machine drives: a working set in memory, or a ledger on a file; each call runs to its end."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from budgetd_server.domain.budget import BudgetState, Limit
+from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
+from budgetd_server.domain.configure import anchored
+from budgetd_server.domain.decide import decide
+from budgetd_server.domain.entry import Entry
+from budgetd_server.domain.errors import Refusal
+from budgetd_server.domain.queries import EntryQuery, ReservationQuery
+from budgetd_server.domain.recount import Recount, StaleRecount, begin_recount, limits_to_recount
+from budgetd_server.domain.reservation import Reservation, ReservationState
+from budgetd_server.domain.state import Project, State
+from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite_verify import verify_file
+
+#: Few, so that short histories need several slices.
+RECOUNT_ROWS_MAX = 3
+
+Place = tuple[str, str]
+Result = Outcome | Refusal | StaleRecount
+
+
+class Kept(NamedTuple):
+    """A reservation as the store has it."""
+
+    state: ReservationState
+    expires_at_us: int
+    nano_usd: int
+    tokens: int
+    calls: int
+
+
+def kept_of(reservation: Reservation) -> Kept:
+    """A reservation, in short."""
+    return Kept(
+        reservation.state,
+        reservation.expires_at_us,
+        reservation.held_nano_usd,
+        reservation.held_tokens,
+        reservation.held_calls,
+    )
+
+
+class Store(Protocol):
+    """Something that carries out batches."""
+
+    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+        """Carry out a batch in one transaction."""
+
+    def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
+        """The live ones of these budgets, with all their models."""
+
+    def reservations(self, project_id: str) -> Mapping[int, Kept]:
+        """All reservations of a project."""
+
+    def entries(self, project_id: str) -> Sequence[Entry]:
+        """All entries of a project, oldest first."""
+
+    def recount(self, recount: Recount, project_id: str) -> None:
+        """Complete the first step of a recount."""
+
+    def close(self) -> None:
+        """The end; raises AssertionError if what is stored is not sound."""
+
+
+def with_first_step(store: Store, command: UpdateBudget, now_us: int) -> UpdateBudget:
+    """An update with the first step of the recount that it needs, as the engine takes it."""
+    place = (command.project_id, command.budget_id)
+    budget = store.budgets([place]).get(place)
+    if budget is None or not command.sets_limits:
+        return command
+    limits: Mapping[str, Limit | None] = limits_to_recount(budget, anchored(command.limits, budget.created_at_us))
+    if not limits:
+        return replace(command, recount=None)
+    recount = begin_recount(budget, limits, now_us)
+    store.recount(recount, command.project_id)
+    return replace(command, recount=recount)
+
+
+def decide_all(commands: Sequence[Command], state: State, now_us: int) -> list[Result]:
+    """Decide a batch as the engine does: a refusal is one command's outcome."""
+    results: list[Result] = []
+    for command in commands:
+        try:
+            results.append(decide(state, command, now_us))
+        except (Refusal, StaleRecount) as refusal:
+            results.append(refusal)
+    return results
+
+
+class MemoryStore:
+    """One working set for as long as the store is; fast, and with no store behind it."""
+
+    def __init__(self, project_ids: Sequence[str]) -> None:
+        self._state = State()
+        for number, project_id in enumerate(project_ids, start=1):
+            self._state.projects[project_id] = Project(number)
+
+    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+        """See Store."""
+        return decide_all(commands, self._state, now_us)
+
+    def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
+        """See Store."""
+        return {place: self._state.budgets[place] for place in places if place in self._state.budgets}
+
+    def reservations(self, project_id: str) -> Mapping[int, Kept]:
+        """See Store."""
+        reservations = self._state.reservations.items()
+        return {seq: kept_of(each) for (owner, seq), each in reservations if owner == project_id}
+
+    def entries(self, project_id: str) -> Sequence[Entry]:
+        """See Store."""
+        project_key = self._state.projects[project_id].project_key
+        return [entry for entry in self._state.new_entries if entry.project_key == project_key]
+
+    def recount(self, recount: Recount, project_id: str) -> None:
+        """See Store."""
+        entries = self.entries(project_id)
+        key = recount.budget_key
+        recount.until_seq = self._state.projects[project_id].last_seq
+        recount.take(entry for entry in reversed(entries) if key in (entry.budget_key, *entry.other_keys))
+
+    def close(self) -> None:
+        """See Store."""
+
+
+class SqliteStore:
+    """A ledger on a temporary file; reads come from the file alone, after every commit."""
+
+    def __init__(self, project_ids: Sequence[str]) -> None:
+        self._project_ids = project_ids
+        self._folder = tempfile.TemporaryDirectory()
+        self._path = Path(self._folder.name) / "budgetd.db"
+        self._runner = asyncio.Runner()
+        self._ledger = self._runner.run(SqliteLedger.open(self._path))
+
+    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+        """See Store."""
+        function = partial(decide_all, commands)
+        results, _ = self._runner.run(
+            self._ledger.commit(commands, function, clock=lambda: now_us, lock_wait_seconds=20.0)
+        )
+        return results
+
+    def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
+        """See Store."""
+        return self._runner.run(self._ledger.load_budgets(places, places))
+
+    def reservations(self, project_id: str) -> Mapping[int, Kept]:
+        """See Store."""
+        query = ReservationQuery(project_id=project_id, page_size=10**6, rows_max=10**6)
+        return {
+            each.seq: kept_of(each) for each in self._runner.run(self._ledger.list_reservations(query)).reservations
+        }
+
+    def entries(self, project_id: str) -> Sequence[Entry]:
+        """See Store."""
+        query = EntryQuery(project_id=project_id, page_size=10**6, rows_max=10**6)
+        return [entry for _, entry in self._runner.run(self._ledger.list_entries(query)).entries][::-1]
+
+    def recount(self, recount: Recount, project_id: str) -> None:
+        """See Store."""
+        self._runner.run(self._ledger.recount(recount, project_id, RECOUNT_ROWS_MAX))
+
+    def close(self) -> None:
+        """See Store."""
+        try:
+            self._runner.run(self._ledger.close())
+            assert list(verify_file(self._path).deviations) == []
+        finally:
+            self._runner.close()
+            self._folder.cleanup()
