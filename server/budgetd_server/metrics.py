@@ -5,12 +5,9 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from budgetd_server.domain.state import Tally
-
 _RPC_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
 _RPC_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-_ALERT_PERCENTS = (50, 75, 80, 90, 95, 100)
 _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -35,27 +32,7 @@ class Metrics:
             registry=registry,
         )
 
-        self.charges = Counter(
-            "budgetd_charges_total",
-            "Charges by what became of them: recorded, replayed (a known request id), refused or unavailable.",
-            ["result"],
-            registry=registry,
-        )
-        self.charged_nano_usd = Counter(
-            "budgetd_charged_nano_usd_total", "Nano-USD recorded by charges.", registry=registry
-        )
-        self.holds = Counter(
-            "budgetd_holds_total",
-            "Holds by what became of them: made, committed, released, expired, or estimated (expired and booked).",
-            ["result"],
-            registry=registry,
-        )
-        self.alerts = Counter(
-            "budgetd_alerts_total",
-            "Times that a limit reached one of its alert ratios, once a window, by unit and ratio in percent.",
-            ["unit", "percent"],
-            registry=registry,
-        )
+        self._add_money(registry)
         self.refusals = Counter(
             "budgetd_refusals_total",
             "Requests and items of batches that were refused or failed, by reason.",
@@ -94,30 +71,41 @@ class Metrics:
             ["version", "store"],
             registry=registry,
         )
+
+    def _add_money(self, registry: CollectorRegistry) -> None:
+        """What becomes of charges, holds and limits."""
+        self.charges = Counter(
+            "budgetd_charges_total",
+            "Charges by what became of them: recorded, replayed (a known request id), refused or unavailable.",
+            ["result"],
+            registry=registry,
+        )
+        self.charged_nano_usd = Counter(
+            "budgetd_charged_nano_usd_total", "Nano-USD recorded by charges.", registry=registry
+        )
+        self.holds = Counter(
+            "budgetd_holds_total",
+            "Holds by what became of them: made, committed, released, expired, or estimated (expired and booked).",
+            ["result"],
+            registry=registry,
+        )
+        self.alerts = Counter(
+            "budgetd_alerts_total",
+            "Times that a limit reached one of its alert ratios, once a window, by unit and ratio in percent.",
+            ["unit", "percent"],
+            registry=registry,
+        )
         # Made beforehand, so that a rate sees the first of each.
         self._charges = {each: self.charges.labels(each) for each in ("recorded", "replayed", "refused", "unavailable")}
 
         for each in ("made", "committed", "released", "expired", "estimated"):
             self.holds.labels(each)
 
-    def count_tally(self, tally: Tally) -> None:
-        """Count what a transaction has brought about beside its answers."""
-        for what, count in tally.holds.items():
-            self.holds.labels(what).inc(count)
-        for unit, ratio in tally.alerts:
-            self.alerts.labels(unit.name.lower(), _percent_label(ratio)).inc()
-
     def count_charges(self, **counts: int) -> None:
         """Count charges by what became of them."""
         for result, count in counts.items():
             if count:
                 self._charges[result].inc(count)
-
-
-def _percent_label(ratio: float) -> str:
-    """The usual ratios by name; callers choose others, which must not make series without end."""
-    percent = round(ratio * 100)
-    return str(percent) if percent in _ALERT_PERCENTS and percent == ratio * 100 else "other"
 
 
 def _registry_of_the_process() -> CollectorRegistry:

@@ -24,7 +24,13 @@ from tests.authority.machine import Machine
 from tests.authority.planted_bugs import PLANTS, Plant
 from tests.authority.stores import MemoryStore, SqliteStore
 
-quick = settings(deadline=None, stateful_step_count=40, suppress_health_check=list(HealthCheck))
+#: A failure is told as it was found: to shrink one takes minutes. Add Phase.shrink to have it in short.
+quick = settings(
+    deadline=None,
+    stateful_step_count=40,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 
 
 class MemoryMachine(Machine):
@@ -47,7 +53,7 @@ def _shallow_trees() -> Iterator[None]:
 
 
 def test_the_rules_agree_with_a_model_that_recomputes_everything() -> None:
-    run_state_machine_as_test(MemoryMachine, settings=settings(quick, max_examples=120))
+    run_state_machine_as_test(MemoryMachine, settings=settings(quick, max_examples=100))
 
 
 def test_a_ledger_agrees_with_a_model_that_recomputes_everything() -> None:
@@ -57,7 +63,7 @@ def test_a_ledger_agrees_with_a_model_that_recomputes_everything() -> None:
 @pytest.mark.drill
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize(
-    ("machine", "examples", "steps_min"), [(MemoryMachine, 2_000, 50_000), (SqliteMachine, 400, 10_000)]
+    ("machine", "examples", "steps_min"), [(MemoryMachine, 1_000, 20_000), (SqliteMachine, 350, 10_000)]
 )
 def test_they_agree_over_tens_of_thousands_of_steps(machine: type[Machine], examples: int, steps_min: int) -> None:
     before = steps_made[0]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from budgetd_server.domain.bounds import OTHER_MODELS
 from budgetd_server.domain.budget import Limit
-from budgetd_server.domain.commands import Command, LimitDraft
+from budgetd_server.domain.commands import LimitDraft, Requested
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit
 from tests.domain.desk import (
@@ -78,7 +78,7 @@ class Step:
     #: How many batches lie between the two steps of an update's recount.
     delay: int = 0
 
-    def command(self, request_id: str | None, etag: str) -> Command:
+    def command(self, request_id: str | None, etag: str) -> Requested:
         """The command that it is."""
         project_id, budget_id = self.place
         limit = LIMITS[self.limit]

@@ -70,6 +70,9 @@ class Account:
     names: set[str] = field(default_factory=set)
 
 
+_Known = Charge | AdjustCost | UpdateBudget | DeleteBudget | ResetCost | ResetOnDuration
+
+
 class _RefusedError(Exception):
     """The reason is the argument."""
 
@@ -148,6 +151,7 @@ class NaiveModel:
             name = command.request.request_id
             reset = [self._reset_if_over(account, now_us, name) for account in accounts if account is not None]
             return Told(result=command.reset_count_before + sum(reset))
+        assert isinstance(command, _Known), "the others are in tests/authority"
         account = self.accounts.get((command.project_id, command.budget_id))
         if account is None:
             raise _RefusedError("BUDGET_NOT_FOUND")
@@ -160,7 +164,6 @@ class NaiveModel:
                 return self._update(account, command, now_us)
             case DeleteBudget():
                 return self._delete(account, command, now_us)
-        assert isinstance(command, ResetCost | ResetOnDuration), "the others are in tests/authority"
         return self._reset(account, command, now_us)
 
     def _charge(self, account: Account, command: Charge, now_us: int) -> Told:

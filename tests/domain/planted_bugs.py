@@ -67,9 +67,8 @@ def ends_by_itself(patch: Patch) -> None:
 
 def charges_again(patch: Patch) -> None:
     """A replay takes effect once more."""
-    patch.setattr(
-        deciding, "_replay", lambda state, command, _, now_us: deciding._RULES[type(command)](state, command, now_us)
-    )  # noqa: SLF001
+    rules = deciding._RULES  # noqa: SLF001
+    patch.setattr(deciding, "_replay", lambda state, command, _, now_us: rules[type(command)](state, command, now_us))
 
 
 def forgets_refused_content(patch: Patch) -> None:

@@ -104,7 +104,7 @@ async def test_a_file_that_agrees_is_told_so(ledger: Path) -> None:
     code, output, errors = await run_to_end("verify", "--database", str(ledger))
 
     assert (code, errors) == (0, "")
-    assert output == "2 budgets, 5 entries, 5 request ids: 0 deviations\n"
+    assert output == "2 budgets, 5 entries, 0 reservations, 5 request ids: 0 deviations\n"
 
 
 async def test_the_command_names_the_budget_and_the_numbers_and_ends_with_1(ledger: Path) -> None:

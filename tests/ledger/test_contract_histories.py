@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite, sqlite_save, sqlite_working_set
+from budgetd_server.ledger import sqlite, sqlite_chains, sqlite_save, sqlite_working_set
 from tests.domain.histories import TELLING, Batch, histories
 from tests.ledger.rehearsed import play_on_store
 from tests.ledger.stores import STORES
@@ -94,7 +94,7 @@ def keeps_old_bounds(patch: Patch) -> None:
 
 def ends_chains_early(patch: Patch) -> None:
     """A recount in slices takes the first slice for all."""
-    slice_ = sqlite.recount_slice
+    slice_ = sqlite_chains.recount_slice
 
     def first_only(*arguments: Any) -> None:
         slice_(*arguments)

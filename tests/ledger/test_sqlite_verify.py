@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from budgetd_server.domain.budget import Limit, Unit
 from budgetd_server.domain.usage import Usage
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_verify import Deviation, verify_file
+from budgetd_server.ledger.sqlite_recount import Deviation
+from budgetd_server.ledger.sqlite_verify import verify_file
 from tests.domain.desk import DAY_US, MONDAY_US, adjust, charge, create, delete, limited, reset, update
+from tests.domain.holding_desk import commit_hold, release_hold, reserve, with_limits
 from tests.ledger.stores import carry_out
 
 
@@ -203,3 +206,109 @@ async def test_a_file_can_be_verified_while_a_batch_runs(path: Path) -> None:
     await ledger.close()
 
     assert found == []
+
+
+# --- Trees, limits and holds.
+
+
+@pytest.fixture
+async def tree(tmp_path: Path) -> Path:
+    """A sound file with a tree, a named limit, holds and a refund."""
+    ledger = await SqliteLedger.open(tmp_path / "budgetd.db")
+    tokens = Limit(limit_id="tokens", unit=Unit.TOKENS, amount=100, models=("gpt*",))
+    await carry_out(ledger, with_limits(limited(100), budget_id="team"), with_limits(tokens, parent_id="team"))
+    await carry_out(ledger, reserve(7, model="gpt-4", usage=Usage(2, 1)), reserve(3))
+    await carry_out(ledger, charge(5, model="gpt-4", usage=Usage(4, 4)), release_hold(4))
+    await carry_out(ledger, commit_hold(3, 6, model="claude", usage=Usage(1, 1)), reserve(2, model="gpt-4"))
+    await ledger.close()
+    assert verify_file(tmp_path / "budgetd.db").deviations == []
+    return tmp_path / "budgetd.db"
+
+
+@pytest.mark.parametrize(
+    ("script", "invariant", "where"),
+    [
+        pytest.param(
+            "UPDATE counters SET held = 3 WHERE budget_key = 1",
+            "1: what is held is the sum of the open holds",
+            "budget 'team' (1/1) held",
+            id="a parent holds too much",
+        ),
+        pytest.param(
+            "UPDATE counters SET output_tokens = 5 WHERE limit_id = 'tokens'",
+            "1: a count is the sum of its entries",
+            "budget 'alice' (1/2) limit 'tokens' output_tokens",
+            id="a named limit counts too much",
+        ),
+        pytest.param(
+            "UPDATE counters SET models = NULL WHERE limit_id = 'tokens'",
+            "1: a count is the sum of its entries",
+            "budget 'alice' (1/2) limit 'tokens' cost_nano_usd",
+            id="a named limit counts other models than it says",
+        ),
+        pytest.param(
+            "UPDATE counters SET cost_nano_usd = 5 WHERE budget_key = 1 AND is_model = 0",
+            "1: a count is the sum of its entries",
+            "budget 'team' (1/1) cost_nano_usd",
+            id="a parent was not charged",
+        ),
+        pytest.param(
+            "DELETE FROM entry_budgets WHERE seq = 5",
+            "an entry is found from all its budgets",
+            "entry 5",
+            id="a parent does not find an entry",
+        ),
+        pytest.param(
+            "INSERT INTO entry_budgets VALUES (1, 1, 1)",
+            "an entry is found from all its budgets",
+            "entry 1",
+            id="a parent finds an entry that does not count on it",
+        ),
+        pytest.param(
+            "UPDATE reservations SET state = 1, ended_at_us = NULL WHERE seq = 4",
+            "1: what is held is the sum of the open holds",
+            "budget 'alice' (1/2) held",
+            id="a hold that was released is open",
+        ),
+        pytest.param(
+            "DELETE FROM open_holds WHERE budget_key = 1",
+            "open holds are found from their budgets",
+            "(1, 1, ",
+            id="a parent does not find a hold",
+        ),
+        pytest.param(
+            "UPDATE reservations SET budget_key = 1 WHERE seq = 3",
+            "a reservation has its entry",
+            "reservation 3",
+            id="a hold is somebody else's",
+        ),
+        pytest.param(
+            "UPDATE budgets SET deleted_at_us = 1 WHERE budget_key = 1",
+            "a budget's ancestors live and form no cycle",
+            "budget 'alice' (1/2)",
+            id="a parent was deleted",
+        ),
+        pytest.param(
+            "UPDATE budgets SET parent_key = 2 WHERE budget_key = 1",
+            "a budget's ancestors live and form no cycle",
+            "budget 'team' (1/1)",
+            id="a parent is its own descendant",
+        ),
+        pytest.param(
+            "UPDATE budgets SET named_count = 2 WHERE budget_key = 2",
+            "a budget has its limits",
+            "budget 'alice' (1/2)",
+            id="a limit is lost",
+        ),
+        pytest.param(
+            "UPDATE requests SET entry_seq = 5 WHERE rpc = 10",
+            "5: a request id has its entry",
+            "request ",
+            id="a commit names a charge",
+        ),
+    ],
+)
+def test_a_fault_planted_in_a_tree_is_named(tree: Path, script: str, invariant: str, where: str) -> None:
+    deviations = tampered(tree, script)
+
+    assert [each for each in deviations if each.invariant == invariant and each.where.startswith(where)], deviations

@@ -7,8 +7,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from budgetd_server.rpc.adapter import SERVICE
-from tests.rpc.bad_input_table import MAKES_ROOM, PARTS, RULES, VALID
+from tests.rpc.bad_input_table import RULES
 from tests.rpc.bad_values import Descend, Exempt, Rule
+from tests.rpc.valid_requests import MAKES_ROOM, PARTS, VALID
 
 
 class Place(NamedTuple):

@@ -4,72 +4,15 @@
 begins with the name of a request holds for that request alone and goes before the one of the message in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import budget_service_pb2 as service
-from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc import bad_values as bad
 from tests.rpc.bad_values import Bad, Descend, Exempt, Rule
-from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
-
-MODEL = "gpt-4o"
-_WHO: Any = {"project_id": PROJECT, "budget_id": "alice"}
-_NOW = Timestamp(seconds=NOW_US // SECOND_US)
-_USAGE = pb.Usage(input_tokens=10, output_tokens=10)
-HOUR = pb.FixedWindow(length=Duration(seconds=3_600))
-_DAY = pb.CalendarWindow(unit=pb.CALENDAR_UNIT_DAY)
-
-#: A request for each RPC that is carried out as it stands: project "project" has a budget "alice" and no other.
-VALID: Mapping[str, Message] = {
-    "CreateBudget": service.CreateBudgetRequest(budget=pb.Budget(project_id=PROJECT, budget_id="new")),
-    "GetBudget": service.GetBudgetRequest(**_WHO),
-    "ListBudgets": service.ListBudgetsRequest(project_id=PROJECT),
-    "UpdateBudget": service.UpdateBudgetRequest(
-        budget=pb.Budget(**_WHO), update_mask=FieldMask(paths=["limits", "labels"])
-    ),
-    "DeleteBudget": service.DeleteBudgetRequest(**_WHO),
-    "UpdateCost": cost_pb.UpdateCostRequest(**_WHO, model=MODEL, usage=_USAGE),
-    "BatchUpdateCost": cost_pb.BatchUpdateCostRequest(
-        project_id=PROJECT, requests=[cost_pb.UpdateCostRequest(budget_id="alice", model=MODEL, usage=_USAGE)]
-    ),
-    "AdjustCost": cost_pb.AdjustCostRequest(**_WHO, amount_nano_usd=5, reason="a test"),
-    "GetCurrentCost": cost_pb.GetCurrentCostRequest(**_WHO),
-    "GetModelCost": cost_pb.GetModelCostRequest(**_WHO),
-    "ProjectCost": cost_pb.ProjectCostRequest(**_WHO, model=MODEL, usage=_USAGE),
-    "ResetCost": service.ResetCostRequest(**_WHO),
-    "ResetOnDuration": service.ResetOnDurationRequest(**_WHO),
-    "ResetAllOnDuration": service.ResetAllOnDurationRequest(project_id=PROJECT),
-    "ListEntries": service.ListEntriesRequest(project_id=PROJECT),
-    "ListModelPrices": service.ListModelPricesRequest(),
-    "GetModelPrice": service.GetModelPriceRequest(model=MODEL),
-}
-
-#: What a message in a request is, unless the request above has it already.
-PARTS: Mapping[str, Message] = {
-    "Limit": pb.Limit(amount=1),
-    "Window": pb.Window(fixed=HOUR),
-    "FixedWindow": HOUR,
-    "CalendarWindow": _DAY,
-    "Usage": _USAGE,
-    "Text": pb.Text(input="question", output="answer"),
-    "Messages": pb.Messages(messages=[pb.ChatMessage(role="user", content="hello")]),
-    "ChatMessage": pb.ChatMessage(role="user", content="hello"),
-}
-
-#: What has to go before a field can be set, so that the field's own fault is the only one.
-MAKES_ROOM: Mapping[str, Callable[[Any], object]] = {
-    "UpdateCostRequest.text": lambda request: request.ClearField("usage"),
-    "ProjectCostRequest.text": lambda request: request.ClearField("usage"),
-    "ProjectCostRequest.messages": lambda request: request.ClearField("usage"),
-    "ProjectCostRequest.cost_nano_usd": lambda request: request.ClearField("usage"),
-}
+from tests.rpc.valid_requests import DAY, HOUR, NOW, PARTS, VALID
 
 OUTPUT_ONLY = "output only: leave it unset"
 
@@ -98,25 +41,59 @@ def _wrong_limit(told: str, limit: pb.Limit, field: str, *words: str) -> Any:
     return told, lambda budget: _limits_of(budget, limit), f"budget.limits[0].{field}", words
 
 
+_RATIOS_17 = pb.AlertRatios(values=[number / 17 for number in range(1, 18)])
 _BUDGET = Descend(
     [
         (
             "two main limits",
             lambda budget: _limits_of(budget, pb.Limit(amount=1), pb.Limit(amount=2)),
-            "budget.limits",
-            ("at most 1", "2"),
+            "budget.limits[1].limit_id",
+            ("unique", "''"),
+        ),
+        (
+            "a limit named twice",
+            lambda budget: _limits_of(budget, *[pb.Limit(limit_id="daily", amount=1)] * 2),
+            "budget.limits[1].limit_id",
+            ("unique", "'daily'"),
         ),
         (
             "a hundred thousand limits",
             lambda budget: _limits_of(budget, *[pb.Limit()] * 100_000),
             "budget.limits",
-            ("at most 1", "100000"),
+            ("at most 32", "100000"),
         ),
         _wrong_limit("no amount", pb.Limit(), "amount", "must be set"),
         _wrong_limit("no kind of window", pb.Limit(amount=1, window=pb.Window()), "window.kind", "lifetime, fixed"),
         _wrong_limit("on request for ever", _on_request(None), "reset_mode", "needs a fixed window"),
         _wrong_limit(
-            "on request by the calendar", _on_request(pb.Window(calendar=_DAY)), "reset_mode", "needs a fixed window"
+            "on request by the calendar", _on_request(pb.Window(calendar=DAY)), "reset_mode", "needs a fixed window"
+        ),
+        _wrong_limit(
+            "a main limit with models", pb.Limit(amount=1, models=["gpt-4o"]), "models", "main limit", "gpt-4o"
+        ),
+        _wrong_limit("a main limit in tokens", pb.Limit(amount=1, unit=pb.UNIT_TOKENS), "unit", "main limit", "TOKENS"),
+        _wrong_limit(
+            "a named limit on request",
+            pb.Limit(limit_id="a", amount=1, window=pb.Window(fixed=HOUR), reset_mode=pb.RESET_MODE_ON_REQUEST),
+            "reset_mode",
+            "main limit",
+        ),
+        _wrong_limit(
+            "far too many models",
+            pb.Limit(limit_id="a", amount=1, models=["gpt"] * 100_000),
+            "models",
+            "at most 64",
+            "100000",
+        ),
+        _wrong_limit(
+            "too many ratios", pb.Limit(amount=1, alert_ratios=_RATIOS_17), "alert_ratios.values", "at most 16", "17"
+        ),
+        _wrong_limit(
+            "a ratio twice",
+            pb.Limit(amount=1, alert_ratios=pb.AlertRatios(values=[0.5, 0.5])),
+            "alert_ratios.values[1]",
+            "above",
+            "0.5",
         ),
         _wrong_limit("5 hours", _calendar(unit=1, count=5), "window.calendar.count", "divide 24", "5"),
         _wrong_limit("5 months", _calendar(unit=4, count=5), "window.calendar.count", "divide 12", "5"),
@@ -128,6 +105,17 @@ _BUDGET = Descend(
 
 _TOO_DEAR = pb.Usage(input_tokens=10**12, output_tokens=10**12)
 _SOURCES = ("cost_nano_usd", "usage", "text")
+_TOO_MANY_BUDGETS = (
+    "too many additional budgets",
+    lambda request: request.additional_budget_ids.extend(["tag"] * 17),
+    "additional_budget_ids",
+    ("at most 16 budgets", "17"),
+)
+_HOLD_NAMES = {
+    f"{request.DESCRIPTOR.name}.reservation_id": bad.RESERVATION_ID
+    for request in VALID.values()
+    if "reservation_id" in request.DESCRIPTOR.fields_by_name
+}
 
 RULES: Mapping[str, Rule | Exempt | Descend] = {
     # Who.
@@ -157,12 +145,22 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         for name, rule in (("page_size", bad.PAGE_SIZE), ("page_token", bad.PAGE_TOKEN))
         if name in request.DESCRIPTOR.fields_by_name
     },
+    **{
+        f"{request.DESCRIPTOR.name}.{name}": rule
+        for request in VALID.values()
+        for name, rule in (("additional_budget_ids", bad.IDS), ("template_budget_id", bad.OPTIONAL_ID))
+        if name in request.DESCRIPTOR.fields_by_name
+    },
+    **_HOLD_NAMES,
     # Budgets.
+    "Budget.parent_budget_id": bad.OPTIONAL_ID,
+    "ListBudgetsRequest.parent_budget_id": bad.OPTIONAL_ID,
+    "ResetCostRequest.limit_ids": Rule(bad.OPTIONAL_ID.bad),
     "Budget.limits": Descend(),
     "Budget.labels": bad.LABELS,
-    "Budget.create_time": _output_only(_NOW),
-    "Budget.update_time": _output_only(_NOW),
-    "Budget.delete_time": _output_only(_NOW),
+    "Budget.create_time": _output_only(NOW),
+    "Budget.update_time": _output_only(NOW),
+    "Budget.delete_time": _output_only(NOW),
     "Budget.etag": _output_only("1-1"),
     "Budget.lifetime_cost_nano_usd": _output_only(1),
     "Budget.current_cost_nano_usd": _output_only(1),
@@ -188,7 +186,10 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         ],
         (FieldMask(paths=["limits"]), FieldMask(paths=["labels"] * 64)),
     ),
-    "Limit.limit_id": bad.MUST_BE_EMPTY,
+    "Limit.limit_id": bad.OPTIONAL_ID,
+    "Limit.models": bad.PATTERNS,
+    "Limit.alert_ratios": Descend(),
+    "AlertRatios.values": bad.ALERT_RATIOS,
     "Limit.unit": bad.enum(),
     "Limit.amount": bad.AMOUNT,
     "Limit.window": Descend(),
@@ -222,6 +223,7 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
     "UpdateCostRequest.usage": Descend(
         [
             ("none of three", lambda request: request.ClearField("usage"), "cost_nano_usd", _SOURCES),
+            _TOO_MANY_BUDGETS,
             ("and text", lambda request: request.text.CopyFrom(PARTS["Text"]), "text", ("usage",)),
             (
                 "too dear",
@@ -232,6 +234,7 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         ]
     ),
     "UpdateCostRequest.text": Descend(),
+    "UpdateCostRequest.admission": bad.enum(),
     "UpdateCostRequest.labels": bad.LABELS,
     "UpdateCostRequest.event_time": bad.EVENT_TIME,
     "Usage.input_tokens": bad.TOKENS,
@@ -269,6 +272,7 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
         ],
         (1, 10**15, -1, -(10**15)),
     ),
+    "AdjustCostRequest.entry_id": bad.ENTRY_ID,
     "AdjustCostRequest.model": bad.OPTIONAL_ID,
     "AdjustCostRequest.reason": bad.LINE,
     "AdjustCostRequest.labels": bad.LABELS,
@@ -323,6 +327,58 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
     "Messages.max_output_tokens": bad.number(0, 10**12),
     "ChatMessage.role": Exempt("any text is counted"),
     "ChatMessage.content": Exempt("any text is counted"),
+    # Reservations.
+    "ReserveCostRequest.model": bad.ID,
+    "ReserveCostRequest.amount_nano_usd": bad.COST,
+    "ReserveCostRequest.usage": Descend(
+        [
+            (
+                "none of three",
+                lambda request: request.ClearField("usage"),
+                "amount_nano_usd",
+                ("amount_nano_usd", "usage", "messages"),
+            ),
+            ("and a chat", lambda request: request.messages.CopyFrom(PARTS["Messages"]), "messages", ("usage",)),
+            (
+                "too dear",
+                lambda request: request.usage.CopyFrom(_TOO_DEAR),
+                "usage",
+                (str(10**15), str(12_500 * 10**12)),
+            ),
+            (
+                "a least amount without the mode",
+                lambda request: setattr(request, "min_amount_nano_usd", 1),
+                "min_amount_nano_usd",
+                ("UP_TO_AVAILABLE",),
+            ),
+            _TOO_MANY_BUDGETS,
+        ]
+    ),
+    "ReserveCostRequest.messages": Descend(),
+    "ReserveCostRequest.ttl": bad.TTL,
+    "ReserveCostRequest.mode": bad.enum(),
+    "ReserveCostRequest.on_expiry": bad.enum(),
+    "ReserveCostRequest.labels": bad.LABELS,
+    "ReserveCostRequest.min_amount_nano_usd": bad.COST,
+    "CommitReservationRequest.cost_nano_usd": bad.COST,
+    "CommitReservationRequest.usage": Descend(
+        [
+            ("none of three", lambda request: request.ClearField("usage"), "cost_nano_usd", _SOURCES),
+            ("and text", lambda request: request.text.CopyFrom(PARTS["Text"]), "text", ("usage",)),
+            (
+                "too dear",
+                lambda request: request.usage.CopyFrom(_TOO_DEAR),
+                "usage",
+                (str(10**15), str(12_500 * 10**12)),
+            ),
+        ]
+    ),
+    "CommitReservationRequest.text": Descend(),
+    "CommitReservationRequest.model": bad.OPTIONAL_ID,
+    "CommitReservationRequest.labels": bad.LABELS,
+    "ExtendReservationRequest.ttl": bad.TTL,
+    "ListReservationsRequest.budget_id": bad.OPTIONAL_ID,
+    "ListReservationsRequest.state": bad.enum(),
     # Lists and prices.
     "ListBudgetsRequest.id_prefix": bad.OPTIONAL_ID,
     "ListBudgetsRequest.labels": bad.LABELS,
@@ -331,7 +387,7 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
     "ListEntriesRequest.kinds": Rule(
         [
             *bad.enum(may_be_unset=False).bad,
-            Bad("reserved", 2, ("must be one of", "2")),
+            Bad("one too many", 11, ("must be one of", "11")),
         ]
     ),
     "ListEntriesRequest.start_time": bad.TIME,

@@ -103,7 +103,27 @@ LABELS = Rule(
 )
 
 FREE_TEXT = Rule([Bad("empty", "", ("must not be empty", "''"))])
-MUST_BE_EMPTY = Rule([Bad("set", "daily", ("must be empty", "'daily'"))])
+#: The first of a list of ids.
+IDS = Rule(ID.bad)
+PATTERNS = Rule([*ID.bad, Bad("with a star inside", "gpt*4o", ("*", "'gpt*4o'"))], ("*", "gpt*", *_GOOD_IDS))
+
+
+def _name(kind: str, other: str) -> Rule:
+    names = (
+        "x",
+        f"{kind}0",
+        f"{kind}-1",
+        f"{kind}01",
+        f"{kind.upper()}1",
+        f"{other}1",
+        f"{kind}{2**63}",
+        f"{kind}\u0661",
+    )
+    return Rule([Bad(repr(name), name, ("of an answer", repr(name))) for name in names])
+
+
+ENTRY_ID = _name("e", "r")
+RESERVATION_ID = Rule([*_name("r", "e").bad, Bad("empty", "", ("of an answer", "''"))])
 
 
 def enum(*, may_be_unset: bool = True) -> Rule:
@@ -136,6 +156,10 @@ RATIO = Rule(
         Bad("minus infinity", -inf, ("0 or more", "-inf")),
     ],
     (0.0, -0.0, 1e-300, inf),
+)
+ALERT_RATIOS = Rule(
+    [Bad(f"{value}", value, ("above 0 and at most 10", f"{value}")) for value in (0.0, -0.5, 10.01, nan, inf, -inf)],
+    (1e-9, 0.5, 10.0),
 )
 PAGE_TOKEN = Rule(
     [
@@ -192,4 +216,14 @@ LENGTH = Rule(
         Bad("with absurd nanos", Duration(seconds=60, nanos=INT32_MIN), ("nanos", str(INT32_MIN))),
     ],
     (Duration(seconds=1), Duration(seconds=1, nanos=1_000), Duration(seconds=3_653 * 86_400)),
+)
+TTL = Rule(
+    [
+        Bad("zero", Duration(), ("1 second to 24 hours", "0 s")),
+        Bad("negative", Duration(seconds=-60), ("1 second to 24 hours", "-60 s")),
+        Bad("a moment too short", Duration(nanos=999_999_000), ("1 second to 24 hours", "0.999999 s")),
+        Bad("too long", Duration(seconds=86_401), ("1 second to 24 hours", "86401 s")),
+        *(each for each in LENGTH.bad if each.value.nanos and each.told != "a moment too short"),
+    ],
+    (Duration(seconds=1), Duration(seconds=86_400)),
 )

@@ -49,6 +49,12 @@ class Failure:
         bad = self.detail(error_details_pb2.BadRequest)
         return {} if bad is None else {each.field: each.description for each in bad.field_violations}
 
+    @property
+    def retry_seconds(self) -> float | None:
+        """How long the caller is asked to wait; None: it is not told."""
+        retry = self.detail(error_details_pb2.RetryInfo)
+        return None if retry is None else retry.retry_delay.ToMicroseconds() / 1e6
+
 
 def failure_of(error: Any) -> Failure:
     """Take an error apart; it is a grpc.RpcError and a grpc.Call at once."""

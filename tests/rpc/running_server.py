@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 from budgetd_server import app
 from budgetd_server.app import Server
@@ -130,7 +131,16 @@ class RunningServer:
         """Everything that the file holds, but for the heartbeat: to tell that nothing was recorded."""
         connection = sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)
         try:
-            tables = ("projects", "budgets", "counters", "entries", "entry_budgets", "requests")
+            tables = (
+                "projects",
+                "budgets",
+                "counters",
+                "entries",
+                "entry_budgets",
+                "reservations",
+                "open_holds",
+                "requests",
+            )
             return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
         finally:
             connection.close()
@@ -158,6 +168,13 @@ class RunningServer:
         """Charge a budget with a cost that is told."""
         fields = {"project_id": PROJECT, "budget_id": budget_id, **fields}
         return self.stub.UpdateCost(cost_pb.UpdateCostRequest(cost_nano_usd=cost_nano_usd, **fields))
+
+    def reserve(
+        self, amount_nano_usd: int, budget_id: str = "alice", **fields: Any
+    ) -> reservation_pb.ReserveCostResponse:
+        """Hold money on a budget."""
+        fields = {"project_id": PROJECT, "budget_id": budget_id, "amount_nano_usd": amount_nano_usd, **fields}
+        return self.stub.ReserveCost(reservation_pb.ReserveCostRequest(**fields))
 
     def spent(self, budget_id: str = "alice", project_id: str = PROJECT) -> int:
         """What a budget has spent in its main window."""

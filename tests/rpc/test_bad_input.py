@@ -14,10 +14,11 @@ from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.rpc.adapter import SERVICE
 from tests.rpc.bad_input_places import PLACES, Place, reached, set_field
-from tests.rpc.bad_input_table import HOUR, RULES, VALID
+from tests.rpc.bad_input_table import RULES
 from tests.rpc.bad_values import Bad, Descend, Rule
 from tests.rpc.failures import Failure, failure, failure_of
 from tests.rpc.running_server import PROJECT, LoopThread, RunningServer, Setup
+from tests.rpc.valid_requests import HOLD, HOUR, VALID
 
 #: A description is a line, whatever the value was.
 DESCRIPTION_CHARACTERS_MAX = 400
@@ -63,6 +64,7 @@ def table_server(loop_thread: LoopThread, tmp_path_factory: pytest.TempPathFacto
     """A server with one budget, "alice", that all rows of the table share: none of them may change it."""
     server = RunningServer(loop_thread, Path(tmp_path_factory.mktemp("table")), Setup())
     server.create("alice", pb.Limit(amount=10**12, window=pb.Window(fixed=HOUR)))
+    assert server.reserve(1).reservation_id == HOLD
     yield server
     server.stop()
 
@@ -138,21 +140,24 @@ def playground(loop_thread: LoopThread, tmp_path_factory: pytest.TempPathFactory
     server.stop()
 
 
-def _prepare(server: RunningServer, rpc: str) -> None:
-    """Project "project" has a budget "alice", and none yet that this RPC would create."""
+def _prepare(server: RunningServer, rpc: str, request: Message) -> Message:
+    """Project "project" has a budget "alice", and none yet that this RPC would create; the hold is a new one."""
     limit = pb.Limit(amount=10**12, window=pb.Window(fixed=HOUR))
     alice = pb.Budget(project_id=PROJECT, budget_id="alice", limits=[limit])
     server.stub.CreateBudget(service.CreateBudgetRequest(budget=alice, replace_existing=True))
     if rpc == "CreateBudget":
         with contextlib.suppress(grpc.RpcError):  # There is none yet.
             server.stub.DeleteBudget(service.DeleteBudgetRequest(project_id=PROJECT, budget_id="new"))
+    prepared = type(request)()
+    prepared.CopyFrom(request)
+    if getattr(request, "reservation_id", "") == HOLD:
+        setattr(prepared, "reservation_id", server.reserve(1).reservation_id)  # noqa: B010 - not of every message.
+    return prepared
 
 
 @pytest.mark.parametrize("rpc", list(VALID))
 def test_the_request_that_cases_are_made_from_is_carried_out(rpc: str, playground: RunningServer) -> None:
-    _prepare(playground, rpc)
-
-    playground.call(rpc, VALID[rpc])  # Raises if it fails.
+    playground.call(rpc, _prepare(playground, rpc, VALID[rpc]))  # Raises if it fails.
 
 
 @pytest.mark.parametrize(
@@ -160,12 +165,11 @@ def test_the_request_that_cases_are_made_from_is_carried_out(rpc: str, playgroun
 )
 def test_making_room_for_a_field_leaves_a_request_that_is_carried_out(place: Place, playground: RunningServer) -> None:
     """Else a case might be refused for another fault than its own."""
-    _prepare(playground, place.rpc)
     request, message, _ = reached(place)
     if place.names == "ProjectCostRequest.cost_nano_usd":
         message.cost_nano_usd = 1
 
-    playground.call(place.rpc, request)
+    playground.call(place.rpc, _prepare(playground, place.rpc, request))
 
 
 def _good_values() -> Iterator[Any]:
@@ -179,12 +183,12 @@ def _good_values() -> Iterator[Any]:
 @pytest.mark.parametrize(("place", "value"), list(_good_values()))
 def test_a_value_at_the_bounds_is_not_refused(place: Place, value: Any, playground: RunningServer) -> None:
     """It may find no such budget, or be too dear; but the field is not named."""
-    _prepare(playground, place.rpc)
     request, message, path = reached(place)
     set_field(message, place.fields[-1], value)
+    prepared = _prepare(playground, place.rpc, request)
 
     try:
-        answer = playground.call(place.rpc, request)
+        answer = playground.call(place.rpc, prepared)
     except grpc.RpcError as error:
         refused = [failure_of(error).violations]
     else:

@@ -12,9 +12,9 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from tests.rpc.bad_input_places import PLACES, Place, is_map, reached, set_field
-from tests.rpc.bad_input_table import HOUR, MODEL, VALID
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, LoopThread, RunningServer, Setup
+from tests.rpc.valid_requests import HOUR, MODEL, VALID
 
 #: Fields that a request cannot do without, for each RPC, as an empty message finds out.
 REQUIRED = {
@@ -29,6 +29,12 @@ REQUIRED = {
     "GetCurrentCost": ["project_id", "budget_id"],
     "GetModelCost": ["project_id", "budget_id"],
     "ProjectCost": ["project_id", "budget_id", "cost_nano_usd", "model"],
+    "ReserveCost": ["project_id", "budget_id", "model", "amount_nano_usd"],
+    "CommitReservation": ["project_id", "reservation_id", "cost_nano_usd"],
+    "ReleaseReservation": ["project_id", "reservation_id"],
+    "ExtendReservation": ["project_id", "reservation_id"],
+    "GetReservation": ["project_id", "reservation_id"],
+    "ListReservations": ["project_id"],
     "ResetCost": ["project_id", "budget_id"],
     "ResetOnDuration": ["project_id", "budget_id"],
     "ResetAllOnDuration": ["project_id"],
@@ -134,7 +140,7 @@ def test_metadata_above_sixteen_kibibytes_is_refused_by_grpc_itself(shared: Runn
 
 
 def test_every_bad_field_is_named_and_not_only_the_first(shared: RunningServer) -> None:
-    limit = pb.Limit(limit_id="daily", unit=9, amount=-1, action=9, reset_mode=9)  # type: ignore[arg-type]
+    limit = pb.Limit(limit_id="dai\nly", unit=9, amount=-1, action=9, reset_mode=9)  # type: ignore[arg-type]
     limit.window.calendar.unit = 9  # type: ignore[assignment]
     limit.window.calendar.time_zone = "Mars/Olympus"
     budget = pb.Budget(budget_id="x" * 300, limits=[limit], labels={"": "v"}, etag="1-1")

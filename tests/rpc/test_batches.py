@@ -6,9 +6,9 @@ import pytest
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.rpc import handlers
-from tests.rpc.bad_input_table import MODEL
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, RunningServer
+from tests.rpc.valid_requests import MODEL
 
 
 def item(cost_nano_usd: int = 1, budget_id: str = "alice", **fields: object) -> cost_pb.UpdateCostRequest:

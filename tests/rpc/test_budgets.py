@@ -45,6 +45,7 @@ def test_a_new_budget_is_answered_with_every_default_filled_in(server: RunningSe
         window=pb.Window(lifetime=pb.LifetimeWindow()),
         action=pb.LIMIT_ACTION_BLOCK,
         reset_mode=pb.RESET_MODE_AUTOMATIC,
+        alert_ratios=pb.AlertRatios(values=[0.5, 0.8, 1.0]),
     )
     assert (created.create_time, created.update_time) == (NOW, NOW)
     assert created.etag

@@ -13,14 +13,20 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain import errors
+from budgetd_server.domain.admission import BudgetExceeded
+from budgetd_server.domain.budget import Action, Unit
+from budgetd_server.domain.counting import Part
 from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, StoreUnavailable
+from budgetd_server.domain.status import LimitStatus
+from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.window import Span
 from budgetd_server.prices import load_prices
 from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
 from tests.engine.watched_ledger import WatchedLedger
-from tests.rpc.bad_input_table import HOUR, VALID
 from tests.rpc.conftest import Start
 from tests.rpc.failures import Failure, failure, failure_of
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT, RunningServer, Setup
+from tests.rpc.valid_requests import HOUR, VALID
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 #: What an unexpected error says, and no caller may see.
@@ -90,7 +96,7 @@ def _call(server: RunningServer, rpc: str, **changes: Any) -> Failure:
 BUDGET_RPCS = [rpc for rpc, request in VALID.items() if "budget_id" in request.DESCRIPTOR.fields_by_name]
 
 
-@pytest.mark.parametrize("rpc", sorted({*BUDGET_RPCS, "UpdateBudget"} - {"ListEntries"}))
+@pytest.mark.parametrize("rpc", sorted({*BUDGET_RPCS, "UpdateBudget"} - {"ListEntries", "ListReservations"}))
 def test_a_missing_budget_is_named_as_a_resource(rpc: str, server: RunningServer) -> None:
     failed = _call(server, rpc)
 
@@ -318,6 +324,16 @@ def _longest() -> list[BudgetError]:
         errors.UnpricedUsage(name, "output_tokens", version="v" * 100),
         errors.BudgetNotFound(name, name),
         errors.BudgetExists(name, name),
+        errors.ReservationNotFound(name, "r" * 64),
+        errors.EntryNotFound(name, name, "e" * 64),
+        errors.HasChildren(name, 10**9),
+        errors.HasOpenReservations(name, 10**9),
+        errors.ParentCycle(name, name),
+        errors.TooDeep(name, depth=9, depth_max=8),
+        errors.IsTemplate(name),
+        errors.AlreadySettled("r" * 64, "COMMITTED"),
+        errors.RefundExceedsEntry("e" * 64, amount_nano_usd=-(10**15), left_nano_usd=10**18),
+        _exceeded(name, 64 * 33),
         errors.EtagMismatch("😀" * 10_000, "1-1"),
         errors.NoWindow(name, name),
         errors.BelowZero(amount_nano_usd=-(10**15), spent_nano_usd=10**18, of=name),
@@ -326,6 +342,40 @@ def _longest() -> list[BudgetError]:
         StoreUnavailable(name * 100, metadata={"kind": name}),
         errors.ShuttingDown(),
     ]
+
+
+def _exceeded(name: str, limits: int) -> BudgetExceeded:
+    """A refusal by so many limits, each with patterns."""
+    status = LimitStatus(
+        name,
+        name,
+        10**18,
+        10**18,
+        Span(1, 2 * 10**15),
+        Action.BLOCK,
+        10**18,
+        10**15,
+        Unit.TOKENS,
+        10**18,
+        (name,) * 64,
+    )
+    return BudgetExceeded([status] * limits, Part(10**15, Usage(10**12, 10**12), 1), 86_400 * 10**6)
+
+
+@pytest.mark.parametrize("name", ["alice", "😀" * 64], ids=["usual", "long"])
+@pytest.mark.parametrize("limits", [1, 2, 16, 17, 64 * 33])
+def test_a_refusal_tells_as_many_limits_as_arrive_and_counts_the_rest(name: str, limits: int) -> None:
+    error = _exceeded(name, limits)
+    status = status_of(error)
+    details = {detail.TypeName(): detail for detail in status.details}
+
+    told = pb.BudgetExceeded.FromString(details["budgetd.v1.BudgetExceeded"].value)
+    assert list(details)[:2] == ["google.rpc.ErrorInfo", "google.rpc.RetryInfo"]
+    assert "google.rpc.QuotaFailure" in details
+    assert len(told.limits) + told.omitted_limits == limits
+    assert len(told.limits) >= 1
+    assert item_error(error).budget_exceeded == told
+    assert status.ByteSize() <= DETAILS_BYTES_MAX
 
 
 def test_no_error_passes_the_bound_of_its_details_nor_loses_one() -> None:

@@ -17,10 +17,10 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.ledger.sqlite_verify import verify_file
 from budgetd_server.rpc.adapter import SERVICE
 from budgetd_server.rpc.errors import STATUS
-from tests.rpc.bad_input_table import HOUR, MODEL, VALID
 from tests.rpc.bad_values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from tests.rpc.failures import failure_of
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, LoopThread, RunningServer, Setup
+from tests.rpc.valid_requests import HOUR, MODEL, VALID
 
 #: What a request can bring about; anything else is a mistake of the server.
 EXPECTED = {code for error, code in STATUS.items() if issubclass(error, Refusal)}

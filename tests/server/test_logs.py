@@ -13,7 +13,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
-from tests.rpc.bad_input_table import VALID
+from tests.rpc.valid_requests import VALID
 from tests.rpc.running_server import PATIENCE_SECONDS
 
 PROGRAM = Path(__file__).parent / "logging_program.py"

@@ -28,6 +28,7 @@ from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State, Tally
+from budgetd_server.engine.tally import count_tally
 from budgetd_server.ledger.base import Committed, Ledger
 from budgetd_server.metrics import Metrics
 
@@ -238,7 +239,7 @@ class Writer:
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
         self._committed(len(commands), committed)
         if tally.holds or tally.alerts:
-            self._metrics.count_tally(tally)
+            count_tally(self._metrics, tally)
         if committed.lock_wait_seconds > CONTENDED_SECONDS:
             await asyncio.sleep(YIELD_SECONDS)
         return results

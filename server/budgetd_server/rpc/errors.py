@@ -175,7 +175,8 @@ def exceeded(error: BudgetExceeded) -> pb.BudgetExceeded:
         requested_nano_usd=error.requested.cost_nano_usd, requested_tokens=error.requested.of(Unit.TOKENS)
     )
     for status in error.limits[:VIOLATIONS_MAX]:
-        message.limits.append(answers.limit_status(status))
+        # The patterns of a limit may be larger than all details together.
+        message.limits.append(answers.limit_status(status._replace(models=())))
         if message.ByteSize() > DETAILS_BYTES_MAX // 3:
             del message.limits[-1]
             break

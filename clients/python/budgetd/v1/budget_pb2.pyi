@@ -830,7 +830,7 @@ class BudgetExceeded(google.protobuf.message.Message):
     """How many more limits it would have passed."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LimitStatus]:
-        """The limits that it would have passed, worst first, at most 16, as they stood then."""
+        """The limits that it would have passed, worst first, at most 16, as they stood then, without their `models`."""
 
     def __init__(
         self,
@@ -956,8 +956,8 @@ class Entry(google.protobuf.message.Message):
     model: builtins.str
     """The model as the caller named it; empty: none."""
     cost_nano_usd: builtins.int
-    """Money that counts as spent: what a charge or settlement cost, the signed amount of an adjustment, what a release
-    took back of an estimate (negative). Zero for other kinds, holds among them.
+    """Money that counts as spent: what a charge, a settlement or an estimate cost, the signed amount of an adjustment, what
+    a release took back of an estimate (negative). Zero for other kinds, holds among them.
     """
     request_id: builtins.str
     """The request that made the entry; empty: the server itself did."""

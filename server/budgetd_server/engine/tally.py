@@ -1,0 +1,20 @@
+"""What a transaction has brought about beside its answers, told to the metrics."""
+
+from budgetd_server.domain.state import Tally
+from budgetd_server.metrics import Metrics
+
+#: Callers choose ratios as they like; those beside these share one series, so that there is no end of none.
+_PERCENTS = (50, 75, 80, 90, 95, 100)
+
+
+def count_tally(metrics: Metrics, tally: Tally) -> None:
+    """Count the holds that were made and ended, and the alerts of limits."""
+    for what, count in tally.holds.items():
+        metrics.holds.labels(what).inc(count)
+    for unit, ratio in tally.alerts:
+        metrics.alerts.labels(unit.name.lower(), _label(ratio)).inc()
+
+
+def _label(ratio: float) -> str:
+    percent = round(ratio * 100)
+    return str(percent) if percent in _PERCENTS and percent == ratio * 100 else "other"
