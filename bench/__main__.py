@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import many, process_rows, unary, wrapper
+from bench import holds, many, process_rows, shapes, unary, wrapper
 from bench.load import H2LOAD
 from bench.machine import machine_line
 from bench.rows import Result, Scenario, measured
@@ -32,6 +32,10 @@ def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
         many.batch(stage, batch_items=500, budgets=100_000, at_least=0.12, after=0.3),
         many.batch(stage, batch_items=4_000, budgets=100_000, at_least=0.12, after=0.3),
         many.flat(stage, budgets=10_000, entries=0),
+        holds.thousand(stage),
+        holds.pairs(stage),
+        shapes.deep(stage),
+        shapes.many_limits(stage),
         wrapper.hosted(stage),
         *(wrapper.embedded(stage, users=users) for users in (10, 1_000, 10_000)),
         wrapper.imports(stage),
@@ -69,13 +73,13 @@ def bench(
         results: list[Result] = []
         for scenario in chosen:
             print(f"measuring {scenario.name} ...", flush=True)
-            results += measured(scenario, pairs=pairs)
+            results += measured(scenario, pairs=pairs * scenario.rounds_a_pair)
         stages: dict[str, Any] = {}
         if not wanted or STAGES in wanted:
             print(f"measuring {STAGES} ...", flush=True)
             stages = stages_of_a_charge(stage)
     if results:
-        show(results_table(results, pairs=pairs))
+        show(results_table(results))
     if stages:
         show(stages_table(stages))
     print(f"{time.monotonic() - began:.0f} s")

@@ -3,6 +3,10 @@
 `empty`: a call without content; what gRPC in Python costs. `memory`: budgetd's messages, adapter and handlers over an
 engine that adds in memory; what the ledger and its commits cost is the difference. `commit_per_call`: the plain way,
 three statements and a commit for each call on one aiosqlite connection, as durable.
+
+`refusals`: of twenty calls of ReserveCost one is answered as if granted and nineteen are refused, with trailers like
+those of budgetd; nothing is decided and all answers are made before. `undecided`: the same by budgetd's messages,
+adapter and handlers, which make each answer, over an engine that decides nothing.
 """
 
 import asyncio
@@ -20,6 +24,7 @@ import uvloop
 
 from bench.ledgers import LIMIT_NANO_USD, MONTH_US
 from bench.messages import PROJECT
+from bench.undecided import Refusals, UndecidedEngine
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.core import system_clock_us
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
@@ -116,6 +121,9 @@ async def _empty(body: bytes, context: object) -> bytes:  # noqa: ARG001
     return b""
 
 
+_ENGINES: dict[str, Callable[[], object]] = {"memory": MemoryEngine, "undecided": UndecidedEngine}
+
+
 def _only(name: str, call: Call) -> grpc.GenericRpcHandler:
     handler: grpc.RpcMethodHandler[Any, Any] = grpc.unary_unary_rpc_method_handler(cast(Any, call))
     return grpc.method_handlers_generic_handler(SERVICE.full_name, {name: handler})
@@ -126,9 +134,11 @@ async def _serve(name: str, database: Path | None) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     if name == "empty":
         await _until(stopping, _only("UpdateCost", _empty))
-    elif name == "memory":
+    elif name == "refusals":
+        await _until(stopping, _only("ReserveCost", Refusals().reserve_cost))
+    elif name in _ENGINES:
         tokens = AsyncTokenCounter()
-        handlers = Handlers(cast(Engine, MemoryEngine()), ReloadablePrices(()), tokens)
+        handlers = Handlers(cast(Engine, _ENGINES[name]()), ReloadablePrices(()), tokens)
         await _until(stopping, generic_handler(handlers, Metrics(), InFlight()))
         tokens.close()
     else:

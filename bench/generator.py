@@ -1,7 +1,8 @@
 """The load generator in Python, in a process of its own: sends each of a file's messages once, or over and over.
 
 Messages go out and come back as bytes, so that it does little beside gRPC's own work. For unary calls h2load is better
-by far, and used if it is there; a batch is so much work for the server that the generator does not matter.
+by far, and used if it is there; a batch is so much work for the server that the generator does not matter. Calls that
+may be refused, and holds that are committed, are always sent from here.
 """
 
 import argparse
@@ -16,14 +17,26 @@ from pathlib import Path
 import grpc
 import uvloop
 
-from bench.messages import read_frames
+from bench.messages import commit_of, read_frames
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 
-async def send(address: str, path: str, bodies: Iterator[bytes], callers: int) -> dict[str, object]:
-    """Send all bodies from so many callers, each on a connection of its own; when each call began and ended, in µs."""
+async def send(
+    address: str, path: str, bodies: Iterator[bytes], callers: int, *, may_refuse: bool, commit_path: str
+) -> dict[str, object]:
+    """Send all bodies from so many callers, each on a connection of its own; when each call began and ended, in µs.
+
+    Args:
+        address: host:port.
+        path: Of the method.
+        bodies: Which callers share.
+        callers: How many.
+        may_refuse: True: RESOURCE_EXHAUSTED is an answer like any other.
+        commit_path: Of the method that commits what each call holds, and ends it; empty: none does.
+    """
     calls: list[tuple[int, int]] = []
+    refused: list[tuple[int, int]] = []
     errors: list[str] = []
 
     async def caller(number: int) -> None:
@@ -35,15 +48,21 @@ async def send(address: str, path: str, bodies: Iterator[bytes], callers: int) -
         ]
         async with grpc.aio.insecure_channel(address, options=options) as channel:
             call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+            commit: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(commit_path)
             await channel.channel_ready()
             ready.release()
             await go.wait()
             for body in bodies:
                 began = time.time_ns() // 1000
                 try:
-                    await call(body)
+                    answer = await call(body)
+                    if commit_path:
+                        await commit(commit_of(answer))
                 except grpc.aio.AioRpcError as error:
-                    errors.append(str(error.details()))
+                    if may_refuse and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                        refused.append((began, time.time_ns() // 1000))
+                    else:
+                        errors.append(str(error.details()))
                 else:
                     calls.append((began, time.time_ns() // 1000))
 
@@ -55,7 +74,7 @@ async def send(address: str, path: str, bodies: Iterator[bytes], callers: int) -
             await ready.acquire()
         print("sending", file=sys.stderr, flush=True)
         go.set()
-    return {"calls": calls, "errors": errors[:3], "failed": len(errors)}
+    return {"calls": calls, "refused": refused, "errors": errors[:3], "failed": len(errors)}
 
 
 def main() -> None:
@@ -66,11 +85,22 @@ def main() -> None:
     parser.add_argument("frames", type=Path)
     parser.add_argument("--callers", type=int, required=True)
     parser.add_argument("--calls", type=int, default=0, help="0: each message once")
+    parser.add_argument("--may-refuse", action="store_true")
+    parser.add_argument("--commit-path", default="")
     chosen = parser.parse_args()
     bodies = read_frames(chosen.frames)
     turns = islice(cycle(bodies), chosen.calls) if chosen.calls else iter(bodies)
     with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
-        sent = runner.run(send(chosen.address, chosen.path, turns, chosen.callers))
+        sent = runner.run(
+            send(
+                chosen.address,
+                chosen.path,
+                turns,
+                chosen.callers,
+                may_refuse=chosen.may_refuse,
+                commit_path=chosen.commit_path,
+            )
+        )
     json.dump(sent, sys.stdout)
 
 

@@ -22,12 +22,19 @@ class Load:
     """The calls that were answered: when each began and ended, in microseconds of one clock."""
 
     calls: Sequence[tuple[int, int]]
+    #: Those that were answered with a refusal, where that may be.
+    refused: Sequence[tuple[int, int]] = ()
 
     @property
     def per_second(self) -> float:
         """Calls a second, from the first that began to the last that ended."""
-        first, last = min(began for began, _ in self.calls), max(ended for _, ended in self.calls)
-        return len(self.calls) / ((last - first) / 1e6)
+        return len(self.calls) / self.seconds
+
+    @property
+    def seconds(self) -> float:
+        """From the first call that began to the last that ended, refused ones among them."""
+        answered = [*self.calls, *self.refused]
+        return (max(ended for _, ended in answered) - min(began for began, _ in answered)) / 1e6
 
     def quantile_us(self, q: float) -> float:
         """The time that a share of the calls took at most."""
@@ -72,9 +79,30 @@ def send_unary(
     return Load(answered)
 
 
-def send_messages(address: str, path: str, frames: Path, *, callers: int, calls: int = 0) -> Load:
-    """Send each message of a file once (or so many calls, over and over) by the Python generator."""
+def send_messages(
+    address: str,
+    path: str,
+    frames: Path,
+    *,
+    callers: int,
+    calls: int = 0,
+    may_refuse: bool = False,
+    commit_path: str = "",
+) -> Load:
+    """Send each message of a file once (or so many calls, over and over) by the Python generator.
+
+    Args:
+        address: host:port.
+        path: Of the method.
+        frames: The messages.
+        callers: How many calls are in flight at any time.
+        calls: How many are sent; 0: each message once.
+        may_refuse: True: calls may be refused for lack of budget.
+        commit_path: Of the method by which callers commit what each call has held, before the next; empty: they do not.
+    """
     arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(calls)]
+    arguments += ["--may-refuse"] if may_refuse else []
+    arguments += ["--commit-path", commit_path] if commit_path else []
     output = subprocess.run(
         [sys.executable, "-m", "bench.generator", *arguments],
         check=True,
@@ -84,7 +112,10 @@ def send_messages(address: str, path: str, frames: Path, *, callers: int, calls:
     sent = json.loads(output)
     if sent["failed"]:
         raise LoadFailed(f"{sent['failed']} calls failed: {sent['errors']}")
-    return Load([(began, ended) for began, ended in sent["calls"]])
+    return Load(
+        [(began, ended) for began, ended in sent["calls"]],
+        [(began, ended) for began, ended in sent["refused"]],
+    )
 
 
 @contextmanager

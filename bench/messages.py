@@ -11,12 +11,16 @@ from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
 
 PROJECT = "bench"
 MODELS = ("gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5")
 COST_NANO_USD = 1_234_567
 #: Input and output tokens of every charge.
 USAGE = (1200, 340)
+#: What is held where it is counted how many holds are granted: one of so many.
+HOLD_NANO_USD = 100_000_000
+HOLDS_A_GRANT = 20
 
 _FRAME = struct.Struct(">BI")
 
@@ -52,6 +56,18 @@ def batches(
         cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=requests[first : first + batch_items])
         for first in range(0, items, batch_items)
     ]
+
+
+def commit_of(answer: bytes) -> bytes:
+    """The message that commits what an answer to ReserveCost says was held: a charge like any other."""
+    reservation_id = reservation_pb.ReserveCostResponse.FromString(answer).reservation_id
+    return reservation_pb.CommitReservationRequest(
+        project_id=PROJECT,
+        reservation_id=reservation_id,
+        cost_nano_usd=COST_NANO_USD,
+        usage=pb.Usage(input_tokens=USAGE[0], output_tokens=USAGE[1]),
+        request_id=uuid7(),
+    ).SerializeToString()
 
 
 def uuid7() -> str:

@@ -91,6 +91,8 @@ class Scenario:
     rows: tuple[Row, ...]
     #: Measured once before the rounds, so that nothing is measured cold.
     warms_up: bool = True
+    #: So many rounds for each of others: it is soon over, and its spread is wide.
+    rounds_a_pair: int = 1
 
 
 def measured(scenario: Scenario, *, pairs: int) -> list[Result]:

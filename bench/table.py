@@ -9,9 +9,10 @@ from rich.table import Table
 from bench.rows import Result, Row
 
 
-def results_table(results: Sequence[Result], *, pairs: int) -> Table:
+def results_table(results: Sequence[Result]) -> Table:
     """A row for each result: budgetd's figure, the other, their ratio, and the bounds of the design."""
-    table = Table(caption=f"Ratios are medians of {pairs} interleaved pairs, with the least and the greatest.")
+    counts = " or ".join(str(count) for count in sorted({len(result.ratios) for result in results}))
+    table = Table(caption=f"Ratios are medians of {counts} interleaved pairs, with the least and the greatest.")
     for heading in ("what", "compared with"):
         table.add_column(heading, overflow="fold")
     for heading in ("budgetd", "the other", "ratio", "spread", "at least", "after"):

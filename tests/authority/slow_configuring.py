@@ -136,9 +136,8 @@ def recounted(books: Books, account: Account, name: str, limit: Limit | None, no
     for line in books.lines:
         if account.key not in line.keys:
             continue
-        is_reset = line.key == account.key and (line.kind, line.reason) == (EntryKind.RESET, REQUESTED)
-        if is_reset and line.limit_id != name:
-            continue  # What began another limit again says nothing of this one, however old it is.
+        is_reset = (line.key, line.kind, line.reason) == (account.key, EntryKind.RESET, REQUESTED)
+        is_reset = is_reset and line.limit_id == name
         began = is_reset or (line.key == account.key and line.kind is EntryKind.CREATE)
         if began or (start_at_us is not None and line.at_us < start_at_us):
             rule.since = line.seq

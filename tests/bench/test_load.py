@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+import grpc
 import pytest
 
+from bench.holds import granting
 from bench.ledgers import charges_in
 from bench.load import LoadFailed, send_messages, send_unary
-from bench.messages import batches, charge, read_frames, write_frames
-from bench.processes import budgetd
+from bench.messages import COST_NANO_USD, PROJECT, batches, budget_id, charge, read_frames, write_frames
+from bench.processes import budgetd, contender
 from bench.stage import Acknowledged, Stage, method
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
+from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 
 
 def test_a_file_of_frames_gives_back_its_messages(tmp_path: Path) -> None:
@@ -54,3 +58,43 @@ def test_calls_that_are_refused_stop_the_bench(stage: Stage) -> None:
 
     with budgetd(stage.ledgers.with_budgets(1)) as server, pytest.raises(LoadFailed, match="1 calls failed"):
         send_messages(server.address, method("BatchUpdateCost"), frames, callers=1)
+
+
+def test_refusals_are_counted_where_calls_may_be_refused_and_the_time_is_that_of_all(stage: Stage) -> None:
+    with contender("refusals", stage.folder) as server:
+        hold = reservation_pb.ReserveCostRequest()
+        frames = write_frames(stage.folder / "holds.frames", [hold] * 40)
+        load = send_messages(server.address, method("ReserveCost"), frames, callers=4, may_refuse=True)
+
+    assert (len(load.calls), len(load.refused)) == (2, 38)
+    answered = [*load.calls, *load.refused]
+    assert load.seconds * 1e6 == pytest.approx(
+        max(ended for _, ended in answered) - min(began for began, _ in answered)
+    )
+
+
+def test_each_hold_is_committed_before_the_next(stage: Stage) -> None:
+    path = stage.ledgers.with_budgets(1)
+    hold = reservation_pb.ReserveCostRequest(project_id=PROJECT, budget_id=budget_id(0), amount_nano_usd=1)
+    frames = write_frames(stage.folder / "holds.frames", [hold] * 8)
+
+    with budgetd(path) as server:
+        load = send_messages(
+            server.address, method("ReserveCost"), frames, callers=2, commit_path=method("CommitReservation")
+        )
+        with grpc.insecure_channel(server.address) as channel:
+            status = BudgetServiceStub(channel).GetCurrentCost(
+                cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id(0))
+            )
+
+    assert len(load.calls) == 8
+    assert status.current_cost_nano_usd == 8 * COST_NANO_USD
+    assert status.limits[0].held == 0
+
+
+def test_one_hold_too_many_stops_the_bench(stage: Stage) -> None:
+    with budgetd(stage.ledgers.with_budgets(1)) as server:
+        hold = reservation_pb.ReserveCostRequest(project_id=PROJECT, budget_id=budget_id(0), amount_nano_usd=1)
+
+        with pytest.raises(LoadFailed, match="of 40 holds 40 were granted and 0 refused"):
+            granting(stage, server, [hold] * 40)

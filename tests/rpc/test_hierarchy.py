@@ -1,5 +1,6 @@
 """Trees over gRPC: who is charged along with whom, how trees change, and what they refuse."""
 
+from functools import partial
 from typing import Any
 
 import grpc
@@ -82,6 +83,9 @@ def test_more_than_64_budgets_are_refused(tree: RunningServer) -> None:
 
     assert refused.reason == "INVALID_FIELD"
     assert "at most 64" in dict(refused.violations)["additional_budget_ids"]
+    request = cost_pb.ProjectCostRequest(project_id=PROJECT, budget_id="alice", cost_nano_usd=1)
+    request.additional_budget_ids.extend(f"{number}/5" for number in range(12))
+    assert failure(lambda: tree.stub.ProjectCost(request)).violations == refused.violations
 
 
 def test_where_ancestors_stand_is_told_if_asked(tree: RunningServer) -> None:
@@ -307,6 +311,6 @@ def test_an_entry_that_is_no_charge_of_the_budget_cannot_be_corrected(tree: Runn
     correction = refund(tree, 1, mine).entry_id
 
     for entry_id in (theirs, created, correction, "e999"):
-        refused = failure(lambda entry_id=entry_id: refund(tree, 1, entry_id))
+        refused = failure(partial(refund, tree, 1, entry_id))
         assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ENTRY_NOT_FOUND")
     assert list(failure(lambda: refund(tree, 1, mine, model="gpt-4o")).violations) == ["model"]

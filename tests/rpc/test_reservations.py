@@ -1,5 +1,7 @@
 """Reservations over gRPC: held before the work, settled with the truth, and every way in which they end."""
 
+from typing import Any
+
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -118,7 +120,7 @@ def test_usage_and_text_are_priced_by_the_model_of_the_hold_unless_another_is_na
 
 def test_a_hold_by_usage_or_chat_is_priced_up_and_keeps_the_tokens(alice: RunningServer) -> None:
     alice.create("bob", pb.Limit(limit_id="tokens", unit=pb.UNIT_TOKENS, amount=2_000))
-    who = {"project_id": PROJECT, "budget_id": "bob", "model": MODEL}
+    who: Any = {"project_id": PROJECT, "budget_id": "bob", "model": MODEL}
     usage = pb.Usage(input_tokens=1_000, output_tokens=100)
     chat = pb.Messages(messages=[pb.ChatMessage(role="user", content="hello")], max_output_tokens=500)
 
@@ -266,7 +268,7 @@ def test_the_same_hold_commit_and_release_again_change_nothing(alice: RunningSer
     ]
 
     assert (again.reservation_id, again.expire_time, again.replayed) == (one.reservation_id, one.expire_time, True)
-    assert [each.replayed for each in (*settled, *given)] == [False, True, False, True]
+    assert [each.replayed for each in settled] == [each.replayed for each in given] == [False, True]
     assert settled[1].released_nano_usd == settled[0].released_nano_usd == 15
     assert given[1].released_nano_usd == 10
     assert where(alice) == (45, 0)
@@ -301,3 +303,34 @@ def test_holds_are_listed_newest_first_by_budget_and_state(alice: RunningServer)
     assert ids(budget_id="alice", state=OPEN) == [names[3], names[2]]
     assert ids(state=RELEASED) == [names[0]]
     assert failure(lambda: ids(budget_id="nobody")).reason == "BUDGET_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "state"),
+    [(rpb.ON_EXPIRY_RELEASE, EXPIRED), (rpb.ON_EXPIRY_COMMIT, ESTIMATED)],
+    ids=["given back", "booked"],
+)
+def test_what_has_become_of_a_hold_is_told_by_the_clock_before_and_after_any_entry_says_so(
+    alice: RunningServer, on_expiry: rpb.OnExpiry.ValueType, state: int
+) -> None:
+    held = [alice.reserve(1, ttl=Duration(seconds=60), on_expiry=on_expiry) for _ in range(3)]
+    alice.reserve(1)
+
+    def ids(wanted: int) -> list[str]:
+        request = rpb.ListReservationsRequest(project_id=PROJECT, state=wanted, page_size=2)  # type: ignore[arg-type]
+        first = alice.stub.ListReservations(request)
+        assert len(first.reservations) <= 2
+        request.page_token = first.next_page_token
+        second = alice.stub.ListReservations(request) if first.next_page_token else rpb.ListReservationsResponse()
+        return [each.reservation_id for each in (*first.reservations, *second.reservations)]
+
+    alice.clock.advance(seconds=60)
+    for is_written in (False, True):
+        if is_written:
+            failure(lambda: alice.reserve(101))  # Holds that are due are expired before anybody is refused.
+            assert len(alice.entries(kinds=[pb.ENTRY_KIND_EXPIRE])) == 3
+        told = reservation(alice, held[0])
+        assert (told.state, told.end_time.ToMicroseconds()) == (state, alice.clock.now_us)
+        assert (told.held_nano_usd, told.end_time) == (1, told.expire_time)
+        assert ids(state) == [each.reservation_id for each in reversed(held)]
+        assert len(ids(OPEN)) == 1

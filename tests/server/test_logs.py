@@ -13,8 +13,8 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
-from tests.rpc.valid_requests import VALID
 from tests.rpc.running_server import PATIENCE_SECONDS
+from tests.rpc.valid_requests import VALID
 
 PROGRAM = Path(__file__).parent / "logging_program.py"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[")

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.errors import StoreUnavailable
 from tests.engine.watched_ledger import WatchedLedger
@@ -43,7 +44,7 @@ def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
         return ledgers[0]
 
     server = RunningServer(loop_thread, tmp_path, Setup(has_http=True, wrap=wrap))
-    server.create()
+    server.create("alice", pb.Limit(amount=1))
     server.charge(1)
     failure(lambda: server.stub.GetBudget(service.GetBudgetRequest()))
     ledgers[0].failures.append(StoreUnavailable("away", metadata={"kind": "full"}))

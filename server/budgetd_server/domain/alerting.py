@@ -3,7 +3,10 @@
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
-from budgetd_server.domain.budget import Counter, Limit
+from budgetd_server.domain.budget import Counter, Limit, Unit
+
+#: Less than 1 by more than floats can be wrong.
+_SAFETY = 0.999_999
 
 
 def fire(counter: Counter) -> tuple[float, ...]:
@@ -17,6 +20,18 @@ def fire(counter: Counter) -> tuple[float, ...]:
         return ()
     counter.alerts_fired |= reached
     return tuple(ratio for index, ratio in enumerate(limit.alert_ratios) if fresh >> index & 1)
+
+
+def is_far_below(counter: Counter) -> bool:
+    """True if certainly no ratio is reached, or all of them have told already; a quick look, by floats."""
+    limit = counter.limit
+    if limit is None or not limit.alert_ratios:
+        return True
+    ratios, sums = limit.alert_ratios, counter.sums
+    if counter.alerts_fired and counter.alerts_fired + 1 == 1 << len(ratios):
+        return True
+    used = sums.cost_nano_usd if limit.unit is Unit.NANO_USD else counter.spent
+    return used + counter.held < ratios[0] * limit.amount * _SAFETY
 
 
 def reached_alerts(counter: Counter) -> int:

@@ -76,19 +76,23 @@ def check_room(budget: BudgetState, part: Part, now_us: int, *, freed_nano_usd: 
     Raises:
         CounterOverflow: One would.
     """
-    money = budget.lifetime_cost_nano_usd
-    spent = budget.main.sums.cost_nano_usd
-    money = max(money, spent)  # Refunds of entries of former windows may have taken the lifetime below the window.
-    money += budget.main.held - freed_nano_usd
+    main = budget.main
+    # Refunds of entries of former windows may have taken the lifetime below what this window has spent.
+    money = max(budget.lifetime_cost_nano_usd, main.sums.cost_nano_usd)
+    money += main.held - freed_nano_usd
     if money + part.cost_nano_usd > COUNTER_MAX:
         raise CounterOverflow(counter="the lifetime cost in nano-USD", value=money, added=part.cost_nano_usd)
-    usage = part.usage
-    if usage is None:
-        return
-    for counter in budget.counters():
-        tokens = counter.sums.input_tokens + counter.sums.output_tokens
-        if tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX and not has_ended(counter, now_us):
-            raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
+    if part.usage is not None:
+        _check_tokens(main, part.usage, now_us)
+        if budget.named:
+            for counter in budget.named.values():
+                _check_tokens(counter, part.usage, now_us)
+
+
+def _check_tokens(counter: Counter, usage: Usage, now_us: int) -> None:
+    tokens = counter.sums.input_tokens + counter.sums.output_tokens
+    if tokens + usage.input_tokens + usage.output_tokens > COUNTER_MAX and not has_ended(counter, now_us):
+        raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
 
 
 def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None = None) -> None:
@@ -108,6 +112,8 @@ def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | N
         main.sums.add(cost_nano_usd, usage, calls)
         model_sums(budget, part.model).add(cost_nano_usd, usage, calls)
         _burn(main, cost_nano_usd, now_us)
+    if not budget.named:
+        return
     for counter in budget.named.values():
         if part.matches(counter) and (corrects_seq is None or corrects_seq > counter.since_seq):
             counter.sums.add(cost_nano_usd, usage, calls)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from budgetd_server.domain.alerting import fire
-from budgetd_server.domain.budget import BudgetState
+from budgetd_server.domain.alerting import fire, is_far_below
+from budgetd_server.domain.budget import BudgetState, Counter
 from budgetd_server.domain.counting import Part, count, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
@@ -77,6 +77,14 @@ def budgets_of(state: State, reservation: Reservation) -> list[BudgetState]:
 
 def fire_all(state: State, budget: BudgetState) -> None:
     """Let the limits of a budget tell of the ratios that they have reached."""
-    for counter in budget.counters():
-        if counter.limit is not None:
-            state.tally.alerts.extend((counter.unit, ratio) for ratio in fire(counter))
+    _fire(state, budget.main)
+    if budget.named:
+        for counter in budget.named.values():
+            _fire(state, counter)
+
+
+def _fire(state: State, counter: Counter) -> None:
+    if is_far_below(counter):  # As nearly always: every charge asks.
+        return
+    if ratios := fire(counter):
+        state.tally.alerts.extend((counter.unit, ratio) for ratio in ratios)

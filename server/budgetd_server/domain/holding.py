@@ -65,7 +65,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         created_at_us=now_us,
         expires_at_us=now_us + command.ttl_us,
         held_nano_usd=part.cost_nano_usd,
-        held_usage=command.usage,
+        held_usage=None if part.usage is None else Usage(part.usage.input_tokens, part.usage.output_tokens),
         is_new=True,
     )
     state.add_reservation(project_id, reservation)

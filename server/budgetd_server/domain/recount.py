@@ -62,8 +62,9 @@ class LimitRecount:
 
     def _ends_with(self, entry: Entry, budget_key: int) -> bool:
         """True if neither this entry nor an older one counts: it is older than the window, or the count began here."""
-        if entry.budget_key == budget_key and (entry.kind, entry.reason) in BARRIERS:
-            return entry.kind is EntryKind.CREATE or entry.limit_id == self.limit_id
+        is_barrier = entry.budget_key == budget_key and (entry.kind, entry.reason) in BARRIERS
+        if is_barrier and (entry.kind is EntryKind.CREATE or entry.limit_id == self.limit_id):
+            return True
         return self.span.start_at_us is not None and entry.created_at_us < self.span.start_at_us
 
     def _add(self, entry: Entry) -> None:

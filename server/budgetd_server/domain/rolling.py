@@ -17,21 +17,24 @@ def roll_if_due(state: State, project_id: str, budget: BudgetState, now_us: int,
     Returns:
         True if the main one begins from zero.
     """
-    was_reset = False
-    for counter in budget.counters():
-        start_at_us, end_at_us = counter.span
-        # Nearly always nothing is due, and every charge asks.
-        if start_at_us is None or end_at_us is None or start_at_us <= now_us < end_at_us:
-            continue
-        if budget.deleted_at_us is None and _roll(state, project_id, budget, counter, now_us, request_id):
-            was_reset = was_reset or counter is budget.main
+    was_reset = _is_past(budget.main, now_us) and _roll(state, project_id, budget, budget.main, now_us, request_id)
+    if budget.named:
+        for counter in budget.named.values():
+            if _is_past(counter, now_us):
+                _roll(state, project_id, budget, counter, now_us, request_id)
     return was_reset
+
+
+def _is_past(counter: Counter, now_us: int) -> bool:
+    """True if now is outside of the stored window. Nearly always it is not, and every charge asks."""
+    start_at_us, end_at_us = counter.span
+    return start_at_us is not None and end_at_us is not None and not start_at_us <= now_us < end_at_us
 
 
 def _roll(state: State, project_id: str, budget: BudgetState, counter: Counter, now_us: int, request_id: str) -> bool:
     """Roll one counter if it is due; True if it begins from zero."""
     roll = due_roll(counter, now_us)
-    if roll is None:
+    if roll is None or budget.deleted_at_us is not None:
         return False
     entry = state.append(
         project_id,

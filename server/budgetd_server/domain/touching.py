@@ -23,6 +23,8 @@ class Touched(NamedTuple):
     @property
     def other_keys(self) -> tuple[int, ...]:
         """The keys of all but its own."""
+        if len(self.budgets) == 1:
+            return ()
         return tuple(budget.budget_key for budget in self.budgets[1:])
 
 

@@ -26,6 +26,9 @@ from budgetd_server.domain.window import Span, length_us, window_from_text, wind
 Row = tuple[Any, ...]
 _NO_TOKENS: Row = (None,) * 5
 _KIND, _USAGE = Entry._fields.index("kind"), Entry._fields.index("usage")
+#: From here on a plain charge has nothing to tell.
+_TAIL = Entry._fields.index("reservation_seq")
+_PLAIN_TAIL = tuple(Entry._field_defaults[name] for name in Entry._fields[_TAIL:])
 #: In the row, where the usage takes five columns.
 _LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
 _RPC, _MORE = NewRequest._fields.index("rpc"), NewRequest._fields.index("more")
@@ -141,16 +144,29 @@ def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
     return (budget.project_key, budget.budget_key, model, *_sums(sums))
 
 
+def is_plain(entry: Entry) -> bool:
+    """True if its columns from `reservation_seq` on have their defaults, as of most charges."""
+    return entry[_TAIL:] == _PLAIN_TAIL
+
+
 def entry_row(entry: Entry) -> Row:
     """The parameters of `insert_entry`."""
+    return (
+        *plain_entry_row(entry),
+        *entry[_TAIL:-1],
+        json.dumps(entry.other_keys) if entry.other_keys else None,
+    )
+
+
+def plain_entry_row(entry: Entry) -> Row:
+    """The parameters of `insert_plain_entry`."""
     # Cut and joined rather than taken apart, and no enum, which the driver takes twice as long for: every charge pays.
     row: Row = (
         entry[:_KIND]
         + (int(entry.kind),)
         + entry[_KIND + 1 : _USAGE]
         + (entry.usage or _NO_TOKENS)
-        + entry[_USAGE + 1 : -1]
-        + (json.dumps(entry.other_keys) if entry.other_keys else None,)
+        + entry[_USAGE + 1 : _TAIL]
     )
     if entry.labels is None:
         return row

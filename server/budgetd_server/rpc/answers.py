@@ -1,6 +1,6 @@
 """Outcomes and states become messages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -10,7 +10,7 @@ from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.pricing import ModelPrice, Rates
-from budgetd_server.domain.reservation import Reservation
+from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
@@ -22,6 +22,8 @@ _SOURCES = {
 }
 
 
+#: So many limits are told with all their patterns of models, which take up to 16 KiB each; more could be too much.
+LIMITS_WITH_PATTERNS_MAX = 128
 #: The last instant that a Timestamp may tell, in the year 9999. A window may end after it.
 _LAST_AT_US = 253_402_300_800 * 1_000_000 - 1
 
@@ -78,9 +80,16 @@ def limit_status(status: LimitStatus) -> pb.LimitStatus:
     return message
 
 
-def limit_statuses(statuses: Iterable[LimitStatus]) -> list[pb.LimitStatus]:
-    """Where limits stand."""
-    return [limit_status(status) for status in statuses]
+def limit_statuses(statuses: Sequence[LimitStatus]) -> list[pb.LimitStatus]:
+    """Where limits stand, as far as an answer may tell."""
+    return [limit_status(status) for status in told(statuses)]
+
+
+def told(statuses: Sequence[LimitStatus]) -> Sequence[LimitStatus]:
+    """Limits, as an answer may tell them: very many with the first of their patterns alone, so that it arrives."""
+    if len(statuses) <= LIMITS_WITH_PATTERNS_MAX:
+        return statuses
+    return [status._replace(models=status.models[:1]) for status in statuses]
 
 
 def model_cost(status: ModelStatus) -> pb.ModelCost:
@@ -171,11 +180,12 @@ def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
     return message
 
 
-def reservation(held: Reservation, names: Mapping[int, str]) -> reservation_pb.Reservation:
-    """A reservation; `names` tells the ids of its other budgets by their keys."""
+def reservation(held: Reservation, names: Mapping[int, str], now_us: int) -> reservation_pb.Reservation:
+    """A reservation as of now; `names` tells the ids of its other budgets by their keys."""
+    ended_at_us = held.expires_at_us if held.is_due(now_us) else held.ended_at_us
     message = reservation_pb.Reservation(
         reservation_id=reservation_id(held.seq),
-        state=int(held.state),  # type: ignore[arg-type]
+        state=int(reservation_state(held, now_us)),  # type: ignore[arg-type]
         budget_id=held.budget_id,
         charged_budget_ids=[held.budget_id, *(names[key] for key in held.other_keys)],
         model=held.model,
@@ -186,9 +196,16 @@ def reservation(held: Reservation, names: Mapping[int, str]) -> reservation_pb.R
         on_expiry=int(held.on_expiry),  # type: ignore[arg-type]
         labels=dict(held.labels or {}),
     )
-    if held.ended_at_us is not None:
-        message.end_time.CopyFrom(timestamp(held.ended_at_us))
+    if ended_at_us is not None:
+        message.end_time.CopyFrom(timestamp(ended_at_us))
     return message
+
+
+def reservation_state(held: Reservation, now_us: int) -> ReservationState:
+    """What has become of a reservation by now, whether or not an entry says so yet."""
+    if not held.is_due(now_us):
+        return held.state
+    return ReservationState.ESTIMATED if held.on_expiry is OnExpiry.COMMIT else ReservationState.EXPIRED
 
 
 def model_price(price: ModelPrice) -> price_pb.ModelPrice:

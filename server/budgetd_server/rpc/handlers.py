@@ -12,6 +12,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.admission import without_room
+from budgetd_server.domain.bounds import TOUCHED_BUDGETS_MAX
 from budgetd_server.domain.budget import Action
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import Part, spent_at
@@ -28,7 +29,8 @@ from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.rpc.reservation_handlers import ReservationHandlers
 from budgetd_server.tokens import AsyncTokenCounter
 
-_CHARGED_BYTES, _LIMIT_BYTES = 48, 128
+#: Beside names.
+_CHARGED_BYTES, _LIMIT_BYTES = 48, 192
 
 
 class Handlers(ReservationHandlers):
@@ -88,7 +90,7 @@ class Handlers(ReservationHandlers):
         self, request: cost_pb.BatchUpdateCostRequest, caller: Caller
     ) -> cost_pb.BatchUpdateCostResponse:
         charges, refusals = await self._costs.batch(request, self._engine.clock())
-        limit_bytes = _checked_limit_bytes(request, charges) if request.include_limits else 0
+        limit_bytes = await self._checked_limit_bytes(request, charges) if request.include_limits else 0
         outcomes = await self._engine.submit_many(charges, timeout_seconds=caller.timeout_seconds)
         results = _results(len(request.requests), outcomes, refusals, limit_bytes=limit_bytes)
         response = cost_pb.BatchUpdateCostResponse()
@@ -134,6 +136,9 @@ class Handlers(ReservationHandlers):
     async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: Caller) -> cost_pb.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
         budgets = await self._engine.touched(request.project_id, request.budget_id, projection.additional_ids)
+        if len(budgets) > TOUCHED_BUDGETS_MAX:
+            rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
+            raise InvalidField([FieldViolation("additional_budget_ids", rule)])
         now_us, cost_nano_usd = self._engine.clock(), projection.cost_nano_usd
         part = Part(cost_nano_usd, projection.usage, 1, request.model, projection.catalogue_model)
         failing = without_room(budgets, part, now_us, warns=True)
@@ -223,10 +228,27 @@ class Handlers(ReservationHandlers):
         return _as_left(request.project_id, request.budget_id, outcome, request.view)
 
     async def _limits_of(self, project_id: str, charges: Sequence[Charge]) -> list[pb.LimitStatus]:
-        statuses: list[pb.LimitStatus] = []
-        for budget in await self._engine.lineages(project_id, cost_requests.touched(charges)):
-            statuses.extend(answers.limit_statuses(budget.limits))
-        return statuses
+        budgets = await self._engine.lineages(project_id, cost_requests.touched(charges))
+        page = AnswerPage[pb.LimitStatus]()
+        for message in answers.limit_statuses([status for budget in budgets for status in budget.limits]):
+            if not page.add(message):
+                break  # Limits have been added since they were measured.
+        return page.messages
+
+    async def _checked_limit_bytes(self, request: cost_pb.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
+        """What the limits of a batch's answer may come to; refused if they could be too much."""
+        names = cost_requests.touched(charges)
+        _check_room(request, sum(_LIMIT_BYTES + len(name.encode()) for name in names))
+        templates = {charge.budget_id: charge.template_id for charge in charges if charge.template_id}
+        found = await self._engine.lineages(request.project_id, [*names, *sorted(set(templates.values()) - {*names})])
+        budgets = {budget.budget_id: budget for budget in found}
+        statuses = [status for budget in found if not budget.is_template for status in budget.limits]
+        for name in templates.keys() - budgets.keys():  # To be made by this batch, if there is such a template.
+            if (template := budgets.get(templates[name])) is not None:
+                statuses += [status._replace(budget_id=name) for status in template.limits]
+        limit_bytes = sum(_limit_bytes(status) for status in answers.told(statuses))
+        _check_room(request, limit_bytes)
+        return limit_bytes
 
 
 def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb.Budget:
@@ -259,10 +281,11 @@ def _results(
         yield cost_pb.UpdateCostResult(error=error)
 
 
-def _checked_limit_bytes(request: cost_pb.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
-    """What the limits of a batch's answer may come to; refused if they could be too much."""
-    limit_bytes = sum(_LIMIT_BYTES + len(each.encode()) for each in cost_requests.touched(charges))
+def _limit_bytes(status: LimitStatus) -> int:
+    return _LIMIT_BYTES + sum(4 + len(each.encode()) for each in (status.budget_id, status.limit_id, *status.models))
+
+
+def _check_room(request: cost_pb.BatchUpdateCostRequest, limit_bytes: int) -> None:
     if limit_bytes + len(request.requests) * _CHARGED_BYTES > ANSWER_BYTES_MAX:
         rule = f"must be false: the limits of so many budgets could pass {ANSWER_BYTES_MAX} bytes"
         raise InvalidField([FieldViolation("include_limits", rule)])
-    return limit_bytes

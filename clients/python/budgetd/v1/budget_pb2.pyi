@@ -624,7 +624,7 @@ class LimitStatus(google.protobuf.message.Message):
 
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Which models count; empty: all."""
+        """Which models count; empty: all. Of each limit the first alone, where an answer tells of more than 128 limits."""
 
     def __init__(
         self,
