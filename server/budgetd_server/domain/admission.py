@@ -145,7 +145,7 @@ def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int) -> 
     if units > limit.amount:
         return None
     spent, held, end_at_us, moment = spent_at(counter, now_us), counter.held, _end_at_us(counter, now_us), now_us
-    for reservation in sorted(state.open_holds(budget), key=lambda each: each.expires_at_us):
+    for reservation in state.next_holds(budget):
         kept = held_part(reservation)
         if not kept.matches(counter):
             continue

@@ -14,7 +14,12 @@ from budgetd_server.domain.touching import of_keys
 
 def expire_due(state: State, project_id: str, budgets: Iterable[BudgetState], now_us: int) -> bool:
     """Expire what is due of the holds on some budgets; True if any was."""
-    due = {each.seq: each for budget in budgets for each in state.open_holds(budget) if each.is_due(now_us)}
+    due: dict[int, Reservation] = {}
+    for budget in budgets:
+        for each in state.next_holds(budget):
+            if each.expires_at_us > now_us:
+                break
+            due[each.seq] = each
     for seq in sorted(due):
         expire(state, project_id, due[seq], now_us)
     return bool(due)

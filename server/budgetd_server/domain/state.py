@@ -6,13 +6,14 @@ the transaction: there is no truth in memory.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, Requested, Rpc
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
-from budgetd_server.domain.reservation import Reservation
+from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.usage import Usage
 
 
@@ -72,6 +73,9 @@ class Project:
     is_new: bool = False
 
 
+_expires_at_us = attrgetter("expires_at_us")
+
+
 class State:
     """Everything that a batch touches, as loaded and as the batch has changed it so far."""
 
@@ -125,8 +129,17 @@ class State:
 
     def open_holds(self, budget: BudgetState) -> list[Reservation]:
         """The open holds on a budget that are loaded, oldest first."""
-        holds = self.holds.get((budget.project_key, budget.budget_key), {})
-        return [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
+        holds = self.holds.get((budget.project_key, budget.budget_key))
+        return [] if holds is None else [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
+
+    def next_holds(self, budget: BudgetState) -> list[Reservation]:
+        """The same, those that expire first in front. A refusal asks, and there may be many of them."""
+        holds = self.holds.get((budget.project_key, budget.budget_key))
+        if holds is None:
+            return []
+        found = [each for each in holds.values() if each.state is ReservationState.OPEN]
+        found.sort(key=_expires_at_us)
+        return found
 
     def budget(self, project_id: str, budget_id: str) -> BudgetState:
         """The live budget of that id.

@@ -38,8 +38,6 @@ def touched_by(state: State, command: Charge | ReserveCost, now_us: int) -> Touc
     own, new = state.budgets.get((project_id, command.budget_id)), None
     if own is None:
         own = new = _copy_of_template(state, command, now_us)
-    elif own.parent_key is None and not command.additional_ids:  # As for most charges.
-        return Touched([_chargeable(own)])
     budgets = [_chargeable(own), *upwards(state, own)]
     seen = {id(budget) for budget in budgets}
     for additional_id in command.additional_ids:

@@ -175,8 +175,12 @@ def plain_entry_row(entry: Entry) -> Row:
 
 def request_row(request: NewRequest) -> Row:
     """The parameters of `insert_request`."""
-    more = json.dumps(request.more) if request.more else None
-    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 : _MORE], more)
+    return (*plain_request_row(request), json.dumps(request.more) if request.more else None)
+
+
+def plain_request_row(request: NewRequest) -> Row:
+    """The parameters of `insert_plain_request`."""
+    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 : _MORE])
 
 
 def request_from_row(row: Row) -> StoredRequest:

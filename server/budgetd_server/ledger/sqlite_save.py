@@ -17,6 +17,7 @@ from budgetd_server.ledger.sqlite_rows import (
     is_plain,
     model_row,
     plain_entry_row,
+    plain_request_row,
     request_row,
     reservation_row,
 )
@@ -35,6 +36,7 @@ class SqliteSave:
         self._insert_entries = _Insert(self._sql["insert_entry"])
         self._insert_plain_entries = _Insert(self._sql["insert_plain_entry"])
         self._insert_requests = _Insert(self._sql["insert_request"])
+        self._insert_plain_requests = _Insert(self._sql["insert_plain_request"])
         self._save_counts = _Insert(self._sql["save_count"])
         self._save_models = _Insert(self._sql["save_model"])
         self._insert_entry_budgets = _Insert(self._sql["insert_entry_budget"])
@@ -61,7 +63,10 @@ class SqliteSave:
             self._insert_entry_budgets.execute(connection, others)
         if state.reservations:
             self._save_reservations(connection, state)
-        self._insert_requests.execute(connection, map(request_row, state.new_requests))
+        if any(request.more for request in state.new_requests):
+            self._insert_requests.execute(connection, map(request_row, state.new_requests))
+        else:
+            self._insert_plain_requests.execute(connection, map(plain_request_row, state.new_requests))
 
     def beat(self, connection: sqlite3.Connection, now_us: int) -> None:
         """Write the heartbeat."""

@@ -124,6 +124,8 @@ def item_error(error: BudgetError) -> pb.ItemError:
 
 def _cut(text: str) -> str:
     """As much of a text as gRPC sends in SENTENCE_BYTES_MAX bytes: what is not plain ASCII takes three a byte."""
+    if len(text) <= SENTENCE_BYTES_MAX and text.isascii() and text.isprintable() and "%" not in text:
+        return text
     sent_bytes = 0
     for index, character in enumerate(text):
         sent_bytes += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())

@@ -151,6 +151,11 @@ DELETE FROM open_holds WHERE project_key = ? AND budget_key = ? AND expires_at_u
 INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us, more)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: insert_plain_request
+-- The same of one whose answer has no other numbers.
+INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
 -- name: beat
 -- Proves that the file takes writes.
 UPDATE heartbeat SET at_us = ? WHERE id = 1;
