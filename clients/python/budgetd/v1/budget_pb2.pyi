@@ -597,7 +597,9 @@ class LimitStatus(google.protobuf.message.Message):
     spent: builtins.int
     """What was spent in this window."""
     held: builtins.int
-    """What open holds hold now, in whatever window they were made."""
+    """What open holds hold now, in whatever window they were made. A hold that nobody touches may count here for some
+    seconds after its expiry.
+    """
     remaining: builtins.int
     """`amount` less `spent` and `held`; negative once they are more than allowed."""
     used_ratio: builtins.float
