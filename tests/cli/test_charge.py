@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from budgetd.v1 import budget_pb2 as pb
 from tests.cli.conftest import Give
 from tests.rpc.running_server import RunningServer
 
@@ -144,3 +145,12 @@ def test_a_text_that_is_no_utf8_is_refused(give: Give) -> None:
 
     assert result.exit_code == 2
     assert "no UTF-8" in result.stderr
+
+
+def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: RunningServer, done: Done) -> None:
+    server.create("team", pb.Limit(amount=10**9))
+    server.create("alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=2), parent_budget_id="team")
+
+    told = done("charge", "alice", "--usd", "0.25")
+
+    assert "calls of alice: 1 calls of 2 calls spent, team: $0.25 of $1.00 spent" in told

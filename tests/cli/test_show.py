@@ -118,3 +118,22 @@ def test_list_shows_what_was_spent_of_each(server: RunningServer, done: Done) ->
     table = done("list")
 
     assert [word in table for word in ("200.0% EXCEEDED", "-$0.01", "no limit", "$0.000000001")] == [True] * 4
+
+
+def test_limits_are_told_in_their_own_units_beside_what_is_held(server: RunningServer, done: Done) -> None:
+    tokens = pb.Limit(limit_id="tpm", unit=pb.UNIT_TOKENS, amount=100_000)
+    calls = pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50)
+    server.create("alice", pb.Limit(amount=5_000_000_000), tokens, calls)
+    server.charge(1_000_000_000, model="gpt-4o", usage=pb.Usage(input_tokens=1_234))
+    server.reserve(2_000_000_000)
+
+    told = done("show", "alice")
+
+    for fact in ("100,000 tokens", "1,234 tokens", "98,766 tokens", "50 calls", "48 calls", "held", "$2.00", "60.0%"):
+        assert fact in told
+
+
+def test_a_list_takes_no_other_limit_for_the_main_one(server: RunningServer, done: Done) -> None:
+    server.create("alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50))
+
+    assert "no main limit" in done("list")

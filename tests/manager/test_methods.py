@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from budgetd import BudgetManager, UnknownModel
+from budgetd import BudgetClient, BudgetManager, UnknownModel
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
 
 DAY = 86_400
 USAGE = {"prompt_tokens": 1_000, "completion_tokens": 500}
@@ -282,3 +284,19 @@ def test_a_content_that_is_no_text_is_pythons_error(manager: BudgetManager) -> N
         manager.projected_cost("gpt-4", [{"role": "user"}], "alice")
     with pytest.raises(TypeError, match="expected str instance"):
         manager.projected_cost("gpt-4", [{"role": "user", "content": None}], "alice")
+
+
+def test_limits_beside_the_main_one_are_kept_and_are_none_of_the_classs_business(address: str) -> None:
+    calls = pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50)
+    budget = pb.Budget(project_id="limits", budget_id="alice", limits=[calls])
+    with BudgetClient(address) as client:
+        client.create_budget(service.CreateBudgetRequest(budget=budget))
+        manager = BudgetManager("limits", client_type="hosted", api_base=address)
+
+        before = manager.get_total_budget("alice")
+        manager.user_dict["alice"]["total_budget"] = 7.0
+        after = manager.get_total_budget("alice")
+
+        limits = client.get_budget(service.GetBudgetRequest(project_id="limits", budget_id="alice")).budget.limits
+    assert (before, after) == (math.inf, 7.0)
+    assert [(limit.limit_id, limit.amount) for limit in limits] == [("", 7 * 10**9), ("calls", 50)]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from budgetd._completions import Completion, completion_of
 from budgetd._record_plans import RecordPlans, of_user
-from budgetd._records import DAYS, Record, record_of
+from budgetd._records import DAYS, Record, main_limit, record_of
 from budgetd._service import BudgetServiceRpcs as Rpcs
 from budgetd._steps import Plan, Steps, ask
 from budgetd._values import usd, user_id
@@ -217,4 +217,5 @@ def _id_of_completion(user: object, completion_id: str) -> str:
 
 def _without_window(budget: pb.Budget) -> pb.Budget:
     """The amount alone: the view BASIC has no window to tell."""
-    return pb.Budget(limits=[pb.Limit(amount=limit.amount) for limit in budget.limits[:1]])
+    limit = main_limit(budget)
+    return pb.Budget(limits=[] if limit is None else [pb.Limit(amount=limit.amount)])

@@ -13,6 +13,7 @@ from budgetd._records import (
     check_keys,
     costs_of,
     limit_of,
+    main_limit,
     model_costs,
     needs_history,
     record_of,
@@ -136,9 +137,9 @@ class RecordPlans:
 
     def _edit(self, budget: pb.Budget, key: str, value: Any) -> None:
         """Change one thing of a configuration."""
-        if not budget.limits:
-            budget.limits.add(amount=0)
-        limit = budget.limits[0]
+        limit = main_limit(budget)
+        if limit is None:
+            limit = budget.limits.add(amount=0)
         if key == "total_budget":
             limit.amount = nano_usd(value, key)
             return
@@ -146,7 +147,7 @@ class RecordPlans:
             old, new = limit.window.fixed.anchor_time if limit.window.HasField("fixed") else None, window_of(value)
             if new is not None and old is not None:
                 new.fixed.anchor_time.CopyFrom(old)
-            budget.limits[0].CopyFrom(limit_of(limit.amount, new, self._reset_mode))
+            limit.CopyFrom(limit_of(limit.amount, new, self._reset_mode))
             return
         if not limit.window.HasField("fixed"):
             raise ValueError(f"{key} needs a budget with a duration")

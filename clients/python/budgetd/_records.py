@@ -31,17 +31,27 @@ def record_of(budget: pb.Budget, *, was_counted: bool) -> Record:
 
     A budget without a main limit, which only other clients make, has an infinite `total_budget`.
     """
-    limit = budget.limits[0] if budget.limits else None
+    limit = main_limit(budget)
     record: Record = {"total_budget": math.inf if limit is None else usd(limit.amount)}
     if limit is not None and limit.HasField("window") and not limit.window.HasField("lifetime"):
         record["duration"] = _days(limit, budget)
         told = budget.labels.get(CREATED_AT_LABEL)
         record["created_at"] = epoch_seconds(budget.create_time) if told is None else float(told)
-        record["last_updated_at"] = epoch_seconds(budget.limit_statuses[0].window_start_time)
+        record["last_updated_at"] = epoch_seconds(_main_status(budget).window_start_time)
     if was_counted:
         record["current_cost"] = usd(budget.current_cost_nano_usd) if budget.current_cost_nano_usd else 0
         record["model_cost"] = model_costs(budget)
     return record
+
+
+def main_limit(budget: pb.Budget) -> pb.Limit | None:
+    """The limit that the class knows of; None: other clients have made none, or only others beside it."""
+    return next((limit for limit in budget.limits if not limit.limit_id), None)
+
+
+def _main_status(budget: pb.Budget) -> pb.LimitStatus:
+    """Where the main limit stands; it has one."""
+    return next(status for status in budget.limit_statuses if not status.limit_id)
 
 
 def model_costs(budget: pb.Budget) -> dict[str, float]:
@@ -122,6 +132,6 @@ def _days(limit: pb.Limit, budget: pb.Budget) -> int | float:
     if limit.window.HasField("fixed"):
         seconds = limit.window.fixed.length.seconds
     else:
-        status = budget.limit_statuses[0]
+        status = _main_status(budget)
         seconds = status.window_end_time.seconds - status.window_start_time.seconds
     return seconds // SECONDS_PER_DAY if seconds % SECONDS_PER_DAY == 0 else seconds / SECONDS_PER_DAY

@@ -20,7 +20,7 @@ from budgetd_server.cli.connection import (
     labels_of,
     usd_option,
 )
-from budgetd_server.cli.dollars import usd_text
+from budgetd_server.cli.dollars import amount_text
 from budgetd_server.cli.periods import period_text, window_of
 
 
@@ -70,7 +70,7 @@ def create(
         print_json(answer)
         return
     limits = [
-        f"{usd_text(each.amount)} per {period_text(each.window, reset_mode=each.reset_mode)}"
+        f"{amount_text(each.amount, each.unit)} per {period_text(each.window, reset_mode=each.reset_mode)}"
         for each in answer.budget.limits
     ]
     again = " (by this request id, before)" if answer.replayed else ""

@@ -21,7 +21,7 @@ from budgetd_server.cli.connection import (
     labels_of,
     usd_option,
 )
-from budgetd_server.cli.dollars import usd_text
+from budgetd_server.cli.dollars import amount_text, usd_text
 
 #: Tokens of one kind that the server takes at most.
 TOKENS_MAX = 10**12
@@ -120,10 +120,18 @@ def _text(given: str | None) -> str:
 
 def _sentence(budget_id: str, answer: cost_pb.UpdateCostResponse) -> str:
     limits = [
-        f"{usd_text(limit.spent)} of {usd_text(limit.amount)} spent{', EXCEEDED' if limit.is_exceeded else ''}"
+        f"{_whose(budget_id, limit)}{amount_text(limit.spent, limit.unit)} of {amount_text(limit.amount, limit.unit)}"
+        f" spent{', EXCEEDED' if limit.is_exceeded else ''}"
         for limit in answer.limits
     ]
     verb = "had charged" if answer.replayed else "charged"
     return f"{verb} {usd_text(answer.cost_nano_usd)} to {budget_id} by request {answer.request_id}; " + (
         ", ".join(limits) or "it has no limit"
     )
+
+
+def _whose(budget_id: str, limit: pb.LimitStatus) -> str:
+    """What a limit is called, unless it is the main one of the budget that was charged."""
+    if limit.limit_id:
+        return f"{limit.limit_id} of {limit.budget_id}: "
+    return "" if limit.budget_id == budget_id else f"{limit.budget_id}: "

@@ -8,6 +8,8 @@ DECIMALS_MAX = 9
 #: The largest amount that the server takes for anything, in dollars: a limit of a billion.
 USD_MAX = 10**9
 
+#: Numbers as in the contract.
+_UNITS = {2: "tokens", 3: "calls"}
 _DOLLARS = re.compile(r"\$?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 
 
@@ -30,6 +32,11 @@ def nano_usd_of(text: str) -> int:
         raise ValueError(f"must be at most {USD_MAX:,} dollars, got {text!r}")
     whole, rest = divmod(usd, 1)
     return int(whole) * NANO_USD_PER_USD + int(rest.scaleb(DECIMALS_MAX))
+
+
+def amount_text(amount: int, unit: int) -> str:
+    """An amount of a limit, in its unit."""
+    return f"{amount:,} {_UNITS[unit]}" if unit in _UNITS else usd_text(amount)
 
 
 def usd_text(nano_usd: int) -> str:

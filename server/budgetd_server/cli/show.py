@@ -19,7 +19,7 @@ from budgetd_server.cli.connection import (
     connected,
     labels_of,
 )
-from budgetd_server.cli.dollars import usd_text
+from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.periods import period_text
 
 if TYPE_CHECKING:
@@ -97,20 +97,32 @@ def _all(client: "BudgetClient", request: service.ListBudgetsRequest) -> Iterato
 
 
 def _print_limits(budget: pb.Budget) -> None:
-    columns = ("limit", "per", "amount", "spent", "remaining", "used", "window ends", "rate an hour", "runs out")
-    table = table_of(columns, right=("amount", "spent", "remaining", "used", "rate an hour"))
+    columns = (
+        "limit",
+        "per",
+        "amount",
+        "spent",
+        "held",
+        "remaining",
+        "used",
+        "window ends",
+        "rate an hour",
+        "runs out",
+    )
+    table = table_of(columns, right=("amount", "spent", "held", "remaining", "used", "rate an hour"))
     configured = {limit.limit_id: limit for limit in budget.limits}
     for status in budget.limit_statuses:
         limit = configured.get(status.limit_id, pb.Limit())
         table.add_row(
             f"{status.limit_id or 'main'}{', warns' if status.action == pb.LIMIT_ACTION_WARN else ''}",
             period_text(limit.window, reset_mode=limit.reset_mode),
-            usd_text(status.amount),
-            usd_text(status.spent),
-            usd_text(status.remaining),
+            amount_text(status.amount, status.unit),
+            amount_text(status.spent, status.unit),
+            amount_text(status.held, status.unit) if status.held else "-",
+            amount_text(status.remaining, status.unit),
             _used_text(status),
             when_text(status, "window_end_time", unset="never"),
-            usd_text(status.burn_rate_per_hour) if status.HasField("burn_rate_per_hour") else "-",
+            amount_text(status.burn_rate_per_hour, status.unit) if status.HasField("burn_rate_per_hour") else "-",
             when_text(status, "exhaustion_time", unset="-"),
         )
     print_table(table)
@@ -131,12 +143,20 @@ def _print_list(budgets: Iterator[pb.Budget]) -> None:
     for budget in budgets:
         name = f"{budget.budget_id}{' (deleted)' if budget.HasField('delete_time') else ''}"
         labels = ", ".join(f"{key}={value}" for key, value in sorted(budget.labels.items()))
-        if budget.limit_statuses:
-            main = budget.limit_statuses[0]
+        main = next((status for status in budget.limit_statuses if not status.limit_id), None)
+        if main is not None:
             money = [usd_text(main.spent), usd_text(main.amount), usd_text(main.remaining), _used_text(main)]
             table.add_row(name, *money, when_text(main, "window_end_time", unset="never"), labels)
         else:
-            table.add_row(name, usd_text(budget.current_cost_nano_usd), "no limit", "-", "-", "-", labels)
+            table.add_row(
+                name,
+                usd_text(budget.current_cost_nano_usd),
+                "no limit" if not budget.limit_statuses else "no main limit",
+                "-",
+                "-",
+                "-",
+                labels,
+            )
     if table.row_count:
         print_table(table)
     typer.echo(f"{table.row_count} budget{'' if table.row_count == 1 else 's'}")

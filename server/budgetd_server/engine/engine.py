@@ -126,12 +126,6 @@ class Engine:
             raise BudgetNotFound(project_id, budget_id)
         return budget_status(state, self.clock())
 
-    async def budgets(self, project_id: str, budget_ids: Sequence[str]) -> list[BudgetStatus]:
-        """Those of some budgets that exist, as of now, without their models."""
-        states = await self._ledger.load_budgets([(project_id, budget_id) for budget_id in budget_ids])
-        now_us = self.clock()
-        return [budget_status(state, now_us) for state in states.values()]
-
     async def touched(self, project_id: str, budget_id: str, additional_ids: Sequence[str] = ()) -> list[BudgetState]:
         """What a charge would count on: a budget and its ancestors, then additional ones with theirs, each once.
 
