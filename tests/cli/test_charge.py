@@ -149,8 +149,8 @@ def test_a_text_that_is_no_utf8_is_refused(give: Give) -> None:
 
 def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: RunningServer, done: Done) -> None:
     server.create("team", pb.Limit(amount=10**9))
-    server.create("alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=2), parent_budget_id="team")
+    server.create("bob", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=2), parent_budget_id="team")
 
-    told = done("charge", "alice", "--usd", "0.25")
+    told = done("charge", "bob", "--usd", "0.25")
 
-    assert "calls of alice: 1 calls of 2 calls spent, team: $0.25 of $1.00 spent" in told
+    assert "calls of bob: 1 calls of 2 calls spent, team: $0.25 of $1.00 spent" in told

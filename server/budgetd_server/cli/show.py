@@ -97,19 +97,9 @@ def _all(client: "BudgetClient", request: service.ListBudgetsRequest) -> Iterato
 
 
 def _print_limits(budget: pb.Budget) -> None:
-    columns = (
-        "limit",
-        "per",
-        "amount",
-        "spent",
-        "held",
-        "remaining",
-        "used",
-        "window ends",
-        "rate an hour",
-        "runs out",
-    )
-    table = table_of(columns, right=("amount", "spent", "held", "remaining", "used", "rate an hour"))
+    numbers = ("amount", "spent", "held", "remaining", "used")
+    columns = ("limit", "per", *numbers, "window ends", "rate an hour", "runs out")
+    table = table_of(columns, right=(*numbers, "rate an hour"))
     configured = {limit.limit_id: limit for limit in budget.limits}
     for status in budget.limit_statuses:
         limit = configured.get(status.limit_id, pb.Limit())
