@@ -20,7 +20,7 @@ from google.rpc import status_pb2
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
-from tests.faults.calls import PROJECT, stub_for
+from tests.faults.calls import PROJECT, cost_of, stub_for
 
 if TYPE_CHECKING:
     from budgetd.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
@@ -83,6 +83,8 @@ class Client:
 
     async def work_until(self, at: float) -> None:
         """Work; what has begun by then is finished."""
+        # A connection may take more than one attempt on a busy machine; once it stands, nothing may break it.
+        await self._stub.GetCurrentCost(cost_of(TAG), wait_for_ready=True, timeout=PATIENCE_SECONDS)
         while time.monotonic() < at:
             try:
                 if self._random.random() < 0.1:

@@ -72,7 +72,7 @@ async def test_no_admission_passes_a_limit_as_it_stands_at_two_servers_whose_clo
         ]
         addresses = [server.address for server in servers]
         crowd = AuthorityCrowd(addresses, database.parent, processes=4, clients_each=16)
-        await load_tree(servers, crowd, seconds=LOAD_SECONDS, kills=7, lifetime_nano_usd=1_000_000)
+        await load_tree(servers, crowd, seconds=LOAD_SECONDS, kills=7, lifetime_nano_usd=250_000)
 
     tell(judged(database, crowd), crowd, LOAD_SECONDS, figure)
 
