@@ -1,7 +1,10 @@
 """How counters go through their windows: by the clock, on request, and when clocks step back."""
 
+from contextlib import suppress
+
 import pytest
 
+from budgetd_server.domain.admission import BudgetExceeded
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
@@ -174,6 +177,35 @@ def test_a_window_more_than_one_length_ahead_becomes_that_of_now_and_keeps_its_c
     assert desk.budget().main.since_seq == since_seq
     assert (desk.budget().main.span == day(0)) is not moves
     assert [entry.reason for entry in desk.entries()].count(CLOCK_STEPPED_BACK) == int(moves)
+
+
+def test_clocks_that_differ_by_more_than_a_short_window_do_not_take_it_back_and_forth() -> None:
+    desk = Desk(now_us=MONDAY_US + 500_000)
+    desk.decide(create(limited(10, every_us=1_000_000)))
+    slow_us, fast_us = desk.now_us, desk.now_us + 2_000_000
+
+    admitted = 0
+    for turn in range(20):
+        desk.now_us = fast_us if turn % 2 else slow_us
+        with suppress(BudgetExceeded):
+            desk.decide(charge(5)._replace(rejects_over_limit=True))
+            admitted += 1
+
+    assert admitted == 3, "one by the slow clock, and two in the window that the fast one has opened"
+
+
+def test_a_short_window_more_than_ten_seconds_ahead_becomes_that_of_now() -> None:
+    desk = Desk(now_us=MONDAY_US + 20_000_000)
+    desk.decide(create(limited(10, every_us=1_000_000)))
+    desk.decide(charge(5))
+    desk.now_us -= 10_000_000
+    stayed = desk.decide(charge(1)).limits[0]
+    desk.now_us -= 1
+
+    moved = desk.decide(charge(1)).limits[0]
+
+    assert (stayed.spent, stayed.span.start_at_us) == (6, MONDAY_US + 20_000_000)
+    assert (moved.spent, moved.span.start_at_us) == (7, MONDAY_US + 9_000_000)
 
 
 def test_what_was_kept_when_a_clock_stepped_far_back_ends_with_the_window_it_was_moved_to() -> None:

@@ -45,5 +45,8 @@ TTL_DEFAULT_US = 600 * 1_000_000
 TTL_US_MIN = 1_000_000
 TTL_US_MAX = 86_400 * 1_000_000
 
+#: Servers whose clocks differ by no more take no shorter window back and forth, forward each time from zero.
+CLOCKS_APART_US_MAX = 10 * 1_000_000
+
 US_PER_SECOND = 1_000_000
 US_PER_HOUR = 3_600 * US_PER_SECOND

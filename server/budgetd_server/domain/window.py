@@ -26,6 +26,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
+from budgetd_server.domain.bounds import CLOCKS_APART_US_MAX
 from budgetd_server.domain.errors import FieldViolation, shown
 
 SECOND_US = 1_000_000
@@ -133,10 +134,10 @@ def length_us(span: Span) -> int | None:
 def rolled(window: Window, stored: Span, now_us: int) -> Roll | None:
     """How a counter whose stored window is `stored` moves at `now_us`; None while it stays.
 
-    A counter rolls only forward. At or past the end of its stored window it takes the window of now and
-    starts again. A stored window that lies ahead of now, because a clock was set back or another server's
-    clock is fast, stays and is charged. Only if it starts more than one length ahead (the stored window's or
-    that of now, whichever is longer) does it become the window of now, and then it keeps its count.
+    A counter rolls only forward. At or past the end of its stored window it takes the window of now and starts again.
+    A stored window that lies ahead of now, because a clock was set back or another server's clock is fast, stays and
+    is charged. Only if it starts more than one length ahead (the stored window's or that of now, whichever is longer,
+    and at least CLOCKS_APART_US_MAX) does it become the window of now, and then it keeps its count.
 
     New rules of a zone may put now into the stored window after its stored end: that keeps its count, too.
 
@@ -156,7 +157,7 @@ def rolled(window: Window, stored: Span, now_us: int) -> Roll | None:
         skipped = _windows_between(window, end_at_us=end_at_us, start_at_us=current.start_at_us)
         return Roll(current, windows_skipped=skipped, keeps_count=False)
 
-    longest_us = max(end_at_us - start_at_us, current.end_at_us - current.start_at_us)
+    longest_us = max(end_at_us - start_at_us, current.end_at_us - current.start_at_us, CLOCKS_APART_US_MAX)
     if start_at_us - now_us > longest_us:
         return Roll(current, windows_skipped=0, keeps_count=True)
     return None
