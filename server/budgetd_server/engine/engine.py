@@ -26,7 +26,7 @@ from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
 
 QUEUE_MAX = 100_000
-RECOUNT_ROWS_MAX = 5_000
+RECOUNT_ROWS_MAX = 1_000
 RECOUNTS_MAX = 10
 LIST_ROWS_MAX = 1_000
 #: Each of these may have two hundred models.
