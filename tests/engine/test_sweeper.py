@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from budgetd_server.domain.budget import Limit
-from budgetd_server.domain.commands import ReserveCost
+from budgetd_server.domain.commands import Outcome, ReserveCost, Sweep
 from budgetd_server.domain.entry import WINDOW_ENDED, EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.queries import EntryQuery
@@ -96,6 +96,23 @@ async def test_many_sweepers_at_once_write_each_roll_once(bench: Bench, monkeypa
     await asyncio.gather(*(each.sweep() for each in others))
 
     assert await resets(bench) == [(WINDOW_ENDED, 0)] * 10
+
+
+async def test_a_step_that_fails_by_a_mistake_of_ours_keeps_no_other_from_its_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweepers, "STEP_MAX", 1)
+    for name in ("first", "second"):
+        await bench.create(name, limit=DAILY)
+    bench.clock.advance(days=1)
+
+    async def mistaken(step: Sweep) -> Outcome:
+        assert list(step.budget_ids) != ["first"], "a planted mistake"
+        return await bench.engine.submit(step)
+
+    assert await Sweeper(bench.ledger, mistaken, bench.clock).sweep() == 1
+    assert len(await resets(bench, "second")) == 1
+    assert await resets(bench, "first") == []
 
 
 async def test_a_store_that_is_away_does_not_end_the_sweeper(bench: Bench) -> None:

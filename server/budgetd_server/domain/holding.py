@@ -98,9 +98,8 @@ def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome:
     _expire_if_due(state, project_id, reservation, now_us)
     match reservation.state:
         case ReservationState.OPEN:
-            return Outcome(
-                release_hold(state, project_id, reservation, now_us, command.request.request_id), released(reservation)
-            )
+            seq = release_hold(state, project_id, reservation, now_us, command.request.request_id)
+            return Outcome(seq, reservation.held_nano_usd)
         case ReservationState.EXPIRED:
             return Outcome(0, 0)
         case ReservationState.ESTIMATED:
@@ -160,11 +159,6 @@ def release_hold(
     end(reservation, ReservationState.RELEASED, entry.seq, now_us)
     state.tally.count_hold("released")
     return entry.seq
-
-
-def released(reservation: Reservation) -> int:
-    """The money that a release has given free."""
-    return reservation.held_nano_usd
 
 
 def _expire_if_due(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:

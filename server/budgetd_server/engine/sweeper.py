@@ -64,7 +64,7 @@ class Sweeper:
                 await self._task
 
     async def sweep(self) -> int:
-        """Do what is due now, as far as one look at the store tells; returns how much was looked at."""
+        """Do what is due now, as far as one look at the store tells; returns how much was done."""
         due = await self._ledger.due(self._clock(), LOOK_MAX)
         holds: dict[str, list[int]] = defaultdict(list)
         budgets: dict[str, list[str]] = defaultdict(list)
@@ -72,26 +72,33 @@ class Sweeper:
             holds[project_id].append(seq)
         for project_id, budget_id in due.budgets:
             budgets[project_id].append(budget_id)
-        for project_id, seqs in holds.items():
-            for step in _steps(seqs):
-                await self._submit(Sweep(project_id=project_id, reservation_seqs=step))
-        for project_id, budget_ids in budgets.items():
-            for step_ids in _steps(budget_ids):
-                await self._submit(Sweep(project_id=project_id, budget_ids=step_ids))
-        return len(due.holds) + len(due.budgets)
+        steps = [Sweep(project_id=name, reservation_seqs=step) for name, seqs in holds.items() for step in _steps(seqs)]
+        steps += [Sweep(project_id=name, budget_ids=step) for name, ids in budgets.items() for step in _steps(ids)]
+        return sum([await self._done(step) for step in steps])
+
+    async def _done(self, step: Sweep) -> int:
+        """Carry out one step. One that fails by a mistake of ours must not keep the others from their turn."""
+        try:
+            return (await self._submit(step)).result
+        except BudgetError:
+            raise  # Of the store or the queue, and so of all steps.
+        except Exception:
+            log.exception("a step of sweeping failed by a mistake of ours")
+            return 0
 
     async def _run(self) -> None:
         while True:
-            looked_at = 0
+            done = 0
             try:
-                looked_at = await self.sweep()
+                done = await self.sweep()
             except StoreUnavailable:
                 pass  # The writer has told of it, and tells when it is over.
             except BudgetError as error:
                 log.warning("sweeping was refused: %s", error)
             except Exception:
                 log.exception("sweeping failed by a mistake of ours")
-            if looked_at < LOOK_MAX:
+            # There may be more; but what was looked at and could not be done is no reason to look again at once.
+            if done < LOOK_MAX:
                 await asyncio.sleep(self._sweep_seconds)
 
 
