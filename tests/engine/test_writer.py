@@ -44,6 +44,7 @@ async def test_what_waits_while_a_commit_runs_shares_the_next_one(bench: Bench) 
 
 
 async def test_a_lone_command_waits_for_no_company_and_no_clock(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.engine.sweeper.stop()  # It has a timer of its own.
     await bench.create()
     timers: list[Any] = []
     loop = asyncio.get_running_loop()
