@@ -25,6 +25,7 @@ DEV := .venv/.installed-lock
 EDITABLE := .venv/.installed-editable
 GENERATOR := .venv-proto/.installed-lock
 PARITY := .venv-parity/.installed-editable
+PARITY_NEWEST := .venv-parity-newest/.installed-editable
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -56,6 +57,10 @@ drill: setup ## Run the long fault drills: kill -9 under load, full disks, clock
 .PHONY: parity
 parity: $(PARITY) ## Compare our BudgetManager with LiteLLM's, call by call, in an environment of its own.
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity/bin/pytest -m "not drill" tests/parity
+
+.PHONY: parity-newest
+parity-newest: $(PARITY_NEWEST) ## Try LiteLLM's newest class against the self-hosted protocol, in an environment of its own.
+	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity-newest/bin/pytest -m "not drill" tests/parity/hosted
 
 .PHONY: lint
 lint: setup ## Check Python with ruff, the contract with buf, the Dockerfile with hadolint.
@@ -122,11 +127,12 @@ lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the ne
 		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \
 		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock) \
 		&& $(call compile,oldest,requirements-oldest.lock) \
-		&& $(call compile,parity,requirements-parity.lock,--constraint requirements.lock)
+		&& $(call compile,parity,requirements-parity.lock,--constraint requirements.lock) \
+		&& $(call compile,parity-newest,requirements-parity-newest.lock)
 
 .PHONY: clean
 clean: ## Remove environments, caches and built files; ledgers (*.db) stay.
-	rm -rf .venv .venv-proto .venv-parity .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-proto .venv-parity .venv-parity-newest .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Locks dependency group $(1) into the file $(2), with more arguments $(3): for every system, with hashes, without
@@ -165,6 +171,17 @@ $(GENERATOR): requirements-proto.lock
 $(PARITY): .venv-parity/.installed-lock server/pyproject.toml clients/python/pyproject.toml
 	@echo 'installing clients/python and server, editable, beside LiteLLM'
 	@.venv-parity/bin/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
+	@touch $@
+
+.venv-parity-newest/.installed-lock: requirements-parity-newest.lock
+	$(call make-venv,.venv-parity-newest)
+	@echo 'installing $<'
+	@.venv-parity-newest/bin/python $(PIP) install --require-hashes -r $<
+	@touch $@
+
+$(PARITY_NEWEST): .venv-parity-newest/.installed-lock server/pyproject.toml clients/python/pyproject.toml
+	@echo 'installing clients/python and server, editable, beside the newest LiteLLM'
+	@.venv-parity-newest/bin/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
 	@touch $@
 
 # Writes the generated package below the folder $(1). protoc finds its plugins on PATH.

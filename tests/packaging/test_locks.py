@@ -18,6 +18,7 @@ LOCK_OF_GROUP = {
     "proto": "requirements-proto.lock",
     "oldest": "requirements-oldest.lock",
     "parity": "requirements-parity.lock",
+    "parity-newest": "requirements-parity-newest.lock",
 }
 
 
