@@ -7,6 +7,7 @@ import pytest
 
 from budgetd_server.domain import (
     admission,
+    charging,
     configure,
     correcting,
     counting,
@@ -41,7 +42,7 @@ def charges_the_parent_twice(patch: Patch) -> None:
         parent = state.parent(touched.budgets[0])
         return touched if parent is None else touched._replace(budgets=[*touched.budgets, parent])
 
-    patch.setattr(decide, "touched_by", doubled)
+    patch.setattr(charging, "touched_by", doubled)
     _names_each_once(patch)
 
 
@@ -55,7 +56,7 @@ def charges_additional_ancestors_twice(patch: Patch) -> None:
         again = [budget for budget in above if budget.budget_id in command.additional_ids]
         return touched._replace(budgets=touched.budgets + again)
 
-    patch.setattr(decide, "touched_by", doubled)
+    patch.setattr(charging, "touched_by", doubled)
     _names_each_once(patch)
 
 
@@ -99,7 +100,7 @@ def charges_again(patch: Patch) -> None:
     def again(state: State, command: Any, stored: Any, now_us: int) -> Outcome:
         outcome = replay(state, command, stored, now_us)
         if isinstance(command, Charge):
-            decide._charge(state, command, now_us)  # noqa: SLF001
+            charging.charge(state, command, now_us)
         return outcome
 
     patch.setattr(decide, "_replay", again)

@@ -19,6 +19,7 @@ from budgetd_server.domain.commands import (
     ResetManyOnDuration,
     ResetOnDuration,
     Rpc,
+    SaveRecord,
     Sweep,
     UpdateBudget,
 )
@@ -69,6 +70,7 @@ class SlowModel:
         books = self.books[command.project_id]
         if isinstance(command, Sweep):
             return Told(result=_sweep(books, command, now_us))
+        assert not isinstance(command, SaveRecord), "records of clients have a model of their own"
         name = (command.project_id, rpc_of(command), command.request.request_id)
         if name in self._effects:
             fingerprint, told = self._effects[name]

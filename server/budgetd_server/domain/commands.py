@@ -1,12 +1,13 @@
 """What may be asked of the ledger, as plain data, and what comes of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import ClassVar, NamedTuple
 
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.errors import Refusal
+from budgetd_server.domain.record import Record
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.status import BudgetStatus, LimitStatus
@@ -263,6 +264,23 @@ class Sweep:
     reservation_seqs: Sequence[int] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRecord:
+    """Carry out what a client of LiteLLM's self-hosted protocol has done to one user. Done again, it does nothing."""
+
+    project_id: str
+    budget_id: str
+    #: Whose record it is: all that one client saves is compared with what it was given or has saved.
+    client: str
+    record: Record
+    #: The record as the client was given it; None: it was given none.
+    given: Record | None = None
+    #: The key of the newest budget that the client was given; None: it is not known what it was given.
+    given_until_key: int | None = None
+    #: The price catalogue's names of the models, where they are others.
+    catalogue_models: Mapping[str, str] = field(default_factory=dict)
+
+
 #: What a caller may ask for, under a request id.
 Requested = (
     Charge
@@ -278,7 +296,7 @@ Requested = (
     | ReleaseReservation
     | ExtendReservation
 )
-Command = Requested | Sweep
+Command = Requested | SaveRecord | Sweep
 
 
 class Outcome(NamedTuple):
@@ -294,6 +312,6 @@ class Outcome(NamedTuple):
     limits: tuple[LimitStatus, ...] = ()
     #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
     budget: BudgetStatus | None = None
-    #: More numbers of the answer. Of a hold: when it expires, the tokens granted. Of a commit: the money released, the
-    #: overage, 1 if it was late.
+    #: More numbers of the answer. Of a saved record: how many charges it came to. Of a hold: when it expires, the
+    #: tokens granted. Of a commit: the money released, the overage, 1 if it was late.
     more: tuple[int, ...] = ()

@@ -100,6 +100,27 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
     return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
 
 
+def set_main_limit(
+    state: State,
+    project_id: str,
+    budget: BudgetState,
+    limit: Limit | None,
+    labels: Mapping[str, str],
+    now_us: int,
+) -> None:
+    """Change the main limit and the labels of a budget, and keep what is counted, whatever the window."""
+    roll_if_due(state, project_id, budget, now_us)
+    counter = budget.main
+    former = counter.limit
+    if limit is not None and (former is None or former.window != limit.window):
+        counter.span = first_span(limit, now_us)
+    counter.limit = limit
+    counter.alerts_fired = rearmed(counter, former)
+    budget.labels = labels
+    _configured(budget, now_us)
+    state.append(project_id, budget, EntryKind.UPDATE, now_us)
+
+
 def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
     """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
 

@@ -12,8 +12,7 @@ that entry. It rolls only forward (see window.py), so clocks that step back neit
 from collections.abc import Callable
 from typing import Any
 
-from budgetd_server.domain.admission import admit
-from budgetd_server.domain.budget import MAIN, BudgetState
+from budgetd_server.domain.charging import charge
 from budgetd_server.domain.commands import (
     AdjustCost,
     Charge,
@@ -30,20 +29,21 @@ from budgetd_server.domain.commands import (
     ResetManyOnDuration,
     ResetOnDuration,
     Rpc,
+    SaveRecord,
     Sweep,
     UpdateBudget,
 )
 from budgetd_server.domain.configure import create_budget, delete_budget, update_budget
 from budgetd_server.domain.correcting import adjust
-from budgetd_server.domain.counting import Part, begin_again, check_room, count
-from budgetd_server.domain.entry import REQUESTED, EntryKind
-from budgetd_server.domain.errors import FieldViolation, InvalidField, NoWindow, RequestIdReused, shown
-from budgetd_server.domain.expiry import budgets_of, expire, fire_all
+from budgetd_server.domain.errors import NoWindow, RequestIdReused
+from budgetd_server.domain.expiry import budgets_of, expire
 from budgetd_server.domain.holding import commit, extend, release, reserve
+from budgetd_server.domain.resetting import reset_cost
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
+from budgetd_server.domain.saving import save_record
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
 from budgetd_server.domain.status import LimitStatus, budget_status, limit_statuses
-from budgetd_server.domain.touching import make_if_new, touched_by, upwards
+from budgetd_server.domain.touching import upwards
 from budgetd_server.domain.window import Lifetime
 
 
@@ -55,6 +55,8 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
     """
     if isinstance(command, Sweep):
         return _sweep(state, command, now_us)
+    if isinstance(command, SaveRecord):
+        return save_record(state, command, now_us)
     rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
     stored = state.requests.get((command.project_id, rpc, command.request.request_id))
     if stored is not None:
@@ -102,96 +104,6 @@ def _limits_of_places(state: State, command: Charge | ReserveCost, now_us: int) 
     return tuple(status for statuses in seen.values() for status in statuses)
 
 
-def _charge(state: State, command: Charge, now_us: int) -> Outcome:
-    if command.refusal is not None:
-        raise command.refusal
-    project_id = command.project_id
-    part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.catalogue_model)
-    budget = state.budgets.get((project_id, command.budget_id))
-    # Most budgets stand alone, and every step on the way of their charges is paid for.
-    if (
-        budget is not None
-        and budget.parent_key is None
-        and not (command.additional_ids or command.rejects_over_limit or budget.is_template)
-    ):
-        check_room(budget, part, now_us)
-        roll_if_due(state, project_id, budget, now_us)
-        seq = _append_charge(state, command, budget, now_us, ())
-        count(budget, part, now_us)
-        fire_all(state, budget)
-        limits = limit_statuses(budget, now_us) if command.wants_limits else ()
-        return Outcome(seq, command.cost_nano_usd, False, limits)  # noqa: FBT003 - by name it takes twice as long.
-    return _charge_touched(state, command, part, now_us)
-
-
-def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> Outcome:
-    """Charge every budget that is touched."""
-    project_id = command.project_id
-    touched = touched_by(state, command, now_us)
-    budgets = touched.budgets
-    for budget in budgets:
-        check_room(budget, part, now_us)
-    if command.rejects_over_limit:
-        admit(state, project_id, touched, part, now_us)
-    if touched.new is not None:
-        make_if_new(state, command, touched, now_us)
-    for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
-    seq = _append_charge(state, command, budgets[0], now_us, touched.other_keys)
-    for budget in budgets:
-        count(budget, part, now_us)
-        fire_all(state, budget)
-    limits: tuple[LimitStatus, ...] = ()
-    if command.wants_limits:
-        limits = tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
-    return Outcome(seq, command.cost_nano_usd, limits=limits)
-
-
-def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: int, other_keys: tuple[int, ...]) -> int:
-    """Write the entry of a charge; returns its number."""
-    return state.append(
-        command.project_id,
-        budget,
-        EntryKind.CHARGE,
-        now_us,
-        cost_nano_usd=command.cost_nano_usd,
-        usage=command.usage,
-        model=command.model,
-        request_id=command.request.request_id,
-        labels=command.labels,
-        event_at_us=command.event_at_us,
-        price_version=command.price_version,
-        calls=1,
-        catalogue_model=command.catalogue_model,
-        other_keys=other_keys,
-    ).seq
-
-
-def _reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome:
-    budget = state.budget(command.project_id, command.budget_id)
-    for index, limit_id in enumerate(command.limit_ids):
-        if budget.counter(limit_id) is None:
-            rule = f"budget {shown(command.budget_id)} has no limit of that id, got {shown(limit_id)}"
-            raise InvalidField([FieldViolation(f"limit_ids[{index}]", rule)])
-    roll_if_due(state, command.project_id, budget, now_us)
-    seq = 0
-    for limit_id in command.limit_ids or (MAIN, *budget.named):
-        counter = budget.counter(limit_id)
-        assert counter is not None, "it was looked for above"
-        entry = state.append(
-            command.project_id,
-            budget,
-            EntryKind.RESET,
-            now_us,
-            request_id=command.request.request_id,
-            reason=REQUESTED,
-            limit_id=limit_id,
-        )
-        seq = entry.seq
-        begin_again(budget, counter, span=counter.span, since_seq=seq)
-    return Outcome(seq, 0, budget=budget_status(budget, now_us))
-
-
 def _reset_on_duration(state: State, command: ResetOnDuration, now_us: int) -> Outcome:
     budget = state.budget(command.project_id, command.budget_id)
     limit = budget.main.limit
@@ -230,12 +142,12 @@ def _sweep(state: State, command: Sweep, now_us: int) -> Outcome:
 
 
 _RULES: dict[type[Any], Callable[[State, Any, int], Outcome]] = {
-    Charge: _charge,
+    Charge: charge,
     CreateBudget: create_budget,
     UpdateBudget: update_budget,
     DeleteBudget: delete_budget,
     AdjustCost: adjust,
-    ResetCost: _reset_cost,
+    ResetCost: reset_cost,
     ResetOnDuration: _reset_on_duration,
     ResetManyOnDuration: _reset_many,
     ReserveCost: reserve,

@@ -17,6 +17,7 @@ from budgetd_server.domain.commands import (
     ResetManyOnDuration,
     ResetOnDuration,
     Rpc,
+    SaveRecord,
     Sweep,
     UpdateBudget,
 )
@@ -46,6 +47,8 @@ class Needs:
     refusing: set[Place] = field(default_factory=set)
     #: Budgets on which all open holds are wanted; of `subtrees` those on all their budgets.
     holds: set[Place] = field(default_factory=set)
+    #: (project id, client) → the users whose accepted records are wanted.
+    accepted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     #: Budgets whose live descendants are wanted.
     subtrees: set[Place] = field(default_factory=set)
 
@@ -62,6 +65,8 @@ def needs_of(commands: Sequence[Command]) -> Needs:
             requests.setdefault((project_id, Rpc.UPDATE_COST), []).append(command.request.request_id)
             if command.additional_ids or command.template_id or command.rejects_over_limit:
                 _add_spending(needs, command, may_refuse=command.rejects_over_limit)
+        elif isinstance(command, SaveRecord):
+            _add_record(needs, command)
         elif isinstance(command, Sweep):
             budgets.setdefault(project_id, set()).update(command.budget_ids)
             for seq in command.reservation_seqs:
@@ -77,6 +82,15 @@ def needs_of(commands: Sequence[Command]) -> Needs:
                 budgets.setdefault(project_id, set()).add(command.budget_id)
                 _add_rest(needs, command)
     return needs
+
+
+def _add_record(needs: Needs, command: SaveRecord) -> None:
+    """A record that a client has saved: it may create its user, and change the sums of every model in it."""
+    project_id, budget_id = command.project_id, command.budget_id
+    needs.budgets.setdefault(project_id, set()).add(budget_id)
+    needs.accepted.setdefault((project_id, command.client), set()).add(budget_id)
+    needs.creating.add(project_id)
+    needs.models.update((project_id, budget_id, model) for model in ("", *dict(command.record.models)))
 
 
 def _add_rest(

@@ -13,6 +13,7 @@ from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, Requested, Rpc
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
+from budgetd_server.domain.record import Accepted
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.usage import Usage
 
@@ -97,7 +98,11 @@ class State:
         #: By budget key, the entries that `Needs.chains` asked for, newest first.
         self.chains: dict[tuple[int, int], list[Entry]] = {}
 
+        #: By (project id, client, budget id), what was accepted last of the records that clients save.
+        self.accepted: dict[tuple[str, str, str], Accepted] = {}
+
         # What the transaction writes.
+        self.new_accepted: dict[tuple[str, str, str], Accepted] = {}
         self.new_entries: list[Entry] = []
         self.new_requests: list[NewRequest] = []
 
@@ -231,6 +236,10 @@ class State:
         )
         self.requests[(project_id, rpc, request_id)] = new
         self.new_requests.append(new)
+
+    def accept(self, key: tuple[str, str, str], accepted: Accepted) -> None:
+        """Keep what was accepted of a client's record, whose project exists."""
+        self.accepted[key] = self.new_accepted[key] = accepted
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
         """The entries above a number that count on a budget, newest first: those of this batch, then those loaded."""

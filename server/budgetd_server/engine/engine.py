@@ -11,6 +11,7 @@ from budgetd_server.domain.commands import (
     Outcome,
     Request,
     ResetManyOnDuration,
+    SaveRecord,
     UpdateBudget,
 )
 from budgetd_server.domain.configure import anchored
@@ -78,9 +79,9 @@ class Engine:
         return await self.writer.submit(command, timeout_seconds=timeout_seconds)
 
     async def submit_many(
-        self, commands: Sequence[Charge], *, timeout_seconds: float | None = None
+        self, commands: Sequence[Charge | SaveRecord], *, timeout_seconds: float | None = None
     ) -> list[Outcome | Refusal]:
-        """Carry out charges in order; see Writer.submit_many."""
+        """Carry out charges or saved records in order; see Writer.submit_many."""
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
 
     async def update_budget(self, command: UpdateBudget, *, timeout_seconds: float | None = None) -> Outcome:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import Charge, Command, Outcome
+from budgetd_server.domain.commands import Charge, Command, Outcome, SaveRecord
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
@@ -58,9 +58,9 @@ class _Single:
 
 @dataclass(slots=True, eq=False)
 class _Bulk:
-    """Many charges of one caller, carried out slice by slice, in order."""
+    """Many charges or saved records of one caller, carried out slice by slice, in order."""
 
-    commands: Sequence[Charge]
+    commands: Sequence[Charge | SaveRecord]
     future: "asyncio.Future[list[Result]]"
     deadline: float | None
     results: list[Result] = field(default_factory=list)
@@ -123,9 +123,9 @@ class Writer:
         return await single.future
 
     async def submit_many(
-        self, commands: Sequence[Charge], *, timeout_seconds: float | None = None
+        self, commands: Sequence[Charge | SaveRecord], *, timeout_seconds: float | None = None
     ) -> list[Outcome | Refusal]:
-        """Carry out charges in order, each for itself, in as many transactions as it takes.
+        """Carry out charges or saved records in order, each for itself, in as many transactions as it takes.
 
         Raises:
             QueueFull, ShuttingDown, StoreUnavailable: Any of them may have been carried out.
@@ -263,11 +263,14 @@ class Writer:
         charges = [
             result for single, result in zip(batch.singles, results, strict=False) if isinstance(single.command, Charge)
         ]
-        self._count_charges([*charges, *results[begun:]])
         for bulk, taken in batch.bulks:
             slice_ = results[begun : begun + taken]
             begun += taken
             bulk.results.extend(slice_)
+            if isinstance(bulk.commands[0], Charge):
+                charges.extend(slice_)
+            else:
+                self._count_saves(slice_)
             failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
             if failed or len(bulk.results) == len(bulk.commands):
                 self._waiting -= len(bulk.commands) - len(bulk.results)
@@ -275,6 +278,16 @@ class Writer:
                     bulk.future.set_result(bulk.results)
             else:
                 self._bulks.append(bulk)
+        self._count_charges(charges)
+
+    def _count_saves(self, results: Sequence[Result]) -> None:
+        """Count the charges that saved records came to."""
+        saved = [result for result in results if isinstance(result, Outcome)]
+        refused = sum(isinstance(result, Refusal) for result in results)
+        recorded = sum(charges for result in saved for charges in result.more)
+        unavailable = len(results) - len(saved) - refused
+        self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
+        self._metrics.charged_nano_usd.inc(sum(result.result for result in saved))
 
     def _count_charges(self, results: Sequence[Result]) -> None:
         """Count what became of a batch's charges, each kind in one step."""

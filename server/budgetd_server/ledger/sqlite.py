@@ -21,6 +21,7 @@ import aiosqlite
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
+from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.needs import Needs, needs_of
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
@@ -121,6 +122,10 @@ class SqliteLedger:
     async def list_entries(self, query: EntryQuery) -> EntryPage:
         """See Ledger.list_entries."""
         return await self._read(lambda connection: self._reads.entry_page(connection, query))
+
+    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
+        """See Ledger.entry_kinds."""
+        return await self._read(lambda connection: self._reads.entry_kinds(connection, project_id, seqs))
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
         """See Ledger.reservation."""

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 from budgetd_server.domain.budget import BudgetState, Sums
-from budgetd_server.domain.entry import Entry
+from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.queries import (
     BudgetQuery,
@@ -97,6 +97,11 @@ class SqliteReads:
                 break
         others = {key for _, entry in page for key in entry.other_keys}
         return EntryPage(page, next_seq, self._statements.names(connection, project_key, others))
+
+    def entry_kinds(self, connection: sqlite3.Connection, project_id: str, seqs: Sequence[int]) -> dict[int, EntryKind]:
+        """The kinds of some entries, by number."""
+        parameters = {"project_id": project_id, "seqs": json.dumps(list(seqs))}
+        return {seq: EntryKind(kind) for seq, kind in connection.execute(self._sql["entry_kinds"], parameters)}
 
     def reservation(
         self, connection: sqlite3.Connection, project_id: str, seq: int

@@ -9,6 +9,7 @@ from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.state import State
 from budgetd_server.ledger.sqlite_rows import (
     Row,
+    accepted_row,
     budget_row,
     count_row,
     counter_row,
@@ -41,11 +42,12 @@ class SqliteSave:
         self._save_models = _Insert(self._sql["save_model"])
         self._insert_entry_budgets = _Insert(self._sql["insert_entry_budget"])
         self._save_reservation = _Insert(self._sql["save_reservation"])
+        self._save_accepted = _Insert(self._sql["save_accepted"])
         self._insert_holds = _Insert(self._sql["insert_hold"])
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
         """Write everything that has changed; nothing if nothing has."""
-        if not state.new_entries and not state.new_requests:
+        if not (state.new_entries or state.new_requests or state.new_accepted):
             return
         for project_id, project in state.projects.items():
             # A refused command leaves nothing behind, not even the project that it named.
@@ -63,10 +65,19 @@ class SqliteSave:
             self._insert_entry_budgets.execute(connection, others)
         if state.reservations:
             self._save_reservations(connection, state)
+        if state.new_accepted:
+            self._save_records(connection, state)
         if any(request.more for request in state.new_requests):
             self._insert_requests.execute(connection, map(request_row, state.new_requests))
         else:
             self._insert_plain_requests.execute(connection, map(plain_request_row, state.new_requests))
+
+    def _save_records(self, connection: sqlite3.Connection, state: State) -> None:
+        rows = (
+            accepted_row(state.projects[project_id].project_key, client, budget_id, accepted)
+            for (project_id, client, budget_id), accepted in state.new_accepted.items()
+        )
+        self._save_accepted.execute(connection, rows)
 
     def beat(self, connection: sqlite3.Connection, now_us: int) -> None:
         """Write the heartbeat."""

@@ -11,7 +11,7 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
 from budgetd_server.ledger.sqlite_chains import entries_above
-from budgetd_server.ledger.sqlite_rows import entry_from_row, request_from_row, reservation_from_row
+from budgetd_server.ledger.sqlite_rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
 from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_once, by_project
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
@@ -47,6 +47,8 @@ class SqliteWorkingSet:
         loading.models(needs)
         loading.requests(needs)
         loading.creations(needs)
+        if needs.accepted:
+            loading.accepted(needs)
         state = loading.state
         for key, seq in needs.chains.items():
             budget = state.budgets.get(key)
@@ -193,6 +195,14 @@ class _Loading:
                     row = self._connection.execute(self._sql["last_seq_of_deleted"], parameters).fetchone()
                     if row is not None:
                         self.state.last_seqs[(project_id, budget_id)] = row[0]
+
+    def accepted(self, needs: Needs) -> None:
+        """What was accepted last of the records of clients."""
+        for (project_id, client), budget_ids in needs.accepted.items():
+            project_key = self.state.projects[project_id].project_key
+            parameters = {"project_key": project_key, "client": client, "ids": json.dumps(list(budget_ids))}
+            for budget_id, *row in self._connection.execute(self._sql["load_accepted"], parameters):
+                self.state.accepted[(project_id, client, budget_id)] = accepted_from_row(tuple(row))
 
     def _keys(self, project_id: str, budget_ids: Iterable[str]) -> list[int]:
         found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)

@@ -135,3 +135,11 @@ SELECT p.project_id, b.budget_id
  WHERE c.is_swept = 1 AND c.window_end_at_us <= :now_us
  ORDER BY c.window_end_at_us
  LIMIT :rows_max;
+
+-- name: entry_kinds
+-- The kinds of some entries of a project. :seqs is a JSON array of their numbers.
+SELECT e.seq, e.kind
+  FROM projects AS p
+ CROSS JOIN json_each(:seqs) AS k
+ CROSS JOIN entries AS e ON e.project_key = p.project_key AND e.seq = k.value
+ WHERE p.project_id = :project_id;

@@ -155,3 +155,11 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
   FROM json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
+
+-- name: load_accepted
+-- What was accepted last of a client's records. :ids is a JSON array of budget ids.
+SELECT a.budget_id, a.record, a.floor_nano_usd, a.rising_nano_usd, a.rising_at_us, a.accepted_at_us,
+       a.former_window_at_us
+  FROM json_each(:ids) AS k
+ CROSS JOIN accepted_records AS a
+    ON a.project_key = :project_key AND a.client = :client AND a.budget_id = k.value;

@@ -1,0 +1,300 @@
+"""What a save of LiteLLM's class comes to: the class sends records as they are, and this finds out what was done.
+
+Each client's record is compared with the one that the same client was given or has saved last, and the difference is
+booked: what others have spent meanwhile stays. A record says how much was spent in all, so one that is saved twice
+changes nothing the second time, and one that was lost is made up for by the next.
+
+The class saves on a thread for each call, so saves may come late, after newer ones. A late save shows less than was
+known, and so does a user that was reset. They are told apart by time: no save is more than ten seconds late. What
+shows less than was known ten seconds before is a reset, and so is what shows less than a record that is ten seconds
+old; other records that show less are late, and passed over. A window that begins later than the one before is always a
+reset.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from budgetd_server.domain.budget import MAIN, BudgetState, Limit, ResetMode
+from budgetd_server.domain.charging import charge
+from budgetd_server.domain.commands import (
+    AdjustCost,
+    Charge,
+    CreateBudget,
+    LimitDraft,
+    Outcome,
+    Request,
+    ResetCost,
+    SaveRecord,
+)
+from budgetd_server.domain.configure import create_budget, set_main_limit
+from budgetd_server.domain.correcting import adjust
+from budgetd_server.domain.counting import Part, check_room
+from budgetd_server.domain.errors import IsTemplate, Refusal
+from budgetd_server.domain.record import LATE_US_MAX, Accepted, Record, differences
+from budgetd_server.domain.resetting import reset_cost
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.state import State
+from budgetd_server.domain.touching import upwards
+from budgetd_server.domain.window import Fixed
+
+#: The label of a budget that keeps a `created_at` which the client told.
+CREATED_AT_LABEL = "litellm.created_at"
+#: The label of an entry that tells which client has brought it.
+CLIENT_LABEL = "litellm.client"
+EDIT_REASON = "edited by a client of the self-hosted protocol"
+
+#: What a save books is known by its record, and by no id.
+_NO_REQUEST = Request("", b"")
+
+
+class Order(Enum):
+    """What a record is beside the one that was accepted before it."""
+
+    SAME = auto()
+    #: More was spent, or something else has changed.
+    NEWER = auto()
+    #: It was made before the accepted one, and comes late.
+    LATE = auto()
+    #: Its costs were reset, or its user was created again.
+    RESET = auto()
+    #: Its costs were reset because their window was over.
+    NEXT_WINDOW = auto()
+
+
+def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
+    """Carry out what a client has done to a user since it was given the record, or has saved it.
+
+    Raises:
+        IsTemplate, CounterOverflow, Refusal: It is refused; nothing has changed.
+    """
+    key = (command.project_id, command.client, command.budget_id)
+    accepted = state.accepted.get(key)
+    if accepted is None and command.given is not None:
+        accepted = Accepted.given(command.given)
+    saving = _Saving(state, command, now_us)
+    saving.check()
+    following = saving.first() if accepted is None else saving.next(accepted)
+    if following is not None:
+        state.accept(key, following)
+    budget = saving.budget
+    return Outcome(0 if budget is None else budget.last_seq, saving.charged_nano_usd, more=(saving.charges,))
+
+
+def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
+    """What a record is beside the accepted one."""
+    before = accepted.record
+    if record == before:
+        return Order.SAME
+    is_old = now_us - accepted.accepted_at_us >= LATE_US_MAX
+    if record.window_at_us is not None and before.window_at_us is not None:
+        if record.window_at_us > before.window_at_us:
+            return Order.NEXT_WINDOW
+        if record.window_at_us == accepted.former_window_at_us and not is_old:
+            return Order.LATE
+    if not record.is_below(before):
+        return Order.NEWER
+    # A late save shows no more in all, and less on a model.
+    is_rearranged = record.spent_nano_usd is not None and record.spent >= before.spent
+    if is_old or is_rearranged or record.spent < accepted.floor_nano_usd:
+        return Order.RESET
+    return Order.LATE
+
+
+@dataclass(slots=True)
+class _Saving:
+    """One record on its way into the ledger."""
+
+    state: State
+    command: SaveRecord
+    now_us: int
+    charged_nano_usd: int = 0
+    charges: int = 0
+    labels: Mapping[str, str] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.labels = {CLIENT_LABEL: self.command.client} if self.command.client else None
+
+    @property
+    def budget(self) -> BudgetState | None:
+        """The user's budget; None: there is none."""
+        return self.state.budgets.get((self.command.project_id, self.command.budget_id))
+
+    def check(self) -> None:
+        """Refuse what could not be carried out whole."""
+        budget = self.budget
+        if budget is None:
+            return
+        if budget.is_template:
+            raise IsTemplate(budget.budget_id)
+        part = Part(self.command.record.spent, None, 1)
+        for each in (budget, *upwards(self.state, budget)):
+            check_room(each, part, self.now_us)
+
+    def first(self) -> Accepted:
+        """A record of which nothing is known: the user was created by this client."""
+        record, budget = self.command.record, self.budget
+        if budget is None:
+            self._create()
+        elif self._was_given(budget):
+            self._create_again(budget)
+        # Otherwise others have created it meanwhile: their configuration stands, and what both have spent.
+        self._book({}, record.parts())
+        return Accepted.first(record, self.now_us)
+
+    def next(self, accepted: Accepted) -> Accepted | None:
+        """A record that follows another; None: it changes nothing."""
+        order = order_of(accepted, self.command.record, self.now_us)
+        if order in (Order.SAME, Order.LATE):
+            return None
+        if self.budget is None:
+            return self._after_deletion(accepted, order)
+        if order is Order.NEWER:
+            return self._newer(accepted)
+        return self._reset(accepted, order)
+
+    def _newer(self, accepted: Accepted) -> Accepted:
+        record = self.command.record
+        self._configure(accepted.record, moves_window=record.window_at_us != accepted.record.window_at_us)
+        self._book(accepted.record.parts(), record.parts())
+        return accepted.followed(record, self.now_us)
+
+    def _reset(self, accepted: Accepted, order: Order) -> Accepted:
+        record, budget = self.command.record, self.budget
+        assert budget is not None, "it was looked for"
+        if record.spent_nano_usd is None:
+            self._create_again(budget)
+        elif order is Order.RESET or self._ends_window(budget, accepted.record):
+            self._reset_main()
+            self._configure(accepted.record, moves_window=record.window_at_us != accepted.record.window_at_us)
+        else:
+            self._configure(accepted.record, moves_window=False)
+        self._book({}, record.parts())
+        return Accepted.first(record, self.now_us, accepted)
+
+    def _after_deletion(self, accepted: Accepted, order: Order) -> Accepted | None:
+        """Others have deleted the user: it is made again once this client spends on it, or creates it again."""
+        record = self.command.record
+        is_created_again = order is Order.RESET and record.spent_nano_usd is None
+        before = accepted.record.parts() if order is Order.NEWER else {}
+        if not is_created_again and all(change <= 0 for change in differences(before, record.parts()).values()):
+            return None
+        self._create()
+        self._book(before, record.parts())
+        return Accepted.first(record, self.now_us, accepted)
+
+    def _was_given(self, budget: BudgetState) -> bool:
+        """True if the client knew the budget when it created the user: then the new one takes its place."""
+        if self.command.given_until_key is not None:
+            return budget.budget_key <= self.command.given_until_key
+        created_at_us = self.command.record.created_at_us
+        return created_at_us is not None and created_at_us > budget.created_at_us
+
+    def _ends_window(self, budget: BudgetState, before: Record) -> bool:
+        """True if the client's reset ends the window; False: others have ended it already, or only the clock does."""
+        roll_if_due(self.state, self.command.project_id, budget, self.now_us)
+        main, window_at_us = budget.main, self.command.record.window_at_us
+        if main.limit is None or main.span.start_at_us is None or main.span.end_at_us is None:
+            return True
+        if main.limit.reset_mode is not ResetMode.ON_REQUEST:
+            return False
+        assert window_at_us is not None and before.window_at_us is not None, "it has begun a window"  # noqa: PT018
+        return main.span.start_at_us <= before.window_at_us or window_at_us >= main.span.end_at_us
+
+    def _create(self) -> None:
+        command, record = self.command, self.command.record
+        create = CreateBudget(
+            project_id=command.project_id,
+            budget_id=command.budget_id,
+            request=_NO_REQUEST,
+            limits=(LimitDraft(limit=record.limit(self.now_us)),),
+            labels={CREATED_AT_LABEL: record.created_at} if record.created_at else {},
+            replace_existing=True,
+        )
+        create_budget(self.state, create, self.now_us)
+
+    def _create_again(self, budget: BudgetState) -> None:
+        """The user begins anew; what other clients have added to its budget stays."""
+        if budget.named or budget.labels.keys() - {CREATED_AT_LABEL}:
+            self._reset_main()
+            self._update(budget, self.command.record.limit(self.now_us))
+        else:
+            self._create()
+
+    def _reset_main(self) -> None:
+        command = self.command
+        reset = ResetCost(
+            project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST, limit_ids=(MAIN,)
+        )
+        reset_cost(self.state, reset, self.now_us)
+
+    def _configure(self, before: Record, *, moves_window: bool) -> None:
+        """Carry over what has changed of a configuration, and nothing else."""
+        budget, record = self.budget, self.command.record
+        assert budget is not None, "it was looked for"
+        limit = self._limit(budget.main.limit, before, moves_window=moves_window)
+        if limit != budget.main.limit or (record.created_at and record.created_at != before.created_at):
+            self._update(budget, limit)
+
+    def _limit(self, current: Limit | None, before: Record, *, moves_window: bool) -> Limit | None:
+        """The main limit as it is to be."""
+        record = self.command.record
+        limit = current
+        if record.total_nano_usd != before.total_nano_usd:
+            amount = record.total_nano_usd
+            limit = Limit(amount=amount) if limit is None else replace(limit, amount=amount)
+        if record.length_us != before.length_us:
+            asked = record.limit(self.now_us)
+            limit = asked if limit is None else replace(limit, window=asked.window, reset_mode=asked.reset_mode)
+        elif moves_window and limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:
+            window = limit.window
+            if isinstance(window, Fixed) and record.window_at_us is not None:
+                limit = replace(limit, window=replace(window, anchor_at_us=record.window_at_us))
+        return limit
+
+    def _update(self, budget: BudgetState, limit: Limit | None) -> None:
+        created_at = self.command.record.created_at
+        labels = {key: value for key, value in budget.labels.items() if key != CREATED_AT_LABEL}
+        if created_at:
+            labels[CREATED_AT_LABEL] = created_at
+        set_main_limit(self.state, self.command.project_id, budget, limit, labels, self.now_us)
+
+    def _book(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""
+        command, changes = self.command, differences(before, after)
+        for model, change in changes.items():
+            if change > 0:
+                spent = Charge(
+                    command.project_id,
+                    command.budget_id,
+                    _NO_REQUEST,
+                    change,
+                    model,
+                    labels=self.labels,
+                    wants_limits=False,
+                    catalogue_model=command.catalogue_models.get(model, ""),
+                )
+                charge(self.state, spent, self.now_us)
+                self.charged_nano_usd += change
+                self.charges += 1
+        for model, change in changes.items():
+            if change < 0:
+                self._take_back(model, change)
+
+    def _take_back(self, model: str, change: int) -> None:
+        command = self.command
+        taken = AdjustCost(
+            project_id=command.project_id,
+            budget_id=command.budget_id,
+            request=_NO_REQUEST,
+            amount_nano_usd=change,
+            reason=EDIT_REASON,
+            model=model,
+            catalogue_model=command.catalogue_models.get(model, ""),
+            labels=self.labels,
+        )
+        try:
+            adjust(self.state, taken, self.now_us)
+        except Refusal:
+            # Others have reset the count since: there is nothing left to be taken back.
+            return
