@@ -6,18 +6,21 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 class ServerProcess:
-    """`budgetd serve` on a port of 127.0.0.1 and a SQLite file."""
+    """`budgetd serve` on a port of 127.0.0.1 and a SQLite file, and on another port for HTTP if it is asked to."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, *, has_http: bool = False) -> None:
         self._database = database
+        self._has_http = has_http
+        #: The port for HTTP; 0: there is none.
+        self.http_port = 0
         self.address = self._start(port=0)
 
     def restart(self) -> None:
-        """Begin again on the same file and port, after `kill`."""
+        """Begin again on the same file and ports, after `kill`."""
         self._start(port=int(self.address.rpartition(":")[2]))
 
     def kill(self) -> None:
@@ -27,7 +30,8 @@ class ServerProcess:
         self._reader.join()
 
     def _start(self, *, port: int) -> str:
-        command = [sys.executable, "-m", "budgetd_server", "serve", "--log-json", "--http-listen", ""]
+        command = [sys.executable, "-m", "budgetd_server", "serve", "--log-json"]
+        command += ["--http-listen", f"127.0.0.1:{self.http_port}" if self._has_http else ""]
         command += ["--listen", f"127.0.0.1:{port}", "--database", str(self._database)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("BUDGETD_")}
         self._process = subprocess.Popen(
@@ -35,14 +39,15 @@ class ServerProcess:
         )
         assert self._process.stdout is not None
         try:
-            address = _serving(self._process.stdout)
+            serving = _serving(self._process.stdout)
         except AssertionError:
             self._process.wait()
             raise
         # A pipe that nobody empties would stop the server once it is full.
         self._reader = threading.Thread(target=_emptied, args=(self._process.stdout,))
         self._reader.start()
-        return address
+        self.http_port = int(serving["http_port"])
+        return str(serving["listen"])
 
 
 def _emptied(output: IO[str]) -> None:
@@ -50,12 +55,13 @@ def _emptied(output: IO[str]) -> None:
         output.read()
 
 
-def _serving(output: IO[str]) -> str:
-    """The address that the log names once it serves."""
+def _serving(output: IO[str]) -> dict[str, Any]:
+    """What the log says once it serves: where it listens, among others."""
     seen = []
     for line in output:
         seen.append(line)
         if '"serving"' in line:
-            return str(json.loads(line)["listen"])
+            serving: dict[str, Any] = json.loads(line)
+            return serving
     output.close()
     raise AssertionError(f"the server ended before it served: {''.join(seen)}")
