@@ -33,9 +33,10 @@ from budgetd_server.domain.counting import Part, count
 from budgetd_server.domain.status import limit_statuses
 from budgetd_server.domain.window import Fixed, window_at
 from budgetd_server.engine.engine import Engine
+from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
 from budgetd_server.prices import ReloadablePrices
-from budgetd_server.rpc.adapter import SERVICE, InFlight, generic_handler
+from budgetd_server.rpc.adapter import SERVICE, generic_handler
 from budgetd_server.rpc.handlers import Handlers
 from budgetd_server.rpc.request_ids import request_of
 from budgetd_server.rpc.server import RpcServer

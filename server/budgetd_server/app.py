@@ -8,12 +8,14 @@ from importlib.metadata import version
 from budgetd_server.config import Config
 from budgetd_server.core import Core, system_clock_us
 from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.app import http_app
+from budgetd_server.http.hosted.protocol import HostedProtocol
 from budgetd_server.http.server import HttpServer
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.metrics import Metrics
-from budgetd_server.rpc.adapter import InFlight, generic_handler
+from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer
 
 #: For what is left when everything of ours has ended: open health watches never end by themselves.
@@ -51,7 +53,8 @@ class Server:
         self.metrics.build_info.labels(version("budgetd-server"), "sqlite").set(1)
         self._in_flight = InFlight()
         self._rpc = RpcServer(generic_handler(self.handlers, self.metrics, self._in_flight))
-        self._http = HttpServer(http_app(self.metrics.registry, self._is_ready))
+        hosted = HostedProtocol(self.engine, prices, self.metrics, self._in_flight)
+        self._http = HttpServer(http_app(self.metrics.registry, self._is_ready, hosted.routes()))
         self._is_stopping = False
         self._health_tasks: set[asyncio.Task[None]] = set()
         #: The ports that are listened on, once started; 0: none.

@@ -33,6 +33,7 @@ class Metrics:
         )
 
         self._add_money(registry)
+        self._add_hosted(registry)
         self.refusals = Counter(
             "budgetd_refusals_total",
             "Requests and items of batches that were refused or failed, by reason.",
@@ -100,6 +101,30 @@ class Metrics:
 
         for each in ("made", "committed", "released", "expired", "estimated"):
             self.holds.labels(each)
+
+    def _add_hosted(self, registry: CollectorRegistry) -> None:
+        """LiteLLM's self-hosted protocol."""
+        self.hosted_calls = Counter(
+            "budgetd_hosted_calls_total",
+            "Calls of LiteLLM's self-hosted protocol that were answered, by call and HTTP status.",
+            ["call", "code"],
+            registry=registry,
+        )
+        self.hosted_seconds = Histogram(
+            "budgetd_hosted_seconds",
+            "Seconds from the arrival of such a call to its answer.",
+            ["call"],
+            buckets=_RPC_SECONDS,
+            registry=registry,
+        )
+        self.hosted_records = Counter(
+            "budgetd_hosted_records_total",
+            "Records in saves of that protocol: changed something, came late, refused, user deleted.",
+            ["result"],
+            registry=registry,
+        )
+        for result in ("changed", "late", "refused", "deleted"):
+            self.hosted_records.labels(result)
 
     def count_charges(self, **counts: int) -> None:
         """Count charges by what became of them."""

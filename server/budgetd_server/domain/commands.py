@@ -312,6 +312,7 @@ class Outcome(NamedTuple):
     limits: tuple[LimitStatus, ...] = ()
     #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
     budget: BudgetStatus | None = None
-    #: More numbers of the answer. Of a saved record: how many charges it came to. Of a hold: when it expires, the
-    #: tokens granted. Of a commit: the money released, the overage, 1 if it was late.
+    #: More numbers of the answer. Of a hold: when it expires, the tokens granted. Of a commit: the money released, the
+    #: overage, 1 if it was late. Of a saved record: how many charges it came to, 1 if it came late, 1 if it changed
+    #: anything.
     more: tuple[int, ...] = ()

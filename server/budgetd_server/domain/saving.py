@@ -78,7 +78,8 @@ def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
     if following is not None:
         state.accept(key, following)
     budget = saving.budget
-    return Outcome(0 if budget is None else budget.last_seq, saving.charged_nano_usd, more=(saving.charges,))
+    more = (saving.charges, int(saving.order is Order.LATE), int(following is not None))
+    return Outcome(0 if budget is None else budget.last_seq, saving.charged_nano_usd, more=more)
 
 
 def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
@@ -110,6 +111,8 @@ class _Saving:
     now_us: int
     charged_nano_usd: int = 0
     charges: int = 0
+    #: What the record was found to be; None: nothing was known of it.
+    order: Order | None = None
     labels: Mapping[str, str] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,7 +147,7 @@ class _Saving:
 
     def next(self, accepted: Accepted) -> Accepted | None:
         """A record that follows another; None: it changes nothing."""
-        order = order_of(accepted, self.command.record, self.now_us)
+        order = self.order = order_of(accepted, self.command.record, self.now_us)
         if order in (Order.SAME, Order.LATE):
             return None
         if self.budget is None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
@@ -15,7 +16,13 @@ from budgetd_server.domain.commands import (
     UpdateBudget,
 )
 from budgetd_server.domain.configure import anchored
-from budgetd_server.domain.errors import BudgetNotFound, Refusal, ReservationNotFound, StoreUnavailable
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.errors import (
+    BudgetNotFound,
+    Refusal,
+    ReservationNotFound,
+    StoreUnavailable,
+)
 from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
 from budgetd_server.domain.reservation import Reservation, reservation_id
@@ -32,9 +39,20 @@ RECOUNTS_MAX = 10
 LIST_ROWS_MAX = 1_000
 #: Each of these may have two hundred models.
 LIST_ROWS_WITH_MODELS_MAX = 100
+#: The same, where a whole project is wanted.
+STANDING_ROWS_MAX = 500
 #: Reads of one ListBudgets before it answers with what it has found.
 LIST_READS_MAX = 5
 RESET_STEP_BUDGETS = 200
+
+
+class Standing(NamedTuple):
+    """A budget as of now."""
+
+    budget_key: int
+    status: BudgetStatus
+    #: True: nothing was counted or reset since it was created.
+    is_fresh: bool
 
 
 class Engine:
@@ -200,6 +218,40 @@ class Engine:
             if len(page) < rows_max:
                 return None
         return after_key
+
+    async def standing(self, project_id: str, budgets_max: int) -> list[Standing] | None:
+        """All live budgets of a project as of now, with their models, in order of creation.
+
+        Returns:
+            None: there are more than `budgets_max`.
+        """
+        found: list[Standing] = []
+        query = BudgetQuery(project_id=project_id, rows_max=STANDING_ROWS_MAX, with_models=True)
+        while page := await self._ledger.list_budgets(query):
+            now_us = self.clock()
+            # Without any count it may never have had one, or begun again: the entry at which it begins tells.
+            begun = {each.main.since_seq for each in page if not (each.models_count or each.main.sums.cost_nano_usd)}
+            kinds = await self._ledger.entry_kinds(project_id, list(begun)) if begun else {}
+            for each in page:
+                is_fresh = each.main.since_seq in begun and kinds.get(each.main.since_seq) is EntryKind.CREATE
+                found.append(Standing(each.budget_key, budget_status(each, now_us), is_fresh))
+            if len(found) > budgets_max:
+                return None
+            if len(page) < query.rows_max:
+                break
+            query = replace(query, after_key=page[-1].budget_key)
+        return found
+
+    async def budgets_until(self, project_id: str, until_key: int) -> dict[str, BudgetState]:
+        """The live budgets of a project with keys up to one, by their ids."""
+        found: dict[str, BudgetState] = {}
+        query = BudgetQuery(project_id=project_id, rows_max=LIST_ROWS_MAX)
+        while page := await self._ledger.list_budgets(query):
+            found.update((each.budget_id, each) for each in page if each.budget_key <= until_key)
+            if page[-1].budget_key >= until_key or len(page) < query.rows_max:
+                break
+            query = replace(query, after_key=page[-1].budget_key)
+        return found
 
     def count_refusals(self, reasons: Iterable[str]) -> None:
         """Count items of a batch that were refused; calls that are refused as a whole are counted where they end."""

@@ -284,7 +284,7 @@ class Writer:
         """Count the charges that saved records came to."""
         saved = [result for result in results if isinstance(result, Outcome)]
         refused = sum(isinstance(result, Refusal) for result in results)
-        recorded = sum(charges for result in saved for charges in result.more)
+        recorded = sum(result.more[0] for result in saved)
         unavailable = len(results) - len(saved) - refused
         self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
         self._metrics.charged_nano_usd.inc(sum(result.result for result in saved))

@@ -1,6 +1,6 @@
-"""What HTTP serves: `/metrics` for Prometheus, `/livez` and `/readyz` for whoever restarts and routes."""
+"""What HTTP serves: `/metrics` for Prometheus; `/livez` and `/readyz` for whoever restarts and routes; protocols."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
@@ -9,12 +9,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 
-def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
+def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool], protocols: Sequence[Route] = ()) -> Starlette:
     """The application.
 
     Args:
         registry: The metrics to show.
         is_ready: Whether calls can succeed: the store takes writes and the server is not shutting down.
+        protocols: What else is served.
     """
 
     async def metrics(request: Request) -> Response:
@@ -28,4 +29,5 @@ def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starl
             return PlainTextResponse("ok\n")
         return PlainTextResponse("not ready\n", status_code=503)
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)])
+    probes = [Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)]
+    return Starlette(routes=[*probes, *protocols])

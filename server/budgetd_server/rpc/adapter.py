@@ -15,7 +15,8 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.domain.errors import FieldViolation, InvalidField, ShuttingDown
+from budgetd_server.domain.errors import FieldViolation, InvalidField
+from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.errors import STATUS_TRAILER
@@ -37,50 +38,6 @@ _USUAL_CODES = (
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.INTERNAL,
 )
-
-
-class InFlight:
-    """How many calls are being served, and the moment when none is."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._arrived = 0
-        self._is_closed = False
-        self._idle = asyncio.Event()
-
-    def began(self) -> None:
-        """One more."""
-        self.count += 1
-        self._arrived += 1
-
-    def close(self) -> None:
-        """From now on, refuse new calls."""
-        self._is_closed = True
-
-    def admit(self) -> None:
-        """Let a call in; raises ShuttingDown once closed."""
-        if self._is_closed:
-            raise ShuttingDown
-
-    def ended(self) -> None:
-        """One less."""
-        self.count -= 1
-        if not self.count:
-            self._idle.set()
-
-    async def none(self) -> None:
-        """Return when no call is being served."""
-        while self.count:
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def quiet(self, seconds: float) -> None:
-        """Return when no call has come for so long, and none is being served."""
-        arrived = -1
-        while arrived != self._arrived:
-            await self.none()
-            arrived = self._arrived
-            await asyncio.sleep(seconds)
 
 
 class _Methods(grpc.GenericRpcHandler):

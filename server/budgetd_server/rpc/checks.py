@@ -1,9 +1,7 @@
 """The rules that every field obeys; each broken one is a sentence with the value and the rule."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,15 +9,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from budgetd_server.domain.bounds import (
     EVENT_AGE_MAX_US,
     EVENT_LEAD_MAX_US,
-    ID_BYTES_MAX,
     LABEL_KEY_CHARACTERS_MAX,
     LABEL_VALUE_CHARACTERS_MAX,
     LABELS_MAX,
     REQUEST_ID_CHARACTERS_MAX,
 )
 from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
+from budgetd_server.domain.names import CONTROL, broken_name_rule
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 NANOS_PER_SECOND = 1_000_000_000
 _TIMESTAMP_SECONDS_MIN, _TIMESTAMP_SECONDS_MAX = -62_135_596_800, 253_402_300_799  # The years 1 to 9999.
 
@@ -47,7 +44,7 @@ class Checks:
 
     def id(self, field: str, value: str) -> str:
         """A required id."""
-        if (rule := _id_rule(value)) is not None:
+        if (rule := broken_name_rule(value)) is not None:
             self.refuse(field, rule, value)
         return value
 
@@ -77,7 +74,7 @@ class Checks:
 
     def text(self, field: str, value: str, *, characters_max: int) -> str:
         """A required line of text without control characters."""
-        if not 1 <= len(value) <= characters_max or _CONTROL.search(value):
+        if not 1 <= len(value) <= characters_max or CONTROL.search(value):
             self.refuse(field, f"must be 1 to {characters_max} characters without control characters", value)
         return value
 
@@ -86,10 +83,10 @@ class Checks:
         if not self.at_most(field, len(labels), LABELS_MAX, "labels"):
             return {}
         for key, value in labels.items():
-            if not 1 <= len(key) <= LABEL_KEY_CHARACTERS_MAX or _CONTROL.search(key):
+            if not 1 <= len(key) <= LABEL_KEY_CHARACTERS_MAX or CONTROL.search(key):
                 rule = f"a key must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters without control characters"
                 self.refuse(field, rule, key)
-            if len(value) > LABEL_VALUE_CHARACTERS_MAX or _CONTROL.search(value):
+            if len(value) > LABEL_VALUE_CHARACTERS_MAX or CONTROL.search(value):
                 rule = f"must be at most {LABEL_VALUE_CHARACTERS_MAX} characters without control characters"
                 self.refuse(f"{field}[{shown(key)}]", rule, value)
         return dict(labels)
@@ -132,15 +129,3 @@ class Checks:
             self.refuse(field, "must be whole microseconds", shown_length)
             return None
         return value.seconds * 1_000_000 + value.nanos // 1000
-
-
-@lru_cache(maxsize=65_536)
-def _id_rule(value: str) -> str | None:
-    """The rule that an id breaks; None: it is fine. Kept, since the same ids come again and again."""
-    if not value:
-        return "must not be empty"
-    if len(value) > ID_BYTES_MAX or len(value.encode()) > ID_BYTES_MAX:
-        return f"must be at most {ID_BYTES_MAX} bytes of UTF-8"
-    if _CONTROL.search(value):
-        return "must not contain control characters"
-    return None

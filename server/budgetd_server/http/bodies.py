@@ -1,0 +1,119 @@
+"""Reading JSON bodies of strangers: bounded in size, in time, and in what all of them together may take."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+MIB = 1 << 20
+#: The largest body: some 50,000 users with their markers.
+BODY_BYTES_MAX = 32 * MIB
+#: All bodies that are being read or worked on.
+BODIES_BYTES_MAX = 128 * MIB
+#: How long the bytes of a body may take to come.
+BODY_SECONDS_MAX = 30.0
+#: Calls that are being served or wait for room; more are turned away.
+CALLS_MAX = 256
+
+
+class BadBody(Exception):
+    """A body that is not taken; `status` is HTTP's code, the text says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class Bodies:
+    """Lets bodies in as long as there is room for them, in the order in which they came."""
+
+    def __init__(self, *, bytes_max: int = BODIES_BYTES_MAX, calls_max: int = CALLS_MAX) -> None:
+        self._bytes_max, self._calls_max = bytes_max, calls_max
+        self._bytes_taken = self._calls = 0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def read(self, request: Request) -> AsyncIterator[Any]:
+        """The body of a request as JSON; its room is given free at the end.
+
+        Raises:
+            BadBody: It is not taken.
+        """
+        length = _length(request)
+        if self._calls >= self._calls_max:
+            raise BadBody(429, f"more than {self._calls_max} calls at the same time: try again in a moment")
+        self._calls += 1
+        try:
+            await self._take(length)
+            try:
+                yield parsed(await _received(request, length))
+            finally:
+                self._bytes_taken -= length
+                self._freed.set()
+        finally:
+            self._calls -= 1
+
+    async def _take(self, length: int) -> None:
+        async with self._turn:  # First come, first served: a large body is not passed by for ever.
+            while self._bytes_taken and self._bytes_taken + length > self._bytes_max:
+                self._freed.clear()
+                await self._freed.wait()
+            self._bytes_taken += length
+
+
+def parsed(body: bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        BadBody: It is none, or nested too deeply.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # Python writes NaN and Infinity, which JSON has not: they are the fault of one record, and not of all.
+        if b"NaN" in body or b"Infinity" in body:
+            return _parsed_loosely(body)
+        raise BadBody(400, f"the body is no JSON: {error}") from None
+
+
+def _parsed_loosely(body: bytes) -> Any:
+    try:
+        value = json.loads(body)
+        orjson.dumps(value)  # No lone surrogates, nothing too deep.
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadBody(400, f"the body is no JSON: {error}") from None
+    return value
+
+
+def _length(request: Request) -> int:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise BadBody(415, f"content-encoding must be identity, got {encoding[:40]!r}")
+    text = request.headers.get("content-length", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        raise BadBody(411, "content-length must tell the size of the body")
+    length = int(text)
+    if length > BODY_BYTES_MAX:
+        raise BadBody(413, f"the body must be at most {BODY_BYTES_MAX} bytes, got {length}")
+    return length
+
+
+async def _received(request: Request, length: int) -> bytes:
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > length:
+                    raise BadBody(400, f"the body is longer than its content-length of {length}")
+                chunks.append(chunk)
+    except TimeoutError:
+        raise BadBody(408, f"the body must come within {BODY_SECONDS_MAX:.0f} seconds") from None
+    except ClientDisconnect:
+        raise BadBody(400, "the caller has gone") from None
+    return b"".join(chunks)

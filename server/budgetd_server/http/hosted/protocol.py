@@ -1,0 +1,142 @@
+"""The two calls: bodies in, bodies out, and an answer that the class can bear whatever happens."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from budgetd_server.domain.errors import BudgetError, Unavailable, shown
+from budgetd_server.domain.names import broken_name_rule
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.engine import Engine
+from budgetd_server.engine.in_flight import InFlight
+from budgetd_server.http.bodies import BadBody, Bodies
+from budgetd_server.http.callers import caller_of
+from budgetd_server.http.hosted.records import record_of
+from budgetd_server.http.hosted.saving import Saved, Saves
+from budgetd_server.http.hosted.views import View
+from budgetd_server.metrics import Metrics
+
+#: The class sends all users each time; projects with more are for gRPC.
+USERS_MAX = 50_000
+#: Of the users whose records were refused, so many are named in an answer and in the log.
+TOLD_USERS_MAX = 100
+LOGGED_USERS_MAX = 3
+
+log = structlog.get_logger()
+
+Call = Callable[[Any], Awaitable[dict[str, Any]]]
+
+
+class HostedProtocol:
+    """`/get_budget` and `/set_budget`."""
+
+    def __init__(self, engine: Engine, prices: Prices, metrics: Metrics, in_flight: InFlight) -> None:
+        self._engine, self._metrics, self._in_flight = engine, metrics, in_flight
+        self._saves = Saves(engine, prices)
+        self._bodies = Bodies()
+
+    def routes(self) -> list[Route]:
+        """Where the calls are."""
+        return [
+            Route("/get_budget", self._route("get_budget", self._get), methods=["POST"]),
+            Route("/set_budget", self._route("set_budget", self._set), methods=["POST"]),
+        ]
+
+    def _route(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
+        async def answered(request: Request) -> Response:
+            began = time.perf_counter()
+            self._in_flight.began()
+            try:
+                caller_of(request)
+                self._in_flight.admit()
+                async with self._bodies.read(request) as body:
+                    status, answer = 200, await call(body)
+            except BadBody as error:
+                status, answer = error.status, _error(error.message)
+            except Unavailable as error:
+                status, answer = 503, _error(error.message)
+            except BudgetError as error:
+                status, answer = 400, _error(error.message)
+            except Exception:
+                incident_id = uuid.uuid4().hex[:12]
+                log.exception("unexpected error", call=name, incident_id=incident_id)
+                status, answer = 500, _error(f"internal error; the log tells more under {incident_id}")
+            finally:
+                self._in_flight.ended()
+            if status != 200:
+                log.warning("a call was refused", call=name, status=status, why=answer["message"])
+            self._metrics.hosted_calls.labels(name, str(status)).inc()
+            self._metrics.hosted_seconds.labels(name).observe(time.perf_counter() - began)
+            return _response(status, answer)
+
+        return answered
+
+    async def _get(self, body: object) -> dict[str, Any]:
+        project_id = _project_id(body)
+        budgets = await self._engine.standing(project_id, USERS_MAX)
+        if budgets is None:
+            raise BadBody(413, f"a project of more than {USERS_MAX:,} budgets is too large for this protocol: use gRPC")
+        given = [each for each in budgets if not each.status.is_template]
+        view = View.new(len(given), budgets[-1].budget_key if budgets else 0)
+        records = {each.status.budget_id: view.marked(record_of(each.status, is_fresh=each.is_fresh)) for each in given}
+        return {"status": "success", "data": records}
+
+    async def _set(self, body: object) -> dict[str, Any]:
+        project_id = _project_id(body)
+        users = body.get("user_dict") if isinstance(body, dict) else None
+        if not isinstance(users, dict):
+            raise BadBody(400, f"user_dict must be an object of records by user, got {shown(users)}")
+        if len(users) > USERS_MAX:
+            raise BadBody(413, f"user_dict must have at most {USERS_MAX:,} users, got {len(users):,}: use gRPC")
+        saved = await self._saves.save(project_id, users)
+        for outcome, count in (("changed", saved.changed), ("late", saved.late), ("refused", len(saved.refused))):
+            self._metrics.hosted_records.labels(outcome).inc(count)
+        self._metrics.hosted_records.labels("deleted").inc(saved.deleted)
+        return _answer(project_id, saved)
+
+
+def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
+    answer: dict[str, Any] = {"status": "success"}
+    if saved.ignored:
+        log.warning("keys of records are not kept", project=project_id, users=len(saved.ignored))
+        answer["ignored"] = dict(list(saved.ignored.items())[:TOLD_USERS_MAX])
+    if saved.refused:
+        first = list(saved.refused.items())
+        log.warning(
+            "records were refused",
+            project=project_id,
+            users=saved.users,
+            refused=len(first),
+            why=[f"{shown(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]],
+        )
+        answer["status"] = "error"
+        answer["message"] = f"{len(first)} of {saved.users} records were refused, the others are kept"
+        answer["refused"] = dict(first[:TOLD_USERS_MAX])
+    return answer
+
+
+def _project_id(body: object) -> str:
+    if not isinstance(body, dict):
+        raise BadBody(400, f"the body must be an object, got {shown(body)}")
+    name = body.get("project_name")
+    if not isinstance(name, str):
+        raise BadBody(400, f"project_name must be a text, got {shown(name)}")
+    if (rule := broken_name_rule(name)) is not None:
+        raise BadBody(400, f"project_name {rule}, got {shown(name)}")
+    return name
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"status": "error", "message": message}
+
+
+def _response(status: int, answer: dict[str, Any]) -> Response:
+    headers = {"retry-after": "1"} if status in (429, 503) else None
+    return Response(orjson.dumps(answer), status_code=status, headers=headers, media_type="application/json")

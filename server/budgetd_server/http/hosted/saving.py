@@ -1,0 +1,174 @@
+"""A save of LiteLLM's class: the whole dictionary of users, of which what has changed is carried out."""
+
+import asyncio
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from budgetd_server.domain.commands import DeleteBudget, Outcome, Request, SaveRecord
+from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, shown
+from budgetd_server.domain.names import broken_name_rule
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.engine import Engine
+from budgetd_server.http.hosted.records import KEYS, decoded
+from budgetd_server.http.hosted.unchanged import Unchanged, digest
+from budgetd_server.http.hosted.views import MARKER, View, client_of_new
+
+#: Records that are looked at before other calls have their turn.
+RECORDS_AT_A_TIME = 500
+#: Views of which is known what is missing in their saves; of others it is found out again.
+VIEWS_MAX = 1_000
+
+
+@dataclass(slots=True)
+class Saved:
+    """What became of a save."""
+
+    users: int
+    #: Records that changed something, those that came late, and users that were deleted.
+    changed: int = 0
+    late: int = 0
+    deleted: int = 0
+    #: Why records were not carried out, by user.
+    refused: dict[str, str] = field(default_factory=dict)
+    #: Keys of records that are nowhere kept, by user.
+    ignored: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Change:
+    """A record that is not as it was given."""
+
+    user: str
+    record: dict[str, Any]
+    #: None: it has no marker.
+    view: View | None
+    given: object
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The records of a save: those that have changed since they were given, and how many each view gave."""
+
+    changes: list[_Change] = field(default_factory=list)
+    #: By view, the records with its marker.
+    marked: Counter[View] = field(default_factory=Counter)
+
+
+class Saves:
+    """Carries out saves."""
+
+    def __init__(self, engine: Engine, prices: Prices) -> None:
+        self._engine, self._prices = engine, prices
+        self._unchanged = Unchanged()
+        #: By project and view, how many of its records were left when it was last found whole.
+        self._whole: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    async def save(self, project_id: str, users: Mapping[str, Any]) -> Saved:
+        """Carry out what has changed; each record for itself.
+
+        Raises:
+            Unavailable: Any of it may have been carried out; the same save again completes it.
+        """
+        saved = Saved(len(users))
+        found = await self._sorted(users, saved)
+        view = next((view for view, _ in found.marked.most_common(1)), None)
+        commands: list[SaveRecord] = []
+        digests: list[bytes] = []
+        for number, change in enumerate(found.changes, start=1):
+            if number % RECORDS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            seen = digest(change.record)
+            try:
+                command = self._command(project_id, change, view)
+            except InvalidField as error:
+                saved.refused[change.user] = error.message
+                continue
+            if not self._unchanged.holds((project_id, command.client), command.budget_id, seen):
+                commands.append(command)
+                digests.append(seen)
+            if not change.record.keys() <= KEYS:
+                saved.ignored[change.user] = sorted(change.record.keys() - KEYS)
+        outcomes = await self._engine.submit_many(commands)
+        for command, seen, outcome in zip(commands, digests, outcomes, strict=True):
+            self._settle(saved, command, seen, outcome)
+        if view is not None:
+            await self._delete_missing(project_id, users, view, found.marked[view], saved)
+        return saved
+
+    async def _sorted(self, users: Mapping[str, Any], saved: Saved) -> _Sorted:
+        found = _Sorted()
+        for number, (user, record) in enumerate(users.items(), start=1):
+            if number % RECORDS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            marker = record.pop(MARKER, None) if isinstance(record, dict) else None
+            if marker is None:
+                found.changes.append(_Change(user, record, None, None))
+                continue
+            view = View.parse(marker.get("view")) if isinstance(marker, dict) else None
+            if view is None:
+                saved.refused[user] = f"{MARKER}: must be as it was given, got {shown(marker)}"
+                continue
+            found.marked[view] += 1
+            if record != marker.get("given"):
+                found.changes.append(_Change(user, record, view, marker.get("given")))
+        return found
+
+    def _command(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
+        if (rule := broken_name_rule(change.user)) is not None:
+            raise InvalidField([FieldViolation("user", f"{rule}, got {shown(change.user)}")])
+        record = decoded(change.record)
+        names = {model: self._prices.catalogue_name(model) for model, _ in record.models if model}
+        is_new = change.view is None
+        return SaveRecord(
+            project_id=project_id,
+            budget_id=change.user,
+            client=client_of_new(view, record.created_at) if change.view is None else change.view.view_id,
+            record=record,
+            given=None if is_new else decoded(change.given, f"{MARKER}.given"),
+            given_until_key=view.until_key if is_new and view is not None else None,
+            catalogue_models={model: name for model, name in names.items() if name},
+        )
+
+    def _settle(self, saved: Saved, command: SaveRecord, seen: bytes, outcome: Outcome | Refusal) -> None:
+        if isinstance(outcome, Refusal):
+            saved.refused[command.budget_id] = outcome.message
+            return
+        _, is_late, has_changed = outcome.more
+        saved.late += is_late
+        saved.changed += has_changed
+        if not is_late:  # It may turn out to be a reset, once it is shown again.
+            self._unchanged.keep((command.project_id, command.client), command.budget_id, seen)
+
+    async def _delete_missing(
+        self, project_id: str, users: Mapping[str, Any], view: View, marked: int, saved: Saved
+    ) -> None:
+        """Delete the users that the view has given and the save has no more; those created again it has, unmarked."""
+        known = (project_id, view.view_id)
+        if marked >= self._whole.get(known, view.records):
+            return
+        budgets = await self._engine.budgets_until(project_id, view.until_key)
+        refused = 0
+        for user, budget in budgets.items():
+            if user in users or budget.is_template:
+                continue
+            request_id = f"litellm-{view.view_id}-{budget.budget_key}"
+            command = DeleteBudget(
+                project_id=project_id,
+                budget_id=user,
+                request=Request(request_id, hashlib.sha256(request_id.encode()).digest()),
+                etag=budget.etag,
+            )
+            try:
+                await self._engine.submit(command)
+                saved.deleted += 1
+            except Refusal as error:
+                saved.refused[user] = error.message
+                refused += 1
+        if not refused:
+            self._whole[known] = marked
+            self._whole.move_to_end(known)
+            if len(self._whole) > VIEWS_MAX:
+                self._whole.popitem(last=False)
