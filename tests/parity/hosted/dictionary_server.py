@@ -70,7 +70,7 @@ def _handler(server: DictionaryServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers one call of a client: its connection ends with it."""
 
-        def do_POST(self) -> None:  # noqa: N802 - The library calls it so.
+        def do_POST(self) -> None:
             """Answer as LiteLLM's class reads it."""
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             body = json.dumps(answers[self.path](asked)).encode()
