@@ -81,9 +81,9 @@ class Accepted(NamedTuple):
     """The newest record of a user that one client has saved, or was given, and what tells a late save from a reset."""
 
     record: Record
-    #: What was spent at least `LATE_US_MAX` ago, or when the record was given: no late save shows less.
+    #: What was spent some time before `rising_at_us`.
     floor_nano_usd: int
-    #: What was spent at `rising_at_us`; it becomes the floor when it is old enough.
+    #: What was spent according to the record that was accepted at `rising_at_us`.
     rising_nano_usd: int
     rising_at_us: int
     #: When the record was accepted; 0: it was given.
@@ -105,8 +105,16 @@ class Accepted(NamedTuple):
     def followed(self, record: Record, now_us: int) -> "Accepted":
         """The same with a newer record, in which nothing was reset."""
         floor, rising, rising_at_us = self.floor_nano_usd, self.rising_nano_usd, self.rising_at_us
-        if now_us - self.accepted_at_us >= LATE_US_MAX:
-            floor, rising, rising_at_us = self.record.spent, self.record.spent, now_us
-        elif now_us - rising_at_us >= LATE_US_MAX:
-            floor, rising, rising_at_us = rising, self.record.spent, now_us
+        if now_us - rising_at_us >= LATE_US_MAX:
+            floor, rising, rising_at_us = rising, self.record.spent, self.accepted_at_us
         return Accepted(record, floor, rising, rising_at_us, now_us, self.former_window_at_us)
+
+    def is_old(self, now_us: int) -> bool:
+        """True if nothing that was made before the record can still come."""
+        return now_us - self.accepted_at_us >= LATE_US_MAX
+
+    def floor_at(self, now_us: int) -> int:
+        """What no late save shows less than: what was known long enough ago, or given."""
+        if self.is_old(now_us):
+            return self.record.spent
+        return self.rising_nano_usd if now_us - self.rising_at_us >= LATE_US_MAX else self.floor_nano_usd

@@ -31,7 +31,7 @@ from budgetd_server.domain.configure import create_budget, set_main_limit
 from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.counting import Part, check_room
 from budgetd_server.domain.errors import IsTemplate, Refusal
-from budgetd_server.domain.record import LATE_US_MAX, Accepted, Record, differences
+from budgetd_server.domain.record import Accepted, Record, differences
 from budgetd_server.domain.resetting import reset_cost
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.state import State
@@ -87,17 +87,16 @@ def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
     before = accepted.record
     if record == before:
         return Order.SAME
-    is_old = now_us - accepted.accepted_at_us >= LATE_US_MAX
     if record.window_at_us is not None and before.window_at_us is not None:
         if record.window_at_us > before.window_at_us:
             return Order.NEXT_WINDOW
-        if record.window_at_us == accepted.former_window_at_us and not is_old:
+        if record.window_at_us == accepted.former_window_at_us and not accepted.is_old(now_us):
             return Order.LATE
     if not record.is_below(before):
         return Order.NEWER
     # A late save shows no more in all, and less on a model.
     is_rearranged = record.spent_nano_usd is not None and record.spent >= before.spent
-    if is_old or is_rearranged or record.spent < accepted.floor_nano_usd:
+    if accepted.is_old(now_us) or is_rearranged or record.spent < accepted.floor_at(now_us):
         return Order.RESET
     return Order.LATE
 
