@@ -1,7 +1,7 @@
 """Runs the fenced blocks of a page as a reader would: in order, in one folder, against a real server.
 
-A block says behind its language what becomes of it: `run`, `run needs=PROGRAM` (left out where the program is not
-installed), `output` (what the block before it prints; `…` stands for anything), or `not-run`.
+A block says behind its language what becomes of it: `run`, `run needs=PROGRAM` or `run needs-module=MODULE` (left out
+where that is not installed), `output` (what the block before it prints; `…` stands for anything), or `not-run`.
 """
 
 import os
@@ -10,8 +10,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
+from budgetd_server.config import HTTP_LISTEN_DEFAULT, LISTEN_DEFAULT
 from tests.docs.pages import Block, Page
 
 BLOCK_SECONDS = 60
@@ -23,49 +26,72 @@ def unmarked(page: Page) -> list[str]:
     return [block.code for block in page.blocks() if len(FATES.intersection(block.marks)) != 1]
 
 
-def run(page: Page, folder: Path, address: str) -> int:
-    """Run a page's blocks with the server at `address` and its ledger in `folder`; returns how many were run.
+class Place(NamedTuple):
+    """Where a page is run: a folder with a ledger, whose server listens there and not where the page says."""
+
+    folder: Path
+    address: str
+    http_address: str = ""
+
+    def moved(self, code: str) -> str:
+        """Code with this server's addresses in place of the usual ones."""
+        moved = code.replace(LISTEN_DEFAULT, self.address) if self.address else code
+        return moved.replace(HTTP_LISTEN_DEFAULT, self.http_address) if self.http_address else moved
+
+
+def run(page: Page, place: Place) -> int:
+    """Run a page's blocks; returns how many were run.
 
     Raises:
         AssertionError: A block failed, or printed something else than the page says.
     """
-    count, printed = 0, ""
+    count = 0
+    printed: str | None = ""
     for block in page.blocks():
         if "output" in block.marks:
-            _compare(page, block, printed)
-        elif "run" in block.marks and _has_needs(block):
-            printed = _run(page, block, folder, address)
-            count += 1
+            if printed is not None:
+                _compare(page, block, printed)
+        elif "run" in block.marks:
+            printed = _run(page, block, place) if _has_needs(block) else None
+            count += printed is not None
     return count
 
 
 def _has_needs(block: Block) -> bool:
     programs = [mark.removeprefix("needs=") for mark in block.marks if mark.startswith("needs=")]
-    return all(shutil.which(program) for program in programs)
+    modules = [mark.removeprefix("needs-module=") for mark in block.marks if mark.startswith("needs-module=")]
+    return all(shutil.which(program) for program in programs) and all(find_spec(module) for module in modules)
 
 
-def _run(page: Page, block: Block, folder: Path, address: str) -> str:
+def _run(page: Page, block: Block, place: Place) -> str:
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "BUDGETD_ADDRESS": address,
+        "BUDGETD_ADDRESS": place.address,
         "COLUMNS": "120",
         "NO_COLOR": "1",
     }
     done = subprocess.run(
-        _command(block), cwd=folder, env=environment, capture_output=True, text=True, timeout=BLOCK_SECONDS, check=False
+        _command(block, place),
+        cwd=place.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=BLOCK_SECONDS,
+        check=False,
     )
     told = f"{page.name}: exit code {done.returncode} of\n{block.code}\n{done.stdout}{done.stderr}"
     assert done.returncode == 0, told
     return done.stdout
 
 
-def _command(block: Block) -> Sequence[str]:
+def _command(block: Block, place: Place) -> Sequence[str]:
+    code = place.moved(block.code)
     match block.language:
         case "sh":
-            return ["sh", "-eu", "-c", block.code]
+            return ["sh", "-eu", "-c", code]
         case "python":
-            return [sys.executable, "-c", block.code]
+            return [sys.executable, "-c", code]
     raise AssertionError(f"nobody knows how to run {block.language!r}")
 
 

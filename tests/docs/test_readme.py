@@ -16,13 +16,14 @@ from tests.faults.server_process import running
 
 README = page("README.md")
 RPCS = [method.name for method in service.DESCRIPTOR.services_by_name["BudgetService"].methods]
-RUNNABLE = ["README.md", "docs/operations.md"]
+RUNNABLE = ["README.md", "docs/litellm.md", "docs/operations.md"]
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
 async def test_every_block_that_can_be_run_does_what_the_page_says(name: str, tmp_path: Path) -> None:
     async with running(tmp_path / "budgetd.db") as server:
-        ran = await asyncio.to_thread(blocks.run, page(name), tmp_path, server.address)
+        place = blocks.Place(tmp_path, server.address, f"127.0.0.1:{server.http_port}")
+        ran = await asyncio.to_thread(blocks.run, page(name), place)
 
     assert ran > 0
 
@@ -44,7 +45,7 @@ def test_a_block_that_does_something_else_is_noticed(text: str, complaint: str, 
     planted = Page(REPOSITORY / "planted.md", text)
 
     with pytest.raises(AssertionError, match=complaint):
-        blocks.run(planted, tmp_path, "")
+        blocks.run(planted, blocks.Place(tmp_path, ""))
 
 
 def test_the_table_of_rpcs_is_that_of_the_contract() -> None:

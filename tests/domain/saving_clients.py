@@ -11,7 +11,7 @@ from budgetd_server.domain.commands import Outcome, SaveRecord
 from budgetd_server.domain.record import Record
 from budgetd_server.domain.status import budget_status
 from budgetd_server.domain.window import Fixed
-from tests.domain.desk import PROJECT, Desk
+from tests.domain.desk import ALICE, PROJECT, Desk, charge, create, limited
 
 SECOND_US = 1_000_000
 _numbers = count(1)
@@ -107,6 +107,24 @@ def given(desk: Desk, user: str) -> Record:
         status.current_cost_nano_usd if has_costs else None,
         tuple((each.model, each.sums.cost_nano_usd) for each in status.models if each.model) if has_costs else (),
     )
+
+
+def desk_with_alice() -> Desk:
+    """A desk with one budget of 1,000, of which 100 are spent."""
+    desk = Desk()
+    desk.decide(create(limited(1_000)))
+    desk.decide(charge(100, model="gpt-4o"))
+    return desk
+
+
+def spent(desk: Desk, user: str = ALICE) -> int:
+    """What was spent in the window of now."""
+    return desk.status(user).current_cost_nano_usd
+
+
+def by_model(desk: Desk, user: str = ALICE) -> dict[str, int]:
+    """The same by model."""
+    return {each.model: each.sums.cost_nano_usd for each in desk.status(user).models}
 
 
 class Post:

@@ -2,38 +2,17 @@
 
 import pytest
 
-from budgetd_server.domain.budget import Counter, Limit, ResetMode
-from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.domain.errors import CounterOverflow, IsTemplate
+from budgetd_server.domain.errors import CounterOverflow
 from budgetd_server.domain.record import LATE_US_MAX, Record
-from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
-from tests.domain.desk import ALICE, DAY_US, PROJECT, Desk, charge, create, delete, limited, reset
-from tests.domain.saving_clients import SECOND_US, Client, deliver
+from tests.domain.desk import ALICE, Desk, charge, reset
+from tests.domain.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
 
 
 @pytest.fixture
 def desk() -> Desk:
     """A desk with one budget, of which 100 are spent."""
-    desk = Desk()
-    desk.decide(create(limited(1_000)))
-    desk.decide(charge(100, model="gpt-4o"))
-    return desk
-
-
-def spent(desk: Desk, user: str = ALICE) -> int:
-    """What was spent in the window of now."""
-    return desk.status(user).current_cost_nano_usd
-
-
-def by_model(desk: Desk, user: str = ALICE) -> dict[str, int]:
-    """The same by model."""
-    return {each.model: each.sums.cost_nano_usd for each in desk.status(user).models}
-
-
-def later(desk: Desk) -> None:
-    """So much later that nothing sent before can still arrive."""
-    desk.now_us += LATE_US_MAX
+    return desk_with_alice()
 
 
 def test_what_a_client_adds_is_charged_beside_what_others_add(desk: Desk) -> None:
@@ -132,7 +111,7 @@ def test_a_lower_cost_that_could_be_late_becomes_a_reset_once_it_cannot(desk: De
 
     client.save()
     held_back = spent(desk, "bob")
-    later(desk)
+    desk.now_us += LATE_US_MAX
     client.save()
 
     assert (held_back, spent(desk, "bob")) == (50, 20)
@@ -150,196 +129,6 @@ def test_a_model_that_is_gone_tells_a_reset_that_the_sum_does_not(desk: Desk) ->
 
     assert by_model(desk, "bob") == {"gpt-4o": 9}
     assert desk.status("bob").lifetime_cost_nano_usd == 14
-
-
-def test_a_user_created_by_the_client_is_a_budget_that_resets_on_request(desk: Desk) -> None:
-    client = Client(desk)
-    client.create("bob", 500, length_us=DAY_US)
-    client.charge("bob", 8)
-
-    client.save()
-
-    limit = desk.status("bob").main_limit
-    assert limit is not None
-    assert (limit.amount, limit.reset_mode) == (500, ResetMode.ON_REQUEST)
-    assert limit.window == Fixed(length_us=DAY_US, anchor_at_us=client.imported_at_us)
-    assert spent(desk, "bob") == 8
-
-
-def test_a_user_that_two_clients_create_has_the_costs_of_both(desk: Desk) -> None:
-    first, second = Client(desk), Client(desk)
-    for client in (first, second):
-        client.create("bob", 500, length_us=DAY_US)
-        client.charge("bob", 10)
-        client.save()
-        client.charge("bob", 1)
-        client.save()
-
-    assert spent(desk, "bob") == 22
-
-
-def test_a_known_user_that_is_created_again_begins_at_zero(desk: Desk) -> None:
-    client = Client(desk)
-    client.create(ALICE, 50)
-    client.charge(ALICE, 3)
-
-    client.save()
-
-    status = desk.status()
-    assert (status.current_cost_nano_usd, status.lifetime_cost_nano_usd) == (3, 103)
-    assert status.main_limit == Limit(amount=50)
-
-
-def test_a_user_created_again_keeps_the_limits_that_others_have_added(desk: Desk) -> None:
-    daily = Limit(limit_id="daily", amount=40, window=Calendar(unit=CalendarUnit.DAY, time_zone="UTC"))
-    desk.budget().named["daily"] = Counter(daily, first_span(daily, desk.now_us), since_seq=0)
-    client = Client(desk)
-    client.create(ALICE, 50)
-
-    client.save()
-
-    assert [limit.limit_id for limit in desk.status().rules] == ["", "daily"]
-    assert spent(desk) == 0
-
-
-def test_without_a_view_a_user_created_later_than_its_budget_takes_its_place(desk: Desk) -> None:
-    desk.now_us += SECOND_US
-    client = Client(desk, knows_its_view=False)
-    client.create(ALICE, 50, length_us=DAY_US)
-
-    client.save()
-
-    assert spent(desk) == 0
-
-
-def test_without_a_view_or_a_time_a_created_user_is_added_to_its_budget(desk: Desk) -> None:
-    client = Client(desk, knows_its_view=False)
-    client.create(ALICE, 50)
-    client.charge(ALICE, 5)
-
-    client.save()
-
-    assert spent(desk) == 105
-    assert desk.status().main_limit == limited(1_000)
-
-
-def test_a_window_that_a_client_ends_begins_where_it_says(desk: Desk) -> None:
-    client = Client(desk)
-    client.create("bob", 500, length_us=DAY_US)
-    client.charge("bob", 8)
-    client.save()
-    desk.now_us += 2 * DAY_US
-
-    client.reset_on_duration("bob")
-    client.charge("bob", 1)
-    client.save()
-
-    status = desk.status("bob")
-    assert (status.current_cost_nano_usd, status.lifetime_cost_nano_usd) == (1, 9)
-    assert status.limits[0].span.start_at_us == desk.now_us
-
-
-def test_a_window_that_another_client_has_ended_is_not_ended_twice(desk: Desk) -> None:
-    Client(desk).create("bob")
-    maker = Client(desk)
-    maker.create("bob", 500, length_us=DAY_US)
-    maker.save()
-    first, second = Client(desk), Client(desk)
-    desk.now_us += 2 * DAY_US
-    first.reset_on_duration("bob")
-    first.charge("bob", 10)
-    first.save()
-    begun_at_us = desk.now_us
-    desk.now_us += SECOND_US
-
-    second.reset_on_duration("bob")
-    second.charge("bob", 1)
-    second.save()
-
-    assert spent(desk, "bob") == 11
-    assert desk.status("bob").limits[0].span.start_at_us == begun_at_us
-
-
-def test_a_late_save_of_the_window_before_changes_nothing(desk: Desk) -> None:
-    client = Client(desk)
-    client.create("bob", 500, length_us=DAY_US)
-    client.charge("bob", 8)
-    client.save()
-    desk.now_us += 2 * DAY_US
-    late = client.snapshot()
-    client.reset_on_duration("bob")
-    client.save()
-
-    deliver(desk, late)
-
-    assert spent(desk, "bob") == 0
-
-
-def test_a_window_that_ends_by_the_clock_is_not_ended_by_a_client(desk: Desk) -> None:
-    desk.decide(create(limited(500, every_us=DAY_US), budget_id="bob"))
-    desk.decide(charge(40, budget_id="bob"))
-    client = Client(desk)
-    desk.now_us += SECOND_US
-
-    client.reset_on_duration("bob")
-    client.charge("bob", 2)
-    client.save()
-
-    assert spent(desk, "bob") == 42
-
-
-def test_a_change_of_the_amount_is_carried_over_and_a_foreign_one_is_not_taken_back(desk: Desk) -> None:
-    first, second = Client(desk), Client(desk)
-    first.users[ALICE] = first.users[ALICE]._replace(total_nano_usd=2_000)
-    first.save()
-
-    second.charge(ALICE, 5)
-    second.save()
-
-    limit = desk.status().main_limit
-    assert limit is not None
-    assert limit.amount == 2_000
-
-
-def test_a_window_that_was_moved_by_hand_is_moved(desk: Desk) -> None:
-    client = Client(desk)
-    client.create("bob", 500, length_us=DAY_US)
-    client.charge("bob", 8)
-    client.save()
-    before = client.users["bob"].window_at_us
-    assert before is not None
-
-    client.users["bob"] = client.users["bob"]._replace(window_at_us=before - DAY_US)
-    client.save()
-
-    assert desk.status("bob").limits[0].span.start_at_us == before - DAY_US
-    assert spent(desk, "bob") == 8
-
-
-def test_a_duration_that_was_taken_away_by_hand_is_taken_away(desk: Desk) -> None:
-    client = Client(desk)
-    client.create("bob", 500, length_us=DAY_US)
-    client.charge("bob", 8)
-    client.save()
-
-    client.users["bob"] = client.users["bob"]._replace(length_us=None, window_at_us=None)
-    client.save()
-
-    assert desk.status("bob").main_limit == Limit(amount=500)
-    assert spent(desk, "bob") == 8
-
-
-def test_a_user_that_others_have_deleted_stays_deleted_until_it_spends(desk: Desk) -> None:
-    client = Client(desk)
-    desk.decide(delete())
-
-    client.save()
-    is_gone = (PROJECT, ALICE) not in desk.state.budgets
-    client.charge(ALICE, 5)
-    client.save()
-
-    assert is_gone
-    assert spent(desk) == 5
 
 
 def test_a_reset_by_others_stands_and_what_the_client_adds_counts(desk: Desk) -> None:
@@ -384,15 +173,6 @@ def test_models_that_come_to_more_than_the_whole_are_cut_to_it() -> None:
     parts = Record(1, spent_nano_usd=50, models=(("a", 40), ("b", 200))).parts()
 
     assert parts == {"a": 40, "b": 10, "": 0}
-
-
-def test_templates_are_refused(desk: Desk) -> None:
-    client = Client(desk)
-    desk.budget().is_template = True
-    client.charge(ALICE, 5)
-
-    with pytest.raises(IsTemplate):
-        client.save()
 
 
 def test_what_would_pass_a_counters_largest_value_changes_nothing(desk: Desk) -> None:

@@ -49,7 +49,9 @@ def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
     failure(lambda: server.stub.GetBudget(service.GetBudgetRequest()))
     ledgers[0].failures.append(StoreUnavailable("away", metadata={"kind": "full"}))
     failure(lambda: server.charge(1))
-    text = httpx.get(f"http://127.0.0.1:{server.server.http_port}/metrics", trust_env=False).text
+    http = f"http://127.0.0.1:{server.server.http_port}"
+    httpx.post(f"{http}/get_budget", json={"project_name": "chat"}, trust_env=False)
+    text = httpx.get(f"{http}/metrics", trust_env=False).text
     server.stop()
     metrics: Shown = {}
     for family in text_string_to_metric_families(text):

@@ -32,7 +32,7 @@ def serve(
         typer.Option(
             envvar="BUDGETD_HTTP_LISTEN",
             metavar="HOST:PORT",
-            help="Where HTTP listens (/metrics, /livez, /readyz); empty: nowhere.",
+            help="Where HTTP listens: metrics, probes, LiteLLM's class; empty: nowhere.",
         ),
     ] = settings.HTTP_LISTEN_DEFAULT,
     database: Annotated[

@@ -17,7 +17,7 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.bodies import BadBody, Bodies
-from budgetd_server.http.callers import caller_of
+from budgetd_server.http.callers import CallerRefused, caller_of
 from budgetd_server.http.hosted.records import record_of
 from budgetd_server.http.hosted.saving import Saved, Saves
 from budgetd_server.http.hosted.views import View
@@ -58,7 +58,7 @@ class HostedProtocol:
                 self._in_flight.admit()
                 async with self._bodies.read(request) as body:
                     status, answer = 200, await call(body)
-            except BadBody as error:
+            except (CallerRefused, BadBody) as error:
                 status, answer = error.status, _error(error.message)
             except Unavailable as error:
                 status, answer = 503, _error(error.message)
