@@ -76,11 +76,14 @@ class Client:
         return SaveRecord(
             project_id=PROJECT,
             budget_id=user,
-            client=self._name if is_marked else f"{self._name}/{record.created_at}",
+            client=self._name if is_marked else self._client_of_new(record),
             record=record,
             given=self._given[user] if is_marked else None,
             given_until_key=None if is_marked else self._until_key,
         )
+
+    def _client_of_new(self, record: Record) -> str:
+        return f"created {record.created_at}" if self._until_key is None else f"{self._name}/new"
 
     def save(self) -> list[Outcome]:
         """`save_data`, at once."""

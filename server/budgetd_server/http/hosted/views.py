@@ -44,9 +44,9 @@ class View(NamedTuple):
 def client_of_new(view: View | None, created_at: str) -> str:
     """The client of a record without a marker: its user was created since the load.
 
-    It is told by the view of the other records in the save, and by the time at which the class says the user was
-    created, which by default is when the process began. Records with neither are all of one client.
+    It is told by the view of the other records in the save. If there is none, by the time at which the class says the
+    user was created, which by default is when the process began. Records with neither are all of one client.
     """
-    if view is None and not created_at:
-        return ""
-    return f"{'' if view is None else view.view_id}/{created_at}"
+    if view is not None:
+        return f"{view.view_id}/new"
+    return f"created {created_at}" if created_at else ""
