@@ -11,7 +11,7 @@ from budgetd_server.domain.commands import (
     Request,
     Requested,
     Rpc,
-    SaveRecord,
+    Saved,
     Sweep,
     UpdateBudget,
 )
@@ -83,7 +83,7 @@ class Sender(RuleBasedStateMachine):
         """Send a command, at once or along with the next one."""
         steps_made[0] += 1
         self.waiting.append(command)
-        if not isinstance(command, Sweep | SaveRecord):
+        if not isinstance(command, Sweep | Saved):
             self.sent.append(command)
         if not joins:
             waiting, self.waiting = self.waiting, []

@@ -11,6 +11,7 @@ from budgetd_server.domain.commands import (
     CommitReservation,
     CreateBudget,
     DeleteBudget,
+    DropRecord,
     ExtendReservation,
     ReleaseReservation,
     Requested,
@@ -70,7 +71,7 @@ class SlowModel:
         books = self.books[command.project_id]
         if isinstance(command, Sweep):
             return Told(result=_sweep(books, command, now_us))
-        assert not isinstance(command, SaveRecord), "records of clients have a model of their own"
+        assert not isinstance(command, SaveRecord | DropRecord), "records of clients have a model of their own"
         name = (command.project_id, rpc_of(command), command.request.request_id)
         if name in self._effects:
             fingerprint, told = self._effects[name]

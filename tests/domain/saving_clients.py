@@ -7,7 +7,7 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
-from budgetd_server.domain.commands import Outcome, SaveRecord
+from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
 from budgetd_server.domain.record import Record
 from budgetd_server.domain.status import budget_status
 from budgetd_server.domain.window import Fixed
@@ -81,6 +81,12 @@ class Client:
             given=self._given[user] if is_marked else None,
             given_until_key=None if is_marked else self._until_key,
         )
+
+    def drop(self, user: str) -> DropRecord:
+        """What comes of a save in which a user is missing that was given."""
+        assert self._until_key is not None, "without a view nobody knows what is missing"
+        clients = (self._name, f"{self._name}/new")
+        return DropRecord(project_id=PROJECT, budget_id=user, clients=clients, given_until_key=self._until_key)
 
     def _client_of_new(self, record: Record) -> str:
         return f"created {record.created_at}" if self._until_key is None else f"{self._name}/new"

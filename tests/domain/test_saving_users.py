@@ -1,13 +1,16 @@
 """What becomes of users, their configuration and their windows, when a client creates, changes or resets them."""
 
+from dataclasses import replace
+
 import pytest
 
 from budgetd_server.domain.budget import Counter, Limit, ResetMode
 from budgetd_server.domain.counting import first_span
-from budgetd_server.domain.errors import IsTemplate
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.errors import HasChildren, IsTemplate
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 from tests.domain.desk import ALICE, DAY_US, PROJECT, Desk, charge, create, delete, limited
-from tests.domain.saving_clients import SECOND_US, Client, deliver, desk_with_alice, spent
+from tests.domain.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
 
 
 @pytest.fixture
@@ -213,3 +216,64 @@ def test_templates_are_refused(desk: Desk) -> None:
 
     with pytest.raises(IsTemplate):
         client.save()
+
+
+def test_a_user_that_a_client_has_no_more_is_deleted_once(desk: Desk) -> None:
+    client = Client(desk)
+
+    first, again = (desk.decide(client.drop(ALICE)) for _ in range(2))
+
+    assert (PROJECT, ALICE) not in desk.state.budgets
+    assert [outcome.more for outcome in (first, again)] == [(0, 0, 1), (0, 0, 0)]
+
+
+def test_a_user_that_others_have_made_anew_is_not_deleted(desk: Desk) -> None:
+    client = Client(desk)
+    desk.decide(delete())
+    desk.decide(create(limited(7)))
+
+    desk.decide(client.drop(ALICE))
+
+    assert desk.status().main_limit == limited(7)
+
+
+def test_a_user_that_was_deleted_and_is_created_again_as_before_is_there(desk: Desk) -> None:
+    client = Client(desk)
+    client.create(ALICE, 50)
+    client.save()
+    desk.decide(client.drop(ALICE))
+
+    client.create(ALICE, 50)
+    client.save()
+
+    assert desk.status().main_limit == Limit(amount=50)
+
+
+def test_a_user_with_children_is_not_deleted(desk: Desk) -> None:
+    client = Client(desk)
+    desk.decide(replace(create(budget_id="bob"), parent_id=ALICE))
+
+    with pytest.raises(HasChildren):
+        desk.decide(client.drop(ALICE))
+
+    assert spent(desk) == 100
+
+
+def test_a_reset_of_a_user_that_never_spent_is_seen(desk: Desk) -> None:
+    client = Client(desk)
+    client.create("bob")
+    client.save()
+
+    client.reset("bob")
+    client.save()
+
+    assert [entry.kind for entry in desk.chain("bob")] == [EntryKind.RESET, EntryKind.CREATE]
+
+
+def test_a_model_that_cost_nothing_is_there(desk: Desk) -> None:
+    client = Client(desk)
+    client.charge(ALICE, 0, "o3")
+
+    client.save()
+
+    assert by_model(desk) == {"gpt-4o": 100, "o3": 0}

@@ -281,6 +281,18 @@ class SaveRecord:
     catalogue_models: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRecord:
+    """Delete a user that a client of that protocol was given and has no more. Done again, it does nothing."""
+
+    project_id: str
+    budget_id: str
+    #: All that it may have saved of the user is forgotten.
+    clients: tuple[str, ...]
+    #: The key of the newest budget that the client was given; one of the same id that is newer stays.
+    given_until_key: int
+
+
 #: What a caller may ask for, under a request id.
 Requested = (
     Charge
@@ -296,7 +308,9 @@ Requested = (
     | ReleaseReservation
     | ExtendReservation
 )
-Command = Requested | SaveRecord | Sweep
+#: What a save of LiteLLM's class comes to.
+Saved = SaveRecord | DropRecord
+Command = Requested | Saved | Sweep
 
 
 class Outcome(NamedTuple):

@@ -20,6 +20,7 @@ from budgetd_server.domain.commands import (
     CommitReservation,
     CreateBudget,
     DeleteBudget,
+    DropRecord,
     ExtendReservation,
     Outcome,
     ReleaseReservation,
@@ -40,7 +41,7 @@ from budgetd_server.domain.expiry import budgets_of, expire
 from budgetd_server.domain.holding import commit, extend, release, reserve
 from budgetd_server.domain.resetting import reset_cost
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
-from budgetd_server.domain.saving import save_record
+from budgetd_server.domain.saving import drop_record, save_record
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
 from budgetd_server.domain.status import LimitStatus, budget_status, limit_statuses
 from budgetd_server.domain.touching import upwards
@@ -57,6 +58,8 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
         return _sweep(state, command, now_us)
     if isinstance(command, SaveRecord):
         return save_record(state, command, now_us)
+    if isinstance(command, DropRecord):
+        return drop_record(state, command, now_us)
     rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
     stored = state.requests.get((command.project_id, rpc, command.request.request_id))
     if stored is not None:

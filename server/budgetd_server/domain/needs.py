@@ -10,6 +10,7 @@ from budgetd_server.domain.commands import (
     CommitReservation,
     CreateBudget,
     DeleteBudget,
+    DropRecord,
     ExtendReservation,
     ReleaseReservation,
     ReserveCost,
@@ -65,8 +66,8 @@ def needs_of(commands: Sequence[Command]) -> Needs:
             requests.setdefault((project_id, Rpc.UPDATE_COST), []).append(command.request.request_id)
             if command.additional_ids or command.template_id or command.rejects_over_limit:
                 _add_spending(needs, command, may_refuse=command.rejects_over_limit)
-        elif isinstance(command, SaveRecord):
-            _add_record(needs, command)
+        elif isinstance(command, SaveRecord | DropRecord):
+            _add_saved(needs, command)
         elif isinstance(command, Sweep):
             budgets.setdefault(project_id, set()).update(command.budget_ids)
             for seq in command.reservation_seqs:
@@ -84,10 +85,14 @@ def needs_of(commands: Sequence[Command]) -> Needs:
     return needs
 
 
-def _add_record(needs: Needs, command: SaveRecord) -> None:
+def _add_saved(needs: Needs, command: SaveRecord | DropRecord) -> None:
     """A record that a client has saved: it may create its user, and change the sums of every model in it."""
     project_id, budget_id = command.project_id, command.budget_id
     needs.budgets.setdefault(project_id, set()).add(budget_id)
+    if isinstance(command, DropRecord):
+        needs.subtrees.add((project_id, budget_id))
+        needs.holds.add((project_id, budget_id))
+        return
     needs.accepted.setdefault((project_id, command.client), set()).add(budget_id)
     needs.creating.add(project_id)
     needs.models.update((project_id, budget_id, model) for model in ("", *dict(command.record.models)))

@@ -36,6 +36,11 @@ class Record(NamedTuple):
         """The same as `created_at`; None: it does not say."""
         return round(float(self.created_at) * US_PER_SECOND) if self.created_at else None
 
+    @property
+    def is_reset(self) -> bool:
+        """True if it was reset and nothing was charged since."""
+        return self.spent_nano_usd == 0 and not self.models
+
     def parts(self) -> dict[str, int]:
         """What was spent by model, the rest under no model; together exactly what was spent.
 
@@ -71,10 +76,10 @@ class Record(NamedTuple):
 
 
 def differences(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """By how much each part has changed; those that have not are left out."""
+    """By how much each part has changed; those that have not are left out, but one that is new is there, if at zero."""
     models = dict.fromkeys((*before, *after))
     changes = {model: after.get(model, 0) - before.get(model, 0) for model in models}
-    return {model: change for model, change in changes.items() if change}
+    return {model: change for model, change in changes.items() if change or (model and model not in before)}
 
 
 class Accepted(NamedTuple):

@@ -21,13 +21,15 @@ from budgetd_server.domain.commands import (
     AdjustCost,
     Charge,
     CreateBudget,
+    DeleteBudget,
+    DropRecord,
     LimitDraft,
     Outcome,
     Request,
     ResetCost,
     SaveRecord,
 )
-from budgetd_server.domain.configure import create_budget, set_main_limit
+from budgetd_server.domain.configure import create_budget, delete_budget, set_main_limit
 from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.counting import Part, check_room
 from budgetd_server.domain.errors import IsTemplate, Refusal
@@ -82,6 +84,22 @@ def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
     return Outcome(0 if budget is None else budget.last_seq, saving.charged_nano_usd, more=more)
 
 
+def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome:
+    """Delete a user that a client has no more.
+
+    Raises:
+        HasChildren, HasOpenReservations: It is refused; nothing has changed.
+    """
+    budget = state.budgets.get((command.project_id, command.budget_id))
+    is_there = budget is not None and budget.budget_key <= command.given_until_key
+    if is_there:
+        delete = DeleteBudget(project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST)
+        delete_budget(state, delete, now_us)
+    for client in command.clients:
+        state.forget((command.project_id, client, command.budget_id))
+    return Outcome(0, 0, more=(0, 0, int(is_there)))
+
+
 def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
     """What a record is beside the accepted one."""
     before = accepted.record
@@ -92,6 +110,8 @@ def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
             return Order.NEXT_WINDOW
         if record.window_at_us == accepted.former_window_at_us and not accepted.is_old(now_us):
             return Order.LATE
+    if before.spent_nano_usd is None and record.is_reset:
+        return Order.RESET
     if not record.is_below(before):
         return Order.NEWER
     # A late save shows no more in all, and less on a model.
@@ -140,6 +160,8 @@ class _Saving:
             self._create()
         elif self._was_given(budget):
             self._create_again(budget)
+        if record.is_reset and (budget is None or self._was_given(budget)):
+            self._reset_main()
         # Otherwise others have created it meanwhile: their configuration stands, and what both have spent.
         self._book({}, record.parts())
         return Accepted.first(record, self.now_us)
@@ -179,7 +201,8 @@ class _Saving:
         record = self.command.record
         is_created_again = order is Order.RESET and record.spent_nano_usd is None
         before = accepted.record.parts() if order is Order.NEWER else {}
-        if not is_created_again and all(change <= 0 for change in differences(before, record.parts()).values()):
+        added = any(change >= 0 for change in differences(before, record.parts()).values())
+        if not (added or is_created_again):
             return None
         self._create()
         self._book(before, record.parts())
@@ -265,7 +288,7 @@ class _Saving:
         """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""
         command, changes = self.command, differences(before, after)
         for model, change in changes.items():
-            if change > 0:
+            if change >= 0:
                 spent = Charge(
                     command.project_id,
                     command.budget_id,

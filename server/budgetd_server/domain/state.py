@@ -102,7 +102,8 @@ class State:
         self.accepted: dict[tuple[str, str, str], Accepted] = {}
 
         # What the transaction writes.
-        self.new_accepted: dict[tuple[str, str, str], Accepted] = {}
+        #: None: nothing is to be known any more.
+        self.new_accepted: dict[tuple[str, str, str], Accepted | None] = {}
         self.new_entries: list[Entry] = []
         self.new_requests: list[NewRequest] = []
 
@@ -240,6 +241,11 @@ class State:
     def accept(self, key: tuple[str, str, str], accepted: Accepted) -> None:
         """Keep what was accepted of a client's record, whose project exists."""
         self.accepted[key] = self.new_accepted[key] = accepted
+
+    def forget(self, key: tuple[str, str, str]) -> None:
+        """Keep nothing of a client's record."""
+        self.accepted.pop(key, None)
+        self.new_accepted[key] = None
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
         """The entries above a number that count on a budget, newest first: those of this batch, then those loaded."""

@@ -12,7 +12,7 @@ from budgetd_server.domain.commands import (
     Outcome,
     Request,
     ResetManyOnDuration,
-    SaveRecord,
+    Saved,
     UpdateBudget,
 )
 from budgetd_server.domain.configure import anchored
@@ -97,7 +97,7 @@ class Engine:
         return await self.writer.submit(command, timeout_seconds=timeout_seconds)
 
     async def submit_many(
-        self, commands: Sequence[Charge | SaveRecord], *, timeout_seconds: float | None = None
+        self, commands: Sequence[Charge | Saved], *, timeout_seconds: float | None = None
     ) -> list[Outcome | Refusal]:
         """Carry out charges or saved records in order; see Writer.submit_many."""
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import Charge, Command, Outcome, SaveRecord
+from budgetd_server.domain.commands import Charge, Command, Outcome, Saved
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
@@ -60,7 +60,7 @@ class _Single:
 class _Bulk:
     """Many charges or saved records of one caller, carried out slice by slice, in order."""
 
-    commands: Sequence[Charge | SaveRecord]
+    commands: Sequence[Charge | Saved]
     future: "asyncio.Future[list[Result]]"
     deadline: float | None
     results: list[Result] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Writer:
         return await single.future
 
     async def submit_many(
-        self, commands: Sequence[Charge | SaveRecord], *, timeout_seconds: float | None = None
+        self, commands: Sequence[Charge | Saved], *, timeout_seconds: float | None = None
     ) -> list[Outcome | Refusal]:
         """Carry out charges or saved records in order, each for itself, in as many transactions as it takes.
 

@@ -76,8 +76,15 @@ class SqliteSave:
         rows = (
             accepted_row(state.projects[project_id].project_key, client, budget_id, accepted)
             for (project_id, client, budget_id), accepted in state.new_accepted.items()
+            if accepted is not None
         )
         self._save_accepted.execute(connection, rows)
+        forgotten = (
+            (state.projects[project_id].project_key, client, budget_id)
+            for (project_id, client, budget_id), accepted in state.new_accepted.items()
+            if accepted is None
+        )
+        connection.executemany(self._sql["forget_accepted"], forgotten)
 
     def beat(self, connection: sqlite3.Connection, now_us: int) -> None:
         """Write the heartbeat."""

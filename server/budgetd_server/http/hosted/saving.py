@@ -1,13 +1,12 @@
 """A save of LiteLLM's class: the whole dictionary of users, of which what has changed is carried out."""
 
 import asyncio
-import hashlib
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import DeleteBudget, Outcome, Request, SaveRecord
+from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
 from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, shown
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
@@ -48,6 +47,14 @@ class _Change:
     given: object
 
 
+class Present(NamedTuple):
+    """Which records of a view a save has: if this stays, nothing that was given has gone since."""
+
+    marked: int
+    #: The users without a marker, some of which may have been created again.
+    new: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Sorted:
     """The records of a save: those that have changed since they were given, and how many each view gave."""
@@ -56,6 +63,10 @@ class _Sorted:
     #: By view, the records with its marker.
     marked: Counter[View] = field(default_factory=Counter)
 
+    def present(self, view: View) -> Present:
+        """What tells whether one that was given is missing."""
+        return Present(self.marked[view], frozenset(change.user for change in self.changes if change.view is None))
+
 
 class Saves:
     """Carries out saves."""
@@ -63,8 +74,9 @@ class Saves:
     def __init__(self, engine: Engine, prices: Prices) -> None:
         self._engine, self._prices = engine, prices
         self._unchanged = Unchanged()
-        #: By project and view, how many of its records were left when it was last found whole.
-        self._whole: OrderedDict[tuple[str, str], int] = OrderedDict()
+        #: By project and view, how many of its records were left, and which others there were, when it was last found
+        #: that nothing is missing.
+        self._whole: OrderedDict[tuple[str, str], Present] = OrderedDict()
 
     async def save(self, project_id: str, users: Mapping[str, Any]) -> Saved:
         """Carry out what has changed; each record for itself.
@@ -95,7 +107,7 @@ class Saves:
         for command, seen, outcome in zip(commands, digests, outcomes, strict=True):
             self._settle(saved, command, seen, outcome)
         if view is not None:
-            await self._delete_missing(project_id, users, view, found.marked[view], saved)
+            await self._delete_missing(project_id, users, view, found.present(view), saved)
         return saved
 
     async def _sorted(self, users: Mapping[str, Any], saved: Saved) -> _Sorted:
@@ -143,32 +155,35 @@ class Saves:
             self._unchanged.keep((command.project_id, command.client), command.budget_id, seen)
 
     async def _delete_missing(
-        self, project_id: str, users: Mapping[str, Any], view: View, marked: int, saved: Saved
+        self, project_id: str, users: Mapping[str, Any], view: View, present: Present, saved: Saved
     ) -> None:
         """Delete the users that the view has given and the save has no more; those created again it has, unmarked."""
         known = (project_id, view.view_id)
-        if marked >= self._whole.get(known, view.records):
+        if present.marked >= view.records or self._whole.get(known) == present:
             return
-        budgets = await self._engine.budgets_until(project_id, view.until_key)
-        refused = 0
-        for user, budget in budgets.items():
-            if user in users or budget.is_template:
-                continue
-            request_id = f"litellm-{view.view_id}-{budget.budget_key}"
-            command = DeleteBudget(
+        given = await self._engine.budgets_until(project_id, view.until_key)
+        commands = [
+            DropRecord(
                 project_id=project_id,
                 budget_id=user,
-                request=Request(request_id, hashlib.sha256(request_id.encode()).digest()),
-                etag=budget.etag,
+                clients=(view.view_id, client_of_new(view, "")),
+                given_until_key=view.until_key,
             )
-            try:
-                await self._engine.submit(command)
-                saved.deleted += 1
-            except Refusal as error:
-                saved.refused[user] = error.message
-                refused += 1
+            for user, budget in given.items()
+            if user not in users and not budget.is_template
+        ]
+        outcomes = await self._engine.submit_many(commands)
+        refused = {
+            command.budget_id: outcome.message
+            for command, outcome in zip(commands, outcomes, strict=True)
+            if isinstance(outcome, Refusal)
+        }
+        for client in (view.view_id, client_of_new(view, "")):
+            self._unchanged.forget((project_id, client), (command.budget_id for command in commands))
+        saved.deleted += len(commands) - len(refused)
+        saved.refused.update(refused)
         if not refused:
-            self._whole[known] = marked
+            self._whole[known] = present
             self._whole.move_to_end(known)
             if len(self._whole) > VIEWS_MAX:
                 self._whole.popitem(last=False)

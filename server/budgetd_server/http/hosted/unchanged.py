@@ -4,6 +4,7 @@ Nothing depends on it: what is forgotten is compared in the ledger again, where 
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -32,6 +33,12 @@ class Unchanged:
         """True if this is the record that the client's last save of this user has brought."""
         digests = self._clients.get(client)
         return digests is not None and digests.get(user) == seen
+
+    def forget(self, client: Client, users: Iterable[str]) -> None:
+        """Remember nothing of some users."""
+        digests = self._clients.get(client, {})
+        for user in users:
+            self._count -= digests.pop(user, None) is not None
 
     def keep(self, client: Client, user: str, seen: bytes) -> None:
         """Remember a record that is in the ledger."""

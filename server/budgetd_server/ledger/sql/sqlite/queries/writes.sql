@@ -170,6 +170,10 @@ ON CONFLICT (project_key, client, budget_id) DO UPDATE SET
     accepted_at_us = excluded.accepted_at_us,
     former_window_at_us = excluded.former_window_at_us;
 
+-- name: forget_accepted
+-- Forgets what was accepted of one record of a client.
+DELETE FROM accepted_records WHERE project_key = ? AND client = ? AND budget_id = ?;
+
 -- name: beat
 -- Proves that the file takes writes.
 UPDATE heartbeat SET at_us = ? WHERE id = 1;
