@@ -140,6 +140,7 @@ class RunningServer:
                 "reservations",
                 "open_holds",
                 "requests",
+                "accepted_records",
             )
             return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
         finally:
