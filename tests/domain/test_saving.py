@@ -1,12 +1,14 @@
 """What a saved record comes to, beside what its client was given, has saved before, and what others have done since."""
 
+from dataclasses import replace
+
 import pytest
 
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import CounterOverflow
 from budgetd_server.domain.record import LATE_US_MAX, Record
 from tests.domain.desk import ALICE, Desk, charge, reset
-from tests.domain.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
+from tests.domain.saving_clients import Client, by_model, deliver, desk_with_alice, spent
 
 
 @pytest.fixture
@@ -87,18 +89,29 @@ def test_a_cost_below_what_was_given_is_a_reset_at_once(desk: Desk) -> None:
     assert EntryKind.RESET in {entry.kind for entry in desk.entries()}
 
 
-def test_a_cost_below_what_was_known_ten_seconds_ago_is_a_reset_at_once(desk: Desk) -> None:
+def test_a_cost_below_a_save_of_ten_seconds_ago_is_a_reset_at_once(desk: Desk) -> None:
     client = Client(desk)
-    for cost in (50, 60, 70):
-        client.charge(ALICE, cost)
-        client.save()
-        desk.now_us += LATE_US_MAX - SECOND_US
+    client.charge(ALICE, 50)
+    client.save()
+    desk.now_us += LATE_US_MAX
 
     client.reset(ALICE)
     client.charge(ALICE, 120)
     client.save()
 
     assert spent(desk) == 120
+
+
+def test_a_lower_cost_is_passed_over_while_what_was_accepted_is_still_seen(desk: Desk) -> None:
+    client = Client(desk)
+    client.charge(ALICE, 50)
+    client.save()
+    desk.now_us += LATE_US_MAX
+    client.reset(ALICE)
+
+    desk.decide(replace(client.command(ALICE), seen_at_us=desk.now_us - 1))
+
+    assert spent(desk) == 150
 
 
 def test_a_lower_cost_that_could_be_late_becomes_a_reset_once_it_cannot(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from budgetd_server.domain import record
-from budgetd_server.domain.record import Accepted, Record
+from budgetd_server.domain.record import Record
 from budgetd_server.domain.state import State
 from tests.domain.desk import DAY_US, PROJECT, Desk, charge, create, limited
 from tests.domain.saving_clients import SECOND_US, Client, Post
@@ -88,12 +88,7 @@ def forgets_what_was_accepted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(State, "accept", lambda *_: None)
 
 
-def floors_too_high(patch: pytest.MonkeyPatch) -> None:
-    """What is known is taken for what was known long ago."""
-    patch.setattr(Accepted, "floor_at", lambda self, _: self.record.spent)
-
-
-PLANTED = (takes_late_saves_for_resets, books_the_last_record_to_come, forgets_what_was_accepted, floors_too_high)
+PLANTED = (takes_late_saves_for_resets, books_the_last_record_to_come, forgets_what_was_accepted)
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)

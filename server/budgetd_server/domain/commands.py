@@ -277,6 +277,8 @@ class SaveRecord:
     given: Record | None = None
     #: The key of the newest budget that the client was given; None: it is not known what it was given.
     given_until_key: int | None = None
+    #: When the client was last seen to have the record that was accepted before; 0: it is not known.
+    seen_at_us: int = 0
     #: The price catalogue's names of the models, where they are others.
     catalogue_models: Mapping[str, str] = field(default_factory=dict)
 

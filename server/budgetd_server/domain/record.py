@@ -83,14 +83,9 @@ def differences(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str
 
 
 class Accepted(NamedTuple):
-    """The newest record of a user that one client has saved, or was given, and what tells a late save from a reset."""
+    """The newest record of a user that one client has saved, or was given."""
 
     record: Record
-    #: What was spent some time before `rising_at_us`.
-    floor_nano_usd: int
-    #: What was spent according to the record that was accepted at `rising_at_us`.
-    rising_nano_usd: int
-    rising_at_us: int
     #: When the record was accepted; 0: it was given.
     accepted_at_us: int
     #: The start of the window before; late saves may still show it. None: there was none.
@@ -99,27 +94,19 @@ class Accepted(NamedTuple):
     @classmethod
     def given(cls, record: Record) -> "Accepted":
         """What a client knows that has saved nothing yet."""
-        return cls(record, record.spent, record.spent, 0, 0)
-
-    @classmethod
-    def first(cls, record: Record, now_us: int, former: "Accepted | None" = None) -> "Accepted":
-        """A record whose costs begin at zero: there was none before it, or it was reset."""
-        window_at_us = None if former is None else former.record.window_at_us
-        return cls(record, 0, 0, now_us, now_us, window_at_us if window_at_us != record.window_at_us else None)
+        return cls(record, 0)
 
     def followed(self, record: Record, now_us: int) -> "Accepted":
-        """The same with a newer record, in which nothing was reset."""
-        floor, rising, rising_at_us = self.floor_nano_usd, self.rising_nano_usd, self.rising_at_us
-        if now_us - rising_at_us >= LATE_US_MAX:
-            floor, rising, rising_at_us = rising, self.record.spent, self.accepted_at_us
-        return Accepted(record, floor, rising, rising_at_us, now_us, self.former_window_at_us)
+        """What follows with a newer record."""
+        window_at_us = self.record.window_at_us
+        former_at_us = window_at_us if record.window_at_us != window_at_us else self.former_window_at_us
+        return Accepted(record, now_us, former_at_us)
 
-    def is_old(self, now_us: int) -> bool:
-        """True if nothing that was made before the record can still come."""
-        return now_us - self.accepted_at_us >= LATE_US_MAX
+    def is_old(self, now_us: int, *, seen_at_us: int = 0) -> bool:
+        """True if nothing that was made before the record can still come.
 
-    def floor_at(self, now_us: int) -> int:
-        """What no late save shows less than: what was known long enough ago, or given."""
-        if self.is_old(now_us):
-            return self.record.spent
-        return self.rising_nano_usd if now_us - self.rising_at_us >= LATE_US_MAX else self.floor_nano_usd
+        Args:
+            now_us: The time.
+            seen_at_us: When the client was last seen to have this very record; 0: it is not known.
+        """
+        return now_us - max(self.accepted_at_us, seen_at_us) >= LATE_US_MAX

@@ -5,10 +5,9 @@ booked: what others have spent meanwhile stays. A record says how much was spent
 changes nothing the second time, and one that was lost is made up for by the next.
 
 The class saves on a thread for each call, so saves may come late, after newer ones. A late save shows less than was
-known, and so does a user that was reset. They are told apart by time: no save is more than ten seconds late. What
-shows less than was known ten seconds before is a reset, and so is what shows less than a record that is ten seconds
-old; other records that show less are late, and passed over. A window that begins later than the one before is always a
-reset.
+known, and so does a user that was reset. They are told apart by time: no save is more than ten seconds late. What shows
+less than a record that was seen within the last ten seconds is passed over; if it was a reset, the saves that follow
+show less, too. A window that begins later than the one before is always a reset.
 """
 
 from collections.abc import Mapping
@@ -100,15 +99,21 @@ def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome:
     return Outcome(0, 0, more=(0, 0, int(is_there)))
 
 
-def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
-    """What a record is beside the accepted one."""
+def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
+    """What a record is beside the accepted one.
+
+    Args:
+        accepted: What was accepted last.
+        record: What was saved.
+        is_old: True: nothing that was made before the accepted one can still come.
+    """
     before = accepted.record
     if record == before:
         return Order.SAME
     if record.window_at_us is not None and before.window_at_us is not None:
         if record.window_at_us > before.window_at_us:
             return Order.NEXT_WINDOW
-        if record.window_at_us == accepted.former_window_at_us and not accepted.is_old(now_us):
+        if record.window_at_us == accepted.former_window_at_us and not is_old:
             return Order.LATE
     if before.spent_nano_usd is None and record.is_reset:
         return Order.RESET
@@ -116,9 +121,7 @@ def order_of(accepted: Accepted, record: Record, now_us: int) -> Order:
         return Order.NEWER
     # A late save shows no more in all, and less on a model.
     is_rearranged = record.spent_nano_usd is not None and record.spent >= before.spent
-    if accepted.is_old(now_us) or is_rearranged or record.spent < accepted.floor_at(now_us):
-        return Order.RESET
-    return Order.LATE
+    return Order.RESET if is_old or is_rearranged else Order.LATE
 
 
 @dataclass(slots=True)
@@ -164,11 +167,12 @@ class _Saving:
             self._reset_main()
         # Otherwise others have created it meanwhile: their configuration stands, and what both have spent.
         self._book({}, record.parts())
-        return Accepted.first(record, self.now_us)
+        return Accepted(record, self.now_us)
 
     def next(self, accepted: Accepted) -> Accepted | None:
         """A record that follows another; None: it changes nothing."""
-        order = self.order = order_of(accepted, self.command.record, self.now_us)
+        is_old = accepted.is_old(self.now_us, seen_at_us=self.command.seen_at_us)
+        order = self.order = order_of(accepted, self.command.record, is_old=is_old)
         if order in (Order.SAME, Order.LATE):
             return None
         if self.budget is None:
@@ -194,7 +198,7 @@ class _Saving:
         else:
             self._configure(accepted.record, moves_window=False)
         self._book({}, record.parts())
-        return Accepted.first(record, self.now_us, accepted)
+        return accepted.followed(record, self.now_us)
 
     def _after_deletion(self, accepted: Accepted, order: Order) -> Accepted | None:
         """Others have deleted the user: it is made again once this client spends on it, or creates it again."""
@@ -206,7 +210,7 @@ class _Saving:
             return None
         self._create()
         self._book(before, record.parts())
-        return Accepted.first(record, self.now_us, accepted)
+        return accepted.followed(record, self.now_us)
 
     def _was_given(self, budget: BudgetState) -> bool:
         """True if the client knew the budget when it created the user: then the new one takes its place."""

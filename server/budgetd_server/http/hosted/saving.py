@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
 from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, shown
@@ -12,7 +13,7 @@ from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.hosted.records import KEYS, decoded
-from budgetd_server.http.hosted.unchanged import Unchanged, digest
+from budgetd_server.http.hosted.unchanged import Seen, Unchanged, digest
 from budgetd_server.http.hosted.views import MARKER, View, client_of_new
 
 #: Records that are looked at before other calls have their turn.
@@ -41,10 +42,21 @@ class _Change:
     """A record that is not as it was given."""
 
     user: str
-    record: dict[str, Any]
+    record: object
     #: None: it has no marker.
     view: View | None
     given: object
+
+    def keys(self) -> Set[str]:
+        """The keys of the record."""
+        return self.record.keys() if isinstance(self.record, dict) else frozenset()
+
+    def client(self, view: View | None) -> str:
+        """Whose record it is, in a save of that view."""
+        if self.view is not None:
+            return self.view.view_id
+        created_at = self.record.get("created_at") if isinstance(self.record, dict) else None
+        return client_of_new(view, created_at)
 
 
 class Present(NamedTuple):
@@ -74,6 +86,7 @@ class Saves:
     def __init__(self, engine: Engine, prices: Prices) -> None:
         self._engine, self._prices = engine, prices
         self._unchanged = Unchanged()
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         #: By project and view, how many of its records were left, and which others there were, when it was last found
         #: that nothing is missing.
         self._whole: OrderedDict[tuple[str, str], Present] = OrderedDict()
@@ -85,32 +98,46 @@ class Saves:
             Unavailable: Any of it may have been carried out; the same save again completes it.
         """
         saved = Saved(len(users))
-        found = await self._sorted(users, saved)
+        found = await self._sorted(project_id, users, saved)
         view = next((view for view, _ in found.marked.most_common(1)), None)
+        # One save of a client after the other, or what one finds unchanged another might be about to change.
+        key = (project_id, "" if view is None else view.view_id)
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = asyncio.Lock()
+        async with lock:
+            await self._carry_out(project_id, found, view, saved)
+            if view is not None:
+                await self._delete_missing(project_id, users, view, found.present(view), saved)
+        return saved
+
+    async def _carry_out(self, project_id: str, found: _Sorted, view: View | None, saved: Saved) -> None:
         commands: list[SaveRecord] = []
         digests: list[bytes] = []
+        now_us = self._engine.clock()
         for number, change in enumerate(found.changes, start=1):
             if number % RECORDS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            seen = digest(change.record)
+            told = digest(change.record)
+            client = (project_id, change.client(view))
+            seen = self._unchanged.seen(client, change.user)
+            if seen is not None and seen.digest == told:
+                self._unchanged.keep(client, change.user, Seen(told, now_us))
+                continue
             try:
                 command = self._command(project_id, change, view)
             except InvalidField as error:
                 saved.refused[change.user] = error.message
                 continue
-            if not self._unchanged.holds((project_id, command.client), command.budget_id, seen):
-                commands.append(command)
-                digests.append(seen)
-            if not change.record.keys() <= KEYS:
-                saved.ignored[change.user] = sorted(change.record.keys() - KEYS)
+            commands.append(command if seen is None else replace(command, seen_at_us=seen.at_us))
+            digests.append(told)
+            if unknown := change.keys() - KEYS:
+                saved.ignored[change.user] = sorted(unknown)
         outcomes = await self._engine.submit_many(commands)
-        for command, seen, outcome in zip(commands, digests, outcomes, strict=True):
-            self._settle(saved, command, seen, outcome)
-        if view is not None:
-            await self._delete_missing(project_id, users, view, found.present(view), saved)
-        return saved
+        for command, told, outcome in zip(commands, digests, outcomes, strict=True):
+            self._settle(saved, command, Seen(told, now_us), outcome)
 
-    async def _sorted(self, users: Mapping[str, Any], saved: Saved) -> _Sorted:
+    async def _sorted(self, project_id: str, users: Mapping[str, Any], saved: Saved) -> _Sorted:
         found = _Sorted()
         for number, (user, record) in enumerate(users.items(), start=1):
             if number % RECORDS_AT_A_TIME == 0:
@@ -124,7 +151,7 @@ class Saves:
                 saved.refused[user] = f"{MARKER}: must be as it was given, got {shown(marker)}"
                 continue
             found.marked[view] += 1
-            if record != marker.get("given"):
+            if record != marker.get("given") or self._unchanged.seen((project_id, view.view_id), user) is not None:
                 found.changes.append(_Change(user, record, view, marker.get("given")))
         return found
 
@@ -137,14 +164,14 @@ class Saves:
         return SaveRecord(
             project_id=project_id,
             budget_id=change.user,
-            client=client_of_new(view, record.created_at) if change.view is None else change.view.view_id,
+            client=change.client(view),
             record=record,
             given=None if is_new else decoded(change.given, f"{MARKER}.given"),
             given_until_key=view.until_key if is_new and view is not None else None,
             catalogue_models={model: name for model, name in names.items() if name},
         )
 
-    def _settle(self, saved: Saved, command: SaveRecord, seen: bytes, outcome: Outcome | Refusal) -> None:
+    def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome | Refusal) -> None:
         if isinstance(outcome, Refusal):
             saved.refused[command.budget_id] = outcome.message
             return
@@ -166,7 +193,7 @@ class Saves:
             DropRecord(
                 project_id=project_id,
                 budget_id=user,
-                clients=(view.view_id, client_of_new(view, "")),
+                clients=(view.view_id, client_of_new(view, None)),
                 given_until_key=view.until_key,
             )
             for user, budget in given.items()
@@ -178,7 +205,7 @@ class Saves:
             for command, outcome in zip(commands, outcomes, strict=True)
             if isinstance(outcome, Refusal)
         }
-        for client in (view.view_id, client_of_new(view, "")):
+        for client in (view.view_id, client_of_new(view, None)):
             self._unchanged.forget((project_id, client), (command.budget_id for command in commands))
         saved.deleted += len(commands) - len(refused)
         saved.refused.update(refused)

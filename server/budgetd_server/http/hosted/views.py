@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 #: The key of a record that holds its marker.
 MARKER = "budgetd"
+CLIENT_CHARACTERS_MAX = 64
 _TEXT = re.compile(r"([0-9a-f]{16})\.([0-9]{1,18})\.([0-9]{1,18})")
 
 
@@ -41,7 +42,7 @@ class View(NamedTuple):
         return {**record, MARKER: {"view": str(self), "given": record}}
 
 
-def client_of_new(view: View | None, created_at: str) -> str:
+def client_of_new(view: View | None, created_at: object) -> str:
     """The client of a record without a marker: its user was created since the load.
 
     It is told by the view of the other records in the save. If there is none, by the time at which the class says the
@@ -49,4 +50,4 @@ def client_of_new(view: View | None, created_at: str) -> str:
     """
     if view is not None:
         return f"{view.view_id}/new"
-    return f"created {created_at}" if created_at else ""
+    return f"created {created_at!r}"[:CLIENT_CHARACTERS_MAX] if created_at else ""

@@ -170,9 +170,6 @@ CREATE TABLE accepted_records (
     client              TEXT NOT NULL,    -- The load that it goes back to, or when its users were created; '': unknown.
     budget_id           TEXT NOT NULL,
     record              TEXT NOT NULL,    -- A JSON array.
-    floor_nano_usd      INTEGER NOT NULL, -- No save that comes late shows less.
-    rising_nano_usd     INTEGER NOT NULL, -- What becomes the floor when it is old enough.
-    rising_at_us        INTEGER NOT NULL,
     accepted_at_us      INTEGER NOT NULL,
     former_window_at_us INTEGER,          -- NULL: there was no window before.
     PRIMARY KEY (project_key, client, budget_id)

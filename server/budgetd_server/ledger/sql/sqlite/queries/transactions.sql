@@ -158,8 +158,7 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
 
 -- name: load_accepted
 -- What was accepted last of a client's records. :ids is a JSON array of budget ids.
-SELECT a.budget_id, a.record, a.floor_nano_usd, a.rising_nano_usd, a.rising_at_us, a.accepted_at_us,
-       a.former_window_at_us
+SELECT a.budget_id, a.record, a.accepted_at_us, a.former_window_at_us
   FROM json_each(:ids) AS k
  CROSS JOIN accepted_records AS a
     ON a.project_key = :project_key AND a.client = :client AND a.budget_id = k.value;

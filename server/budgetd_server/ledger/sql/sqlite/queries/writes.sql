@@ -159,14 +159,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?);
 -- name: save_accepted
 -- What was accepted last of one record of a client.
 INSERT INTO accepted_records (
-    project_key, client, budget_id, record, floor_nano_usd, rising_nano_usd, rising_at_us, accepted_at_us,
-    former_window_at_us
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    project_key, client, budget_id, record, accepted_at_us, former_window_at_us
+) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_key, client, budget_id) DO UPDATE SET
     record = excluded.record,
-    floor_nano_usd = excluded.floor_nano_usd,
-    rising_nano_usd = excluded.rising_nano_usd,
-    rising_at_us = excluded.rising_at_us,
     accepted_at_us = excluded.accepted_at_us,
     former_window_at_us = excluded.former_window_at_us;
 
