@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from budgetd._calls import CallPolicy
     from budgetd._rpcs import AsyncTransport, Transport
     from budgetd._status import error_of_item
+    from budgetd._user_cost_file import UserCostFileFound
     from budgetd.aio import AsyncBudgetManager
     from budgetd.client import AsyncBudgetClient, BudgetClient
     from budgetd.errors import (
@@ -87,6 +88,7 @@ __all__ = [
     "Unavailable",
     "UnknownModel",
     "UnpricedUsage",
+    "UserCostFileFound",
     "error_of_item",
     "new_request_id",
     "with_request_ids",
@@ -103,6 +105,7 @@ _MODULES = {
     "CallPolicy": "budgetd._calls",
     "LocalTransport": "budgetd.local",
     "Transport": "budgetd._rpcs",
+    "UserCostFileFound": "budgetd._user_cost_file",
     "error_of_item": "budgetd._status",
     "new_request_id": "budgetd.request_ids",
     "with_request_ids": "budgetd.request_ids",

@@ -6,6 +6,7 @@ from typing import Self
 from budgetd._manager_plans import ManagerPlans
 from budgetd._opening import Database, Hosted, Opening
 from budgetd._steps import Awaiting
+from budgetd._user_cost_file import offer_import
 from budgetd.client import AsyncBudgetClient
 
 
@@ -31,7 +32,9 @@ class AsyncBudgetManager(Opening, ManagerPlans, Awaiting):
     def _embed(self, database: Database) -> None:
         from budgetd.local import AsyncLocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
-        self._caller = AsyncBudgetClient.over(AsyncLocalTransport(database))
+        transport = AsyncLocalTransport(database)
+        offer_import(transport.path, self._project_id)
+        self._caller = AsyncBudgetClient.over(transport)
 
     async def close(self) -> None:
         """Let go of the connection or the file; calls then raise RuntimeError. Closing twice is fine."""

@@ -46,6 +46,11 @@ class LocalTransport:
     def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
         self._server = _embedded(database)
 
+    @property
+    def path(self) -> Path:
+        """The file, absolute."""
+        return self._server.path
+
     def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """Carry out one attempt; see `Transport`."""
         call = self._server.begin(rpc.name, _copy(rpc, request), timeout_seconds=timeout_seconds)
@@ -72,6 +77,11 @@ class AsyncLocalTransport:
 
     def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
         self._server = _embedded(database)
+
+    @property
+    def path(self) -> Path:
+        """The file, absolute."""
+        return self._server.path
 
     async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """Carry out one attempt; see `Transport`."""

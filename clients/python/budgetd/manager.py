@@ -8,6 +8,7 @@ from typing import Any, Self
 from budgetd._manager_plans import ManagerPlans
 from budgetd._opening import Database, Hosted, Opening
 from budgetd._steps import Waiting
+from budgetd._user_cost_file import offer_import
 from budgetd.client import BudgetClient
 from budgetd.user_dict import Record, UserDict
 
@@ -49,6 +50,10 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         ValueError, TypeError: An argument breaks a rule.
         ImportError: "local" without its extra; the message is the command to type.
         ServerUnreachable: No server answers; after a second.
+
+    Warns:
+        UserCostFileFound: A new database is made, beside which LiteLLM's `user_cost.json` lies. Nothing is imported;
+            the text is the command that does it.
     """
 
     _caller: BudgetClient
@@ -60,7 +65,9 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
     def _embed(self, database: Database) -> None:
         from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
-        self._caller = BudgetClient.over(LocalTransport(database))
+        transport = LocalTransport(database)
+        offer_import(transport.path, self._project_id)
+        self._caller = BudgetClient.over(transport)
         self.load_data()
 
     @property

@@ -1,0 +1,46 @@
+"""Offers to import LiteLLM's file of budgets where a new database is about to be made beside it."""
+
+import shlex
+import warnings
+from pathlib import Path
+
+#: Where LiteLLM's class keeps all budgets.
+FILE_NAME = "user_cost.json"
+#: From `warnings.warn` here to whoever makes a manager: by way of `_embed` and the constructor.
+_STACK_LEVEL = 4
+
+
+class UserCostFileFound(UserWarning):
+    """A new database begins empty, and beside it lies a file of LiteLLM's budgets. The text is the command to type."""
+
+
+def offer_import(database: Path, project_id: str) -> None:
+    """Warn if the database does not exist and LiteLLM's file lies in its folder; nothing is imported.
+
+    Args:
+        database: The absolute path of the file that the first call will make.
+        project_id: The project into which the budgets would be imported.
+    """
+    found = database.with_name(FILE_NAME)
+    try:
+        if database.exists() or not found.is_file():
+            return
+        size_bytes = found.stat().st_size
+    except OSError:  # Nothing can be said of a folder that cannot be read.
+        return
+    command = ["budgetd", "import", _typed(found), "--database", _typed(database), "--project", project_id]
+    warnings.warn(
+        f"{database} is new and has no budgets; beside it lies LiteLLM's {FILE_NAME} ({size_bytes:,} bytes), of which "
+        f"nothing is imported. To import its budgets, before users are made anew, type: {shlex.join(command)}",
+        UserCostFileFound,
+        stacklevel=_STACK_LEVEL,
+    )
+
+
+def _typed(path: Path) -> str:
+    """A path as one would type it: from the current folder on, if it is in there."""
+    try:
+        relative = path.relative_to(Path.cwd().resolve())
+    except (OSError, ValueError):
+        return str(path)
+    return str(path) if str(relative).startswith("-") else str(relative)

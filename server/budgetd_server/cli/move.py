@@ -1,0 +1,167 @@
+"""`budgetd import` and `budgetd export`: LiteLLM's file of budgets, in and out."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from budgetd_server.cli.connection import (
+    EXIT_FAILED,
+    PROJECT_DEFAULT,
+    TIMEOUT_SECONDS_DEFAULT,
+    Address,
+    Project,
+    Timeout,
+    fail,
+)
+from budgetd_server.cli.dollars import usd_text
+from budgetd_server.cli.places import Database, Place, opened, opened_async, place_of, refuse
+
+if TYPE_CHECKING:  # Wrong usage and `--help` need none of it.
+    from budgetd_server.user_cost.importing import Tell, Told
+    from budgetd_server.user_cost.records import UserRecord
+
+_AGAIN = "give the same command again, and it does the rest"
+
+
+def import_user_cost(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="LiteLLM's user_cost.json; it may be damaged.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and write nothing.")] = False,
+    database: Database = None,
+    project: Project = PROJECT_DEFAULT,
+    address: Address = None,
+    timeout: Timeout = TIMEOUT_SECONDS_DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+) -> None:
+    """Import the budgets of LiteLLM's user_cost.json. A second time changes nothing, or completes the first."""
+    from budgetd_server.user_cost.reading import FileRefused, read  # noqa: PLC0415 - it takes a moment to import.
+    from budgetd_server.user_cost.report import Report  # noqa: PLC0415 - the same.
+
+    place = place_of(context, database=database, address=address, timeout_seconds=timeout)
+    _check_project(project)
+    try:
+        reading = read(file)
+    except FileRefused as refusal:
+        refuse(str(refusal))
+    report = Report(file, project, reading, is_dry_run=dry_run)
+    with _progress(len(reading.records)) as advance:
+
+        def tell(told: "Told") -> None:
+            report.add(told)
+            advance()
+
+        report.interruption = _carried_out(place, project, reading.records, tell, is_dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    else:
+        for line in report.lines(usd_text(report.imported_nano_usd)):
+            typer.echo(line)
+    if report.interruption:
+        fail(f"{report.interruption}; {_AGAIN}")
+    if not report.is_clean:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def export(
+    context: typer.Context,
+    *,
+    user_cost_json: Annotated[
+        bool, typer.Option("--user-cost-json", help="In the form of LiteLLM's user_cost.json; there is no other.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write it, whole or not at all. By default standard output."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    database: Database = None,
+    project: Project = PROJECT_DEFAULT,
+    address: Address = None,
+    timeout: Timeout = TIMEOUT_SECONDS_DEFAULT,
+) -> None:
+    """Write a project's budgets as LiteLLM's class would have saved them."""
+    if not user_cost_json:
+        raise typer.BadParameter("say in which form: --user-cost-json")
+    place = place_of(context, database=database, address=address, timeout_seconds=timeout)
+    _check_project(project)
+    if output is not None and output.exists() and not force:
+        refuse(f"{output} exists already: name another file, or say --force")
+    if place.database is not None and not place.database.exists():
+        refuse(f"{place.database} does not exist")
+    from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
+    from budgetd_server.user_cost.exporting import exported, write  # noqa: PLC0415
+
+    with opened(place) as client:
+        try:
+            found = exported(client, project)
+        except DatabaseRefused as error:
+            refuse(str(error))
+        except BudgetdError as error:
+            fail(str(error), reason=error.reason)
+    for user in found.unlimited:
+        typer.echo(f"budgetd: {user!r} has no limit, so total_budget is the largest amount, 1e9", err=True)
+    if output is None:
+        typer.echo(found.text)
+        return
+    try:
+        write(output, found.text, replaces=force)
+    except OSError as error:
+        refuse(f"{output} cannot be written: {error.strerror or error}")
+    typer.echo(f"wrote {len(found.records):,} user{'' if len(found.records) == 1 else 's'} to {output}")
+
+
+def _check_project(project: str) -> None:
+    from budgetd._values import project_id  # noqa: PLC0415
+
+    try:
+        project_id(project).encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("arguments must be UTF-8") from None
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--project") from None
+
+
+def _carried_out(place: Place, project: str, records: "Sequence[UserRecord]", tell: "Tell", *, is_dry_run: bool) -> str:
+    """Do it, or foresee it; returns why it has ended early, or nothing if it has not."""
+    from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
+    from budgetd_server.user_cost.importing import foresee, foresee_all_new, import_records  # noqa: PLC0415
+
+    if not records:
+        return ""
+    if is_dry_run and place.database is not None and not place.database.exists():
+        foresee_all_new(records, tell)  # To open a file is to make it.
+        return ""
+
+    async def carry_out() -> None:
+        async with opened_async(place) as client:
+            await (foresee if is_dry_run else import_records)(client, project, records, tell)
+
+    try:
+        asyncio.run(carry_out())
+    except DatabaseRefused as error:
+        refuse(str(error))
+    except BudgetdError as error:
+        return f"{error}{f' ({error.reason})' if error.reason else ''}"
+    except KeyboardInterrupt:
+        return "interrupted"
+    return ""
+
+
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error, if that is a terminal; what it yields moves it on by one."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("users", total=count)
+        yield lambda: bar.advance(task)

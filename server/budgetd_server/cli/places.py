@@ -1,0 +1,98 @@
+"""Where the budgets are of commands that can do without a server: on one that runs, or in a file opened here."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+
+import typer
+
+from budgetd_server.cli.connection import address_text
+from budgetd_server.config import Config, ConfigRefused
+
+if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
+    from budgetd import AsyncBudgetClient, BudgetClient
+
+EXIT_REFUSED = 2
+
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="A ledger to open without a server, sqlite:///PATH or a path; servers may run on it. "
+        "By default a server is asked.",
+        show_default=False,
+    ),
+]
+
+
+class Place(NamedTuple):
+    """Where the budgets are."""
+
+    #: A file to be opened here; None: a server is asked.
+    database: Path | None
+    address: str
+    timeout_seconds: float
+
+
+def place_of(context: typer.Context, *, database: str | None, address: str | None, timeout_seconds: float) -> Place:
+    """What the options say. A database goes before an address of the environment.
+
+    Raises:
+        BadParameter: Both are on the command line, or one cannot be used.
+    """
+    if database is None:
+        return Place(None, address_text(address), timeout_seconds)
+    source = context.get_parameter_source("address")
+    if source is not None and source.name == "COMMANDLINE":
+        raise typer.BadParameter("either --database or --address")
+    try:
+        return Place(Config(database=database).database_path, "", timeout_seconds)
+    except ConfigRefused as error:
+        raise typer.BadParameter(str(error), param_hint="--database") from None
+
+
+@contextmanager
+def opened(place: Place) -> "Iterator[BudgetClient]":
+    """A client of the place.
+
+    Raises:
+        BadParameter: The address cannot be used.
+    """
+    from budgetd import BudgetClient, CallPolicy, LocalTransport  # noqa: PLC0415
+
+    if place.database is not None:
+        policy = CallPolicy(timeout_seconds=place.timeout_seconds)
+        with BudgetClient.over(LocalTransport(place.database), policy) as client:
+            yield client
+        return
+    try:
+        client = BudgetClient(place.address, timeout_seconds=place.timeout_seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    with client:
+        yield client
+
+
+@asynccontextmanager
+async def opened_async(place: Place) -> "AsyncIterator[AsyncBudgetClient]":
+    """The same, awaited."""
+    from budgetd import AsyncBudgetClient, AsyncLocalTransport, CallPolicy  # noqa: PLC0415
+
+    if place.database is not None:
+        policy = CallPolicy(timeout_seconds=place.timeout_seconds)
+        async with AsyncBudgetClient.over(AsyncLocalTransport(place.database), policy) as client:
+            yield client
+        return
+    try:
+        client = AsyncBudgetClient(place.address, timeout_seconds=place.timeout_seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    async with client:
+        yield client
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command: it cannot be carried out as given. One line on standard error, exit code 2."""
+    typer.echo(f"budgetd: {' '.join(message.split())}", err=True)
+    raise typer.Exit(EXIT_REFUSED)

@@ -1,0 +1,1 @@
+"""`user_cost.json`, the file in which LiteLLM's BudgetManager keeps its budgets: read, imported, and written back."""

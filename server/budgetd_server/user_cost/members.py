@@ -1,0 +1,270 @@
+"""Takes a JSON object apart into its members, however damaged it is, and tells what is lost and at which byte.
+
+LiteLLM's class opens its file with `open(..., "w")` and writes it with `json.dump(..., indent=4)`. A process that is
+killed leaves the beginning of the file, or nothing. Two that save at once leave one's beginning with the other's end
+behind it, or a hole of zeros. In that form a member begins on a line of its own, after four spaces, and nowhere else:
+a line cannot end inside a JSON string. So whatever is broken costs its own member, and the next one is found again. In
+any other form members are read one after the other, up to the first damage.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+#: Digits of a whole number that can be an amount, or a time; Python itself reads no more than 4,300.
+_DIGITS_MAX = 40
+_SPACE = re.compile(r"[ \t\r\n]*")
+#: Where a member begins, or the object ends, in what `json.dump(..., indent=4)` writes.
+_LINE = re.compile(r'\r?\n    (?=")|\r?\n(?=\})')
+_KEY = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"')
+#: A number of a record that has been written to its last digit: something comes after it.
+_LEGIBLE = re.compile(r'"(total_budget|duration|created_at|last_updated_at|current_cost)": ([-+.0-9eE]+)(?=[,\s}])')
+_CUT = "users after it, if there were any, are not in the file"
+
+
+class Odd(NamedTuple):
+    """A number that is none, or that nothing here can be: NaN, Infinity, one of thousands of digits."""
+
+    text: str
+
+
+class Member(NamedTuple):
+    """A member that is whole."""
+
+    key: str
+    value: Any
+
+
+class Damage(NamedTuple):
+    """A stretch of the file that cannot be read."""
+
+    #: The bytes that are lost: the first, and the one behind the last.
+    start: int
+    end: int
+    #: Whose record was damaged; None: nobody's, or it is not legible.
+    user: str | None
+    #: The numbers of that record that can still be read, as they are written.
+    legible: Mapping[str, str]
+    #: What is the matter, in a sentence.
+    sentence: str
+
+
+class NoObject(ValueError):
+    """It is JSON, and no object."""
+
+
+def members(content: bytes) -> Iterator[Member | Damage]:
+    """The members of a JSON object in order, and what stands between them that cannot be read.
+
+    Numbers with a point are Decimals. Bytes that are no UTF-8, and halves of surrogate pairs, are lone surrogates in
+    the text, as with `errors="surrogateescape"`.
+
+    Raises:
+        NoObject: The content is JSON of another kind.
+    """
+    text = content.decode("utf-8", "surrogateescape")
+    reader = _Reader(text)
+    start = _after_space(text, 1 if text.startswith("\ufeff") else 0)
+    if not text.startswith("{", start):
+        _refuse_other_json(text[start:])
+        return reader.by_lines(start)
+    first = _LINE.match(text, start + 1)
+    return reader.in_a_row(start + 1) if first is None or first[0].endswith("\n") else reader.by_lines(start)
+
+
+class _Reader:
+    """Reads one text; positions of it become bytes of the file."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_ascii = text.isascii()
+        self._known = (0, 0)
+
+    def by_lines(self, start: int) -> Iterator[Member | Damage]:
+        """The members of what is laid out as LiteLLM's class does it."""
+        text = self._text
+        begin, is_member, user = start, False, None
+        for line in _LINE.finditer(text, start):
+            yield from self._piece(begin, line.start(), is_member=is_member)
+            begin, is_member = line.end(), line[0].endswith(" ")
+        if not is_member:
+            yield from self._piece(begin, len(text), is_member=False, is_last=True)
+            return
+        found = self._member(begin, len(text))
+        if isinstance(found, Member):
+            yield found
+            user = found.key
+        yield self._cut(begin, user) if user is not None else self._cut_within(begin)
+
+    def in_a_row(self, position: int) -> Iterator[Member | Damage]:
+        """The members of what is laid out otherwise, up to the first damage."""
+        text, user = self._text, None
+        position = _after_space(text, position)
+        while not text.startswith("}", position):
+            begin = position
+            try:
+                key, value, position = _decoded(text, position)
+            except _UNREADABLE as error:
+                yield self._broken_off(begin, user, _position(error, begin), error)
+                return
+            position = _after_space(text, position)
+            if not text.startswith((",", "}"), position):
+                if position == len(text):
+                    yield Member(key, value)
+                    yield self._cut(position, key)
+                else:
+                    yield self._broken_off(begin, user, position, ValueError("Expecting ',' or '}'"))
+                return
+            yield Member(key, value)
+            user = key
+            if text.startswith(",", position):
+                position = _after_space(text, position + 1)
+        yield from self._piece(position, len(text), is_member=False, is_last=True)
+
+    def _piece(self, begin: int, end: int, *, is_member: bool, is_last: bool = False) -> Iterator[Member | Damage]:
+        """What stands between two lines that begin a member: a member, or the brace before or after them all."""
+        if is_member:
+            yield self._member(begin, end)
+            return
+        rest = self._text[begin:end].strip(" \t\r\n")
+        if rest == "{" and is_last:
+            yield self._cut(end, None)
+        elif rest not in ("{", "}") and (rest or is_last):
+            yield self._strange(begin, end, rest)
+
+    def _member(self, begin: int, end: int) -> Member | Damage:
+        piece = self._text[begin:end]
+        try:
+            key, value, position = _decoded(piece, 0)
+        except _UNREADABLE as error:
+            at = self._byte(begin + _position(error, 0))
+            return self._damage(begin, end, f"is damaged at byte {at:,} ({_told(error)})")
+        if piece[position:].strip(" \t\r\n") not in ("", ","):
+            return self._damage(begin, end, f"is damaged at byte {self._byte(begin + position):,}")
+        return Member(key, value)
+
+    def _damage(self, begin: int, end: int, what: str) -> Damage:
+        user = _legible_key(self._text, begin)
+        whose = "a record" if user is None else f"the record of user {user!r}"
+        sentence = f"{whose}, bytes {self._byte(begin):,} to {self._byte(end):,}, {what}"
+        return self._at(begin, end, user, sentence)
+
+    def _cut_within(self, begin: int) -> Damage:
+        user, end = _legible_key(self._text, begin), len(self._text)
+        where = "name of a user" if user is None else f"record of user {user!r}"
+        return self._at(
+            begin, end, user, f"the file ends at byte {self._byte(end):,} in the middle of the {where}; {_CUT}"
+        )
+
+    def _cut(self, begin: int, user: str | None) -> Damage:
+        end = len(self._text)
+        where = "before the first user" if user is None else f"after user {user!r} and before its closing brace"
+        sentence = f"the file ends at byte {self._byte(end):,}, {where}; {_CUT}"
+        return (
+            Damage(self._byte(end), self._byte(end), None, {}, sentence)
+            if user
+            else self._at(begin, end, None, sentence)
+        )
+
+    def _broken_off(self, begin: int, user: str | None, position: int, error: Exception) -> Damage:
+        """The first damage of a text that has no lines to go on by."""
+        end = len(self._text)
+        if begin == end:
+            return self._cut(begin, user)
+        if position >= len(self._text.rstrip()) or str(error).startswith("Unterminated"):
+            return self._cut_within(begin)
+        whose = _legible_key(self._text, begin)
+        at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {whose!r}")
+        sentence = f"the file is damaged at {at} ({_told(error)}); what comes after it was not read"
+        return self._at(begin, end, whose, sentence)
+
+    def _strange(self, begin: int, end: int, rest: str) -> Damage:
+        if not self._text.strip("\ufeff \t\r\n"):
+            return self._at(begin, end, None, "the file is empty: whatever was in it is lost")
+        what = "hold no user: the file has a hole" if not rest.strip("\0") else "belong to no record that can be read"
+        return self._at(begin, end, None, f"bytes {self._byte(begin):,} to {self._byte(end):,} {what}")
+
+    def _at(self, begin: int, end: int, user: str | None, sentence: str) -> Damage:
+        # The next record's numbers are not this one's: what is looked at ends where a record could.
+        stretch = re.split(r"\},", self._text[begin : min(end, begin + 100_000)], maxsplit=1)[0]
+        legible = dict(_LEGIBLE.findall(stretch)) if user is not None else {}
+        return Damage(self._byte(begin), self._byte(end), user, legible, sentence)
+
+    def _byte(self, position: int) -> int:
+        """The byte at which a position of the text is; asked for in rising order, each costs what lies between."""
+        if self._is_ascii:
+            return position
+        known, byte = self._known if self._known[0] <= position else (0, 0)
+        byte += len(self._text[known:position].encode("utf-8", "surrogateescape"))
+        self._known = (position, byte)
+        return byte
+
+
+def _number(text: str) -> Decimal | Odd:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # An exponent of twenty digits.
+        return Odd(text)
+
+
+def _whole_number(text: str) -> int | Odd:
+    return int(text) if len(text) <= _DIGITS_MAX else Odd(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_int=_whole_number, parse_constant=Odd)
+#: What is raised for what is no JSON, and for JSON that is nested too deep to be a record.
+_UNREADABLE = (ValueError, RecursionError)
+
+
+def _decoded(text: str, position: int) -> tuple[str, Any, int]:
+    """A key, its value, and the position behind it.
+
+    Raises:
+        ValueError, RecursionError: There is none, or it cannot be read.
+    """
+    if not text.startswith('"', position):
+        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, position)
+    key, position = _DECODER.raw_decode(text, position)
+    position = _after_space(text, position)
+    if not text.startswith(":", position):
+        raise json.JSONDecodeError("Expecting ':' delimiter", text, position)
+    value, position = _DECODER.raw_decode(text, _after_space(text, position + 1))
+    return key, value, position
+
+
+def _legible_key(text: str, begin: int) -> str | None:
+    match = _KEY.match(text, begin)
+    try:
+        return None if match is None else str(json.loads(match[0]))
+    except ValueError:
+        return None
+
+
+def _refuse_other_json(text: str) -> None:
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except _UNREADABLE:
+        return
+    if not text[end:].strip():
+        raise NoObject(f"must be a JSON object with a record for each user, got {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _after_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    assert match is not None, "nothing is space enough"
+    return match.end()
+
+
+def _position(error: Exception, begin: int) -> int:
+    return error.pos if isinstance(error, json.JSONDecodeError) else begin
+
+
+def _told(error: Exception) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"
