@@ -25,7 +25,7 @@ HEAVY = (
     "tiktoken",
     "uvicorn",
 )
-ASKING = ("health", "create", "charge", "show", "list", "reset")
+ASKING = ("health", "create", "charge", "show", "list", "reset", "import", "export")
 PAGE = page("docs/cli.md")
 PROGRAM = (sys.executable, "-m", "budgetd_server")
 

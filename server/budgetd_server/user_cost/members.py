@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 
 #: Digits of a whole number that can be an amount, or a time; Python itself reads no more than 4,300.
 _DIGITS_MAX = 40
+_SHOWN_CHARACTERS_MAX = 60
 _SPACE = re.compile(r"[ \t\r\n]*")
 #: Where a member begins, or the object ends, in what `json.dump(..., indent=4)` writes.
 _LINE = re.compile(r'\r?\n    (?=")|\r?\n(?=\})')
+#: How an object goes on after its first brace if it is laid out otherwise, or empty.
+_OTHER_FORM = re.compile(r'[ \t\r\n]*["}]')
 _KEY = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"')
 #: A number of a record that has been written to its last digit: something comes after it.
 _LEGIBLE = re.compile(r'"(total_budget|duration|created_at|last_updated_at|current_cost)": ([-+.0-9eE]+)(?=[,\s}])')
@@ -70,8 +73,28 @@ def members(content: bytes) -> Iterator[Member | Damage]:
     if not text.startswith("{", start):
         _refuse_other_json(text[start:])
         return reader.by_lines(start)
-    first = _LINE.match(text, start + 1)
-    return reader.in_a_row(start + 1) if first is None or first[0].endswith("\n") else reader.by_lines(start)
+    is_by_lines = _LINE.match(text, start + 1) or not _OTHER_FORM.match(text, start + 1)
+    return reader.by_lines(start) if is_by_lines else reader.in_a_row(start + 1)
+
+
+def shown(value: object) -> str:
+    """A value of the file for a message: as it stands there, on one line and not too long."""
+    match value:
+        case Odd(text):
+            told = text
+        case Decimal():
+            told = str(value)
+        case Mapping():
+            told = "an object"
+        case list():
+            told = "a list"
+        case None:
+            told = "null"
+        case bool():
+            told = str(value).lower()
+        case _:
+            told = repr(value)
+    return told if len(told) <= _SHOWN_CHARACTERS_MAX else f"{told[: _SHOWN_CHARACTERS_MAX - 3]}..."
 
 
 class _Reader:
@@ -96,7 +119,7 @@ class _Reader:
         if isinstance(found, Member):
             yield found
             user = found.key
-        yield self._cut(begin, user) if user is not None else self._cut_within(begin)
+        yield self._cut(user) if user is not None else self._cut_within(begin)
 
     def in_a_row(self, position: int) -> Iterator[Member | Damage]:
         """The members of what is laid out otherwise, up to the first damage."""
@@ -113,7 +136,7 @@ class _Reader:
             if not text.startswith((",", "}"), position):
                 if position == len(text):
                     yield Member(key, value)
-                    yield self._cut(position, key)
+                    yield self._cut(key)
                 else:
                     yield self._broken_off(begin, user, position, ValueError("Expecting ',' or '}'"))
                 return
@@ -130,8 +153,8 @@ class _Reader:
             return
         rest = self._text[begin:end].strip(" \t\r\n")
         if rest == "{" and is_last:
-            yield self._cut(end, None)
-        elif rest not in ("{", "}") and (rest or is_last):
+            yield self._cut(None)
+        elif rest != ("}" if is_last else "{"):
             yield self._strange(begin, end, rest)
 
     def _member(self, begin: int, end: int) -> Member | Damage:
@@ -147,44 +170,44 @@ class _Reader:
 
     def _damage(self, begin: int, end: int, what: str) -> Damage:
         user = _legible_key(self._text, begin)
-        whose = "a record" if user is None else f"the record of user {user!r}"
+        whose = "a record" if user is None else f"the record of user {shown(user)}"
         sentence = f"{whose}, bytes {self._byte(begin):,} to {self._byte(end):,}, {what}"
         return self._at(begin, end, user, sentence)
 
     def _cut_within(self, begin: int) -> Damage:
         user, end = _legible_key(self._text, begin), len(self._text)
-        where = "name of a user" if user is None else f"record of user {user!r}"
-        return self._at(
-            begin, end, user, f"the file ends at byte {self._byte(end):,} in the middle of the {where}; {_CUT}"
-        )
+        where = "name of a user" if user is None else f"record of user {shown(user)}"
+        sentence = f"the file ends at byte {self._byte(end):,} in the middle of the {where}; {_CUT}"
+        return self._at(begin, end, user, sentence)
 
-    def _cut(self, begin: int, user: str | None) -> Damage:
-        end = len(self._text)
-        where = "before the first user" if user is None else f"after user {user!r} and before its closing brace"
-        sentence = f"the file ends at byte {self._byte(end):,}, {where}; {_CUT}"
-        return (
-            Damage(self._byte(end), self._byte(end), None, {}, sentence)
-            if user
-            else self._at(begin, end, None, sentence)
-        )
+    def _cut(self, user: str | None) -> Damage:
+        byte = self._byte(len(self._text))
+        where = "before the first user" if user is None else f"after user {shown(user)} and before its closing brace"
+        return Damage(byte, byte, None, {}, f"the file ends at byte {byte:,}, {where}; {_CUT}")
 
     def _broken_off(self, begin: int, user: str | None, position: int, error: Exception) -> Damage:
         """The first damage of a text that has no lines to go on by."""
         end = len(self._text)
         if begin == end:
-            return self._cut(begin, user)
+            return self._cut(user)
         if position >= len(self._text.rstrip()) or str(error).startswith("Unterminated"):
             return self._cut_within(begin)
         whose = _legible_key(self._text, begin)
-        at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {whose!r}")
+        at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {shown(whose)}")
         sentence = f"the file is damaged at {at} ({_told(error)}); what comes after it was not read"
         return self._at(begin, end, whose, sentence)
 
     def _strange(self, begin: int, end: int, rest: str) -> Damage:
+        first, last = self._byte(begin), self._byte(end)
         if not self._text.strip("\ufeff \t\r\n"):
-            return self._at(begin, end, None, "the file is empty: whatever was in it is lost")
-        what = "hold no user: the file has a hole" if not rest.strip("\0") else "belong to no record that can be read"
-        return self._at(begin, end, None, f"bytes {self._byte(begin):,} to {self._byte(end):,} {what}")
+            sentence = "the file is empty: whatever was in it is lost"
+        elif not rest.strip("\0"):
+            sentence = f"bytes {first:,} to {last:,} hold nothing: the file has a hole"
+        elif rest == "}":
+            sentence = f"the object ends at byte {first + 1:,}, and more comes after it: the end of another file"
+        else:
+            sentence = f"bytes {first:,} to {last:,} belong to no record that can be read"
+        return Damage(first, last, None, {}, sentence)
 
     def _at(self, begin: int, end: int, user: str | None, sentence: str) -> Damage:
         # The next record's numbers are not this one's: what is looked at ends where a record could.

@@ -15,13 +15,12 @@ from budgetd_server.domain.bounds import (
     NANO_USD_PER_USD,
     US_PER_SECOND,
 )
-from budgetd_server.user_cost.members import Odd
+from budgetd_server.user_cost.members import shown
 
 #: The year 10000, in seconds since 1970.
 _TIME_SECONDS_END = 253_402_300_800
 #: Sums of floats are off by their rounding: by less than a nano-dollar an addend, or a billionth of the whole.
 _FLOAT_ERROR = 10**9
-_SHOWN_CHARACTERS_MAX = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,26 +104,6 @@ def checked(user: str, value: Any) -> Checked:
     return Checked(record, [], notes)
 
 
-def shown(value: object) -> str:
-    """A value of the file for a message: as it stands there, on one line and not too long."""
-    match value:
-        case Odd(text):
-            told = text
-        case Decimal():
-            told = str(value)
-        case Mapping():
-            told = "an object"
-        case list():
-            told = "a list"
-        case None:
-            told = "null"
-        case bool():
-            told = str(value).lower()
-        case _:
-            told = repr(value)
-    return told if len(told) <= _SHOWN_CHARACTERS_MAX else f"{told[: _SHOWN_CHARACTERS_MAX - 3]}..."
-
-
 def _costs(checks: "_Checks", record: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
     by_model = record.get("model_cost", {})
     if not isinstance(by_model, Mapping):
@@ -188,11 +167,12 @@ class _Checks:
         """Days as seconds; None: there are none, or they are refused."""
         if days is None:
             return None
-        if _is_number(days):
+        if _is_number(days) and 0 < days <= DURATION_DAYS_MAX:
             seconds = Decimal(days) * SECONDS_PER_DAY
-            # Days that are no whole number, of seconds, have gone through a float.
-            if 1 <= seconds <= DURATION_DAYS_MAX * SECONDS_PER_DAY and abs(seconds - round(seconds)) < Decimal("1e-6"):
-                return round(seconds)
+            # Days that are no whole number have gone through a float, and may be off by a little.
+            whole = max(round(seconds), 1)
+            if abs(seconds - whole) < Decimal("1e-6"):
+                return whole
         self.refuse("duration", days, f"must be a number of days up to {DURATION_DAYS_MAX:,}, in whole seconds")
         return None
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from budgetd_server.user_cost.importing import Fate, Told
+from budgetd_server.user_cost.members import shown
 from budgetd_server.user_cost.reading import Reading
-from budgetd_server.user_cost.records import shown
 
 #: Lines of one kind that people are shown; programs are told all.
 LINES_MAX = 20
