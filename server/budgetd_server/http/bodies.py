@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import math
+import reprlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
+
+from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, shown
 
 MIB = 1 << 20
 #: The largest body: some 50,000 users with their markers.
@@ -18,6 +22,12 @@ BODIES_BYTES_MAX = 128 * MIB
 BODY_SECONDS_MAX = 30.0
 #: Calls that are being served or wait for room; more are turned away.
 CALLS_MAX = 256
+#: Of a whole number; amounts have nine, times ten.
+DIGITS_MAX = 400
+
+
+_SHALLOW = reprlib.Repr()
+_SHALLOW.maxlevel, _SHALLOW.maxdict, _SHALLOW.maxlist = 2, 2, 2
 
 
 class BadBody(Exception):
@@ -74,20 +84,29 @@ def parsed(body: bytes) -> Any:
     """
     try:
         return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        # Python writes NaN and Infinity, which JSON has not: they are the fault of one record, and not of all.
-        if b"NaN" in body or b"Infinity" in body:
-            return _parsed_loosely(body)
-        raise BadBody(400, f"the body is no JSON: {error}") from None
+    except orjson.JSONDecodeError:
+        # Python writes NaN and Infinity, which JSON has not, and there are numbers that no float holds: they are the
+        # fault of one record, and not of all.
+        return _parsed_loosely(body)
 
 
 def _parsed_loosely(body: bytes) -> Any:
     try:
-        value = json.loads(body)
-        orjson.dumps(value)  # No lone surrogates, nothing too deep.
-    except (ValueError, TypeError, RecursionError) as error:
+        return json.loads(body, parse_int=_whole)
+    except (ValueError, RecursionError) as error:
         raise BadBody(400, f"the body is no JSON: {error}") from None
-    return value
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; one that is too long for any amount is infinite."""
+    return int(digits) if len(digits) < DIGITS_MAX else math.inf
+
+
+def told(value: object) -> str:
+    """A value of a body as an answer may tell it: of bounded length and depth, and Unicode."""
+    if not isinstance(value, dict | list):
+        return shown(value[: 2 * SHOWN_CHARACTERS_MAX] if isinstance(value, str) else value)
+    return _SHALLOW.repr(value)
 
 
 def _length(request: Request) -> int:

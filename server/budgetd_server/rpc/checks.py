@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,6 +19,8 @@ from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
 from budgetd_server.domain.names import CONTROL, broken_name_rule
 
 NANOS_PER_SECOND = 1_000_000_000
+#: Kept, since the same ids come again and again.
+_broken_id_rule = lru_cache(maxsize=65_536)(broken_name_rule)
 _TIMESTAMP_SECONDS_MIN, _TIMESTAMP_SECONDS_MAX = -62_135_596_800, 253_402_300_799  # The years 1 to 9999.
 
 
@@ -44,7 +47,7 @@ class Checks:
 
     def id(self, field: str, value: str) -> str:
         """A required id."""
-        if (rule := broken_name_rule(value)) is not None:
+        if (rule := _broken_id_rule(value)) is not None:
             self.refuse(field, rule, value)
         return value
 

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from budgetd_server.domain.errors import BudgetError, Unavailable, shown
+from budgetd_server.domain.bounds import ID_BYTES_MAX
+from budgetd_server.domain.errors import BudgetError, Unavailable
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
-from budgetd_server.http.bodies import BadBody, Bodies
+from budgetd_server.http.bodies import BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
 from budgetd_server.http.hosted.records import record_of
 from budgetd_server.http.hosted.saving import Saved, Saves
@@ -27,6 +28,7 @@ from budgetd_server.metrics import Metrics
 USERS_MAX = 50_000
 #: Of the users whose records were refused, so many are named in an answer and in the log.
 TOLD_USERS_MAX = 100
+TOLD_KEYS_MAX = 10
 LOGGED_USERS_MAX = 3
 
 log = structlog.get_logger()
@@ -92,7 +94,7 @@ class HostedProtocol:
         project_id = _project_id(body)
         users = body.get("user_dict") if isinstance(body, dict) else None
         if not isinstance(users, dict):
-            raise BadBody(400, f"user_dict must be an object of records by user, got {shown(users)}")
+            raise BadBody(400, f"user_dict must be an object of records by user, got {told(users)}")
         if len(users) > USERS_MAX:
             raise BadBody(413, f"user_dict must have at most {USERS_MAX:,} users, got {len(users):,}: use gRPC")
         saved = await self._saves.save(project_id, users)
@@ -106,7 +108,8 @@ def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
     answer: dict[str, Any] = {"status": "success"}
     if saved.ignored:
         log.warning("keys of records are not kept", project=project_id, users=len(saved.ignored))
-        answer["ignored"] = dict(list(saved.ignored.items())[:TOLD_USERS_MAX])
+        ignored = list(saved.ignored.items())[:TOLD_USERS_MAX]
+        answer["ignored"] = {_name(user): [_name(key) for key in keys[:TOLD_KEYS_MAX]] for user, keys in ignored}
     if saved.refused:
         first = list(saved.refused.items())
         log.warning(
@@ -114,23 +117,28 @@ def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
             project=project_id,
             users=saved.users,
             refused=len(first),
-            why=[f"{shown(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]],
+            why=[f"{told(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]],
         )
         answer["status"] = "error"
         answer["message"] = f"{len(first)} of {saved.users} records were refused, the others are kept"
-        answer["refused"] = dict(first[:TOLD_USERS_MAX])
+        answer["refused"] = {_name(user): why for user, why in first[:TOLD_USERS_MAX]}
     return answer
 
 
 def _project_id(body: object) -> str:
     if not isinstance(body, dict):
-        raise BadBody(400, f"the body must be an object, got {shown(body)}")
+        raise BadBody(400, f"the body must be an object, got {told(body)}")
     name = body.get("project_name")
     if not isinstance(name, str):
-        raise BadBody(400, f"project_name must be a text, got {shown(name)}")
+        raise BadBody(400, f"project_name must be a text, got {told(name)}")
     if (rule := broken_name_rule(name)) is not None:
-        raise BadBody(400, f"project_name {rule}, got {shown(name)}")
+        raise BadBody(400, f"project_name {rule}, got {told(name)}")
     return name
+
+
+def _name(text: str) -> str:
+    """A name as an answer may have it: of bounded length, and Unicode."""
+    return text[: ID_BYTES_MAX + 1].encode("utf-8", "backslashreplace").decode()
 
 
 def _error(message: str) -> dict[str, Any]:

@@ -10,14 +10,15 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from budgetd_server.domain.bounds import LIMIT_AMOUNT_MAX, NANO_USD_PER_USD, US_PER_SECOND
-from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
+from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.record import Record
 from budgetd_server.domain.saving import CREATED_AT_LABEL
 from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.domain.window import Lifetime
+from budgetd_server.http.bodies import told
 
-KEYS = frozenset({"total_budget", "duration", "created_at", "last_updated_at", "current_cost", "model_cost"})
+KEYS = ("total_budget", "duration", "created_at", "last_updated_at", "current_cost", "model_cost")
 US_PER_DAY = 86_400 * US_PER_SECOND
 LENGTH_DAYS_MAX = 3_653
 MODELS_MAX = 1_000
@@ -39,9 +40,8 @@ def record_of(status: BudgetStatus, *, is_fresh: bool) -> dict[str, Any]:
         span = status.limits[0].span
         assert span.start_at_us is not None and span.end_at_us is not None, "only a lifetime has no end"  # noqa: PT018
         days, rest = divmod(span.end_at_us - span.start_at_us, US_PER_DAY)
-        told = status.labels.get(CREATED_AT_LABEL)
         record["duration"] = days + rest / US_PER_DAY if rest else days
-        record["created_at"] = status.created_at_us / US_PER_SECOND if told is None else float(told)
+        record["created_at"] = _created_at(status)
         record["last_updated_at"] = span.start_at_us / US_PER_SECOND
     if not is_fresh:
         record["current_cost"] = _usd(status.current_cost_nano_usd)
@@ -56,7 +56,7 @@ def decoded(record: object, field: str = "") -> Record:
         InvalidField: It breaks a rule; all that are broken are told.
     """
     if not isinstance(record, dict):
-        raise InvalidField([FieldViolation(field or "record", f"must be an object, got {shown(record)}")])
+        raise InvalidField([FieldViolation(field or "record", f"must be an object, got {told(record)}")])
     decoding = _Decoding(record, f"{field}." if field else "")
     decoded = decoding.record()
     if decoding.violations:
@@ -94,21 +94,21 @@ class _Decoding:
         if costs is None:
             return ()
         if not isinstance(costs, dict):
-            self._refuse("model_cost", f"must be an object of dollars by model, got {shown(costs)}")
+            self._refuse("model_cost", f"must be an object of dollars by model, got {told(costs)}")
             return ()
         if len(costs) > MODELS_MAX:
             self._refuse("model_cost", f"must have at most {MODELS_MAX} models, got {len(costs)}")
             return ()
         for model in costs:
             if model and (rule := broken_name_rule(model)) is not None:
-                self._refuse(f"model_cost[{shown(model)}]", rule)
-        return tuple((model, self._nano_usd(f"model_cost[{shown(model)}]", cost)) for model, cost in costs.items())
+                self._refuse(f"model_cost[{told(model)}]", rule)
+        return tuple((model, self._nano_usd(f"model_cost[{told(model)}]", cost)) for model, cost in costs.items())
 
     def _nano_usd(self, field: str, usd: object) -> int:
         number = self._number(field, usd)
         if number is None or not 0 <= number <= UNLIMITED_USD:
             if number is not None:
-                self._refuse(field, f"must be from 0 to {UNLIMITED_USD:,} dollars, got {shown(usd)}")
+                self._refuse(field, f"must be from 0 to {UNLIMITED_USD:,} dollars, got {told(usd)}")
             return 0
         # The shortest decimal form of a float is what its writer meant; it is rounded once.
         return int((Decimal(repr(number)) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
@@ -117,30 +117,39 @@ class _Decoding:
         number = None if days is None else self._number("duration", days)
         if number is None:
             return None
-        length_us = round(number * US_PER_DAY)
-        if not US_PER_SECOND <= length_us <= LENGTH_DAYS_MAX * US_PER_DAY:
-            self._refuse("duration", f"must be from one second to {LENGTH_DAYS_MAX} days, got {shown(days)}")
-        return length_us
+        if not US_PER_SECOND / US_PER_DAY <= number <= LENGTH_DAYS_MAX:
+            self._refuse("duration", f"must be from one second to {LENGTH_DAYS_MAX} days, got {told(days)}")
+            return None
+        return round(number * US_PER_DAY)
 
     def _at_us(self, field: str, seconds: object) -> int | None:
         number = None if seconds is None else self._number(field, seconds)
         if number is None:
             return None
         if not 0 <= number < _YEAR_10000:
-            self._refuse(field, f"must be a time of the years 1970 to 9999 in seconds, got {shown(seconds)}")
+            self._refuse(field, f"must be a time of the years 1970 to 9999 in seconds, got {told(seconds)}")
             return None
         return round(number * US_PER_SECOND)
 
     def _number(self, field: str, value: object) -> int | float | None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or (isinstance(value, float) and not math.isfinite(value)):
-            self._refuse(field, f"must be a finite number, got {shown(value)}")
+            self._refuse(field, f"must be a finite number, got {told(value)}")
             return None
         assert isinstance(value, int | float), "it was looked at"
         return value
 
     def _refuse(self, field: str, rule: str) -> None:
         self.violations.append(FieldViolation(f"{self._prefix}{field}", rule))
+
+
+def _created_at(status: BudgetStatus) -> float:
+    """When the class says that it was created; if it says nothing that makes sense, when it was."""
+    try:
+        said = float(status.labels.get(CREATED_AT_LABEL, "nan"))
+    except ValueError:
+        said = math.nan
+    return said if 0 <= said < _YEAR_10000 else status.created_at_us / US_PER_SECOND
 
 
 def _usd(nano_usd: int) -> int | float:

@@ -2,16 +2,17 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
-from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, shown
+from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
+from budgetd_server.http.bodies import told
 from budgetd_server.http.hosted.records import KEYS, decoded
 from budgetd_server.http.hosted.unchanged import Seen, Unchanged, digest
 from budgetd_server.http.hosted.views import MARKER, View, client_of_new
@@ -47,9 +48,13 @@ class _Change:
     view: View | None
     given: object
 
-    def keys(self) -> Set[str]:
+    def digest(self) -> bytes:
+        """What stands for the record; empty: it is none that could be kept."""
+        return digest([self.record.get(key) for key in KEYS]) if isinstance(self.record, dict) else b""
+
+    def keys(self) -> frozenset[str]:
         """The keys of the record."""
-        return self.record.keys() if isinstance(self.record, dict) else frozenset()
+        return frozenset(self.record) if isinstance(self.record, dict) else frozenset()
 
     def client(self, view: View | None) -> str:
         """Whose record it is, in a save of that view."""
@@ -63,8 +68,8 @@ class Present(NamedTuple):
     """Which records of a view a save has: if this stays, nothing that was given has gone since."""
 
     marked: int
-    #: The users without a marker, some of which may have been created again.
-    new: frozenset[str]
+    #: What stands for the users without a marker, some of which may have been created again.
+    new: bytes
 
 
 @dataclass(slots=True)
@@ -77,7 +82,8 @@ class _Sorted:
 
     def present(self, view: View) -> Present:
         """What tells whether one that was given is missing."""
-        return Present(self.marked[view], frozenset(change.user for change in self.changes if change.view is None))
+        new = sorted(change.user for change in self.changes if change.view is None)
+        return Present(self.marked[view], digest(new))
 
 
 class Saves:
@@ -118,11 +124,11 @@ class Saves:
         for number, change in enumerate(found.changes, start=1):
             if number % RECORDS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            told = digest(change.record)
+            seal = change.digest()
             client = (project_id, change.client(view))
             seen = self._unchanged.seen(client, change.user)
-            if seen is not None and seen.digest == told:
-                self._unchanged.keep(client, change.user, Seen(told, now_us))
+            if seen is not None and seen.digest == seal:
+                self._unchanged.keep(client, change.user, Seen(seal, now_us))
                 continue
             try:
                 command = self._command(project_id, change, view)
@@ -130,12 +136,12 @@ class Saves:
                 saved.refused[change.user] = error.message
                 continue
             commands.append(command if seen is None else replace(command, seen_at_us=seen.at_us))
-            digests.append(told)
-            if unknown := change.keys() - KEYS:
+            digests.append(seal)
+            if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
         outcomes = await self._engine.submit_many(commands)
-        for command, told, outcome in zip(commands, digests, outcomes, strict=True):
-            self._settle(saved, command, Seen(told, now_us), outcome)
+        for command, seal, outcome in zip(commands, digests, outcomes, strict=True):
+            self._settle(saved, command, Seen(seal, now_us), outcome)
 
     async def _sorted(self, project_id: str, users: Mapping[str, Any], saved: Saved) -> _Sorted:
         found = _Sorted()
@@ -148,16 +154,16 @@ class Saves:
                 continue
             view = View.parse(marker.get("view")) if isinstance(marker, dict) else None
             if view is None:
-                saved.refused[user] = f"{MARKER}: must be as it was given, got {shown(marker)}"
+                saved.refused[user] = f"{MARKER}: must be as it was given, got {told(marker)}"
                 continue
             found.marked[view] += 1
-            if record != marker.get("given") or self._unchanged.seen((project_id, view.view_id), user) is not None:
+            if not _is_same(record, marker.get("given")) or self._unchanged.seen((project_id, view.view_id), user):
                 found.changes.append(_Change(user, record, view, marker.get("given")))
         return found
 
     def _command(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
         if (rule := broken_name_rule(change.user)) is not None:
-            raise InvalidField([FieldViolation("user", f"{rule}, got {shown(change.user)}")])
+            raise InvalidField([FieldViolation("user", f"{rule}, got {told(change.user)}")])
         record = decoded(change.record)
         names = {model: self._prices.catalogue_name(model) for model, _ in record.models if model}
         is_new = change.view is None
@@ -209,8 +215,15 @@ class Saves:
             self._unchanged.forget((project_id, client), (command.budget_id for command in commands))
         saved.deleted += len(commands) - len(refused)
         saved.refused.update(refused)
-        if not refused:
+        if not refused and present.new:
             self._whole[known] = present
             self._whole.move_to_end(known)
             if len(self._whole) > VIEWS_MAX:
                 self._whole.popitem(last=False)
+
+
+def _is_same(record: object, given: object) -> bool:
+    try:
+        return record == given
+    except RecursionError:  # Nested without end; it is looked at, and refused.
+        return False

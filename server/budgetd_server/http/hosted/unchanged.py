@@ -16,9 +16,12 @@ RECORDS_MAX = 200_000
 Client = tuple[str, str]
 
 
-def digest(record: object) -> bytes:
-    """What stands for a record as it was sent."""
-    return blake2b(orjson.dumps(record), digest_size=16).digest()
+def digest(value: object) -> bytes:
+    """What stands for a JSON value; empty: it is none that could be kept."""
+    try:
+        return blake2b(orjson.dumps(value), digest_size=16).digest()
+    except TypeError:  # Nested deeply, or no Unicode.
+        return b""
 
 
 class Seen(NamedTuple):
