@@ -27,7 +27,7 @@ MIB = 1 << 20
 #: So many are sent again while memory is traced, which takes its time; all of them in drills.
 BODIES_AGAIN = 200
 #: What bodies that were all sent before may leave behind: a few kilobytes do, and a leak of each would be megabytes.
-GROWTH_BYTES_MAX = MIB // 4
+GROWTH_BYTES_MAX = MIB // 8
 
 Budgets = dict[str, bytes]
 

@@ -12,6 +12,7 @@ from budgetd_server.http.hosted import protocol
 from tests.http.hosted.conftest import Hosted, answer_on
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT
 
+HALF = "project_name must not have half a surrogate pair, got '\\ud800'"
 ALICE = {"total_budget": 10, "current_cost": 1, "model_cost": {"gpt-4o": 1}}
 
 
@@ -32,11 +33,11 @@ def holding(user_dict: object) -> dict[str, Any]:
         pytest.param(b"{", "the body is no JSON: ", id="half an object"),
         pytest.param(b'{"project_name": NaN, "user_dict"', "the body is no JSON: ", id="half an object with NaN"),
         pytest.param(b'{"project_name": "\xff"}', "the body is no JSON: ", id="bytes that are no UTF-8"),
-        pytest.param(b'{"project_name": "\\ud800"}', "the body is no JSON: ", id="a lone surrogate"),
-        pytest.param(b'{"project_name": "\\ud800", "x": NaN}', "the body is no JSON: ", id="the same, and NaN"),
+        pytest.param(b'{"project_name": "\\ud800"}', HALF, id="half a surrogate pair"),
+        pytest.param(b'{"project_name": "\\ud800", "x": NaN}', HALF, id="half a surrogate pair and NaN"),
         pytest.param(b"[" * 100_000, "the body is no JSON: ", id="a tower of brackets"),
         pytest.param(b"[NaN" + b"[" * 100_000, "the body is no JSON: ", id="the same, and NaN"),
-        pytest.param([named(PROJECT)], "the body must be an object, got [{'project_name'", id="a list"),
+        pytest.param([named(PROJECT)], "the body must be an object, got [{", id="a list"),
         pytest.param(None, "the body must be an object, got None", id="null"),
         pytest.param("text", "the body must be an object, got 'text'", id="a text"),
         pytest.param({"user_dict": {}}, "project_name must be a text, got None", id="no project"),
@@ -70,7 +71,7 @@ def test_a_body_without_a_project_is_refused_with_a_sentence_and_stores_nothing(
     [
         pytest.param({"project_name": PROJECT}, "got None", id="none"),
         pytest.param(holding(None), "got None", id="null"),
-        pytest.param(holding([ALICE]), "got [{'total_budget': 10", id="a list"),
+        pytest.param(holding([ALICE]), "got [{", id="a list"),
         pytest.param(holding("x"), "got 'x'", id="a text"),
     ],
 )

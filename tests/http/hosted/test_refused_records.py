@@ -46,6 +46,7 @@ RECORDS = [
     pytest.param(having(model_cost={"m": -INFINITY}), "model_cost['m']: must be a finite number", id="less than any"),
     pytest.param(having(model_cost={"m": -1}), f"model_cost['m']: must be from 0 to {MAX}", id="a model below zero"),
     pytest.param(having(model_cost={"a\nb": 1}), "model_cost['a\\nb']: must not contain control", id="a model's break"),
+    pytest.param(having(model_cost={"\udfff": 1}), "model_cost['\\udfff']: must not have half", id="half a model"),
     pytest.param(having(model_cost={"x" * 300: 1}), "model_cost['xxxxxxxxxxxxxxxxxxxxx", id="a model's long name"),
     pytest.param(
         having(model_cost={f"m{number}": 0 for number in range(1_001)}),
@@ -102,6 +103,7 @@ def test_the_other_users_of_a_save_with_a_refused_record_keep_their_costs(
     [
         pytest.param("", "user: must not be empty, got ''", id="empty"),
         pytest.param("a\x00b", "user: must not contain control characters, got 'a\\x00b'", id="zero byte"),
+        pytest.param("a\ud800", "user: must not have half a surrogate pair, got 'a\\ud800'", id="half a character"),
         pytest.param("é" * 129, "user: must be at most 256 bytes of UTF-8, got 'ééé", id="too long"),
     ],
 )
@@ -110,8 +112,8 @@ def test_a_user_with_a_bad_name_is_refused(shared: Hosted, user: str, sentence: 
 
     told = shared.refused({user: having()})
 
-    assert list(told) == [user]
-    assert told[user].startswith(sentence)
+    assert list(told) == [user.replace("\ud800", "\\ud800")], "answers are Unicode"
+    assert next(iter(told.values())).startswith(sentence)
     assert shared.server.stored() == before
 
 
@@ -191,6 +193,10 @@ def test_costs_that_would_not_fit_into_the_count_are_refused_whole(hosted: Hoste
 
     assert list(told) == ["alice"]
     assert hosted.server.stored() == before
+
+
+def test_keys_that_are_no_unicode_are_told_escaped(hosted: Hosted) -> None:
+    assert hosted.save({"alice": having(**{"\ud800": "\ud800"})})["ignored"] == {"alice": ["\\ud800"]}
 
 
 # --- Logs.
