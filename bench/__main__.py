@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import holds, many, process_rows, shapes, unary, wrapper
+from bench import holds, hosted, many, process_rows, shapes, unary, wrapper
 from bench.load import H2LOAD
 from bench.machine import machine_line
 from bench.rows import Result, Scenario, measured
@@ -39,6 +39,9 @@ def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
         wrapper.hosted(stage),
         *(wrapper.embedded(stage, users=users) for users in (10, 1_000, 10_000)),
         wrapper.imports(stage),
+        hosted.saves(stage),
+        hosted.memory(stage),
+        hosted.beside_saves(stage),
     ]
     if is_large:
         chosen += [

@@ -7,10 +7,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
@@ -34,8 +34,11 @@ class ServerProcess:
         with log_path.open("w") as log:
             self._process = subprocess.Popen([sys.executable, *arguments], stderr=log, stdout=subprocess.DEVNULL)
         try:
+            serving = self._serving()
             #: host:port.
-            self.address = self._listening()
+            self.address = str(serving["listen"])
+            #: The port of HTTP; 0: there is none.
+            self.http_port = int(serving.get("http_port", 0))
         except BaseException:
             self._process.kill()
             raise
@@ -45,10 +48,16 @@ class ServerProcess:
     @property
     def rss_mib(self) -> float:
         """The memory that the process has in RAM; not a number where there is no /proc."""
-        path = Path(f"/proc/{self._process.pid}/status")
-        if not path.exists():
-            return math.nan
-        return int(re.findall(r"^VmRSS:\s+(\d+) kB$", path.read_text(), flags=re.MULTILINE)[0]) / 1024
+        return self._status_mib("VmRSS")
+
+    def peak_growth_mib(self, work: Callable[[], object]) -> float:
+        """By how many MiB the process grew at most while it worked; not a number where there is no /proc."""
+        before = self.rss_mib
+        peak = Path(f"/proc/{self._process.pid}/clear_refs")
+        if peak.exists():
+            peak.write_text("5")  # It is counted from now on.
+        work()
+        return self._status_mib("VmHWM") - before
 
     @property
     def cpu_seconds(self) -> float:
@@ -72,12 +81,20 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
 
-    def _listening(self) -> str:
+    def _status_mib(self, name: str) -> float:
+        path = Path(f"/proc/{self._process.pid}/status")
+        if not path.exists():
+            return math.nan
+        return int(re.findall(rf"^{name}:\s+(\d+) kB$", path.read_text(), flags=re.MULTILINE)[0]) / 1024
+
+    def _serving(self) -> dict[str, Any]:
+        """The line of the log that tells that it serves, and where."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline and self._process.poll() is None:
             for line in self._log_path.read_text().splitlines():
                 if '"serving"' in line and line.endswith("}"):
-                    return str(json.loads(line)["listen"])
+                    told: dict[str, Any] = json.loads(line)
+                    return told
             time.sleep(0.005)
         raise ServerFailed(f"{self._log_path.name}: {self._log_path.read_text()[-2_000:]}")
 
@@ -88,6 +105,12 @@ def budgetd(database: Path) -> ServerProcess:
     ports = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]
     arguments = ["-c", program, "serve", *ports, "--database", str(database), "--log-json"]
     return ServerProcess(arguments, database.with_suffix(".log"))
+
+
+def plain_hosted(folder: Path) -> ServerProcess:
+    """A server that stores in a folder what LiteLLM's class saves, as it comes; see hosted_contenders.py."""
+    folder.mkdir(exist_ok=True)
+    return ServerProcess(["-m", "bench.hosted_contenders", str(folder)], folder.with_suffix(".log"))
 
 
 def contender(name: str, folder: Path, database: Path | None = None) -> ServerProcess:
