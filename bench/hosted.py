@@ -31,6 +31,14 @@ def saves(stage: Stage) -> Scenario:
         )
         for count in CHANGED
     ]
+    worn = Row(
+        what="the same, all of them changed since the load, 1 since the last save",
+        here=("worn", _SAVE),
+        beside=("plain", _SAVE),
+        beside_what="a server that writes the dictionary to a file",
+        unit="ms",
+        more_is_better=False,
+    )
     alone = Row(
         what=f"a save of {USERS:,} users, {_changed(1)}",
         here=(_changed(1), _SAVE),
@@ -47,7 +55,7 @@ def saves(stage: Stage) -> Scenario:
         unit="ms",
         more_is_better=False,
     )
-    return Scenario("hosted-saves", lambda: _saves(stage), (*rows, alone, load))
+    return Scenario("hosted-saves", lambda: _saves(stage), (*rows, worn, alone, load))
 
 
 def memory(stage: Stage) -> Scenario:
@@ -89,6 +97,9 @@ def _saves(stage: Stage) -> Iterator[Contestants]:
         ours.load()
         ours.save(ours.charge(users))
         ours.load()
+        worn = HostedClient(server.http_port)
+        worn.load()
+        worn.save(worn.charge(users))
         # The same bytes: with markers, which a server that only stores them gives back.
         theirs.users = ours.users
         theirs.save(theirs.charge(0))
@@ -108,6 +119,7 @@ def _saves(stage: Stage) -> Iterator[Contestants]:
 
         yield {
             **{_changed(count): save(ours, stage.sized(count, least=min(1, count))) for count in CHANGED},
+            "worn": lambda: {_SAVE: worn.save(worn.charge(1)) * 1e3},
             "plain": save(theirs, 1),
             "json.loads": loads,
         }
