@@ -1,0 +1,122 @@
+"""The files that killed processes of LiteLLM's class leave behind: what of them is saved, and what is lost."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+
+from budgetd import BudgetManager
+from budgetd_server.user_cost.reading import Reading, read
+from tests.parity.theirs import Theirs
+
+REPOSITORY = Path(__file__).parents[2]
+USERS, KILLS = 1_000, 5
+
+
+class Left(NamedTuple):
+    """A file that a kill has left."""
+
+    path: Path
+    is_torn: bool
+
+
+def killed(folder: Path, after_seconds: float) -> Left:
+    """Start the class in a folder, and kill it some time after its first save."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.parity.saving_alone", str(USERS)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"saving\n"
+        time.sleep(after_seconds)  # The moment of the kill is the experiment.
+    finally:
+        process.kill()
+        process.communicate()
+    path = folder / "user_cost.json"
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return Left(path, is_torn=True)
+    return Left(path, is_torn=False)
+
+
+@pytest.fixture(scope="module")
+def torn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files that cannot be parsed, of some kills at random moments."""
+    random, folder = Random(6), tmp_path_factory.mktemp("kills")
+    left = [killed(folder / str(number), random.uniform(0.05, 0.6)) for number in range(KILLS)]
+    return [each.path for each in left if each.is_torn]
+
+
+def import_file(path: Path) -> dict[str, Any]:
+    """`budgetd import`, and its report."""
+    command = [sys.executable, "-m", "budgetd_server", "import", path.name, "--database", "budgetd.db", "--json"]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def told(path: Path, reading: Reading, kept: int) -> str:
+    """What became of a file, in a sentence."""
+    damages = "; ".join(each.sentence for each in reading.damages) or "nothing else is wrong"
+    return f"{path.parent.name}: {path.stat().st_size:,} bytes, {kept} of {USERS} users saved; {damages}"
+
+
+def kept_in(database: Path) -> dict[str, Any]:
+    """The records of a ledger; none, if nothing was there to make one for."""
+    if not database.exists():
+        return {}
+    with BudgetManager("default", database=database) as manager:
+        return dict(manager.user_dict)
+
+
+def written_nano_usd(content: str, user: str) -> int:
+    """What the file says that a user has spent: its record is looked up as text, with no parser."""
+    record = content.split(f'"{user}": {{', 1)[1].split("}", 1)[0]
+    _, found, cost = record.partition('"current_cost": ')
+    return round(Decimal(cost.split(",", 1)[0]) * 10**9) if found else 0
+
+
+def test_what_a_killed_process_leaves_is_saved_as_far_as_it_is_whole(
+    torn: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert torn, "no kill has torn a file: the moments are badly chosen"
+    for path in torn:
+        reading = read(path)
+        content = path.read_text(errors="replace")
+
+        first, again = import_file(path), import_file(path)
+
+        kept = kept_in(path.parent / "budgetd.db")
+        with capsys.disabled():
+            sys.stdout.write(f"\n{told(path, reading, len(kept))}\n")
+        assert set(kept) == {each.user for each in reading.records}
+        assert (first["imported"], again["imported"], again["already_imported"]) == (len(kept), 0, len(kept))
+        assert len(kept) == USERS or reading.damages or not content
+        for user, record in kept.items():
+            assert round(Decimal(str(record.get("current_cost", 0))) * 10**9) == written_nano_usd(content, user)
+
+
+def test_litellms_class_reads_what_was_exported_and_goes_on(tmp_path: Path) -> None:
+    with BudgetManager("default", database=tmp_path / "budgetd.db") as manager:
+        manager.create_budget(10, "alice", "monthly")
+        manager.create_budget(5, "bob")
+        manager.update_cost("alice", {"model": "gpt-4o", "usage": {"prompt_tokens": 1200, "completion_tokens": 300}})
+        records = json.loads(json.dumps(manager.user_dict))
+    command = [sys.executable, "-m", "budgetd_server", "export", "--user-cost-json", "--output", "user_cost.json"]
+    subprocess.run([*command, "--database", "budgetd.db"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+
+    theirs = Theirs("default", tmp_path)
+    theirs.update_cost("bob", {"model": "gpt-4o-mini", "usage": {"prompt_tokens": 4, "completion_tokens": 0}})
+
+    assert theirs.user_dict["alice"] == records["alice"]
+    assert theirs.get_current_cost("bob") == pytest.approx(6e-7)
