@@ -36,6 +36,8 @@ class HttpServer:
         host = host.removeprefix("[").removesuffix("]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, int(port)), family=family)
+        # asyncio sets it only on sockets that name their protocol; without it an answer may wait for a delayed ACK.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="budgetd-http")
         return int(listening.getsockname()[1])
 

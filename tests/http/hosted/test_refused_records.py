@@ -199,6 +199,19 @@ def test_keys_that_are_no_unicode_are_told_escaped(hosted: Hosted) -> None:
     assert hosted.save({"alice": having(**{"\ud800": "\ud800"})})["ignored"] == {"alice": ["\\ud800"]}
 
 
+def test_of_what_is_wrong_with_one_record_a_little_is_told_and_the_rest_counted(hosted: Hosted) -> None:
+    told = hosted.refused({"alice": having(model_cost={f"model {number}": -1 for number in range(1_000)})})
+
+    assert told["alice"].endswith("; and 992 more")
+    assert len(told["alice"]) < 1_000
+
+
+def test_a_number_that_is_none_is_refused_after_the_same_record_without_it(hosted: Hosted) -> None:
+    hosted.save_whole({"alice": {"total_budget": 1}})
+
+    assert list(hosted.refused({"alice": {"total_budget": 1, "current_cost": NAN}})) == ["alice"]
+
+
 # --- Logs.
 
 

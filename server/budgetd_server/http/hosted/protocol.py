@@ -1,5 +1,6 @@
 """The two calls: bodies in, bodies out, and an answer that the class can bear whatever happens."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.bodies import BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
 from budgetd_server.http.hosted.records import record_of
-from budgetd_server.http.hosted.saving import Saved, Saves
+from budgetd_server.http.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
 from budgetd_server.http.hosted.views import View
 from budgetd_server.metrics import Metrics
 
@@ -87,7 +88,11 @@ class HostedProtocol:
             raise BadBody(413, f"a project of more than {USERS_MAX:,} budgets is too large for this protocol: use gRPC")
         given = [each for each in budgets if not each.status.is_template]
         view = View.new(len(given), budgets[-1].budget_key if budgets else 0)
-        records = {each.status.budget_id: view.marked(record_of(each.status, is_fresh=each.is_fresh)) for each in given}
+        records: dict[str, Any] = {}
+        for number, each in enumerate(given, start=1):
+            records[each.status.budget_id] = view.marked(record_of(each.status, is_fresh=each.is_fresh))
+            if number % RECORDS_AT_A_TIME == 0:
+                await asyncio.sleep(0)  # Other calls have their turn.
         return {"status": "success", "data": records}
 
     async def _set(self, body: object) -> dict[str, Any]:

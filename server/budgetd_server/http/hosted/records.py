@@ -102,16 +102,16 @@ class _Decoding:
         for model in costs:
             if model and (rule := broken_name_rule(model)) is not None:
                 self._refuse(f"model_cost[{told(model)}]", rule)
-        return tuple((model, self._nano_usd(f"model_cost[{told(model)}]", cost)) for model, cost in costs.items())
+        return tuple((model, self._nano_usd("model_cost", cost, model)) for model, cost in costs.items())
 
-    def _nano_usd(self, field: str, usd: object) -> int:
-        number = self._number(field, usd)
-        if number is None or not 0 <= number <= UNLIMITED_USD:
-            if number is not None:
-                self._refuse(field, f"must be from 0 to {UNLIMITED_USD:,} dollars, got {told(usd)}")
+    def _nano_usd(self, field: str, usd: object, model: str | None = None) -> int:
+        if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd <= UNLIMITED_USD:
+            of = field if model is None else f"{field}[{told(model)}]"
+            if self._number(of, usd) is not None:
+                self._refuse(of, f"must be from 0 to {UNLIMITED_USD:,} dollars, got {told(usd)}")
             return 0
         # The shortest decimal form of a float is what its writer meant; it is rounded once.
-        return int((Decimal(repr(number)) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+        return int((Decimal(repr(usd)) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
     def _length_us(self, days: object) -> int | None:
         number = None if days is None else self._number("duration", days)

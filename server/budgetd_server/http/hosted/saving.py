@@ -21,6 +21,8 @@ from budgetd_server.http.hosted.views import MARKER, View, client_of_new
 RECORDS_AT_A_TIME = 500
 #: Views of which is known what is missing in their saves; of others it is found out again.
 VIEWS_MAX = 1_000
+#: Of what is wrong with one record, so much is told.
+VIOLATIONS_MAX = 8
 
 
 @dataclass(slots=True)
@@ -50,7 +52,11 @@ class _Change:
 
     def digest(self) -> bytes:
         """What stands for the record; empty: it is none that could be kept."""
-        return digest([self.record.get(key) for key in KEYS]) if isinstance(self.record, dict) else b""
+        if not isinstance(self.record, dict):
+            return b""
+        # A key that is missing, null, and NaN, which orjson writes as null, are three things.
+        parts = [self.record.get(key, "missing") for key in KEYS]
+        return digest(["null" if part is None else part for part in parts])
 
     def keys(self) -> frozenset[str]:
         """The keys of the record."""
@@ -133,7 +139,7 @@ class Saves:
             try:
                 command = self._command(project_id, change, view)
             except InvalidField as error:
-                saved.refused[change.user] = error.message
+                saved.refused[change.user] = _sentence(error)
                 continue
             commands.append(command if seen is None else replace(command, seen_at_us=seen.at_us))
             digests.append(seal)
@@ -220,6 +226,13 @@ class Saves:
             self._whole.move_to_end(known)
             if len(self._whole) > VIEWS_MAX:
                 self._whole.popitem(last=False)
+
+
+def _sentence(error: InvalidField) -> str:
+    """What is wrong with a record, of bounded length."""
+    first = "; ".join(f"{field}: {rule}" for field, rule in error.violations[:VIOLATIONS_MAX])
+    more = len(error.violations) - VIOLATIONS_MAX
+    return f"{first}; and {more} more" if more > 0 else first
 
 
 def _is_same(record: object, given: object) -> bool:

@@ -51,7 +51,7 @@ class Unchanged:
         self._count += user not in records
         records[user] = seen
         self._clients.move_to_end(client)
-        while self._count > self._records_max and len(self._clients) > 1:
+        while self._count > self._records_max:
             _, forgotten = self._clients.popitem(last=False)
             self._count -= len(forgotten)
 

@@ -6,11 +6,13 @@ names the view and holds the record as it was given; a save then tells by itself
 
 import os
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 #: The key of a record that holds its marker.
 MARKER = "budgetd"
 CLIENT_CHARACTERS_MAX = 64
+TEXT_CHARACTERS_MAX = 54
 _TEXT = re.compile(r"([0-9a-f]{16})\.([0-9]{1,18})\.([0-9]{1,18})")
 
 
@@ -29,10 +31,9 @@ class View(NamedTuple):
         return cls(os.urandom(8).hex(), records, until_key)
 
     @classmethod
-    def parse(cls, text: object) -> Self | None:
+    def parse(cls, text: object) -> "View | None":
         """The view of a marker; None: it is none of ours."""
-        match = _TEXT.fullmatch(text) if isinstance(text, str) else None
-        return None if match is None else cls(match[1], int(match[2]), int(match[3]))
+        return _parsed(text) if isinstance(text, str) and len(text) <= TEXT_CHARACTERS_MAX else None
 
     def __str__(self) -> str:
         return f"{self.view_id}.{self.records}.{self.until_key}"
@@ -40,6 +41,13 @@ class View(NamedTuple):
     def marked(self, record: dict[str, Any]) -> dict[str, Any]:
         """A record as it is given in this view."""
         return {**record, MARKER: {"view": str(self), "given": record}}
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> View | None:
+    """Kept, since all records of a save tell of the same view."""
+    match = _TEXT.fullmatch(text)
+    return None if match is None else View(match[1], int(match[2]), int(match[3]))
 
 
 def client_of_new(view: View | None, created_at: object) -> str:
