@@ -19,11 +19,13 @@ from tests.parity.test_programs import PROGRAMS, RUNS
 from tests.rpc.running_server import RunningServer
 
 REPOSITORY = Path(__file__).parents[3]
+#: A budget and how many calls each process asks for: the second one finds the budget spent on its way.
+ARGUMENTS = ("2e-4", "4")
 
 
 def run_in_a_process(program: Callable[..., Any], *api_bases: str) -> list[dict[str, Any]]:
     """What a program, in a process of its own, comes to on each server."""
-    command = [sys.executable, "-m", "tests.parity.hosted.run_programs", program.__name__, "10", "3", *api_bases]
+    command = [sys.executable, "-m", "tests.parity.hosted.run_programs", program.__name__, *ARGUMENTS, *api_bases]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
