@@ -123,6 +123,15 @@ def _marker(random: Random, body: Any) -> Any:
     return body
 
 
+def _unmarked(random: Random, body: Any) -> Any:
+    """No record has a marker; some say that they were made at any time."""
+    for record in _records(body):
+        record.pop("budgetd", None)
+        if not random.randrange(3):
+            record["created_at"] = _PLACE if random.random() < 0.5 else random.choice(VALUES)
+    return body
+
+
 def _without(random: Random, body: Any) -> Any:
     """Some keys are missing."""
     for record in [body, *random.sample(_records(body), min(1, len(_records(body))))]:
@@ -141,7 +150,7 @@ def _users(random: Random, body: Any) -> Any:
     return body
 
 
-_TREES: tuple[Callable[[Random, Any], Any], ...] = (_set, _key, _key, _marker, _marker, _without, _users)
+_TREES: tuple[Callable[[Random, Any], Any], ...] = (*(_set, _key, _key, _marker, _marker, _unmarked, _without, _users),)
 
 
 def _raw(random: Random) -> bytes:

@@ -112,6 +112,8 @@ def test_a_body_that_is_nested_deeply_is_refused_at_any_depth(shared: Hosted, bo
             '{{"total_budget": 1, "budgetd": {{"view": "0123456789abcdef.1.1", "given": {deep}}}}}',
             id="a record as it was given",
         ),
+        pytest.param('{{"total_budget": 1, "created_at": {deep}}}', id="the time at which it was made"),
+        pytest.param('{{"total_budget": 1, "more": {deep}, "duration": {deep}}}', id="a key that nobody knows"),
     ],
 )
 def test_a_record_that_is_nested_deeply_is_refused_at_any_depth(shared: Hosted, record: str, depth: int) -> None:

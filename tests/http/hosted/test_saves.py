@@ -91,6 +91,36 @@ def test_a_save_that_is_sent_again_after_a_restart_counts_once(start: Start) -> 
     assert hosted.server.spent() == USD
 
 
+def test_an_amount_that_is_changed_back_to_the_given_one_is_carried_out_after_a_restart(start: Start) -> None:
+    """What the server remembers of saves is gone, and the record is as it was given."""
+    hosted = start()
+    hosted.save_whole({"alice": made(10)})
+    view = hosted.load()
+    view["alice"]["total_budget"] = 20
+    hosted.save_whole(view)
+
+    hosted = start()
+    view["alice"]["total_budget"] = 10
+    hosted.save_whole(view)
+
+    assert budget(hosted).limits[0].amount == 10 * USD
+
+
+def test_a_reset_to_the_given_costs_is_carried_out_after_a_restart(start: Start) -> None:
+    hosted = start()
+    hosted.save_whole({"alice": {**made(), "current_cost": 0, "model_cost": {}}})
+    view = hosted.load()
+    charge(view["alice"], 1)
+    hosted.save_whole(view)
+
+    hosted = start()
+    hosted.server.clock.advance(seconds=60)
+    reset(view["alice"])
+    hosted.save_whole(view)
+
+    assert hosted.server.spent() == 0
+
+
 def test_saves_that_come_in_another_order_than_they_were_made_lose_nothing(hosted: Hosted) -> None:
     hosted.server.create()
     view = hosted.load()
