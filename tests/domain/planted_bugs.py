@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from budgetd_server.domain import configure, correcting, counting, recount, rolling, status
+from budgetd_server.domain import configure, correcting, counting, recount, resetting, rolling, status
 from budgetd_server.domain import decide as deciding
 from budgetd_server.domain.budget import BudgetState, Counter
 from budgetd_server.domain.entry import REPLACED, EntryKind
@@ -16,7 +16,7 @@ from budgetd_server.domain.window import Fixed, Roll, Span, rolled, window_at
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 
-_BEGINNERS = (deciding, configure, rolling)
+_BEGINNERS = (resetting, configure, rolling)
 
 
 def rolls_backwards(patch: Patch) -> None:

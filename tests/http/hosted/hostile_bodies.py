@@ -84,19 +84,24 @@ def _records(body: Any) -> list[dict[str, Any]]:
     return [each for each in users.values() if isinstance(each, dict)] if isinstance(users, dict) else []
 
 
+def _value(random: Random, more: tuple[Any, ...] = ()) -> Any:
+    """A value of any kind, of which nobody else has a part: it may be damaged, too."""
+    return deepcopy(random.choice((*more, *VALUES)))
+
+
 def _set(random: Random, target: Any) -> Any:
     """Something in place of something else, one to a few levels deep."""
     if isinstance(target, dict) and target and random.random() < 0.8:
         key = random.choice(list(target))
         target[key] = _set(random, target[key])
         return target
-    return _PLACE if random.random() < 0.4 else random.choice(VALUES)
+    return _PLACE if random.random() < 0.4 else _value(random)
 
 
 def _key(random: Random, body: Any) -> Any:
     """A key of a record gets a value of any kind."""
     for record in random.sample(_records(body), min(2, len(_records(body)))):
-        value = _PLACE if random.random() < 0.3 else random.choice(VALUES)
+        value = _PLACE if random.random() < 0.3 else _value(random)
         key = random.choice(KEYS)
         if key == "model_cost" and random.random() < 0.7:
             value = {random.choice(("gpt-4o", "", "\n", "x" * 300)): value}
@@ -113,11 +118,11 @@ def _marker(random: Random, body: Any) -> Any:
         views = ("", "0" * 16 + ".0.0", "f" * 16 + "." + "9" * 18 + "." + "9" * 18, "g.1.1", marker.get("view"))
         change = random.randrange(4)
         if change == 0:
-            marker["view"] = random.choice((*views, *VALUES))
+            marker["view"] = _value(random, views)
         elif change == 1:
-            marker["given"] = random.choice(VALUES)
+            marker["given"] = _value(random)
         elif change == 2 and isinstance(marker.get("given"), dict):
-            marker["given"][random.choice(KEYS)] = random.choice(VALUES)
+            marker["given"][random.choice(KEYS)] = _value(random)
         else:
             record.pop("budgetd")
     return body
@@ -128,7 +133,7 @@ def _unmarked(random: Random, body: Any) -> Any:
     for record in _records(body):
         record.pop("budgetd", None)
         if not random.randrange(3):
-            record["created_at"] = _PLACE if random.random() < 0.5 else random.choice(VALUES)
+            record["created_at"] = _PLACE if random.random() < 0.5 else _value(random)
     return body
 
 
