@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from budgetd import AsyncBudgetManager, BudgetManager, UserCostFileFound
 from budgetd_server.cli import app
+from tests.docs.pages import page
 
 RECORD = {"total_budget": 10, "current_cost": 0.5, "model_cost": {"gpt-4o": 0.5}}
 
@@ -35,6 +36,17 @@ def test_the_manager_names_the_file_and_imports_nothing(folder: Path) -> None:
     assert len(caught) == 1
     assert f"user_cost.json ({size_bytes:,} bytes)" in str(caught[0].message)
     assert caught[0].filename == __file__, "the warning points at whoever makes the manager"
+
+
+def test_the_page_shows_what_it_says(folder: Path) -> None:
+    (told,) = (block.code for block in page("docs/litellm-compatibility.md").blocks() if "is new" in block.code)
+    size_bytes = (folder / "user_cost.json").stat().st_size
+
+    with pytest.warns(UserCostFileFound) as caught:
+        BudgetManager("chat").close()
+
+    text = str(caught[0].message).replace(str(folder), "/srv/chat").replace(f"({size_bytes} ", "(292,113 ")
+    assert text == " ".join(told.split())
 
 
 @pytest.mark.parametrize("project", ["project", "two words; rm -rf *"])

@@ -1,6 +1,8 @@
 """`budgetd export`: what our manager shows, as LiteLLM's class would have saved it, whole or not at all."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +100,17 @@ def test_a_file_that_is_there_is_replaced_only_by_force(server: RunningServer, g
     assert "--force" in result.stderr
     assert give(*EXPORT, "--output", str(file), "--force").exit_code == 0
     assert file.read_text() == "{}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes with names")
+def test_what_is_no_file_is_not_replaced_by_force_either(give: Give, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for place in (tmp_path, tmp_path / "pipe"):
+        result = give(*EXPORT, "--output", str(place), "--force")
+
+        assert (result.exit_code, result.stderr) == (2, f"budgetd: {place} is no file\n")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize(

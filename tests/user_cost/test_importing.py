@@ -1,6 +1,9 @@
 """`budgetd import`: every user once, however often and from whatever moment on it is tried."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,6 +233,23 @@ def test_what_is_refused_and_lost_is_told_and_the_rest_is_imported(
     assert damaged.endswith("(still legible: total_budget 0.1, current_cost 7.25)")
     assert (imported, refused) == ("imported 4 users with $0.0012 to project project", "1 user refused")
     assert records_of(server).keys() == {"odd", *SOME} - {"dave"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_bar_is_shown_on_a_terminal_and_nowhere_else(give: Give, file: Path, tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "budgetd_server", "import", file.name, "--database", "budgetd.db"]
+    environment = {**os.environ, "TERM": "xterm"}
+
+    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=end, check=True)
+    os.close(end)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+
+    assert "users" in shown
+    assert "100%" in shown
+    assert done.stdout.decode() == "imported 4 users with $7.2512 to project project\n"
+    assert give("import", str(file), "--database", str(tmp_path / "other.db")).stderr == ""
 
 
 def test_people_are_shown_some_of_many_and_programs_all(give: Give, file: Path) -> None:

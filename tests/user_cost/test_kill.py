@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from budgetd import BudgetManager
 from budgetd_server.ledger.sqlite_verify import verify_file
+from tests.rpc.running_server import RunningServer
 from tests.user_cost.files import Users, saved
 
 USERS: Users = {
@@ -23,10 +25,12 @@ USERS: Users = {
 #: `budgetd import` that kills itself at a call: before it is sent, or when it has been carried out.
 PROGRAM = """
 import os, signal, sys
+from budgetd._channel import AioTransport
 from budgetd.local import AsyncLocalTransport
 from budgetd_server.cli import app
 
-when, left, real = sys.argv[1], int(sys.argv[2]), AsyncLocalTransport.unary
+Transport = AsyncLocalTransport if "--database" in sys.argv else AioTransport
+when, left, real = sys.argv[1], int(sys.argv[2]), Transport.unary
 
 async def unary(self, rpc, request, *, timeout_seconds):
     global left
@@ -39,18 +43,18 @@ async def unary(self, rpc, request, *, timeout_seconds):
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
 
-AsyncLocalTransport.unary = unary
+Transport.unary = unary
 app(sys.argv[3:])
 """
 #: Forty creations, and two batches of charges.
 CALLS = 42
 
 
-def run(folder: Path, when: str, call: int) -> "subprocess.CompletedProcess[str]":
-    """Run the import; it is killed at that call."""
+def run(folder: Path, place: Sequence[str], when: str, call: int) -> "subprocess.CompletedProcess[str]":
+    """Run the import; it is killed at that call, and with 0 it is not."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("BUDGETD_")}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, when, str(call), "import", "user_cost.json", "--database", "budgetd.db"],
+        [sys.executable, "-c", PROGRAM, when, str(call), "import", "user_cost.json", *place],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -71,14 +75,30 @@ def run(folder: Path, when: str, call: int) -> "subprocess.CompletedProcess[str]
     ],
 )
 def test_an_import_killed_at_any_call_ends_with_the_exact_totals(tmp_path: Path, when: str, calls: list[int]) -> None:
-    (tmp_path / "user_cost.json").write_bytes(saved(USERS))
+    database = tmp_path / "budgetd.db"
 
-    for call in calls:
-        assert run(tmp_path, when, call).returncode == -signal.SIGKILL
-    done = run(tmp_path, when, 0)
+    kill_and_complete(tmp_path, ("--database", str(database)), when, calls)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not verify_file(tmp_path / "budgetd.db").deviations
-    with BudgetManager("default", database=tmp_path / "budgetd.db") as manager:
+    assert not verify_file(database).deviations
+    with BudgetManager("default", database=database) as manager:
         assert manager.user_dict == USERS
-    assert "40 users already imported" in run(tmp_path, when, 0).stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no signal 9")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_over_a_server_it_does_so_too(server: RunningServer, tmp_path: Path, when: str) -> None:
+    kill_and_complete(tmp_path, ("--address", server.address), when, [20, 41, CALLS])
+
+    assert not verify_file(server.database).deviations
+    with BudgetManager("default", client_type="hosted", api_base=server.address) as manager:
+        assert manager.user_dict == USERS
+
+
+def kill_and_complete(folder: Path, place: Sequence[str], when: str, calls: Sequence[int]) -> None:
+    """Import, killed at each of the calls in turn, then to the end, then once more."""
+    (folder / "user_cost.json").write_bytes(saved(USERS))
+    for call in calls:
+        assert run(folder, place, when, call).returncode == -signal.SIGKILL
+    done = run(folder, place, when, 0)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "40 users already imported" in run(folder, place, when, 0).stdout

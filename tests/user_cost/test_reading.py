@@ -1,11 +1,12 @@
 """Reading `user_cost.json`: everything that is whole is saved, nothing is made up, and what is lost is told."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from budgetd_server.user_cost import reading
@@ -13,12 +14,9 @@ from budgetd_server.user_cost.members import NoObject
 from budgetd_server.user_cost.reading import FileRefused, Reading, read, read_content
 from tests.user_cost.files import SOME, Users, any_users, saved
 
-#: json.dump puts this before each user, and a comma behind each but the last.
-BEFORE = len('\n    "') + 1
-
 
 def places(content: bytes) -> dict[str, tuple[int, int]]:
-    """The bytes of each user's member, from its line's end to behind its brace."""
+    """The bytes of each user's member, from the end of the line before it to behind its brace."""
     found, end = {}, 1
     for user, record in json.loads(content).items():
         begin = end
@@ -30,6 +28,12 @@ def places(content: bytes) -> dict[str, tuple[int, int]]:
 
 def records(result: Reading) -> dict[str, Any]:
     return {record.user: record for record in result.records}
+
+
+def untouched(content: bytes, start: int, end: int) -> dict[str, Any]:
+    """The records of a whole file of which no byte lies in a span."""
+    whole = records(read_content(content))
+    return {user: whole[user] for user, (begin, behind) in places(content).items() if end <= begin or start >= behind}
 
 
 @given(any_users)
@@ -99,15 +103,38 @@ def test_a_hole_costs_the_users_that_it_touches(users: Users, data: st.DataObjec
     content = saved(users)
     start = data.draw(st.integers(0, len(content) - 1))
     end = data.draw(st.integers(start + 1, len(content)))
-    spans = places(content)
 
     result = read_content(content[:start] + bytes(end - start) + content[end:])
 
-    found, whole = records(result), records(read_content(content))
-    assert {user: whole.get(user) for user in found} == found
-    untouched = {user for user, (begin, behind) in spans.items() if end <= begin - 1 or start >= behind + BEFORE}
-    assert untouched <= found.keys()
+    assert records(result) == untouched(content, start, end)
     assert result.damages
+
+
+def test_a_byte_of_any_value_at_any_place_costs_the_user_whose_it_is_and_no_other() -> None:
+    content = saved(SOME)
+
+    for place, byte in product(range(len(content)), b'\0\n "}'):
+        found = records(read_content(content[:place] + bytes([byte]) + content[place + 1 :]))
+
+        assert untouched(content, place, place + 1).items() <= found.items()
+
+
+@given(any_users, st.binary(min_size=1, max_size=80), st.data())
+def test_a_span_of_anything_costs_only_the_users_that_it_touches(
+    users: Users, span: bytes, data: st.DataObject
+) -> None:
+    content = saved(users)
+    start = data.draw(st.integers(0, len(content)))
+    end = min(start + len(span), len(content))
+
+    try:
+        result = read_content(content[:start] + span + content[end:])
+    except NoObject:  # The span begins the file, and nothing but spaces is behind it.
+        return
+
+    others = {note.user for note in result.notes}  # The span may have made one user's name another's.
+    expected = untouched(content, start, end)
+    assert {user: expected[user] for user in expected.keys() - others}.items() <= records(result).items()
 
 
 @given(any_users, any_users)
@@ -116,9 +143,26 @@ def test_the_end_of_a_longer_file_behind_a_shorter_one_changes_none_of_its_users
 
     result = read_content(shorter + longer[len(shorter) :])
 
-    expected = records(read_content(shorter))
-    assert {user: record for user, record in records(result).items() if user in expected} == expected
+    assert records(result) == {**untouched(longer, 0, len(shorter)), **records(read_content(shorter))}
     assert bool(result.damages) is (len(shorter) < len(longer))
+
+
+@given(any_users, any_users, st.data())
+def test_a_mixture_of_two_saves_has_the_users_that_are_whole_in_it(
+    first: Users, second: Users, data: st.DataObject
+) -> None:
+    contents = [saved(first), saved(second)]
+    cut = data.draw(st.integers(1, min(map(len, contents)) - 1))
+
+    result = read_content(contents[0][:cut] + contents[1][cut:])
+
+    before, behind = untouched(contents[0], cut, len(contents[0])), untouched(contents[1], 0, cut)
+    found = records(result)
+    # The one record in which both meet may be none, or look like any.
+    met = found.keys() - before.keys() - behind.keys()
+    assert len(met) <= 1
+    for user in before.keys() | behind.keys():
+        assert found[user] in (before.get(user), behind.get(user)) or user in {note.user for note in result.notes}
 
 
 @given(any_users, st.data())
@@ -137,11 +181,13 @@ def test_no_damage_is_an_exception(users: Users, data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"0\v")  # Space to Python, and none to JSON.
+@example(b'"\xff"')
 def test_no_content_is_an_exception_but_json_of_another_kind(content: bytes) -> None:
     try:
         read_content(content)
     except NoObject:
-        json.loads(content)
+        json.loads(content.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
 
 
 @pytest.mark.parametrize(

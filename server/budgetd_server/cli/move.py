@@ -90,8 +90,8 @@ def export(
         raise typer.BadParameter("say in which form: --user-cost-json")
     place = place_of(context, database=database, address=address, timeout_seconds=timeout)
     _check_project(project)
-    if output is not None and output.exists() and not force:
-        refuse(f"{output} exists already: name another file, or say --force")
+    if output is not None and output.exists():
+        _check_replaceable(output, force=force)
     if place.database is not None and not place.database.exists():
         refuse(f"{place.database} does not exist")
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
@@ -114,6 +114,13 @@ def export(
     except OSError as error:
         refuse(f"{output} cannot be written: {error.strerror or error}")
     typer.echo(f"wrote {len(found.records):,} user{'' if len(found.records) == 1 else 's'} to {output}")
+
+
+def _check_replaceable(output: Path, *, force: bool) -> None:
+    if not force:
+        refuse(f"{output} exists already: name another file, or say --force")
+    if not output.is_file():  # A device would be replaced as readily as a file.
+        refuse(f"{output} is no file")
 
 
 def _check_project(project: str) -> None:

@@ -5,6 +5,8 @@ killed leaves the beginning of the file, or nothing. Two that save at once leave
 behind it, or a hole of zeros. In that form a member begins on a line of its own, after four spaces, and nowhere else:
 a line cannot end inside a JSON string. So whatever is broken costs its own member, and the next one is found again. In
 any other form members are read one after the other, up to the first damage.
+
+What is whole by its form is read as it stands: a record that two saves have put together digit by digit looks like any.
 """
 
 import json
@@ -16,11 +18,14 @@ from typing import Any, NamedTuple
 #: Digits of a whole number that can be an amount, or a time; Python itself reads no more than 4,300.
 _DIGITS_MAX = 40
 _SHOWN_CHARACTERS_MAX = 60
-_SPACE = re.compile(r"[ \t\r\n]*")
+_SPACES = " \t\r\n"
+_SPACE = re.compile(f"[{_SPACES}]*")
 #: Where a member begins, or the object ends, in what `json.dump(..., indent=4)` writes.
 _LINE = re.compile(r'\r?\n    (?=")|\r?\n(?=\})')
-#: How an object goes on after its first brace if it is laid out otherwise, or empty.
-_OTHER_FORM = re.compile(r'[ \t\r\n]*["}]')
+#: A record in that form, which no other has anywhere: with an indent of 2, four spaces are followed by six.
+_RECORD = re.compile(r'\n    "[^\n]*\{\r?\n        "')
+#: How it ends there.
+_RECORD_END = "\n    }"
 _KEY = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"')
 #: A number of a record that has been written to its last digit: something comes after it.
 _LEGIBLE = re.compile(r'"(total_budget|duration|created_at|last_updated_at|current_cost)": ([-+.0-9eE]+)(?=[,\s}])')
@@ -69,12 +74,13 @@ def members(content: bytes) -> Iterator[Member | Damage]:
     """
     text = content.decode("utf-8", "surrogateescape")
     reader = _Reader(text)
-    start = _after_space(text, 1 if text.startswith("\ufeff") else 0)
-    if not text.startswith("{", start):
-        _refuse_other_json(text[start:])
-        return reader.by_lines(start)
-    is_by_lines = _LINE.match(text, start + 1) or not _OTHER_FORM.match(text, start + 1)
-    return reader.by_lines(start) if is_by_lines else reader.in_a_row(start + 1)
+    begin = 1 if text.startswith("\ufeff") else 0
+    brace = _after_space(text, begin)
+    if not text.startswith("{", brace):
+        _refuse_other_json(text[brace:])
+        return reader.by_lines(begin)
+    is_by_lines = _LINE.match(text, brace + 1) or _RECORD.search(text)
+    return reader.by_lines(begin) if is_by_lines else reader.in_a_row(brace + 1)
 
 
 def shown(value: object) -> str:
@@ -108,18 +114,18 @@ class _Reader:
     def by_lines(self, start: int) -> Iterator[Member | Damage]:
         """The members of what is laid out as LiteLLM's class does it."""
         text = self._text
-        begin, is_member, user = start, False, None
+        begin, is_member = start, False
         for line in _LINE.finditer(text, start):
             yield from self._piece(begin, line.start(), is_member=is_member)
             begin, is_member = line.end(), line[0].endswith(" ")
         if not is_member:
             yield from self._piece(begin, len(text), is_member=False, is_last=True)
             return
-        found = self._member(begin, len(text))
-        if isinstance(found, Member):
-            yield found
-            user = found.key
-        yield self._cut(user) if user is not None else self._cut_within(begin)
+        found, *more = self._member(begin, len(text))
+        if isinstance(found, Damage):
+            yield self._cut_within(begin)
+        else:
+            yield from (found, *(more or [self._cut(found.key)]))
 
     def in_a_row(self, position: int) -> Iterator[Member | Damage]:
         """The members of what is laid out otherwise, up to the first damage."""
@@ -149,24 +155,29 @@ class _Reader:
     def _piece(self, begin: int, end: int, *, is_member: bool, is_last: bool = False) -> Iterator[Member | Damage]:
         """What stands between two lines that begin a member: a member, or the brace before or after them all."""
         if is_member:
-            yield self._member(begin, end)
+            yield from self._member(begin, end)
             return
-        rest = self._text[begin:end].strip(" \t\r\n")
-        if rest == "{" and is_last:
-            yield self._cut(None)
-        elif rest != ("}" if is_last else "{"):
+        rest = self._text[begin:end].strip(_SPACES)
+        if rest != ("}" if is_last else "{"):
             yield self._strange(begin, end, rest)
 
-    def _member(self, begin: int, end: int) -> Member | Damage:
+    def _member(self, begin: int, end: int) -> Iterator[Member | Damage]:
+        """The member that begins there, and what comes after it and belongs to none."""
         piece = self._text[begin:end]
         try:
             key, value, position = _decoded(piece, 0)
         except _UNREADABLE as error:
             at = self._byte(begin + _position(error, 0))
-            return self._damage(begin, end, f"is damaged at byte {at:,} ({_told(error)})")
-        if piece[position:].strip(" \t\r\n") not in ("", ","):
-            return self._damage(begin, end, f"is damaged at byte {self._byte(begin + position):,}")
-        return Member(key, value)
+            yield self._damage(begin, end, f"is damaged at byte {at:,} ({_told(error)})")
+            return
+        rest = piece[position:].strip(_SPACES)
+        if rest in ("", ","):
+            yield Member(key, value)
+        elif piece.endswith(_RECORD_END, 0, position):
+            yield Member(key, value)
+            yield self._strange(begin + position, end, rest)
+        else:
+            yield self._damage(begin, end, f"is damaged at byte {self._byte(begin + position):,}")
 
     def _damage(self, begin: int, end: int, what: str) -> Damage:
         user = _legible_key(self._text, begin)
@@ -190,7 +201,7 @@ class _Reader:
         end = len(self._text)
         if begin == end:
             return self._cut(user)
-        if position >= len(self._text.rstrip()) or str(error).startswith("Unterminated"):
+        if position >= len(self._text.rstrip(_SPACES)) or str(error).startswith("Unterminated"):
             return self._cut_within(begin)
         whose = _legible_key(self._text, begin)
         at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {shown(whose)}")
@@ -270,7 +281,7 @@ def _refuse_other_json(text: str) -> None:
         value, end = _DECODER.raw_decode(text)
     except _UNREADABLE:
         return
-    if not text[end:].strip():
+    if not text[end:].strip(_SPACES):
         raise NoObject(f"must be a JSON object with a record for each user, got {_kind(value)}")
 
 
