@@ -199,15 +199,15 @@ def _scope(limit: Limit | None) -> tuple[Window, tuple[str, ...]]:
 
 def _check_countable(total: LimitRecount) -> None:
     """No count of money may be below zero, the main one by model, and no count of tokens past its largest value."""
-    tokens = sum(sums.usage.tokens for sums in total.models.values())
-    if tokens > COUNTER_MAX:
-        raise CounterOverflow(counter="the count of tokens in the new window", value=0, added=tokens)
     if total.limit_id == MAIN:
         for model, sums in total.models.items():
             _check_money(sums.cost_nano_usd, f"what was spent in the new window on model {shown(model)}")
     elif total.limit is not None and total.limit.unit is Unit.NANO_USD:
         cost_nano_usd = sum(sums.cost_nano_usd for sums in total.models.values())
         _check_money(cost_nano_usd, f"what was spent in the new window of limit {shown(total.limit_id)}")
+    tokens = sum(sums.usage.tokens for sums in total.models.values())
+    if tokens > COUNTER_MAX:
+        raise CounterOverflow(counter="the count of tokens in the new window", value=0, added=tokens)
 
 
 def _check_money(cost_nano_usd: int, of: str) -> None:
