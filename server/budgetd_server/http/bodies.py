@@ -20,6 +20,10 @@ BODY_BYTES_MAX = 32 * MIB
 BODIES_BYTES_MAX = 128 * MIB
 #: How long the bytes of a body may take to come.
 BODY_SECONDS_MAX = 30.0
+#: How long a body waits for room.
+ROOM_SECONDS_MAX = 10.0
+#: Objects and arrays in a body: five for each user, and some more. Millions of empty ones would take seconds to parse.
+CONTAINERS_MAX = 400_000
 #: Calls that are being served or wait for room; more are turned away.
 CALLS_MAX = 256
 #: Of a whole number; amounts have nine, times ten.
@@ -59,7 +63,11 @@ class Bodies:
             raise BadBody(429, f"more than {self._calls_max} calls at the same time: try again in a moment")
         self._calls += 1
         try:
-            await self._take(length)
+            try:
+                async with asyncio.timeout(ROOM_SECONDS_MAX):
+                    await self._take(length)
+            except TimeoutError:
+                raise BadBody(503, "there is no room for more bodies: try again in a moment") from None
             try:
                 yield parsed(await _received(request, length))
             finally:
@@ -82,6 +90,8 @@ def parsed(body: bytes) -> Any:
     Raises:
         BadBody: It is none, or nested too deeply.
     """
+    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
+        raise BadBody(413, f"the body must have at most {CONTAINERS_MAX:,} objects and arrays")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

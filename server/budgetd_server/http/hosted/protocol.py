@@ -18,7 +18,7 @@ from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
-from budgetd_server.http.bodies import BadBody, Bodies, told
+from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
 from budgetd_server.http.hosted.records import record_of
 from budgetd_server.http.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
@@ -54,13 +54,16 @@ class HostedProtocol:
 
     def _route(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
         async def answered(request: Request) -> Response:
-            began = time.perf_counter()
+            began, content = time.perf_counter(), b""
             self._in_flight.began()
             try:
                 caller_of(request)
                 self._in_flight.admit()
                 async with self._bodies.read(request) as body:
                     status, answer = 200, await call(body)
+                content = orjson.dumps(answer)
+                if len(content) > BODY_BYTES_MAX:
+                    raise BadBody(413, "the project is too large to be saved again by this protocol: use gRPC")  # noqa: TRY301
             except (CallerRefused, BadBody) as error:
                 status, answer = error.status, _error(error.message)
             except Unavailable as error:
@@ -77,7 +80,7 @@ class HostedProtocol:
                 log.warning("a call was refused", call=name, status=status, why=answer["message"])
             self._metrics.hosted_calls.labels(name, str(status)).inc()
             self._metrics.hosted_seconds.labels(name).observe(time.perf_counter() - began)
-            return _response(status, answer)
+            return _response(status, content if status == 200 else orjson.dumps(answer))
 
         return answered
 
@@ -93,6 +96,7 @@ class HostedProtocol:
             records[each.status.budget_id] = view.marked(record_of(each.status, is_fresh=each.is_fresh))
             if number % RECORDS_AT_A_TIME == 0:
                 await asyncio.sleep(0)  # Other calls have their turn.
+        self._saves.gave(project_id, view)
         return {"status": "success", "data": records}
 
     async def _set(self, body: object) -> dict[str, Any]:
@@ -150,6 +154,6 @@ def _error(message: str) -> dict[str, Any]:
     return {"status": "error", "message": message}
 
 
-def _response(status: int, answer: dict[str, Any]) -> Response:
+def _response(status: int, content: bytes) -> Response:
     headers = {"retry-after": "1"} if status in (429, 503) else None
-    return Response(orjson.dumps(answer), status_code=status, headers=headers, media_type="application/json")
+    return Response(content, status_code=status, headers=headers, media_type="application/json")

@@ -14,7 +14,7 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.bodies import told
 from budgetd_server.http.hosted.records import KEYS, decoded
-from budgetd_server.http.hosted.unchanged import Seen, Unchanged, digest
+from budgetd_server.http.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
 from budgetd_server.http.hosted.views import MARKER, View, client_of_new
 
 #: Records that are looked at before other calls have their turn.
@@ -103,6 +103,10 @@ class Saves:
         #: that nothing is missing.
         self._whole: OrderedDict[tuple[str, str], Present] = OrderedDict()
 
+    def gave(self, project_id: str, view: View) -> None:
+        """A view was given, of which nothing has been saved yet."""
+        self._unchanged.begin((project_id, view.view_id))
+
     async def save(self, project_id: str, users: Mapping[str, Any]) -> Saved:
         """Carry out what has changed; each record for itself.
 
@@ -110,14 +114,15 @@ class Saves:
             Unavailable: Any of it may have been carried out; the same save again completes it.
         """
         saved = Saved(len(users))
-        found = await self._sorted(project_id, users, saved)
-        view = next((view for view, _ in found.marked.most_common(1)), None)
+        first = next((view for view in map(_view_of, users.values()) if view is not None), None)
         # One save of a client after the other, or what one finds unchanged another might be about to change.
-        key = (project_id, "" if view is None else view.view_id)
+        key = (project_id, "" if first is None else first.view_id)
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         async with lock:
+            found = await self._sorted(project_id, users, saved)
+            view = next((view for view, _ in found.marked.most_common(1)), None)
             await self._carry_out(project_id, found, view, saved)
             if view is not None:
                 await self._delete_missing(project_id, users, view, found.present(view), saved)
@@ -146,6 +151,8 @@ class Saves:
             if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
         outcomes = await self._engine.submit_many(commands)
+        for client in {(project_id, command.client) for command in commands}:
+            self._unchanged.begin(client)
         for command, seal, outcome in zip(commands, digests, outcomes, strict=True):
             self._settle(saved, command, Seen(seal, now_us), outcome)
 
@@ -163,7 +170,9 @@ class Saves:
                 saved.refused[user] = f"{MARKER}: must be as it was given, got {told(marker)}"
                 continue
             found.marked[view] += 1
-            if not _is_same(record, marker.get("given")) or self._unchanged.seen((project_id, view.view_id), user):
+            client = (project_id, view.view_id)
+            is_known = self._unchanged.knows(client) and self._unchanged.seen(client, user) is None
+            if not (is_known and _is_same(record, marker.get("given"))):
                 found.changes.append(_Change(user, record, view, marker.get("given")))
         return found
 
@@ -184,14 +193,18 @@ class Saves:
         )
 
     def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome | Refusal) -> None:
+        client, user = (command.project_id, command.client), command.budget_id
+        is_late = has_changed = 0
         if isinstance(outcome, Refusal):
-            saved.refused[command.budget_id] = outcome.message
-            return
-        _, is_late, has_changed = outcome.more
+            saved.refused[user] = outcome.message
+        else:
+            _, is_late, has_changed = outcome.more
         saved.late += is_late
         saved.changed += has_changed
-        if not is_late:  # It may turn out to be a reset, once it is shown again.
-            self._unchanged.keep((command.project_id, command.client), command.budget_id, seen)
+        if not (is_late or isinstance(outcome, Refusal)):
+            self._unchanged.keep(client, user, seen)
+        elif self._unchanged.seen(client, user) is None:  # Shown again, it may be taken, or be a reset.
+            self._unchanged.keep(client, user, UNSETTLED)
 
     async def _delete_missing(
         self, project_id: str, users: Mapping[str, Any], view: View, present: Present, saved: Saved
@@ -226,6 +239,12 @@ class Saves:
             self._whole.move_to_end(known)
             if len(self._whole) > VIEWS_MAX:
                 self._whole.popitem(last=False)
+
+
+def _view_of(record: object) -> View | None:
+    """The view that a record's marker names."""
+    marker = record.get(MARKER) if isinstance(record, dict) else None
+    return View.parse(marker.get("view")) if isinstance(marker, dict) else None
 
 
 def _sentence(error: InvalidField) -> str:

@@ -58,4 +58,5 @@ def client_of_new(view: View | None, created_at: object) -> str:
     """
     if view is not None:
         return f"{view.view_id}/new"
-    return f"created {created_at!r}"[:CLIENT_CHARACTERS_MAX] if created_at else ""
+    is_time = isinstance(created_at, int | float) and not isinstance(created_at, bool)
+    return f"created {created_at!r}"[:CLIENT_CHARACTERS_MAX] if is_time else ""
