@@ -31,7 +31,7 @@ from budgetd_server.domain.commands import (
 from budgetd_server.domain.configure import create_budget, delete_budget, set_main_limit
 from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.counting import Part, check_room
-from budgetd_server.domain.errors import IsTemplate, Refusal
+from budgetd_server.domain.errors import BelowZero, IsTemplate
 from budgetd_server.domain.record import Accepted, Record, differences
 from budgetd_server.domain.resetting import reset_cost
 from budgetd_server.domain.rolling import roll_if_due
@@ -67,7 +67,7 @@ def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
     """Carry out what a client has done to a user since it was given the record, or has saved it.
 
     Raises:
-        IsTemplate, CounterOverflow, Refusal: It is refused; nothing has changed.
+        IsTemplate, CounterOverflow: It is refused; nothing has changed.
     """
     key = (command.project_id, command.client, command.budget_id)
     accepted = state.accepted.get(key)
@@ -159,13 +159,14 @@ class _Saving:
     def first(self) -> Accepted:
         """A record of which nothing is known: the user was created by this client."""
         record, budget = self.command.record, self.budget
+        # If others have created it meanwhile, their configuration stands, and what both have spent.
+        begins = budget is None or self._was_given(budget)
         if budget is None:
             self._create()
-        elif self._was_given(budget):
+        elif begins:
             self._create_again(budget)
-        if record.is_reset and (budget is None or self._was_given(budget)):
+        if begins and record.is_reset:
             self._reset_main()
-        # Otherwise others have created it meanwhile: their configuration stands, and what both have spent.
         self._book({}, record.parts())
         return Accepted(record, self.now_us)
 
@@ -324,6 +325,6 @@ class _Saving:
         )
         try:
             adjust(self.state, taken, self.now_us)
-        except Refusal:
+        except BelowZero:
             # Others have reset the count since: there is nothing left to be taken back.
             return

@@ -26,7 +26,7 @@ ROOM_SECONDS_MAX = 10.0
 CONTAINERS_MAX = 400_000
 #: Calls that are being served or wait for room; more are turned away.
 CALLS_MAX = 256
-#: Of a whole number; amounts have nine, times ten.
+#: Whole numbers of so many digits, or more, are infinite: no float holds them either.
 DIGITS_MAX = 400
 
 

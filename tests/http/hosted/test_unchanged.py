@@ -49,3 +49,13 @@ def test_what_was_forgotten_leaves_room() -> None:
     unchanged.keep(("project", "second"), "carol", RECORD)
 
     assert unchanged.seen(("project", "first"), "bob") == RECORD
+
+
+def test_a_single_client_is_forgotten_too_once_it_has_more_than_there_is_room_for() -> None:
+    unchanged = Unchanged(records_max=10)
+
+    for number in range(1_000):
+        unchanged.begin(("project", ""))
+        unchanged.keep(("project", ""), f"user {number}", RECORD)
+
+    assert sum(unchanged.seen(("project", ""), f"user {number}") is not None for number in range(1_000)) <= 10

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from budgetd_server.domain.bounds import ID_BYTES_MAX
-from budgetd_server.domain.errors import BudgetError, Unavailable
+from budgetd_server.domain.errors import Unavailable
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
@@ -68,8 +68,6 @@ class HostedProtocol:
                 status, answer = error.status, _error(error.message)
             except Unavailable as error:
                 status, answer = 503, _error(error.message)
-            except BudgetError as error:
-                status, answer = 400, _error(error.message)
             except Exception:
                 incident_id = uuid.uuid4().hex[:12]
                 log.exception("unexpected error", call=name, incident_id=incident_id)

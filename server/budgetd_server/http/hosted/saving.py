@@ -125,7 +125,7 @@ class Saves:
             view = next((view for view, _ in found.marked.most_common(1)), None)
             await self._carry_out(project_id, found, view, saved)
             if view is not None:
-                await self._delete_missing(project_id, users, view, found.present(view), saved)
+                await self._delete_missing(project_id, users, view, found, saved)
         return saved
 
     async def _carry_out(self, project_id: str, found: _Sorted, view: View | None, saved: Saved) -> None:
@@ -138,23 +138,30 @@ class Saves:
             seal = change.digest()
             client = (project_id, change.client(view))
             seen = self._unchanged.seen(client, change.user)
-            if seen is not None and seen.digest == seal:
+            if seen is not None and seal and seen.digest == seal:
                 self._unchanged.keep(client, change.user, Seen(seal, now_us))
                 continue
             try:
                 command = self._command(project_id, change, view)
             except InvalidField as error:
                 saved.refused[change.user] = _sentence(error)
+                if change.view is not None and broken_name_rule(change.user) is None:
+                    self._unsettle(client, change.user)
                 continue
+            self._unsettle(client, change.user)
             commands.append(command if seen is None else replace(command, seen_at_us=seen.at_us))
             digests.append(seal)
             if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
         outcomes = await self._engine.submit_many(commands)
-        for client in {(project_id, command.client) for command in commands}:
-            self._unchanged.begin(client)
         for command, seal, outcome in zip(commands, digests, outcomes, strict=True):
             self._settle(saved, command, Seen(seal, now_us), outcome)
+
+    def _unsettle(self, client: tuple[str, str], user: str) -> None:
+        """Unless this record is taken, the next one is looked at, even if it is as it was given."""
+        self._unchanged.begin(client)
+        if self._unchanged.seen(client, user) is None:
+            self._unchanged.keep(client, user, UNSETTLED)
 
     async def _sorted(self, project_id: str, users: Mapping[str, Any], saved: Saved) -> _Sorted:
         found = _Sorted()
@@ -193,25 +200,23 @@ class Saves:
         )
 
     def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome | Refusal) -> None:
-        client, user = (command.project_id, command.client), command.budget_id
-        is_late = has_changed = 0
         if isinstance(outcome, Refusal):
-            saved.refused[user] = outcome.message
-        else:
-            _, is_late, has_changed = outcome.more
+            saved.refused[command.budget_id] = outcome.message
+            return
+        _, is_late, has_changed = outcome.more
         saved.late += is_late
         saved.changed += has_changed
-        if not (is_late or isinstance(outcome, Refusal)):
-            self._unchanged.keep(client, user, seen)
-        elif self._unchanged.seen(client, user) is None:  # Shown again, it may be taken, or be a reset.
-            self._unchanged.keep(client, user, UNSETTLED)
+        if not is_late:  # It may turn out to be a reset, once it is shown again.
+            self._unchanged.keep((command.project_id, command.client), command.budget_id, seen)
 
     async def _delete_missing(
-        self, project_id: str, users: Mapping[str, Any], view: View, present: Present, saved: Saved
+        self, project_id: str, users: Mapping[str, Any], view: View, found: _Sorted, saved: Saved
     ) -> None:
         """Delete the users that the view has given and the save has no more; those created again it has, unmarked."""
-        known = (project_id, view.view_id)
-        if present.marked >= view.records or self._whole.get(known) == present:
+        if found.marked[view] >= view.records:
+            return
+        known, present = (project_id, view.view_id), found.present(view)
+        if self._whole.get(known) == present:
             return
         given = await self._engine.budgets_until(project_id, view.until_key)
         commands = [

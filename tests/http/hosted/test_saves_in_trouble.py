@@ -1,0 +1,107 @@
+"""Saves whose outcome nobody knows, that meet each other, or for which there is no room."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from budgetd import _records as of_the_client
+from budgetd_server.domain import saving
+from budgetd_server.domain.errors import StoreUnavailable
+from budgetd_server.http import bodies
+from budgetd_server.http.hosted import protocol
+from tests.http.hosted.conftest import Hosted, Start, answer_on, charge
+from tests.http.hosted.test_bodies import begin, finish, is_let_in
+from tests.rpc.running_server import PROJECT
+
+USD = 10**9
+
+
+def amount(hosted: Hosted) -> int:
+    """What alice may spend, as the next load gives it."""
+    return int(hosted.load()["alice"]["total_budget"])
+
+
+def test_a_save_that_only_seemed_to_fail_is_taken_back_by_the_next(hosted: Hosted) -> None:
+    """It was committed; and what comes next is again as it was given."""
+    hosted.save_whole({"alice": {"total_budget": 10}})
+    view = hosted.load()
+    view["alice"]["total_budget"] = 20
+    hosted.ledger.failures_after_commit.append(StoreUnavailable("away", metadata={"kind": "ioerr"}))
+    answer = hosted.post("/set_budget", {"project_name": PROJECT, "user_dict": view})
+    assert (answer.status_code, amount(hosted)) == (503, 20)
+
+    view["alice"]["total_budget"] = 10
+    hosted.save_whole(view)
+
+    assert amount(hosted) == 10
+
+
+def test_of_two_saves_of_one_client_at_once_the_later_one_stands(hosted: Hosted) -> None:
+    hosted.save_whole({"alice": {"total_budget": 10}})
+    view, changed = hosted.load(), hosted.load()
+    changed["alice"] = {**view["alice"], "total_budget": 20}
+    gate = hosted.ledger.before_commit
+    hosted.server.loop.call(gate.close)
+
+    with ThreadPoolExecutor(2) as clients:
+        first = clients.submit(hosted.save, changed)
+        hosted.server.loop.run(gate.arrival())
+        second = clients.submit(hosted.save, view)
+        while hosted.calls_served() < 2:
+            pass
+        hosted.server.loop.call(gate.open)
+
+    assert [first.result(), second.result()] == [{"status": "success"}] * 2
+    assert amount(hosted) == 10
+
+
+def test_entries_tell_which_client_has_brought_them(hosted: Hosted) -> None:
+    hosted.server.create()
+    view = hosted.load()
+    charge(view["alice"], 0.5)
+    hosted.save_whole(view)
+
+    (entry,) = hosted.server.entries(labels={"litellm.client": view["alice"]["budgetd"]["view"].partition(".")[0]})
+
+    assert (entry.budget_id, entry.cost_nano_usd, entry.model) == ("alice", USD // 2, "gpt-4o")
+
+
+def test_our_own_class_reads_when_litellms_says_a_budget_was_created() -> None:
+    """The label is written on both sides."""
+    assert saving.CREATED_AT_LABEL == of_the_client.CREATED_AT_LABEL
+
+
+def test_a_body_of_millions_of_empty_arrays_is_refused_before_it_is_parsed(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "CONTAINERS_MAX", 10)
+
+    answer = hosted.post("/set_budget", {"project_name": PROJECT, "user_dict": {"alice": [[]] * 10}})
+
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "the body must have at most 10 objects and arrays"
+
+
+def test_a_body_for_which_there_is_no_room_for_long_is_told_to_come_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "ROOM_SECONDS_MAX", 0.05)
+    hosted = start(bytes_max=1_000)
+    first = begin(hosted, 800)
+    assert is_let_in(first)
+
+    with begin(hosted, 500) as second:
+        status, told = answer_on(second)
+
+    assert (status, told["message"]) == (503, "there is no room for more bodies: try again in a moment")
+    assert finish(first, 800) == 200
+
+
+def test_a_project_that_could_not_be_saved_again_is_not_given(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosted.save_whole({f"user{number}": {"total_budget": 1} for number in range(20)})
+    monkeypatch.setattr(protocol, "BODY_BYTES_MAX", 500)
+
+    answer = hosted.post("/get_budget", {"project_name": PROJECT})
+
+    assert answer.status_code == 413
+    assert "use gRPC" in answer.json()["message"]
