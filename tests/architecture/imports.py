@@ -45,16 +45,19 @@ SERVER_RULES: dict[str, Rule | None] = {
     "ledger": _rule("domain ledger", libraries_of={"sqlite.py": frozenset({"aiosqlite"})}),
     "engine": _rule("domain engine ledger.base metrics", never="sqlite3"),
     "rpc": _rule(
-        "domain engine metrics rpc tokens",
+        "connections domain engine metrics rpc tokens",
         "budgetd.v1 google grpc grpc_health grpc_reflection",
         "sqlite3",
     ),
-    "http": _rule("domain engine http metrics", "orjson prometheus_client starlette structlog uvicorn", "sqlite3"),
+    "http": _rule(
+        "connections domain engine http metrics", "orjson prometheus_client starlette structlog uvicorn", "sqlite3"
+    ),
     "prices": _rule("domain prices", never="asyncio sqlite3 time urllib"),
     "tokens": _rule("domain tokens", "tiktoken", never="sqlite3 time urllib"),
     "metrics": _rule("", "prometheus_client"),
     "log": _rule("", "structlog"),
     "config": _rule(""),
+    "connections": _rule(""),
     "core": _rule("domain engine ledger.base metrics rpc tokens", never="sqlite3"),
     "embedded": _rule("core domain engine.in_flight ledger metrics prices rpc tokens", "google", "sqlite3"),
     "user_cost": _rule("domain.bounds user_cost", "budgetd google"),

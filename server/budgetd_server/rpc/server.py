@@ -4,6 +4,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from budgetd_server.connections import end_connections
 from budgetd_server.rpc.adapter import SERVICE
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
@@ -34,6 +35,7 @@ class RpcServer:
     def __init__(self, handler: grpc.GenericRpcHandler) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((handler,))
+        self._port = 0
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -52,6 +54,7 @@ class RpcServer:
                 f"cannot listen on {address}: the port is in use, or the address is not this machine's"
             ) from error
         await self._server.start()
+        self._port = port
         return port
 
     async def set_serving(self, *, is_serving: bool) -> None:
@@ -66,5 +69,11 @@ class RpcServer:
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Refuse new calls, give the others so long, and end."""
+        """Hang up on everybody, give the calls that are still being served so long, and end.
+
+        gRPC's own way to stop cancels the calls that are on their way at that moment, which clients do not retry.
+        """
+        if self._port:
+            end_connections(lambda ends: ends.local == self._port and not ends.peer)
+            end_connections(lambda ends: ends.local == self._port)
         await self._server.stop(grace_seconds)
