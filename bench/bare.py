@@ -14,8 +14,8 @@ from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_file import connect
 
 _FINGERPRINT = bytes(32)
-#: What a plain charge has in the columns of holds, corrections, resets and other budgets.
-_NOTHING_MORE = (None, None, 0, 0, 0, "", "", None)
+#: What a plain charge has in the columns after its calls: priced by usage, and nothing else to tell.
+_NOTHING_MORE = (4, None, None, None, 0, 0, 0, "", None, None, None, None)
 #: No sequence number of the ledger under measurement comes near it.
 _FIRST_SEQ = 10**9
 

@@ -93,7 +93,7 @@ class Rehearsal:
         for rule, status in zip(rules, told, strict=bool(told)):
             limit = rule.limit
             assert limit is not None
-            if limit.action is Action.BLOCK and limit.matches(command.model, command.catalogue_model):
+            if limit.action is Action.BLOCK and limit.matches(command.model, command.other_names):
                 assert not parts[limit.unit] or status.spent + status.held <= limit.amount, "invariant 4"
 
     # --- What it keeps.
@@ -196,7 +196,7 @@ def _is_open(kept: Kept) -> bool:
 
 
 def _matches(counter: Counter, entry: Entry) -> bool:
-    return counter.limit is None or counter.limit.matches(entry.model, entry.catalogue_model)
+    return counter.limit is None or counter.limit.matches(entry.model, entry.other_names)
 
 
 def _counts(counter: Counter, entry: Entry) -> bool:
@@ -214,7 +214,7 @@ def _line_of(entry: Entry) -> Line:
         entry.usage,
         entry.calls,
         entry.model,
-        entry.catalogue_model,
+        entry.other_names,
         entry.other_keys,
         entry.reservation_seq,
         entry.adjusted_seq,

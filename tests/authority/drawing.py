@@ -29,7 +29,9 @@ costs = st.integers(0, 12)
 usages = st.none() | st.tuples(st.integers(2, 6), st.integers(0, 6), st.integers(0, 2)).map(lambda each: Usage(*each))
 #: A hold keeps input and output, and no parts of them.
 held_usages = st.none() | st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda each: Usage(*each))
-models = st.sampled_from([("", ""), ("m1", ""), ("m2", ""), ("x", "m1"), ("x", "")])
+models: st.SearchStrategy[tuple[str, tuple[str, ...]]] = st.sampled_from(
+    [("", ()), ("m1", ()), ("m2", ()), ("x", ("m1",)), ("x", ()), ("y", ("n", "m2"))]
+)
 ttls = st.sampled_from([SECOND_US, 60 * SECOND_US, 600 * SECOND_US, HOUR_US])
 patterns: st.SearchStrategy[tuple[str, ...]] = st.sampled_from([(), (), ("m1",), ("m*",), ("m2", "x*")])
 windows: st.SearchStrategy[Window] = st.sampled_from(

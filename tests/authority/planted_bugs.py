@@ -132,11 +132,11 @@ def frees_where_the_commit_matches(patch: Patch) -> None:
     def misplaced(
         reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int
     ) -> None:
-        model, catalogue_model = reservation.model, reservation.catalogue_model
+        model, other_names = reservation.model, reservation.other_names
         if command.model:
-            reservation.model, reservation.catalogue_model = command.model, command.catalogue_model
+            reservation.model, reservation.other_names = command.model, command.other_names
         free(reservation, budgets, command, rest_nano_usd)
-        reservation.model, reservation.catalogue_model = model, catalogue_model
+        reservation.model, reservation.other_names = model, other_names
 
     patch.setattr(holding, "_free", misplaced)
 

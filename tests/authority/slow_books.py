@@ -27,7 +27,7 @@ class Part(NamedTuple):
     usage: Usage | None
     calls: int
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
 
     def of(self, unit: Unit) -> int:
         """So many of a unit."""
@@ -45,7 +45,7 @@ class Line(NamedTuple):
     usage: Usage | None = None
     calls: int = 0
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
     other_keys: tuple[int, ...] = ()
     reservation: int | None = None
     adjusted: int | None = None
@@ -58,7 +58,7 @@ class Line(NamedTuple):
     @property
     def part(self) -> Part:
         """What it adds."""
-        return Part(self.cost, self.usage, self.calls, self.model, self.catalogue_model)
+        return Part(self.cost, self.usage, self.calls, self.model, self.other_names)
 
     @property
     def keys(self) -> tuple[int, ...]:
@@ -82,7 +82,7 @@ class Rule:
     def matches(self, part: Part) -> bool:
         """True if it counts such a part."""
         patterns = self.limit.models if self.limit is not None else ()
-        names = {part.model, part.catalogue_model} - {""}
+        names = {part.model, *part.other_names} - {""}
         begins = any(name.startswith(each[:-1]) for each in patterns if each[-1] == "*" for name in names)
         return not patterns or bool(names & set(patterns)) or begins
 

@@ -118,7 +118,7 @@ def correctable(books: Books, account: Account) -> list[Line]:
 def _adjust(books: Books, command: AdjustCost, now_us: int) -> Done:
     own, seq = books.account(command.budget_id), command.entry_seq
     check_no_template(own)
-    part = Part(command.amount_nano_usd, None, 0, command.model, command.catalogue_model)
+    part = Part(command.amount_nano_usd, None, 0, command.model, command.other_names)
     accounts = list(books.upwards(own))
     if seq is not None:
         named = next((line for line in correctable(books, own) if line.seq == seq), None)
@@ -129,7 +129,7 @@ def _adjust(books: Books, command: AdjustCost, now_us: int) -> Done:
         left = named.cost + sum(line.cost for line in books.lines if line.adjusted == seq)
         if left + part.cost < 0 > part.cost:
             raise RefusedError("REFUND_EXCEEDS_ENTRY")
-        part = part._replace(model=named.model, catalogue_model=named.catalogue_model)
+        part = part._replace(model=named.model, other_names=named.other_names)
         accounts = books.of_keys(named.keys)
     check_not_below_zero(books, accounts, part, now_us, seq)
     for account in accounts:

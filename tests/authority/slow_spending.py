@@ -30,7 +30,7 @@ class Done(NamedTuple):
 def charge(books: Books, command: Charge, now_us: int) -> Done:
     """Record a cost."""
     accounts = touched(books, command, now_us)
-    part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.catalogue_model)
+    part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.other_names)
     if command.rejects_over_limit:
         admit(books, accounts, part, now_us)
     begin_work(books, accounts, now_us)
@@ -41,7 +41,7 @@ def charge(books: Books, command: Charge, now_us: int) -> Done:
 def reserve(books: Books, command: ReserveCost, now_us: int) -> Done:
     """Hold what a call may cost."""
     accounts = touched(books, command, now_us)
-    part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.catalogue_model)
+    part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.other_names)
     if command.least_nano_usd is not None:
         room = money_left(books, accounts, part, now_us)
         if room < part.cost and expire_due(books, accounts, now_us):
@@ -233,7 +233,7 @@ def commit(books: Books, command: CommitReservation, now_us: int) -> Done:
     else:
         part = kept._replace(cost=command.cost_nano_usd, usage=command.usage)
         if command.model:
-            part = part._replace(model=command.model, catalogue_model=command.catalogue_model)
+            part = part._replace(model=command.model, other_names=command.other_names)
         held = kept.cost if was_open else 0
         free = 0 if command.keeps_open else max(held - part.cost, 0)
         overage = max(part.cost - held, 0)
@@ -338,7 +338,15 @@ def check_not_below_zero(
 
 def difference(one: Usage, other: Usage | None) -> Usage:
     """How many tokens more the one is."""
-    return Usage(*(mine - theirs for mine, theirs in zip(one, other or Usage(), strict=True)))
+    less = other or Usage()
+    return Usage(
+        one.input_tokens - less.input_tokens,
+        one.output_tokens - less.output_tokens,
+        one.cached_input_tokens - less.cached_input_tokens,
+        one.cache_write_tokens - less.cache_write_tokens,
+        one.reasoning_tokens - less.reasoning_tokens,
+        one.parts,
+    )
 
 
 def rest_of(held: Usage | None, used: Usage | None) -> Usage | None:

@@ -53,7 +53,7 @@ class SpendingRules(Sender):
         project_id: str,
         number: int,
         cost: int,
-        model: tuple[str, str],
+        model: tuple[str, tuple[str, ...]],
         usage: Usage | None,
         additional: list[int],
         skips_missing: bool,
@@ -66,7 +66,7 @@ class SpendingRules(Sender):
             request=self.request(Rpc.UPDATE_COST),
             cost_nano_usd=cost,
             model=model[0],
-            catalogue_model=model[1],
+            other_names=model[1],
             usage=usage,
             additional_ids=self.additional(project_id, additional),
             skips_missing=skips_missing,
@@ -95,7 +95,7 @@ class SpendingRules(Sender):
         number: int,
         amount: int,
         least: int | None,
-        model: tuple[str, str],
+        model: tuple[str, tuple[str, ...]],
         usage: Usage | None,
         ttl: int,
         on_expiry: OnExpiry,
@@ -110,7 +110,7 @@ class SpendingRules(Sender):
             amount_nano_usd=amount,
             least_nano_usd=least,
             model=model[0],
-            catalogue_model=model[1],
+            other_names=model[1],
             usage=usage,
             ttl_us=ttl,
             on_expiry=on_expiry,
@@ -138,9 +138,9 @@ class SpendingRules(Sender):
         number: int,
         amount: int,
         cost: int,
-        model: tuple[str, str],
+        model: tuple[str, tuple[str, ...]],
         on_expiry: OnExpiry,
-        settled_model: tuple[str, str],
+        settled_model: tuple[str, tuple[str, ...]],
         keeps_open: bool,
         jump_us: int,
         joins: bool,
@@ -165,7 +165,7 @@ class SpendingRules(Sender):
             cost_nano_usd=cost,
             usage=Usage(cost, 1),
             model=settled_model[0],
-            catalogue_model=settled_model[1],
+            other_names=settled_model[1],
             keeps_open=keeps_open,
         )
         self.send(settle, joins=joins)
@@ -185,7 +185,7 @@ class SpendingRules(Sender):
         project_id: str,
         number: int,
         amounts: list[int],
-        model: tuple[str, str],
+        model: tuple[str, tuple[str, ...]],
         least: int | None,
         on_expiry: OnExpiry,
         jump_us: int,
@@ -199,7 +199,7 @@ class SpendingRules(Sender):
                 amount_nano_usd=amount,
                 least_nano_usd=least,
                 model=model[0],
-                catalogue_model=model[1],
+                other_names=model[1],
                 usage=Usage(amount, 1),
                 ttl_us=60 * SECOND_US,
                 on_expiry=on_expiry,
@@ -224,7 +224,7 @@ class SpendingRules(Sender):
         pick: int,
         cost: int,
         usage: Usage | None,
-        model: tuple[str, str],
+        model: tuple[str, tuple[str, ...]],
         keeps_open: bool,
         is_due: bool,
         joins: bool,
@@ -237,7 +237,7 @@ class SpendingRules(Sender):
             cost_nano_usd=cost,
             usage=usage,
             model=model[0],
-            catalogue_model=model[1],
+            other_names=model[1],
             keeps_open=keeps_open,
         )
         self.send(command, joins=joins)
@@ -273,14 +273,16 @@ class SpendingRules(Sender):
         self.send(command, joins=joins)
 
     @rule(project_id=projects, number=numbers, amount=st.integers(-12, 6), model=models, joins=joins)
-    def adjust(self, project_id: str, number: int, amount: int, model: tuple[str, str], joins: bool) -> None:
+    def adjust(
+        self, project_id: str, number: int, amount: int, model: tuple[str, tuple[str, ...]], joins: bool
+    ) -> None:
         command = AdjustCost(
             **self.place(project_id, number),
             request=self.request(Rpc.ADJUST_COST),
             amount_nano_usd=amount,
             reason="a correction",
             model=model[0],
-            catalogue_model=model[1],
+            other_names=model[1],
         )
         self.send(command, joins=joins)
 

@@ -347,7 +347,7 @@ class NaiveModel:
 def _summed(lines: list[Line]) -> Sums:
     usages = [line.usage for line in lines if line.usage is not None]
     cost_nano_usd = sum(line.cost_nano_usd for line in lines)
-    tokens = [sum(usage[index] for usage in usages) for index in range(5)]
+    tokens = [sum(usage[:-1][index] for usage in usages) for index in range(5)]
     calls = sum(line.kind is EntryKind.CHARGE for line in lines)
     return Sums(cost_nano_usd, tokens[0], tokens[1], tokens[2], tokens[3], tokens[4], calls)
 

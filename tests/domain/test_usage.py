@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd_server.domain.usage import COUNT_MAX, NO_USAGE, Usage, usage_violations
+from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, NO_USAGE, Parts, Usage, usage_violations
 
 COUNTS = st.one_of(st.integers(-2, 3), st.integers(COUNT_MAX - 2, COUNT_MAX + 2), st.integers(-(2**70), 2**70))
 
@@ -23,10 +23,10 @@ def test_tokens_are_input_and_output_and_count_no_part_twice() -> None:
     assert usage_violations(usage, "usage") == []
 
 
-@given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS))
+@given(st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.just(NO_PARTS)))
 def test_the_quick_check_lets_through_exactly_what_the_rules_allow(usage: Usage) -> None:
     is_valid = (
-        all(0 <= count <= COUNT_MAX for count in usage)
+        all(0 <= count <= COUNT_MAX for count in usage[:-1])
         and usage.cached_input_tokens + usage.cache_write_tokens <= usage.input_tokens
         and usage.reasoning_tokens <= usage.output_tokens
     )
@@ -62,3 +62,48 @@ def test_a_violation_names_the_field_and_the_value(usage: Usage, fields: list[st
     for violation in violations:
         value = getattr(usage, violation.field.removeprefix("usage."))
         assert str(value) in violation.description
+
+
+WHOLE = Usage(100, 50, 40, 30, 10)
+
+
+@pytest.mark.parametrize(
+    ("parts", "fields"),
+    [
+        pytest.param(Parts(audio_input_tokens=101), ["audio_input_tokens"], id="more audio than input"),
+        pytest.param(Parts(image_output_tokens=51), ["image_output_tokens"], id="more images than output"),
+        pytest.param(Parts(citation_tokens=101), ["citation_tokens"], id="more citations than input"),
+        pytest.param(Parts(cache_write_1h_tokens=31), ["cache_write_1h_tokens"], id="more kept an hour than written"),
+        pytest.param(
+            Parts(audio_input_tokens=90, cached_audio_input_tokens=41),
+            ["cached_audio_input_tokens"],
+            id="more cached audio than cached",
+        ),
+        pytest.param(
+            Parts(audio_input_tokens=60, image_input_tokens=60),
+            ["audio_input_tokens + image_input_tokens + citation_tokens"],
+            id="audio and images that are more than all",
+        ),
+        pytest.param(Parts(web_searches=-1), ["web_searches"], id="a negative number of searches"),
+        pytest.param(Parts(characters=COUNT_MAX + 1), ["characters"], id="far too many characters"),
+    ],
+)
+def test_a_part_is_refused_by_name_where_it_is_more_than_its_whole(parts: Parts, fields: list[str]) -> None:
+    found = [violation.field for violation in usage_violations(WHOLE._replace(parts=parts), "usage")]
+
+    assert set(fields) <= {field.removeprefix("usage.") for field in found}
+
+
+def test_parts_that_fill_their_wholes_exactly_are_fine() -> None:
+    parts = Parts(
+        audio_input_tokens=60,
+        image_input_tokens=20,
+        citation_tokens=20,
+        cached_audio_input_tokens=40,
+        cache_write_1h_tokens=30,
+        audio_output_tokens=25,
+        image_output_tokens=25,
+        pages=COUNT_MAX,
+    )
+
+    assert usage_violations(WHOLE._replace(parts=parts), "usage") == []

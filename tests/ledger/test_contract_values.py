@@ -4,8 +4,9 @@ import pytest
 
 from budgetd_server.domain.bounds import COUNTER_MAX, LIMIT_AMOUNT_MAX
 from budgetd_server.domain.budget import Action, Limit, Sums
+from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import BudgetNotFound
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed, Weekday
 from budgetd_server.ledger.base import Ledger
 from tests.domain.desk import ALICE, DAY_US, MONDAY_US, PROJECT, charge, create, limited, update
@@ -118,7 +119,7 @@ async def test_the_greatest_numbers_come_back_exactly(ledger: Ledger) -> None:
     await carry_out(ledger, create(limited(LIMIT_AMOUNT_MAX)), charge(COUNTER_MAX, model="gpt", usage=usage))
 
     budget = (await ledger.load_budgets([PLACE], [PLACE]))[PLACE]
-    assert budget.main.sums == budget.models["gpt"] == Sums(COUNTER_MAX, *usage, 1)
+    assert budget.main.sums == budget.models["gpt"] == Sums(COUNTER_MAX, *usage[:-1], 1)
     assert budget.lifetime_cost_nano_usd == COUNTER_MAX
     assert budget.main.limit == limited(LIMIT_AMOUNT_MAX)
     assert (await all_entries(ledger))[0][1].usage == usage
@@ -194,6 +195,22 @@ async def test_an_entry_comes_back_with_every_field(ledger: Ledger) -> None:
     assert (charged.labels, charged.event_at_us, charged.price_version) == ({"a": "1"}, MONDAY_US - 5, "v1")
     assert (charged.created_at_us, charged.windows_skipped, rolled.windows_skipped) == (MONDAY_US + 3 * DAY_US, 0, 2)
     assert (created.usage, created.labels, created.event_at_us, rolled.reason) == (None, None, None, "window ended")
+
+
+async def test_an_entry_comes_back_with_all_that_it_tells_of_a_call(ledger: Ledger) -> None:
+    usage = Usage(50, 40, 30, 20, 10, Parts(audio_input_tokens=5, cache_write_1h_tokens=3, pages=2))
+    told = {
+        "other_names": ("openai/gpt", "gpt"),
+        "cost_source": CostSource.PROVIDER,
+        "terms": CallTerms("openai", "flex", is_batch=True, inference_geo="us"),
+        "unread_fields": ("usage.new_tokens", "usage.ünread"),
+    }
+    await carry_out(ledger, create(), charge(7, model="gpt-2", usage=usage)._replace(**told))
+
+    (_, entry), _ = await all_entries(ledger)
+
+    assert entry.usage == usage
+    assert {name: getattr(entry, name) for name in told} == told
 
 
 async def test_no_usage_and_a_usage_of_nothing_are_two_things(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from budgetd.v1 import budget_pb2 as pb
 from tests.rpc import bad_values as bad
+from tests.rpc.bad_call_table import CALL_RULES
 from tests.rpc.bad_values import Bad, Descend, Exempt, Rule
 from tests.rpc.valid_requests import DAY, HOUR, NOW, PARTS, VALID
 
@@ -118,6 +119,7 @@ _HOLD_NAMES = {
 }
 
 RULES: Mapping[str, Rule | Exempt | Descend] = {
+    **CALL_RULES,
     # Who.
     "CreateBudgetRequest.budget": _BUDGET,
     "UpdateBudgetRequest.budget": _BUDGET,

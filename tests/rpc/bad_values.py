@@ -89,6 +89,23 @@ LINE = Rule(
     ("x", "ü" * 256),
 )
 
+
+def _word(rule: str, characters_max: int, *, may_be_empty: bool) -> Rule:
+    bad = [
+        Bad("too long", "x" * (characters_max + 1), (rule, "xxx")),
+        Bad("with a line break", "a\nb", (rule, r"'a\nb'")),
+    ]
+    unset = [] if may_be_empty else [Bad("empty", "", (rule, "''"))]
+    return Rule([*bad, *unset], ("", "x" * characters_max) if may_be_empty else ("x" * characters_max,))
+
+
+TERM = _word("1 to 64 characters", 64, may_be_empty=True)
+DIALECT = Rule(
+    [*_word("a-z, 0-9", 32, may_be_empty=True).bad, Bad("a capital", "Chat", ("a-z, 0-9", "'Chat'"))], ("", "a_1")
+)
+#: The first of a list of paths in an answer.
+UNREAD_FIELDS = Rule(_word("1 to 128 characters", 128, may_be_empty=False).bad)
+
 LABELS = Rule(
     [
         Bad("too many", {f"k{n}": "v" for n in range(65)}, ("at most 64 labels", "65")),
@@ -143,6 +160,9 @@ def number(least: int, most: int, *, type_min: int = INT64_MIN, type_max: int = 
     return Rule(bad, (least, most))
 
 
+#: A count that is a part of another one, or that most models have no price for.
+PART = Rule(number(0, 10**12, shown="10^12").bad)
+TELLER = Rule([*enum().bad, *(Bad(f"the server, {value}", value, (str(value),)) for value in (4, 5))], (0, 1, 2, 3))
 COST = number(0, COST_NANO_USD_MAX)
 AMOUNT = number(0, LIMIT_AMOUNT_MAX)
 TOKENS = number(0, 10**12, shown="10^12")

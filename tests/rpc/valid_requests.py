@@ -70,8 +70,21 @@ PARTS: Mapping[str, Message] = {
     "ChatMessage": pb.ChatMessage(role="user", content="hello"),
 }
 
+
+def _tell_cost(request: Any) -> None:
+    request.ClearField("usage")
+    setattr(request, "amount_nano_usd" if request.DESCRIPTOR.name == "ReserveCostRequest" else "cost_nano_usd", 1)
+
+
+_PRICED = ("UpdateCostRequest", "ProjectCostRequest", "ReserveCostRequest", "CommitReservationRequest")
+
 #: What has to go before a field can be set, so that the field's own fault is the only one.
 MAKES_ROOM: Mapping[str, Callable[[Any], object]] = {
+    # No price may stand in the way of what tells how a call was served, or who told its cost.
+    **{
+        f"{request}.{name}": _tell_cost for request in _PRICED for name in ("provider", "service_tier", "inference_geo")
+    },
+    **{f"{request}.cost_source": _tell_cost for request in ("UpdateCostRequest", "CommitReservationRequest")},
     "UpdateCostRequest.text": lambda request: request.ClearField("usage"),
     "ProjectCostRequest.text": lambda request: request.ClearField("usage"),
     "ProjectCostRequest.messages": lambda request: request.ClearField("usage"),

@@ -104,7 +104,7 @@ def without_room(budgets: Iterable[BudgetState], part: Part, now_us: int, *, war
             if (
                 units > 0
                 and spent_at(counter, now_us) + counter.held + units > limit.amount
-                and limit.matches(part.model, part.catalogue_model)
+                and limit.matches(part.model, part.other_names)
             ):
                 failing.append(Failing(budget, counter))
     return failing

@@ -50,3 +50,8 @@ CLOCKS_APART_US_MAX = 10 * 1_000_000
 
 US_PER_SECOND = 1_000_000
 US_PER_HOUR = 3_600 * US_PER_SECOND
+#: The longest provider, service tier or region of a call.
+TERM_CHARACTERS_MAX = 64
+#: How many paths of a provider's answer a charge may name as unread, and the longest of them.
+UNREAD_FIELDS_MAX = 16
+UNREAD_FIELD_CHARACTERS_MAX = 128

@@ -4,7 +4,7 @@ Configuration is immutable and replaced as a whole. Counts are plain mutable sum
 thousands of charges to the same ones; they belong to the working set of one transaction and never leave it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -57,16 +57,16 @@ class Limit:
     #: Shares of the amount, ascending, at which it tells once a window; empty: nowhere.
     alert_ratios: tuple[float, ...] = ALERT_RATIOS_DEFAULT
 
-    def matches(self, model: str, catalogue_model: str) -> bool:
+    def matches(self, model: str, other_names: Sequence[str]) -> bool:
         """True if what is spent on a model counts here.
 
         Args:
             model: Its name as it was sent; empty: none was.
-            catalogue_model: The price catalogue's name for it; empty: the same, or unknown.
+            other_names: What else it is called, as stored with the entry or the hold (see `Prices.other_names`).
         """
         if not self.models:
             return True
-        names = [name for name in (model, catalogue_model) if name]
+        names = (model, *other_names) if model else other_names
         return any(_fits(pattern, name) for pattern in self.models for name in names)
 
 

@@ -21,7 +21,7 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome:
     if command.refusal is not None:
         raise command.refusal
     project_id = command.project_id
-    part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.catalogue_model)
+    part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.other_names)
     budget = state.budgets.get((project_id, command.budget_id))
     # Most budgets stand alone, and every step on the way of their charges is paid for.
     if (
@@ -77,6 +77,9 @@ def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: i
         event_at_us=command.event_at_us,
         price_version=command.price_version,
         calls=1,
-        catalogue_model=command.catalogue_model,
+        cost_source=command.cost_source,
+        other_names=command.other_names,
+        terms=command.terms,
+        unread_fields=command.unread_fields,
         other_keys=other_keys,
     ).seq

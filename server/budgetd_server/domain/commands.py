@@ -6,12 +6,13 @@ from enum import IntEnum
 from typing import ClassVar, NamedTuple
 
 from budgetd_server.domain.budget import Limit
+from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.record import Record
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.status import BudgetStatus, LimitStatus
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.domain.window import Fixed
 
 
@@ -56,8 +57,8 @@ class Charge(NamedTuple):
     wants_limits: bool = True
     #: Why it could not be priced; raised unless its request id has taken effect before.
     refusal: Refusal | None = None
-    #: The price catalogue's name of the model; empty: the same as sent, or unknown.
-    catalogue_model: str = ""
+    #: What else the model is called (see `Prices.other_names`).
+    other_names: tuple[str, ...] = ()
     #: Budgets to be charged along with it, with their ancestors.
     additional_ids: tuple[str, ...] = ()
     #: True: additional budgets that do not exist are passed over; False: they refuse the charge.
@@ -66,6 +67,12 @@ class Charge(NamedTuple):
     template_id: str = ""
     #: True: it is refused if it would pass a limit that blocks.
     rejects_over_limit: bool = False
+    #: Who told the cost.
+    cost_source: CostSource = CostSource.UNSPECIFIED
+    #: How the call was served, as far as that changes its price.
+    terms: CallTerms = STANDARD_TERMS
+    #: Paths in the provider's answer that the caller could not read; kept with the entry.
+    unread_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +152,7 @@ class AdjustCost:
     amount_nano_usd: int
     reason: str
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
     #: The entry of this budget that it corrects; None: it counts in the current windows.
     entry_seq: int | None = None
@@ -201,7 +208,7 @@ class ReserveCost:
     #: Tokens to be held; None: none.
     usage: Usage | None = None
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
     ttl_us: int
     on_expiry: OnExpiry = OnExpiry.RELEASE
     #: The least money that will do; None: the whole amount or nothing.
@@ -226,9 +233,15 @@ class CommitReservation:
     usage: Usage | None = None
     #: Empty: the model of the hold.
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
     price_version: str = ""
     labels: Mapping[str, str] | None = None
+    #: Who told the cost.
+    cost_source: CostSource = CostSource.UNSPECIFIED
+    #: How the work was served, as far as that changes its price.
+    terms: CallTerms = STANDARD_TERMS
+    #: Paths in the provider's answer that the caller could not read; kept with the entry.
+    unread_fields: tuple[str, ...] = ()
     #: True: the cost is a part, and the rest of the hold stays open.
     keeps_open: bool = False
     refusal: Refusal | None = None
@@ -279,8 +292,8 @@ class SaveRecord:
     given_until_key: int | None = None
     #: When the client was last seen to have the record that was accepted before; 0: it is not known.
     seen_at_us: int = 0
-    #: The price catalogue's names of the models, where they are others.
-    catalogue_models: Mapping[str, str] = field(default_factory=dict)
+    #: What else the models are called, by model.
+    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -279,7 +279,7 @@ def _set_limits(
             counter.held = sum(
                 held_part(each).of(limit.unit)
                 for each in state.open_holds(budget)
-                if limit.matches(each.model, each.catalogue_model)
+                if limit.matches(each.model, each.other_names)
             )
         _set_limit(budget, counter, limit, totals.get(limit_id), now_us)
 

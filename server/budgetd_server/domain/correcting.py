@@ -35,11 +35,11 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
     corrected = _corrected(state, command, own)
     if corrected is None:
         budgets = [own, *upwards(state, own)]
-        part = Part(command.amount_nano_usd, None, 0, command.model, command.catalogue_model)
+        part = Part(command.amount_nano_usd, None, 0, command.model, command.other_names)
     else:
         entry = corrected.entry
         budgets = of_keys(state, own.project_key, (entry.budget_key, *entry.other_keys))
-        part = Part(command.amount_nano_usd, None, 0, entry.model, entry.catalogue_model)
+        part = Part(command.amount_nano_usd, None, 0, entry.model, entry.other_names)
     for budget in budgets:
         check_room(budget, part, now_us)
         check_not_below_zero(budget, part, now_us, corrects_seq=command.entry_seq)
@@ -52,7 +52,7 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
         now_us,
         cost_nano_usd=part.cost_nano_usd,
         model=part.model,
-        catalogue_model=part.catalogue_model,
+        other_names=part.other_names,
         request_id=command.request.request_id,
         labels=command.labels,
         reason=command.reason,

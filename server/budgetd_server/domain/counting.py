@@ -44,7 +44,7 @@ class Part(NamedTuple):
     usage: Usage | None
     calls: int
     model: str = ""
-    catalogue_model: str = ""
+    other_names: tuple[str, ...] = ()
 
     def of(self, unit: Unit) -> int:
         """So many of a unit."""
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
     def matches(self, counter: Counter) -> bool:
         """True if it counts there."""
-        return counter.limit is None or counter.limit.matches(self.model, self.catalogue_model)
+        return counter.limit is None or counter.limit.matches(self.model, self.other_names)
 
 
 def spent_at(counter: Counter, now_us: int) -> int:

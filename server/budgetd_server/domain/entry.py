@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from budgetd_server.domain.usage import NO_USAGE, Usage
+from budgetd_server.domain.usage import NO_USAGE, STANDARD_TERMS, CallTerms, Usage
 
 
 class EntryKind(IntEnum):
@@ -20,6 +20,23 @@ class EntryKind(IntEnum):
     CREATE = 8
     UPDATE = 9
     DELETE = 10
+
+
+class CostSource(IntEnum):
+    """Who told what a charge or a settlement cost; numbers as in the contract."""
+
+    #: The entry is of another kind, or was written by a release that did not keep it.
+    UNSPECIFIED = 0
+    #: The caller, as a sum of its own.
+    CALLER = 1
+    #: A gateway between the caller and the provider, such as LiteLLM.
+    GATEWAY = 2
+    #: The provider, in its answer.
+    PROVIDER = 3
+    #: The server, which priced the usage.
+    USAGE = 4
+    #: The server, which counted and priced the texts.
+    TEXT = 5
 
 
 #: Why a count began again; kept with RESET and CREATE entries and shown to callers.
@@ -72,6 +89,10 @@ class Entry(NamedTuple):
     windows_skipped: int = 0
     #: How many calls it counts as; of a correction also below zero.
     calls: int = 0
+    #: Who told the cost.
+    cost_source: CostSource = CostSource.UNSPECIFIED
+    #: What else the model is called; limits look at these names and at `model`, forever.
+    other_names: tuple[str, ...] = ()
     #: The entry of the hold that it settles, releases or expires; None: of none.
     reservation_seq: int | None = None
     #: The entry that it corrects; None: none.
@@ -82,10 +103,12 @@ class Entry(NamedTuple):
     is_late: bool = False
     #: By how much a settlement is above what was held.
     overage_nano_usd: int = 0
-    #: The price catalogue's name of the model; empty: the same as sent, or unknown.
-    catalogue_model: str = ""
     #: Of a reset: the limit that began again; empty: the main one.
     limit_id: str = ""
+    #: How the call was served, as far as that changes its price.
+    terms: CallTerms = STANDARD_TERMS
+    #: Paths in the provider's answer that nobody could read, so that nothing was charged for them.
+    unread_fields: tuple[str, ...] = ()
     #: The keys of the budgets that it counts on beside its own.
     other_keys: tuple[int, ...] = ()
 

@@ -41,7 +41,7 @@ def expire(state: State, project_id: str, reservation: Reservation, now_us: int)
         usage=kept.usage if books else None,
         calls=kept.calls if books else 0,
         model=reservation.model,
-        catalogue_model=reservation.catalogue_model,
+        other_names=reservation.other_names,
         labels=reservation.labels,
         reservation_seq=reservation.seq,
         is_estimated=books,
@@ -71,7 +71,7 @@ def held_part(reservation: Reservation) -> Part:
         reservation.held_usage,
         reservation.held_calls,
         reservation.model,
-        reservation.catalogue_model,
+        reservation.other_names,
     )
 
 

@@ -28,7 +28,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         raise command.refusal
     project_id = command.project_id
     touched = touched_by(state, command, now_us)
-    part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.catalogue_model)
+    part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.other_names)
     for budget in touched.budgets:
         check_room(budget, part, now_us)
     if command.least_nano_usd is None:
@@ -47,7 +47,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         EntryKind.HOLD,
         now_us,
         model=command.model,
-        catalogue_model=command.catalogue_model,
+        other_names=command.other_names,
         request_id=command.request.request_id,
         labels=command.labels,
         other_keys=touched.other_keys,
@@ -59,7 +59,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         budget_id=own.budget_id,
         other_keys=touched.other_keys,
         model=command.model,
-        catalogue_model=command.catalogue_model,
+        other_names=command.other_names,
         labels=command.labels,
         on_expiry=command.on_expiry,
         created_at_us=now_us,
@@ -146,7 +146,7 @@ def release_hold(
         EntryKind.RELEASE,
         now_us,
         model=reservation.model,
-        catalogue_model=reservation.catalogue_model,
+        other_names=reservation.other_names,
         request_id=request_id,
         labels=reservation.labels,
         reason=reason,
@@ -257,7 +257,7 @@ def _take_back(state: State, command: ReleaseReservation, reservation: Reservati
         usage=usage,
         calls=part.calls,
         model=reservation.model,
-        catalogue_model=reservation.catalogue_model,
+        other_names=reservation.other_names,
         request_id=command.request.request_id,
         labels=reservation.labels,
         reservation_seq=reservation.seq,
@@ -282,8 +282,8 @@ def _booked(
 ) -> Part:
     """What a commit books, on the model that it names, else on that of the hold."""
     if command.model:
-        return Part(cost_nano_usd, usage, calls, command.model, command.catalogue_model)
-    return Part(cost_nano_usd, usage, calls, reservation.model, reservation.catalogue_model)
+        return Part(cost_nano_usd, usage, calls, command.model, command.other_names)
+    return Part(cost_nano_usd, usage, calls, reservation.model, reservation.other_names)
 
 
 def _book(
@@ -310,7 +310,10 @@ def _book(
         usage=part.usage,
         calls=part.calls,
         model=part.model,
-        catalogue_model=part.catalogue_model,
+        cost_source=command.cost_source,
+        other_names=part.other_names,
+        terms=command.terms,
+        unread_fields=command.unread_fields,
         request_id=command.request.request_id,
         labels=command.labels if command.labels is not None else reservation.labels,
         price_version=command.price_version,
@@ -331,7 +334,15 @@ def _rest(held: Usage | None, used: Usage | None) -> Usage | None:
 
 
 def _difference(one: Usage, other: Usage) -> Usage:
-    return Usage(*(mine - theirs for mine, theirs in zip(one, other, strict=True)))
+    """By how many tokens `one` is more. Its other parts are told as they are: nothing counts them."""
+    return Usage(
+        one.input_tokens - other.input_tokens,
+        one.output_tokens - other.output_tokens,
+        one.cached_input_tokens - other.cached_input_tokens,
+        one.cache_write_tokens - other.cache_write_tokens,
+        one.reasoning_tokens - other.reasoning_tokens,
+        one.parts,
+    )
 
 
 def _limits(budgets: list[BudgetState], now_us: int) -> tuple[LimitStatus, ...]:

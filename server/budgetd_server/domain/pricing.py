@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.near_names import NearNames
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
 
 MTOK = 1_000_000
 
@@ -130,7 +130,7 @@ class ModelPrice:
             return "input_tokens"
         if self.output_nano_usd_per_mtok is None and usage.output_tokens:
             return "output_tokens"
-        return None
+        return next((name for name, count in usage.parts._asdict().items() if count), None)
 
 
 class Priced(NamedTuple):
@@ -154,9 +154,9 @@ def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding
     Raises:
         UnpricedUsage: The usage has tokens that the model has no price for.
     """
-    if price.has_gaps and (unpriced := price.unpriced_field(usage)):
+    input_tokens, output_tokens, cached, written, reasoning, parts = usage
+    if (price.has_gaps or parts is not NO_PARTS) and (unpriced := price.unpriced_field(usage)):
         raise UnpricedUsage(price.model, unpriced)
-    input_tokens, output_tokens, cached, written, reasoning = usage
     billing = price.base_billing
     for above_input_tokens, tier in price.tiers_falling:
         if input_tokens > above_input_tokens:
@@ -178,12 +178,27 @@ class Prices(Protocol):
     def version(self) -> str:
         """Names the price files in force; at most 100 characters."""
 
-    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
-        """The cost of a call made at `at_us`, in nano-USD.
+    def price(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        at_us: int,
+        terms: CallTerms = STANDARD_TERMS,
+        rounding: Rounding = Rounding.HALF_EVEN,
+    ) -> Priced:
+        """The cost of a call in nano-USD.
+
+        Args:
+            model: Its name as it was sent.
+            usage: A valid usage (see `usage_violations`).
+            at_us: When the call was made.
+            terms: How it was served.
+            rounding: Half-even for what has happened, up for what may happen.
 
         Raises:
             UnknownModel: No price file has the model, and no fallback price is set.
-            UnpricedUsage: The model is known, but something in the usage has no price.
+            UnpricedUsage: The model is known, but something in the usage or the terms has no price.
         """
 
     def find(self, model: str, at_us: int) -> ModelPrice:
@@ -192,8 +207,13 @@ class Prices(Protocol):
     def models(self) -> Sequence[str]:
         """Every name in the price files, sorted; aliases are not among them."""
 
-    def catalogue_name(self, model: str) -> str:
-        """The price files' own name of a model; empty: the same as sent, or unknown. Never raises."""
+    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
+        """What else a model is called, for the patterns of limits; empty: nothing else is known. Never raises.
+
+        Args:
+            model: Its name as it was sent.
+            provider: Who serves it; empty: not told.
+        """
 
 
 class Catalogue:
@@ -227,7 +247,7 @@ class Catalogue:
         # Only names that were found are kept, so nobody can make it grow by asking for models that do not
         # exist.
         self._found: dict[str, ModelPrice] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
         self._sorted: tuple[str, ...] | None = None
         self._full_names: Mapping[str, str] | None = None
         self._near: NearNames | None = None
@@ -237,12 +257,20 @@ class Catalogue:
         """See `Prices`."""
         return self._version
 
-    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
+    def price(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        at_us: int,
+        terms: CallTerms = STANDARD_TERMS,  # noqa: ARG002 - nothing is priced by them yet.
+        rounding: Rounding = Rounding.HALF_EVEN,
+    ) -> Priced:
         """See `Prices`."""
         price = self._found.get(model) or self._lookup(model)
         if price.periods:
             price = price.at(at_us)
-        if price.has_gaps and (unpriced := price.unpriced_field(usage)):
+        if (price.has_gaps or usage.parts is not NO_PARTS) and (unpriced := price.unpriced_field(usage)):
             raise UnpricedUsage(price.model, unpriced, version=self._version)
         version = self._version if price.source != "fallback" else f"{self._version}/fallback"
         return Priced(cost_nano_usd(price, usage, rounding), price.model, version)
@@ -257,15 +285,15 @@ class Catalogue:
             self._sorted = tuple(sorted(self._models))
         return self._sorted
 
-    def catalogue_name(self, model: str) -> str:
-        """See `Prices`. On the way of every charge that names a model."""
-        name = self._names.get(model)
-        if name is None:
+    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:  # noqa: ARG002 - not looked at yet.
+        """See `Prices`. Called for every charge that names a model."""
+        names = self._names.get(model)
+        if names is None:
             found = self._resolve(model)
             if found is None:
-                return ""
-            name = self._names[model] = "" if found.model == model else found.model
-        return name
+                return ()
+            names = self._names[model] = () if found.model == model else (found.model,)
+        return names
 
     def _lookup(self, model: str) -> ModelPrice:
         found = self._resolve(model)

@@ -57,7 +57,7 @@ class LimitRecount:
             self.has_ended, self.since_seq = True, entry.seq
         elif _is_counted(entry):
             limit = self.limit
-            if limit is None or limit.matches(entry.model, entry.catalogue_model):
+            if limit is None or limit.matches(entry.model, entry.other_names):
                 self._add(entry)
 
     def _ends_with(self, entry: Entry, budget_key: int) -> bool:

@@ -37,7 +37,8 @@ class Reservation:
     #: The keys of the budgets that it counts on beside its own; settling uses these, never today's tree.
     other_keys: tuple[int, ...] = ()
     model: str = ""
-    catalogue_model: str = ""
+    #: What else the model is called; limits look at these names and at `model`, until it has ended.
+    other_names: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
     on_expiry: OnExpiry = OnExpiry.RELEASE
     created_at_us: int

@@ -31,6 +31,7 @@ from budgetd_server.domain.commands import (
 from budgetd_server.domain.configure import create_budget, delete_budget, set_main_limit
 from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.counting import Part, check_room
+from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import BelowZero, IsTemplate
 from budgetd_server.domain.record import Accepted, Record, differences
 from budgetd_server.domain.resetting import reset_cost
@@ -302,7 +303,8 @@ class _Saving:
                     model,
                     labels=self.labels,
                     wants_limits=False,
-                    catalogue_model=command.catalogue_models.get(model, ""),
+                    cost_source=CostSource.GATEWAY,
+                    other_names=command.other_names.get(model, ()),
                 )
                 charge(self.state, spent, self.now_us)
                 self.charged_nano_usd += change
@@ -320,7 +322,7 @@ class _Saving:
             amount_nano_usd=change,
             reason=EDIT_REASON,
             model=model,
-            catalogue_model=command.catalogue_models.get(model, ""),
+            other_names=command.other_names.get(model, ()),
             labels=self.labels,
         )
         try:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, Requested, Rpc
-from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.record import Accepted
 from budgetd_server.domain.reservation import Reservation, ReservationState
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 
 
 class StoredRequest(NamedTuple):
@@ -175,13 +175,16 @@ class State:
         price_version: str = "",
         windows_skipped: int = 0,
         calls: int = 0,
+        cost_source: CostSource = CostSource.UNSPECIFIED,
+        other_names: tuple[str, ...] = (),
         reservation_seq: int | None = None,
         adjusted_seq: int | None = None,
         is_estimated: bool = False,
         is_late: bool = False,
         overage_nano_usd: int = 0,
-        catalogue_model: str = "",
         limit_id: str = "",
+        terms: CallTerms = STANDARD_TERMS,
+        unread_fields: tuple[str, ...] = (),
         other_keys: tuple[int, ...] = (),
     ) -> Entry:
         """Write the next entry of a budget; see Entry for the fields beyond its place."""
@@ -204,13 +207,16 @@ class State:
             price_version,
             windows_skipped,
             calls,
+            cost_source,
+            other_names,
             reservation_seq,
             adjusted_seq,
             is_estimated,
             is_late,
             overage_nano_usd,
-            catalogue_model,
             limit_id,
+            terms,
+            unread_fields,
             other_keys,
         )
         project.last_seq = budget.last_seq = seq

@@ -158,7 +158,7 @@ class FileRecount:
             yield Deviation("an entry counts on its budgets alone", f"entry {project_key}/{seq}", str(keys), "none")
 
     def _count(self, project_key: int, seq: int, own: _Budget, rest: Sequence[int | str | None]) -> Iterator[Deviation]:
-        _, model, catalogue_model, other_keys, adjusted_seq, _, _, cost, *amounts = rest
+        _, model, other_names, catalogue_model, other_keys, adjusted_seq, _, _, cost, *amounts = rest
         keys: list[int] = json.loads(str(other_keys)) if other_keys else []
         noted = self._others.pop((project_key, seq), [])
         if sorted(keys) != sorted(noted):
@@ -174,8 +174,9 @@ class FileRecount:
             else:
                 budgets.append(budget)
         corrected = None if adjusted_seq is None else int(adjusted_seq)
+        models = (str(model), *_others(other_names, catalogue_model))
         for budget in budgets:
-            _add(budget, seq, corrected, str(model), str(catalogue_model), parts)
+            _add(budget, seq, corrected, models, parts)
 
     def _wrong_heads(self) -> Iterator[Deviation]:
         """The head of a chain stands with the last incarnation of its budget id; older ones ended before."""
@@ -191,7 +192,7 @@ class FileRecount:
         wanted: set[tuple[int, int, int, int]] = set()
         for row in self._connection.execute(self._sql["verify_reservations"]):
             project_key, seq, budget_key, state, nano_usd, tokens, calls, expires_at_us, kind, own_key, *named = row
-            model, catalogue_model, other_keys = named
+            model, other_names, catalogue_model, other_keys = named
             self.reservations += 1
             if kind != _HOLD or own_key != budget_key:
                 yield Deviation("a reservation has its entry", f"reservation {seq}", str(kind), _HOLD)
@@ -201,7 +202,7 @@ class FileRecount:
             for key in (budget_key, *(json.loads(other_keys) if other_keys else ())):
                 wanted.add((project_key, key, expires_at_us, seq))
                 for limit in self.budgets[(project_key, key)].limits.values():
-                    if limit.matches(model, catalogue_model):
+                    if limit.matches(model, *_others(other_names, catalogue_model)):
                         units = nano_usd if limit.unit == _NANO_USD else tokens if limit.unit == _TOKENS else calls
                         limit.held += units
         found = {tuple(row) for row in self._connection.execute(self._sql["verify_holds"])}
@@ -210,20 +211,24 @@ class FileRecount:
             yield Deviation("open holds are found from their budgets", str(place), str(place in found), expected)
 
 
-def _add(
-    budget: _Budget, seq: int, corrected: int | None, model: str, catalogue_model: str, parts: Sequence[int]
-) -> None:
+def _others(other_names: object, catalogue_model: object) -> list[str]:
+    """A model's other names; entries of the first tables have at most the catalogue's."""
+    names: list[str] = [str(catalogue_model)] if other_names is None else json.loads(str(other_names))
+    return names
+
+
+def _add(budget: _Budget, seq: int, corrected: int | None, models: Sequence[str], parts: Sequence[int]) -> None:
     budget.counted_lifetime += parts[0]
     for limit_id, limit in budget.limits.items():
         since_seq = limit.since_seq
         if seq <= since_seq or (corrected is not None and corrected <= since_seq):
             continue
-        if not limit.matches(model, catalogue_model):
+        if not limit.matches(*models):
             continue
         targets = [limit.counted]
         if not limit_id:
             # A model that has no sum of its own is part of the rest.
-            targets.append(budget.counted_models[model if model in budget.stored_models else OTHER_MODELS])
+            targets.append(budget.counted_models[models[0] if models[0] in budget.stored_models else OTHER_MODELS])
         for target in targets:
             for index, part in enumerate(parts):
                 target[index] += part

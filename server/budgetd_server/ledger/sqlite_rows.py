@@ -17,23 +17,25 @@ from budgetd_server.domain.budget import (
     Sums,
     Unit,
 )
-from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.record import Accepted, Record
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.state import NewRequest, StoredRequest
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Parts, Usage
 from budgetd_server.domain.window import Span, length_us, window_from_text, window_to_text
 
 Row = tuple[Any, ...]
 _NO_TOKENS: Row = (None,) * 5
-_KIND, _USAGE = Entry._fields.index("kind"), Entry._fields.index("usage")
+_KIND, _USAGE, _SOURCE = map(Entry._fields.index, ("kind", "usage", "cost_source"))
 #: From here on a plain charge has nothing to tell.
 _TAIL = Entry._fields.index("reservation_seq")
+_TERMS = Entry._fields.index("terms")
 _PLAIN_TAIL = tuple(Entry._field_defaults[name] for name in Entry._fields[_TAIL:])
 #: In the row, where the usage takes five columns.
 _LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
 _RPC, _MORE = NewRequest._fields.index("rpc"), NewRequest._fields.index("more")
 _KINDS = {int(kind): kind for kind in EntryKind}
+_SOURCES = {int(source): source for source in CostSource}
 #: Windows below this roll when somebody touches them, and by nothing else.
 SWEPT_US_MIN = US_PER_HOUR
 #: The columns of a budget before those of its main count.
@@ -147,14 +149,19 @@ def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
 
 def is_plain(entry: Entry) -> bool:
     """True if its columns from `reservation_seq` on have their defaults, as of most charges."""
-    return entry[_TAIL:] == _PLAIN_TAIL
+    return entry[_TAIL:] == _PLAIN_TAIL and (entry.usage is None or entry.usage.parts is NO_PARTS)
 
 
 def entry_row(entry: Entry) -> Row:
     """The parameters of `insert_entry`."""
+    parts = NO_PARTS if entry.usage is None else entry.usage.parts
+    counts = {name: count for name, count in parts._asdict().items() if count}
     return (
         *plain_entry_row(entry),
-        *entry[_TAIL:-1],
+        *entry[_TAIL:_TERMS],
+        json.dumps(counts) if counts else None,
+        json.dumps(entry.terms, ensure_ascii=False) if entry.terms != STANDARD_TERMS else None,
+        json.dumps(entry.unread_fields, ensure_ascii=False) if entry.unread_fields else None,
         json.dumps(entry.other_keys) if entry.other_keys else None,
     )
 
@@ -166,8 +173,9 @@ def plain_entry_row(entry: Entry) -> Row:
         entry[:_KIND]
         + (int(entry.kind),)
         + entry[_KIND + 1 : _USAGE]
-        + (entry.usage or _NO_TOKENS)
-        + entry[_USAGE + 1 : _TAIL]
+        + (_NO_TOKENS if entry.usage is None else entry.usage[:-1])
+        + entry[_USAGE + 1 : _SOURCE]
+        + (int(entry.cost_source), _names_to_text(entry.other_names) if entry.other_names else None)
     )
     if entry.labels is None:
         return row
@@ -193,9 +201,10 @@ def request_from_row(row: Row) -> StoredRequest:
 def entry_from_row(row: Row) -> tuple[str, Entry]:
     """An entry and the id of its budget."""
     budget_id, project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd, *rest = row
-    tokens, (model, request_id, labels, *tail) = rest[:5], rest[5:]
-    reason, event_at_us, price_version, windows_skipped, calls, reservation_seq, adjusted_seq, *tail = tail
-    is_estimated, is_late, overage_nano_usd, catalogue_model, limit_id, other_keys = tail
+    tokens, (model, request_id, labels, *tail) = tuple(rest[:5]), rest[5:]
+    reason, event_at_us, price_version, windows_skipped, calls, cost_source, other_names, *tail = tail
+    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, catalogue_model, limit_id, *tail = tail
+    parts, terms, unread_fields, other_keys = tail
     return budget_id, Entry(
         project_key,
         seq,
@@ -204,7 +213,7 @@ def entry_from_row(row: Row) -> tuple[str, Entry]:
         _KINDS[kind],
         created_at_us,
         cost_nano_usd,
-        None if tokens[0] is None else Usage(*tokens),
+        None if tokens[0] is None else _usage(tokens, parts),
         model,
         request_id,
         None if labels is None else json.loads(labels),
@@ -213,13 +222,16 @@ def entry_from_row(row: Row) -> tuple[str, Entry]:
         price_version,
         windows_skipped,
         calls,
+        _SOURCES[cost_source],
+        names_from_row(other_names, catalogue_model),
         reservation_seq,
         adjusted_seq,
         bool(is_estimated),
         bool(is_late),
         overage_nano_usd,
-        catalogue_model,
         limit_id,
+        STANDARD_TERMS if terms is None else CallTerms(*json.loads(terms)),
+        () if unread_fields is None else tuple(json.loads(unread_fields)),
         _keys(other_keys),
     )
 
@@ -246,7 +258,7 @@ def reservation_row(reservation: Reservation) -> Row:
 
 def reservation_from_row(row: Row) -> Reservation:
     """A reservation."""
-    project_key, seq, budget_key, budget_id, other_keys, model, catalogue_model, labels, *rest = row
+    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_model, labels, *rest = row
     on_expiry, created_at_us, expires_at_us, state, held_nano_usd, held_input, held_output, *tail = rest
     held_calls, ended_at_us, ended_seq = tail
     return Reservation(
@@ -256,7 +268,7 @@ def reservation_from_row(row: Row) -> Reservation:
         budget_id=budget_id,
         other_keys=_keys(other_keys),
         model=model,
-        catalogue_model=catalogue_model,
+        other_names=names_from_row(other_names, catalogue_model),
         labels=None if labels is None else json.loads(labels),
         on_expiry=OnExpiry(on_expiry),
         created_at_us=created_at_us,
@@ -269,6 +281,13 @@ def reservation_from_row(row: Row) -> Reservation:
         ended_seq=ended_seq,
         stored_expires_at_us=expires_at_us if state == ReservationState.OPEN else None,
     )
+
+
+def names_from_row(other_names: str | None, catalogue_model: str) -> tuple[str, ...]:
+    """What else a model is called, by an entry's two columns. Entries of the first tables have the second alone."""
+    if other_names is not None:
+        return _names_from_text(other_names)
+    return (catalogue_model,) if catalogue_model else ()
 
 
 def hold_rows(reservation: Reservation, expires_at_us: int) -> list[Row]:
@@ -332,6 +351,21 @@ def _limit(
         reset_mode=ResetMode(reset_mode),
         alert_ratios=ALERT_RATIOS_DEFAULT if alert_ratios is None else tuple(json.loads(alert_ratios)),
     )
+
+
+def _usage(tokens: Row, parts: str | None) -> Usage:
+    usage = Usage(*tokens)
+    return usage if parts is None else usage._replace(parts=Parts(**json.loads(parts)))
+
+
+@lru_cache(maxsize=4096)
+def _names_to_text(names: tuple[str, ...]) -> str:
+    return json.dumps(names, ensure_ascii=False)
+
+
+@lru_cache(maxsize=4096)
+def _names_from_text(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _keys(text: str | None) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from budgetd_server.domain.pricing import Catalogue, ModelPrice, Priced, Rates, Rounding
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.prices.catalogue import (
     SHIPPED,
     CatalogueFile,
@@ -91,9 +91,17 @@ class ReloadablePrices:
         """See `Prices`."""
         return self._current.version
 
-    def price(self, model: str, usage: Usage, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN) -> Priced:
+    def price(
+        self,
+        model: str,
+        usage: Usage,
+        *,
+        at_us: int,
+        terms: CallTerms = STANDARD_TERMS,
+        rounding: Rounding = Rounding.HALF_EVEN,
+    ) -> Priced:
         """See `Prices`."""
-        return self._current.price(model, usage, at_us=at_us, rounding=rounding)
+        return self._current.price(model, usage, at_us=at_us, terms=terms, rounding=rounding)
 
     def find(self, model: str, at_us: int) -> ModelPrice:
         """See `Prices`."""
@@ -103,9 +111,9 @@ class ReloadablePrices:
         """See `Prices`."""
         return self._current.models()
 
-    def catalogue_name(self, model: str) -> str:
+    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
         """See `Prices`."""
-        return self._current.catalogue_name(model)
+        return self._current.other_names(model, provider)
 
     def _load(self) -> Catalogue:
         return load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)

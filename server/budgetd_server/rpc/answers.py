@@ -52,6 +52,7 @@ def usage(tokens: Usage) -> pb.Usage:
         cached_input_tokens=tokens.cached_input_tokens,
         cache_write_tokens=tokens.cache_write_tokens,
         reasoning_tokens=tokens.reasoning_tokens,
+        **tokens.parts._asdict(),
     )
 
 
@@ -172,6 +173,10 @@ def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
         is_late=row.is_late,
         overage_nano_usd=row.overage_nano_usd,
         limit_id=row.limit_id,
+        cost_source=int(row.cost_source),  # type: ignore[arg-type]
+        other_model_names=row.other_names,
+        unread_fields=row.unread_fields,
+        **row.terms._asdict(),
     )
     if row.usage is not None:
         message.usage.CopyFrom(usage(row.usage))

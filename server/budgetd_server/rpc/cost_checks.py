@@ -3,8 +3,11 @@
 from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.bounds import CHAT_MESSAGES_MAX, COST_NANO_USD_MAX
 from budgetd_server.domain.errors import FieldViolation, InvalidField
-from budgetd_server.domain.usage import COUNT_MAX, Usage, usage_violations
+from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Parts, Usage, usage_violations
 from budgetd_server.rpc.checks import Checks
+
+#: The fields of the contract's Usage up to this number are fields of the domain's; the others are its parts.
+_USUAL_FIELDS = 5
 
 
 def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
@@ -15,10 +18,25 @@ def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
         usage.cached_input_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
+        _parts_of(usage),
     )
     if broken := usage_violations(counted, "usage"):
         checks.violations.extend(broken)
     return counted
+
+
+def _parts_of(usage: pb.Usage) -> Parts:
+    # A message has few bytes more than its five usual counts take: most calls have no other parts.
+    if not any(field.number > _USUAL_FIELDS for field, _ in usage.ListFields()):
+        return NO_PARTS
+    return Parts(*(getattr(usage, name) for name in Parts._fields))
+
+
+def sent_usage(usage: Usage | None) -> tuple[int, ...] | None:
+    """The counts as they were sent, for the digest; without other parts the five usual ones alone."""
+    if usage is None:
+        return None
+    return tuple(usage[:-1]) if usage.parts is NO_PARTS else (*usage[:-1], *usage.parts)
 
 
 def check_not_too_dear(field: str, cost_nano_usd: int) -> None:

@@ -11,11 +11,13 @@ from budgetd_server.domain.bounds import BATCH_ITEMS_MAX, COST_NANO_USD_MAX, REA
 from budgetd_server.domain.commands import AdjustCost, Charge
 from budgetd_server.domain.errors import InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices, Rounding
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, Usage
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, usage_of
+from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, sent_usage, usage_of
 from budgetd_server.rpc.entry_ids import entry_seq
+from budgetd_server.rpc.pricing_terms import call_terms, sent_terms
+from budgetd_server.rpc.pricing_terms import origin as origin_of
 from budgetd_server.rpc.request_ids import request_of
 from budgetd_server.rpc.spenders import NOBODY_ELSE, additional, spenders
 from budgetd_server.tokens import AsyncTokenCounter
@@ -34,7 +36,7 @@ class Projection(NamedTuple):
     """What a call would cost, and whom."""
 
     additional_ids: tuple[str, ...]
-    catalogue_model: str
+    other_names: tuple[str, ...]
     cost_nano_usd: int
     #: None: the cost was told.
     usage: Usage | None
@@ -109,16 +111,17 @@ class CostRequests:
         if request.HasField("messages"):
             check_messages(checks, request.messages)
         additional_ids = additional(checks, request)
+        terms = call_terms(checks, request)
         checks.done()
-        catalogue_model = self._prices.catalogue_name(request.model) if request.model else ""
+        other_names = self._prices.other_names(request.model, terms.provider) if request.model else ()
         if told:
-            return Projection(additional_ids, catalogue_model, request.cost_nano_usd, None, is_estimated=False)
+            return Projection(additional_ids, other_names, request.cost_nano_usd, None, is_estimated=False)
         is_exact = True
         if usage is None:
             usage, is_exact = await self.projected_usage(request)
-        priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
+        priced = self._prices.price(request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP)
         check_not_too_dear(sources[0], priced.cost_nano_usd)
-        return Projection(additional_ids, catalogue_model, priced.cost_nano_usd, usage, is_estimated=not is_exact)
+        return Projection(additional_ids, other_names, priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
     async def _item(
         self, item: cost_pb.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
@@ -167,14 +170,16 @@ class CostRequests:
         event_at_us = None
         if request.HasField("event_time"):
             event_at_us = checks.event_time_us("event_time", request.event_time, now_us=now_us)
+        terms, origin = call_terms(checks, request), origin_of(checks, request)
         if checks.violations:
             raise InvalidField(checks.violations)
         text = (request.text.input, request.text.output) if has_text else None
-        sent_usage = None if usage is None else tuple(usage)  # Without the names of its fields.
         sent_labels = sorted(labels.items()) if labels else None
-        sent = (project_id, budget_id, model, told, sent_usage, sent_labels, event_at_us, text)
+        sent = (project_id, budget_id, model, told, sent_usage(usage), sent_labels, event_at_us, text)
         if admission or others is not NOBODY_ELSE:
             sent = (*sent, admission, *others.sent)  # type: ignore[assignment]
+        if terms is not STANDARD_TERMS or origin.sent:
+            sent = (*sent, *sent_terms(terms, origin))  # type: ignore[assignment]
         charge = Charge(
             project_id,
             budget_id,
@@ -187,10 +192,13 @@ class CostRequests:
             "",
             wants_limits,
             None,
-            self._prices.catalogue_name(model) if model else "",
+            self._prices.other_names(model, terms.provider) if model else (),
             *others[:2],
             others.template_id,
             admission == cost_pb.ADMISSION_REJECT_OVER_LIMIT,
+            origin.source,
+            terms,
+            origin.unread_fields,
         )
         return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 
@@ -212,7 +220,7 @@ class CostRequests:
 
     def _priced(self, charge: Charge, usage: Usage, now_us: int) -> Charge:
         try:
-            priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us)
+            priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us, terms=charge.terms)
             check_not_too_dear("text" if charge.usage is None else "usage", priced.cost_nano_usd)
         except Refusal as refusal:
             return charge._replace(refusal=refusal)
@@ -263,7 +271,7 @@ def adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
         amount_nano_usd=amount,
         reason=request.reason,
         model=request.model,
-        catalogue_model=prices.catalogue_name(request.model) if request.model else "",
+        other_names=prices.other_names(request.model) if request.model else (),
         labels=labels or None,
         entry_seq=seq,
     )

@@ -81,6 +81,7 @@ class Handlers(ReservationHandlers):
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
             request_id=charge.request.request_id,
+            unread_fields=charge.unread_fields,
         )
         if request.view:
             await self._add_budget(response, request)
@@ -140,7 +141,7 @@ class Handlers(ReservationHandlers):
             rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
             raise InvalidField([FieldViolation("additional_budget_ids", rule)])
         now_us, cost_nano_usd = self._engine.clock(), projection.cost_nano_usd
-        part = Part(cost_nano_usd, projection.usage, 1, request.model, projection.catalogue_model)
+        part = Part(cost_nano_usd, projection.usage, 1, request.model, projection.other_names)
         failing = without_room(budgets, part, now_us, warns=True)
         exceeded = [limit_status(each.budget, each.counter, now_us) for each in failing]
         return cost_pb.ProjectCostResponse(

@@ -51,6 +51,7 @@ class ReservationHandlers:
             is_late=bool(is_late),
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
+            unread_fields=command.unread_fields,
         )
 
     async def ReleaseReservation(

@@ -9,12 +9,14 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.pricing import Prices, Rounding
 from budgetd_server.domain.queries import ReservationQuery
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import CallTerms, Usage
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, usage_of
+from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, sent_usage, usage_of
 from budgetd_server.rpc.cost_requests import CostRequests
 from budgetd_server.rpc.entry_ids import reservation_seq
 from budgetd_server.rpc.page_tokens import position_of
+from budgetd_server.rpc.pricing_terms import call_terms, sent_terms
+from budgetd_server.rpc.pricing_terms import origin as origin_of
 from budgetd_server.rpc.read_requests import page_size_of
 from budgetd_server.rpc.request_ids import request_of
 from budgetd_server.rpc.spenders import spenders
@@ -60,19 +62,20 @@ class ReservationRequests:
         labels = checks.labels("labels", request.labels) if request.labels else None
         others = spenders(checks, request)
         least_nano_usd = _least(checks, request, told)
+        terms = call_terms(checks, request)
         checks.done()
-        sent_usage = None if usage is None else tuple(usage)
         chat = [(each.role, each.content) for each in request.messages.messages]
-        sent: list[object] = [request.project_id, request.budget_id, request.model, told, sent_usage, ttl_us]
+        sent: list[object] = [request.project_id, request.budget_id, request.model, told, sent_usage(usage), ttl_us]
         sent += [on_expiry.value]
         sent += [least_nano_usd, sorted(labels.items()) if labels else None, *others.sent]
         if request.HasField("messages"):
             sent += [chat, request.messages.max_output_tokens]
+        sent += sent_terms(terms)
         refusal: Refusal | None = None
         amount_nano_usd = told or 0
         if told is None:
             try:
-                amount_nano_usd, usage = await self._priced(request, usage, now_us)
+                amount_nano_usd, usage = await self._priced(request, usage, terms, now_us)
             except Refusal as error:
                 refusal = error
         return ReserveCost(
@@ -82,7 +85,7 @@ class ReservationRequests:
             amount_nano_usd=amount_nano_usd,
             usage=usage,
             model=request.model,
-            catalogue_model=self._prices.catalogue_name(request.model) if request.model else "",
+            other_names=self._prices.other_names(request.model, request.provider) if request.model else (),
             ttl_us=ttl_us,
             on_expiry=on_expiry,
             least_nano_usd=least_nano_usd,
@@ -107,17 +110,19 @@ class ReservationRequests:
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
         usage = usage_of(Checks(), request.usage) if request.HasField("usage") else None
         labels = dict(request.labels) or None
-        sent: list[object] = [request.project_id, seq, request.model, told, None if usage is None else tuple(usage)]
+        sent: list[object] = [request.project_id, seq, request.model, told, sent_usage(usage)]
         sent += [sorted(labels.items()) if labels else None, request.keep_open]
         if request.HasField("text"):
             sent += [request.text.input, request.text.output]
+        terms, origin = call_terms(Checks(), request), origin_of(Checks(), request)
+        sent += sent_terms(terms, origin)
         cost_nano_usd, price_version, refusal = told or 0, "", None
         try:
             if request.HasField("text"):
                 usage = await self._costs.counted_text(model, request.text)
             if told is None:
                 assert usage is not None, "what tells no cost tells usage or text"
-                priced = self._prices.price(model, usage, at_us=now_us)
+                priced = self._prices.price(model, usage, at_us=now_us, terms=terms)
                 check_not_too_dear("text" if request.HasField("text") else "usage", priced.cost_nano_usd)
                 cost_nano_usd, price_version = priced.cost_nano_usd, priced.price_version
         except Refusal as error:
@@ -129,9 +134,12 @@ class ReservationRequests:
             cost_nano_usd=cost_nano_usd,
             usage=usage,
             model=request.model,
-            catalogue_model=self._prices.catalogue_name(request.model) if request.model else "",
+            other_names=self._prices.other_names(request.model, request.provider) if request.model else (),
             price_version=price_version,
             labels=labels,
+            cost_source=origin.source,
+            terms=terms,
+            unread_fields=origin.unread_fields,
             keeps_open=request.keep_open,
             refusal=refusal,
         )
@@ -150,13 +158,15 @@ class ReservationRequests:
             if told is not None or request.HasField("usage"):
                 checks.refuse("messages", "must be unset if amount_nano_usd or usage is set", "both")
 
-    async def _priced(self, request: pb.ReserveCostRequest, usage: Usage | None, now_us: int) -> tuple[int, Usage]:
+    async def _priced(
+        self, request: pb.ReserveCostRequest, usage: Usage | None, terms: CallTerms, now_us: int
+    ) -> tuple[int, Usage]:
         """The money for tokens, rounded up, and the tokens."""
         field = "usage"
         if usage is None:
             field = "messages"
             usage, _ = await self._costs.projected_usage(request)
-        priced = self._prices.price(request.model, usage, at_us=now_us, rounding=Rounding.UP)
+        priced = self._prices.price(request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP)
         check_not_too_dear(field, priced.cost_nano_usd)
         return priced.cost_nano_usd, usage
 
@@ -182,6 +192,8 @@ def check_commit(request: pb.CommitReservationRequest) -> int:
         usage_of(checks, request.usage)
     if has_text:
         check_text(checks, request.text, beside_usage=has_usage)
+    call_terms(checks, request)
+    origin_of(checks, request)
     checks.done()
     assert seq is not None, "it was checked"
     return seq

@@ -275,6 +275,46 @@ ENTRY_KIND_DELETE: EntryKind.ValueType  # 10
 """A budget that was deleted."""
 global___EntryKind = EntryKind
 
+class _CostSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _CostSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CostSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    COST_SOURCE_UNSPECIFIED: _CostSource.ValueType  # 0
+    """Not set. In a request with `cost_nano_usd`: COST_SOURCE_CALLER. Of an entry: it is no charge and no settlement, or
+    was written by a release that did not keep it.
+    """
+    COST_SOURCE_CALLER: _CostSource.ValueType  # 1
+    """The caller, as an amount of its own."""
+    COST_SOURCE_GATEWAY: _CostSource.ValueType  # 2
+    """A gateway between the caller and the provider, such as LiteLLM, with its answer."""
+    COST_SOURCE_PROVIDER: _CostSource.ValueType  # 3
+    """The provider, in its answer."""
+    COST_SOURCE_USAGE: _CostSource.ValueType  # 4
+    """budgetd, which priced the usage. Refused in a request."""
+    COST_SOURCE_TEXT: _CostSource.ValueType  # 5
+    """budgetd, which counted and priced the texts. Refused in a request."""
+
+class CostSource(_CostSource, metaclass=_CostSourceEnumTypeWrapper):
+    """Who told what a call cost."""
+
+COST_SOURCE_UNSPECIFIED: CostSource.ValueType  # 0
+"""Not set. In a request with `cost_nano_usd`: COST_SOURCE_CALLER. Of an entry: it is no charge and no settlement, or
+was written by a release that did not keep it.
+"""
+COST_SOURCE_CALLER: CostSource.ValueType  # 1
+"""The caller, as an amount of its own."""
+COST_SOURCE_GATEWAY: CostSource.ValueType  # 2
+"""A gateway between the caller and the provider, such as LiteLLM, with its answer."""
+COST_SOURCE_PROVIDER: CostSource.ValueType  # 3
+"""The provider, in its answer."""
+COST_SOURCE_USAGE: CostSource.ValueType  # 4
+"""budgetd, which priced the usage. Refused in a request."""
+COST_SOURCE_TEXT: CostSource.ValueType  # 5
+"""budgetd, which counted and priced the texts. Refused in a request."""
+global___CostSource = CostSource
+
 @typing.final
 class Budget(google.protobuf.message.Message):
     """Who spends: a user, an API key, a team, a tag."""
@@ -655,7 +695,10 @@ global___LimitStatus = LimitStatus
 
 @typing.final
 class Usage(google.protobuf.message.Message):
-    """The tokens of a call. Providers that count cached or reasoning tokens beside the others need adding up first."""
+    """What a call used. Every count is optional, from 0 to 10^12; zero: none. Counts of tokens are parts of `input_tokens` or
+    `output_tokens`: providers that count cached or reasoning tokens in addition to the others need adding up first. The
+    server prices each part that has a price of its own, and refuses one that it cannot price (UNPRICED_USAGE).
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -664,6 +707,22 @@ class Usage(google.protobuf.message.Message):
     CACHED_INPUT_TOKENS_FIELD_NUMBER: builtins.int
     CACHE_WRITE_TOKENS_FIELD_NUMBER: builtins.int
     REASONING_TOKENS_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_TOKENS_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
+    CACHED_AUDIO_INPUT_TOKENS_FIELD_NUMBER: builtins.int
+    IMAGE_INPUT_TOKENS_FIELD_NUMBER: builtins.int
+    IMAGE_OUTPUT_TOKENS_FIELD_NUMBER: builtins.int
+    CACHE_WRITE_1H_TOKENS_FIELD_NUMBER: builtins.int
+    CITATION_TOKENS_FIELD_NUMBER: builtins.int
+    WEB_SEARCHES_FIELD_NUMBER: builtins.int
+    INPUT_IMAGES_FIELD_NUMBER: builtins.int
+    OUTPUT_IMAGES_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_MILLISECONDS_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_MILLISECONDS_FIELD_NUMBER: builtins.int
+    VIDEO_MILLISECONDS_FIELD_NUMBER: builtins.int
+    CHARACTERS_FIELD_NUMBER: builtins.int
+    QUERIES_FIELD_NUMBER: builtins.int
+    PAGES_FIELD_NUMBER: builtins.int
     input_tokens: builtins.int
     """Optional. Tokens sent to the model, cached and cache-write tokens included; 0 to 10^12."""
     output_tokens: builtins.int
@@ -674,6 +733,38 @@ class Usage(google.protobuf.message.Message):
     """Optional. The part of `input_tokens` that was written to a cache."""
     reasoning_tokens: builtins.int
     """Optional. The part of `output_tokens` that was spent on reasoning."""
+    audio_input_tokens: builtins.int
+    """Optional. The part of `input_tokens` that was audio."""
+    audio_output_tokens: builtins.int
+    """Optional. The part of `output_tokens` that was audio."""
+    cached_audio_input_tokens: builtins.int
+    """Optional. The part of both `audio_input_tokens` and `cached_input_tokens`: audio that was read from a cache."""
+    image_input_tokens: builtins.int
+    """Optional. The part of `input_tokens` that was images."""
+    image_output_tokens: builtins.int
+    """Optional. The part of `output_tokens` that was images."""
+    cache_write_1h_tokens: builtins.int
+    """Optional. The part of `cache_write_tokens` that was written to be kept for an hour; the rest is kept for 5 minutes."""
+    citation_tokens: builtins.int
+    """Optional. The part of `input_tokens` that came from sources which the provider cites."""
+    web_searches: builtins.int
+    """Optional. Web searches that the provider made."""
+    input_images: builtins.int
+    """Optional. Images that were sent, for models that are priced by the image."""
+    output_images: builtins.int
+    """Optional. Images that were made, for models that are priced by the image."""
+    audio_input_milliseconds: builtins.int
+    """Optional. Length of the audio that was sent, in milliseconds, for models that are priced by time."""
+    audio_output_milliseconds: builtins.int
+    """Optional. Length of the audio that was made, in milliseconds."""
+    video_milliseconds: builtins.int
+    """Optional. Length of the video that was made, in milliseconds."""
+    characters: builtins.int
+    """Optional. Characters of text that was sent, for models that are priced by the character."""
+    queries: builtins.int
+    """Optional. Queries, such as searches of a reranking model."""
+    pages: builtins.int
+    """Optional. Pages of documents that were read."""
     def __init__(
         self,
         *,
@@ -682,8 +773,24 @@ class Usage(google.protobuf.message.Message):
         cached_input_tokens: builtins.int = ...,
         cache_write_tokens: builtins.int = ...,
         reasoning_tokens: builtins.int = ...,
+        audio_input_tokens: builtins.int = ...,
+        audio_output_tokens: builtins.int = ...,
+        cached_audio_input_tokens: builtins.int = ...,
+        image_input_tokens: builtins.int = ...,
+        image_output_tokens: builtins.int = ...,
+        cache_write_1h_tokens: builtins.int = ...,
+        citation_tokens: builtins.int = ...,
+        web_searches: builtins.int = ...,
+        input_images: builtins.int = ...,
+        output_images: builtins.int = ...,
+        audio_input_milliseconds: builtins.int = ...,
+        audio_output_milliseconds: builtins.int = ...,
+        video_milliseconds: builtins.int = ...,
+        characters: builtins.int = ...,
+        queries: builtins.int = ...,
+        pages: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cache_write_tokens", b"cache_write_tokens", "cached_input_tokens", b"cached_input_tokens", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
 
 global___Usage = Usage
 
@@ -777,7 +884,7 @@ class ModelCost(google.protobuf.message.Message):
     """The number of charges and settled holds."""
     @property
     def usage(self) -> global___Usage:
-        """Tokens."""
+        """Input, output, cached input, cache-write and reasoning tokens. Other parts are not summed up: entries tell them."""
 
     def __init__(
         self,
@@ -949,6 +1056,13 @@ class Entry(google.protobuf.message.Message):
     OVERAGE_NANO_USD_FIELD_NUMBER: builtins.int
     WINDOWS_SKIPPED_FIELD_NUMBER: builtins.int
     LIMIT_ID_FIELD_NUMBER: builtins.int
+    COST_SOURCE_FIELD_NUMBER: builtins.int
+    OTHER_MODEL_NAMES_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    IS_BATCH_FIELD_NUMBER: builtins.int
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
     entry_id: builtins.str
     """Names the entry in its project. Opaque."""
     kind: global___EntryKind.ValueType
@@ -983,6 +1097,16 @@ class Entry(google.protobuf.message.Message):
     """How many whole windows passed between the one that a reset closed and the one that it opened."""
     limit_id: builtins.str
     """Of a reset: the limit whose window ended; empty: the main one, or all."""
+    cost_source: global___CostSource.ValueType
+    """Who told the cost."""
+    provider: builtins.str
+    """Who served the model; empty: not told."""
+    service_tier: builtins.str
+    """The tier that served the call, such as "flex"; empty: not told, or the usual one."""
+    is_batch: builtins.bool
+    """True: the call was part of a batch."""
+    inference_geo: builtins.str
+    """Where the call ran, such as "us"; empty: not told."""
     @property
     def charged_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """The budgets that it counts on, each once, its own first."""
@@ -1002,6 +1126,16 @@ class Entry(google.protobuf.message.Message):
     @property
     def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the call happened, as the caller told; unset: not told."""
+
+    @property
+    def other_model_names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What else the model is called, as far as limits' `models` were matched with it when the entry was written: the price
+        catalogue's name, names without provider, region, date or version. They stay, whatever the catalogue says later.
+        """
+
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Paths in the provider's answer that the caller could not read: nothing was charged for them."""
 
     def __init__(
         self,
@@ -1026,8 +1160,15 @@ class Entry(google.protobuf.message.Message):
         overage_nano_usd: builtins.int = ...,
         windows_skipped: builtins.int = ...,
         limit_id: builtins.str = ...,
+        cost_source: global___CostSource.ValueType = ...,
+        other_model_names: collections.abc.Iterable[builtins.str] | None = ...,
+        provider: builtins.str = ...,
+        service_tier: builtins.str = ...,
+        is_batch: builtins.bool = ...,
+        inference_geo: builtins.str = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "event_time", b"event_time", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adjusted_entry_id", b"adjusted_entry_id", "budget_id", b"budget_id", "charged_budget_ids", b"charged_budget_ids", "cost_nano_usd", b"cost_nano_usd", "create_time", b"create_time", "entry_id", b"entry_id", "event_time", b"event_time", "is_estimated", b"is_estimated", "is_late", b"is_late", "kind", b"kind", "labels", b"labels", "limit_id", b"limit_id", "model", b"model", "overage_nano_usd", b"overage_nano_usd", "price_version", b"price_version", "reason", b"reason", "request_id", b"request_id", "reservation_id", b"reservation_id", "usage", b"usage", "windows_skipped", b"windows_skipped"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adjusted_entry_id", b"adjusted_entry_id", "budget_id", b"budget_id", "charged_budget_ids", b"charged_budget_ids", "cost_nano_usd", b"cost_nano_usd", "cost_source", b"cost_source", "create_time", b"create_time", "entry_id", b"entry_id", "event_time", b"event_time", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "is_estimated", b"is_estimated", "is_late", b"is_late", "kind", b"kind", "labels", b"labels", "limit_id", b"limit_id", "model", b"model", "other_model_names", b"other_model_names", "overage_nano_usd", b"overage_nano_usd", "price_version", b"price_version", "provider", b"provider", "reason", b"reason", "request_id", b"request_id", "reservation_id", b"reservation_id", "service_tier", b"service_tier", "unread_fields", b"unread_fields", "usage", b"usage", "windows_skipped", b"windows_skipped"]) -> None: ...
 
 global___Entry = Entry

@@ -89,6 +89,13 @@ class UpdateCostRequest(google.protobuf.message.Message):
     VIEW_FIELD_NUMBER: builtins.int
     TEMPLATE_BUDGET_ID_FIELD_NUMBER: builtins.int
     SKIP_MISSING_ADDITIONAL_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    IS_BATCH_FIELD_NUMBER: builtins.int
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
+    COST_SOURCE_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
+    USAGE_DIALECT_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project. In an item of a batch: empty, or the batch's."""
     budget_id: builtins.str
@@ -111,6 +118,22 @@ class UpdateCostRequest(google.protobuf.message.Message):
     """
     skip_missing_additional: builtins.bool
     """Optional. True: additional budgets that are missing are passed over."""
+    provider: builtins.str
+    """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
+    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    """
+    service_tier: builtins.str
+    """Optional. The tier that served the call, such as "flex" or "priority", at most 64 characters; empty, "default" or
+    "standard": the usual one. One that has no price of its own for the model is UNPRICED_USAGE.
+    """
+    is_batch: builtins.bool
+    """Optional. True: the call is part of a batch, at the price of one. No price for that: UNPRICED_USAGE."""
+    inference_geo: builtins.str
+    """Optional. Where the call runs, such as "us", at most 64 characters; empty: anywhere."""
+    cost_source: budgetd.v1.budget_pb2.CostSource.ValueType
+    """Optional. Who told `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
+    usage_dialect: builtins.str
+    """Optional. The form of the provider's answer, such as "openai_chat", 1 to 32 of a-z, 0-9 and "_": a label of that metric."""
     @property
     def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Other budgets to charge, at most 16, such as a team or a tag. One that is missing refuses the charge
@@ -135,6 +158,13 @@ class UpdateCostRequest(google.protobuf.message.Message):
         window that is current by the server's clock.
         """
 
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Optional. Paths in the provider's answer that the caller could not read, at most 16 of 1 to 128 characters, and never
+        their values. Kept with the entry, returned, and counted by `budgetd_unread_usage_total`. A repetition of the request
+        may tell others.
+        """
+
     def __init__(
         self,
         *,
@@ -152,9 +182,16 @@ class UpdateCostRequest(google.protobuf.message.Message):
         view: budgetd.v1.budget_pb2.BudgetView.ValueType = ...,
         template_budget_id: builtins.str = ...,
         skip_missing_additional: builtins.bool = ...,
+        provider: builtins.str = ...,
+        service_tier: builtins.str = ...,
+        is_batch: builtins.bool = ...,
+        inference_geo: builtins.str = ...,
+        cost_source: budgetd.v1.budget_pb2.CostSource.ValueType = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
+        usage_dialect: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "admission", b"admission", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "labels", b"labels", "model", b"model", "project_id", b"project_id", "request_id", b"request_id", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "text", b"text", "usage", b"usage", "view", b"view"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "admission", b"admission", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "cost_source", b"cost_source", "event_time", b"event_time", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "labels", b"labels", "model", b"model", "project_id", b"project_id", "provider", b"provider", "request_id", b"request_id", "service_tier", b"service_tier", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "text", b"text", "unread_fields", b"unread_fields", "usage", b"usage", "usage_dialect", b"usage_dialect", "view", b"view"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___UpdateCostRequest = UpdateCostRequest
@@ -171,6 +208,7 @@ class UpdateCostResponse(google.protobuf.message.Message):
     REPLAYED_FIELD_NUMBER: builtins.int
     BUDGET_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
     entry_id: builtins.str
     """The entry that records it."""
     cost_nano_usd: builtins.int
@@ -187,6 +225,10 @@ class UpdateCostResponse(google.protobuf.message.Message):
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
         """The budget, if a view was asked for."""
 
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """As sent: what the caller could not read, and is not charged for."""
+
     def __init__(
         self,
         *,
@@ -196,9 +238,10 @@ class UpdateCostResponse(google.protobuf.message.Message):
         replayed: builtins.bool = ...,
         budget: budgetd.v1.budget_pb2.Budget | None = ...,
         request_id: builtins.str = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["budget", b"budget"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["budget", b"budget", "cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "limits", b"limits", "replayed", b"replayed", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget", b"budget", "cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "limits", b"limits", "replayed", b"replayed", "request_id", b"request_id", "unread_fields", b"unread_fields"]) -> None: ...
 
 global___UpdateCostResponse = UpdateCostResponse
 
@@ -513,7 +556,7 @@ global___GetModelCostResponse = GetModelCostResponse
 
 @typing.final
 class ProjectCostRequest(google.protobuf.message.Message):
-    """Asks what a call would cost. Exactly one of the last four fields."""
+    """Asks what a call would cost. Exactly one of `usage`, `text`, `messages` and `cost_nano_usd`."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -525,6 +568,10 @@ class ProjectCostRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     MESSAGES_FIELD_NUMBER: builtins.int
     COST_NANO_USD_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    IS_BATCH_FIELD_NUMBER: builtins.int
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
     budget_id: builtins.str
@@ -533,6 +580,18 @@ class ProjectCostRequest(google.protobuf.message.Message):
     """The model, 1 to 256 bytes; required unless `cost_nano_usd` is set."""
     cost_nano_usd: builtins.int
     """What the call would cost, 0 to 10^15."""
+    provider: builtins.str
+    """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
+    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    """
+    service_tier: builtins.str
+    """Optional. The tier that would serve the call, such as "flex" or "priority", at most 64 characters; empty, "default" or
+    "standard": the usual one. One that has no price of its own for the model is UNPRICED_USAGE.
+    """
+    is_batch: builtins.bool
+    """Optional. True: the call is part of a batch, at the price of one. No price for that: UNPRICED_USAGE."""
+    inference_geo: builtins.str
+    """Optional. Where the call runs, such as "us", at most 64 characters; empty: anywhere."""
     @property
     def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Other budgets that would be charged, at most 16. One that is missing is BUDGET_NOT_FOUND."""
@@ -560,9 +619,13 @@ class ProjectCostRequest(google.protobuf.message.Message):
         text: budgetd.v1.budget_pb2.Text | None = ...,
         messages: budgetd.v1.budget_pb2.Messages | None = ...,
         cost_nano_usd: builtins.int | None = ...,
+        provider: builtins.str = ...,
+        service_tier: builtins.str = ...,
+        is_batch: builtins.bool = ...,
+        inference_geo: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "messages", b"messages", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "messages", b"messages", "model", b"model", "project_id", b"project_id", "text", b"text", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "messages", b"messages", "model", b"model", "project_id", b"project_id", "provider", b"provider", "service_tier", b"service_tier", "text", b"text", "usage", b"usage"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___ProjectCostRequest = ProjectCostRequest

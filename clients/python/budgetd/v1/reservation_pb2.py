@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62udgetd/v1/reservation.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x03\n\x0bReservation\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.budgetd.v1.ReservationState\x12\x11\n\tbudget_id\x18\x03 \x01(\t\x12\x1a\n\x12\x63harged_budget_ids\x18\x04 \x03(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rheld_nano_usd\x18\x06 \x01(\x03\x12\x13\n\x0bheld_tokens\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\ton_expiry\x18\n \x01(\x0e\x32\x14.budgetd.v1.OnExpiry\x12\x33\n\x06labels\x18\x0b \x03(\x0b\x32#.budgetd.v1.Reservation.LabelsEntry\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb6\x04\n\x12ReserveCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1c\n\x0f\x61mount_nano_usd\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12&\n\x08messages\x18\x07 \x01(\x0b\x32\x14.budgetd.v1.Messages\x12&\n\x03ttl\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x04mode\x18\t \x01(\x0e\x32\x17.budgetd.v1.ReserveMode\x12\'\n\ton_expiry\x18\n \x01(\x0e\x32\x14.budgetd.v1.OnExpiry\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.budgetd.v1.ReserveCostRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x1a\n\x12template_budget_id\x18\r \x01(\t\x12\x1f\n\x17skip_missing_additional\x18\x0e \x01(\x08\x12\x1b\n\x13min_amount_nano_usd\x18\x0f \x01(\x03\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_amount_nano_usd\"\xcb\x01\n\x13ReserveCostResponse\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x18\n\x10granted_nano_usd\x18\x02 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06limits\x18\x04 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x05 \x01(\x08\x12\x16\n\x0egranted_tokens\x18\x06 \x01(\x03\"\xdd\x02\n\x18\x43ommitReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12\x1a\n\rcost_nano_usd\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x04 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x11\n\tkeep_open\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12@\n\x06labels\x18\x08 \x03(\x0b\x32\x30.budgetd.v1.CommitReservationRequest.LabelsEntry\x12\x1e\n\x04text\x18\t \x01(\x0b\x32\x10.budgetd.v1.Text\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_cost_nano_usd\"\xc5\x01\n\x19\x43ommitReservationResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\x19\n\x11released_nano_usd\x18\x03 \x01(\x03\x12\x18\n\x10overage_nano_usd\x18\x04 \x01(\x03\x12\x0f\n\x07is_late\x18\x05 \x01(\x08\x12\'\n\x06limits\x18\x06 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x07 \x01(\x08\"[\n\x19ReleaseReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"I\n\x1aReleaseReservationResponse\x12\x19\n\x11released_nano_usd\x18\x01 \x01(\x03\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x82\x01\n\x18\x45xtendReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"^\n\x19\x45xtendReservationResponse\x12/\n\x0b\x65xpire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"C\n\x15GetReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\"F\n\x16GetReservationResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.budgetd.v1.Reservation\"\x94\x01\n\x17ListReservationsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tbudget_id\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.budgetd.v1.ReservationState\"b\n\x18ListReservationsResponse\x12-\n\x0creservations\x18\x01 \x03(\x0b\x32\x17.budgetd.v1.Reservation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*n\n\x0bReserveMode\x12\x1c\n\x18RESERVE_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESERVE_MODE_ALL_OR_NOTHING\x10\x01\x12 \n\x1cRESERVE_MODE_UP_TO_AVAILABLE\x10\x02*R\n\x08OnExpiry\x12\x19\n\x15ON_EXPIRY_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_EXPIRY_RELEASE\x10\x01\x12\x14\n\x10ON_EXPIRY_COMMIT\x10\x02*\xd2\x01\n\x10ReservationState\x12!\n\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESERVATION_STATE_OPEN\x10\x01\x12\x1f\n\x1bRESERVATION_STATE_COMMITTED\x10\x02\x12\x1e\n\x1aRESERVATION_STATE_RELEASED\x10\x03\x12\x1d\n\x19RESERVATION_STATE_EXPIRED\x10\x04\x12\x1f\n\x1bRESERVATION_STATE_ESTIMATED\x10\x05\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62udgetd/v1/reservation.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x03\n\x0bReservation\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12+\n\x05state\x18\x02 \x01(\x0e\x32\x1c.budgetd.v1.ReservationState\x12\x11\n\tbudget_id\x18\x03 \x01(\t\x12\x1a\n\x12\x63harged_budget_ids\x18\x04 \x03(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rheld_nano_usd\x18\x06 \x01(\x03\x12\x13\n\x0bheld_tokens\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\ton_expiry\x18\n \x01(\x0e\x32\x14.budgetd.v1.OnExpiry\x12\x33\n\x06labels\x18\x0b \x03(\x0b\x32#.budgetd.v1.Reservation.LabelsEntry\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x87\x05\n\x12ReserveCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1c\n\x0f\x61mount_nano_usd\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12&\n\x08messages\x18\x07 \x01(\x0b\x32\x14.budgetd.v1.Messages\x12&\n\x03ttl\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12%\n\x04mode\x18\t \x01(\x0e\x32\x17.budgetd.v1.ReserveMode\x12\'\n\ton_expiry\x18\n \x01(\x0e\x32\x14.budgetd.v1.OnExpiry\x12:\n\x06labels\x18\x0b \x03(\x0b\x32*.budgetd.v1.ReserveCostRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x0c \x01(\t\x12\x1a\n\x12template_budget_id\x18\r \x01(\t\x12\x1f\n\x17skip_missing_additional\x18\x0e \x01(\x08\x12\x1b\n\x13min_amount_nano_usd\x18\x0f \x01(\x03\x12\x10\n\x08provider\x18\x10 \x01(\t\x12\x14\n\x0cservice_tier\x18\x11 \x01(\t\x12\x10\n\x08is_batch\x18\x12 \x01(\x08\x12\x15\n\rinference_geo\x18\x13 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x12\n\x10_amount_nano_usd\"\xcb\x01\n\x13ReserveCostResponse\x12\x16\n\x0ereservation_id\x18\x01 \x01(\t\x12\x18\n\x10granted_nano_usd\x18\x02 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06limits\x18\x04 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x05 \x01(\x08\x12\x16\n\x0egranted_tokens\x18\x06 \x01(\x03\"\x89\x04\n\x18\x43ommitReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12\x1a\n\rcost_nano_usd\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x04 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x11\n\tkeep_open\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\x12@\n\x06labels\x18\x08 \x03(\x0b\x32\x30.budgetd.v1.CommitReservationRequest.LabelsEntry\x12\x1e\n\x04text\x18\t \x01(\x0b\x32\x10.budgetd.v1.Text\x12\x10\n\x08provider\x18\n \x01(\t\x12\x14\n\x0cservice_tier\x18\x0b \x01(\t\x12\x10\n\x08is_batch\x18\x0c \x01(\x08\x12\x15\n\rinference_geo\x18\r \x01(\t\x12+\n\x0b\x63ost_source\x18\x0e \x01(\x0e\x32\x16.budgetd.v1.CostSource\x12\x15\n\runread_fields\x18\x0f \x03(\t\x12\x15\n\rusage_dialect\x18\x10 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_cost_nano_usd\"\xdc\x01\n\x19\x43ommitReservationResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\x19\n\x11released_nano_usd\x18\x03 \x01(\x03\x12\x18\n\x10overage_nano_usd\x18\x04 \x01(\x03\x12\x0f\n\x07is_late\x18\x05 \x01(\x08\x12\'\n\x06limits\x18\x06 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x07 \x01(\x08\x12\x15\n\runread_fields\x18\x08 \x03(\t\"[\n\x19ReleaseReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"I\n\x1aReleaseReservationResponse\x12\x19\n\x11released_nano_usd\x18\x01 \x01(\x03\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x82\x01\n\x18\x45xtendReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\x12&\n\x03ttl\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"^\n\x19\x45xtendReservationResponse\x12/\n\x0b\x65xpire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"C\n\x15GetReservationRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x16\n\x0ereservation_id\x18\x02 \x01(\t\"F\n\x16GetReservationResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.budgetd.v1.Reservation\"\x94\x01\n\x17ListReservationsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\tbudget_id\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.budgetd.v1.ReservationState\"b\n\x18ListReservationsResponse\x12-\n\x0creservations\x18\x01 \x03(\x0b\x32\x17.budgetd.v1.Reservation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*n\n\x0bReserveMode\x12\x1c\n\x18RESERVE_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1bRESERVE_MODE_ALL_OR_NOTHING\x10\x01\x12 \n\x1cRESERVE_MODE_UP_TO_AVAILABLE\x10\x02*R\n\x08OnExpiry\x12\x19\n\x15ON_EXPIRY_UNSPECIFIED\x10\x00\x12\x15\n\x11ON_EXPIRY_RELEASE\x10\x01\x12\x14\n\x10ON_EXPIRY_COMMIT\x10\x02*\xd2\x01\n\x10ReservationState\x12!\n\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESERVATION_STATE_OPEN\x10\x01\x12\x1f\n\x1bRESERVATION_STATE_COMMITTED\x10\x02\x12\x1e\n\x1aRESERVATION_STATE_RELEASED\x10\x03\x12\x1d\n\x19RESERVATION_STATE_EXPIRED\x10\x04\x12\x1f\n\x1bRESERVATION_STATE_ESTIMATED\x10\x05\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,42 +41,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVECOSTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_COMMITRESERVATIONREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_COMMITRESERVATIONREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_RESERVEMODE']._serialized_start=2726
-  _globals['_RESERVEMODE']._serialized_end=2836
-  _globals['_ONEXPIRY']._serialized_start=2838
-  _globals['_ONEXPIRY']._serialized_end=2920
-  _globals['_RESERVATIONSTATE']._serialized_start=2923
-  _globals['_RESERVATIONSTATE']._serialized_end=3133
+  _globals['_RESERVEMODE']._serialized_start=3002
+  _globals['_RESERVEMODE']._serialized_end=3112
+  _globals['_ONEXPIRY']._serialized_start=3114
+  _globals['_ONEXPIRY']._serialized_end=3196
+  _globals['_RESERVATIONSTATE']._serialized_start=3199
+  _globals['_RESERVATIONSTATE']._serialized_end=3409
   _globals['_RESERVATION']._serialized_start=135
   _globals['_RESERVATION']._serialized_end=608
   _globals['_RESERVATION_LABELSENTRY']._serialized_start=563
   _globals['_RESERVATION_LABELSENTRY']._serialized_end=608
   _globals['_RESERVECOSTREQUEST']._serialized_start=611
-  _globals['_RESERVECOSTREQUEST']._serialized_end=1177
+  _globals['_RESERVECOSTREQUEST']._serialized_end=1258
   _globals['_RESERVECOSTREQUEST_LABELSENTRY']._serialized_start=563
   _globals['_RESERVECOSTREQUEST_LABELSENTRY']._serialized_end=608
-  _globals['_RESERVECOSTRESPONSE']._serialized_start=1180
-  _globals['_RESERVECOSTRESPONSE']._serialized_end=1383
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=1386
-  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1735
+  _globals['_RESERVECOSTRESPONSE']._serialized_start=1261
+  _globals['_RESERVECOSTRESPONSE']._serialized_end=1464
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_start=1467
+  _globals['_COMMITRESERVATIONREQUEST']._serialized_end=1988
   _globals['_COMMITRESERVATIONREQUEST_LABELSENTRY']._serialized_start=563
   _globals['_COMMITRESERVATIONREQUEST_LABELSENTRY']._serialized_end=608
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=1738
-  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=1935
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=1937
-  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=2028
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=2030
-  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=2103
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=2106
-  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=2236
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=2238
-  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=2332
-  _globals['_GETRESERVATIONREQUEST']._serialized_start=2334
-  _globals['_GETRESERVATIONREQUEST']._serialized_end=2401
-  _globals['_GETRESERVATIONRESPONSE']._serialized_start=2403
-  _globals['_GETRESERVATIONRESPONSE']._serialized_end=2473
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=2476
-  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=2624
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=2626
-  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=2724
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_start=1991
+  _globals['_COMMITRESERVATIONRESPONSE']._serialized_end=2211
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_start=2213
+  _globals['_RELEASERESERVATIONREQUEST']._serialized_end=2304
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_start=2306
+  _globals['_RELEASERESERVATIONRESPONSE']._serialized_end=2379
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_start=2382
+  _globals['_EXTENDRESERVATIONREQUEST']._serialized_end=2512
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_start=2514
+  _globals['_EXTENDRESERVATIONRESPONSE']._serialized_end=2608
+  _globals['_GETRESERVATIONREQUEST']._serialized_start=2610
+  _globals['_GETRESERVATIONREQUEST']._serialized_end=2677
+  _globals['_GETRESERVATIONRESPONSE']._serialized_start=2679
+  _globals['_GETRESERVATIONRESPONSE']._serialized_end=2749
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_start=2752
+  _globals['_LISTRESERVATIONSREQUEST']._serialized_end=2900
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_start=2902
+  _globals['_LISTRESERVATIONSRESPONSE']._serialized_end=3000
 # @@protoc_insertion_point(module_scope)

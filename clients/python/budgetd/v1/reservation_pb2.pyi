@@ -237,6 +237,10 @@ class ReserveCostRequest(google.protobuf.message.Message):
     TEMPLATE_BUDGET_ID_FIELD_NUMBER: builtins.int
     SKIP_MISSING_ADDITIONAL_FIELD_NUMBER: builtins.int
     MIN_AMOUNT_NANO_USD_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    IS_BATCH_FIELD_NUMBER: builtins.int
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
     budget_id: builtins.str
@@ -261,6 +265,18 @@ class ReserveCostRequest(google.protobuf.message.Message):
     """Optional. True: additional budgets that are missing are passed over."""
     min_amount_nano_usd: builtins.int
     """Optional, and only with UP_TO_AVAILABLE. The least money that is of use, 0 to 10^15; zero: 1."""
+    provider: builtins.str
+    """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
+    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    """
+    service_tier: builtins.str
+    """Optional. The tier that will serve the work, such as "flex" or "priority", at most 64 characters; empty, "default" or
+    "standard": the usual one. One that has no price of its own for the model is UNPRICED_USAGE.
+    """
+    is_batch: builtins.bool
+    """Optional. True: the work is part of a batch, at the price of one. No price for that: UNPRICED_USAGE."""
+    inference_geo: builtins.str
+    """Optional. Where the work runs, such as "us", at most 64 characters; empty: anywhere."""
     @property
     def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Other budgets to hold on, at most 16. One that is missing refuses the hold (BUDGET_NOT_FOUND), unless
@@ -303,9 +319,13 @@ class ReserveCostRequest(google.protobuf.message.Message):
         template_budget_id: builtins.str = ...,
         skip_missing_additional: builtins.bool = ...,
         min_amount_nano_usd: builtins.int = ...,
+        provider: builtins.str = ...,
+        service_tier: builtins.str = ...,
+        is_batch: builtins.bool = ...,
+        inference_geo: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_amount_nano_usd", b"_amount_nano_usd", "amount_nano_usd", b"amount_nano_usd", "messages", b"messages", "ttl", b"ttl", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_amount_nano_usd", b"_amount_nano_usd", "additional_budget_ids", b"additional_budget_ids", "amount_nano_usd", b"amount_nano_usd", "budget_id", b"budget_id", "labels", b"labels", "messages", b"messages", "min_amount_nano_usd", b"min_amount_nano_usd", "mode", b"mode", "model", b"model", "on_expiry", b"on_expiry", "project_id", b"project_id", "request_id", b"request_id", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "ttl", b"ttl", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_amount_nano_usd", b"_amount_nano_usd", "additional_budget_ids", b"additional_budget_ids", "amount_nano_usd", b"amount_nano_usd", "budget_id", b"budget_id", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "labels", b"labels", "messages", b"messages", "min_amount_nano_usd", b"min_amount_nano_usd", "mode", b"mode", "model", b"model", "on_expiry", b"on_expiry", "project_id", b"project_id", "provider", b"provider", "request_id", b"request_id", "service_tier", b"service_tier", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "ttl", b"ttl", "usage", b"usage"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_amount_nano_usd", b"_amount_nano_usd"]) -> typing.Literal["amount_nano_usd"] | None: ...
 
 global___ReserveCostRequest = ReserveCostRequest
@@ -384,6 +404,13 @@ class CommitReservationRequest(google.protobuf.message.Message):
     MODEL_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    IS_BATCH_FIELD_NUMBER: builtins.int
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
+    COST_SOURCE_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
+    USAGE_DIALECT_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project."""
     reservation_id: builtins.str
@@ -398,6 +425,22 @@ class CommitReservationRequest(google.protobuf.message.Message):
     """Optional. The model that did the work, 1 to 256 bytes: the cost counts where it matches; the hold is freed where it
     was. Empty: the hold's model.
     """
+    provider: builtins.str
+    """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
+    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    """
+    service_tier: builtins.str
+    """Optional. The tier that served the work, such as "flex" or "priority", at most 64 characters; empty, "default" or
+    "standard": the usual one. One that has no price of its own for the model is UNPRICED_USAGE.
+    """
+    is_batch: builtins.bool
+    """Optional. True: the work is part of a batch, at the price of one. No price for that: UNPRICED_USAGE."""
+    inference_geo: builtins.str
+    """Optional. Where the work runs, such as "us", at most 64 characters; empty: anywhere."""
+    cost_source: budgetd.v1.budget_pb2.CostSource.ValueType
+    """Optional. Who told `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
+    usage_dialect: builtins.str
+    """Optional. The form of the provider's answer, such as "openai_chat", 1 to 32 of a-z, 0-9 and "_": a label of that metric."""
     @property
     def usage(self) -> budgetd.v1.budget_pb2.Usage:
         """Optional. The work's tokens."""
@@ -409,6 +452,13 @@ class CommitReservationRequest(google.protobuf.message.Message):
     @property
     def text(self) -> budgetd.v1.budget_pb2.Text:
         """Optional. The work's texts."""
+
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Optional. Paths in the provider's answer that the caller could not read, at most 16 of 1 to 128 characters, and never
+        their values. Kept with the entry, returned, and counted by `budgetd_unread_usage_total`. A repetition of the request
+        may tell others.
+        """
 
     def __init__(
         self,
@@ -422,9 +472,16 @@ class CommitReservationRequest(google.protobuf.message.Message):
         model: builtins.str = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         text: budgetd.v1.budget_pb2.Text | None = ...,
+        provider: builtins.str = ...,
+        service_tier: builtins.str = ...,
+        is_batch: builtins.bool = ...,
+        inference_geo: builtins.str = ...,
+        cost_source: budgetd.v1.budget_pb2.CostSource.ValueType = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
+        usage_dialect: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "keep_open", b"keep_open", "labels", b"labels", "model", b"model", "project_id", b"project_id", "request_id", b"request_id", "reservation_id", b"reservation_id", "text", b"text", "usage", b"usage"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "cost_source", b"cost_source", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "keep_open", b"keep_open", "labels", b"labels", "model", b"model", "project_id", b"project_id", "provider", b"provider", "request_id", b"request_id", "reservation_id", b"reservation_id", "service_tier", b"service_tier", "text", b"text", "unread_fields", b"unread_fields", "usage", b"usage", "usage_dialect", b"usage_dialect"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___CommitReservationRequest = CommitReservationRequest
@@ -442,6 +499,7 @@ class CommitReservationResponse(google.protobuf.message.Message):
     IS_LATE_FIELD_NUMBER: builtins.int
     LIMITS_FIELD_NUMBER: builtins.int
     REPLAYED_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
     entry_id: builtins.str
     """The entry that records it."""
     cost_nano_usd: builtins.int
@@ -458,6 +516,10 @@ class CommitReservationResponse(google.protobuf.message.Message):
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
         """Where the limits of all budgets that it counts on stand after it, the budget's own first."""
 
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """As sent: what the caller could not read, and is not charged for."""
+
     def __init__(
         self,
         *,
@@ -468,8 +530,9 @@ class CommitReservationResponse(google.protobuf.message.Message):
         is_late: builtins.bool = ...,
         limits: collections.abc.Iterable[budgetd.v1.budget_pb2.LimitStatus] | None = ...,
         replayed: builtins.bool = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "is_late", b"is_late", "limits", b"limits", "overage_nano_usd", b"overage_nano_usd", "released_nano_usd", b"released_nano_usd", "replayed", b"replayed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "is_late", b"is_late", "limits", b"limits", "overage_nano_usd", b"overage_nano_usd", "released_nano_usd", b"released_nano_usd", "replayed", b"replayed", "unread_fields", b"unread_fields"]) -> None: ...
 
 global___CommitReservationResponse = CommitReservationResponse
 

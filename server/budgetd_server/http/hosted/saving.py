@@ -187,7 +187,7 @@ class Saves:
         if (rule := broken_name_rule(change.user)) is not None:
             raise InvalidField([FieldViolation("user", f"{rule}, got {told(change.user)}")])
         record = decoded(change.record)
-        names = {model: self._prices.catalogue_name(model) for model, _ in record.models if model}
+        names = {model: self._prices.other_names(model) for model, _ in record.models if model}
         is_new = change.view is None
         return SaveRecord(
             project_id=project_id,
@@ -196,7 +196,7 @@ class Saves:
             record=record,
             given=None if is_new else decoded(change.given, f"{MARKER}.given"),
             given_until_key=view.until_key if is_new and view is not None else None,
-            catalogue_models={model: name for model, name in names.items() if name},
+            other_names={model: name for model, name in names.items() if name},
         )
 
     def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome | Refusal) -> None:

@@ -113,8 +113,8 @@ SELECT c.last_seq
 
 -- name: load_reservations
 -- Reservations by the numbers of the entries that made them. :seqs is a JSON array.
-SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.catalogue_model, e.labels,
-       r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
+SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_model,
+       e.labels, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
        r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
   FROM json_each(:seqs) AS k
  CROSS JOIN reservations AS r ON r.project_key = :project_key AND r.seq = k.value
@@ -150,8 +150,8 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
        e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
        e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
        e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
-       e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd, e.catalogue_model, e.limit_id,
-       e.other_keys
+       e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
+       e.catalogue_model, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
   FROM json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;

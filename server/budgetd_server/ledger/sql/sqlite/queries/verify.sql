@@ -25,8 +25,8 @@ SELECT project_key, budget_key, model, cost_nano_usd, input_tokens, output_token
 
 -- name: verify_entries
 -- The whole ledger, oldest entry first.
-SELECT project_key, seq, budget_key, previous_seq, kind, model, catalogue_model, other_keys, adjusted_seq,
-       reservation_seq, is_estimated, cost_nano_usd,
+SELECT project_key, seq, budget_key, previous_seq, kind, model, other_names, catalogue_model, other_keys,
+       adjusted_seq, reservation_seq, is_estimated, cost_nano_usd,
        input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, calls
   FROM entries
  ORDER BY project_key, seq;
@@ -41,7 +41,7 @@ SELECT project_key, seq, json_group_array(budget_key)
 -- Every reservation, with what its entry tells of it.
 SELECT r.project_key, r.seq, r.budget_key, r.state, r.held_nano_usd,
        ifnull(r.held_input_tokens, 0) + ifnull(r.held_output_tokens, 0), r.held_calls, r.expires_at_us,
-       e.kind, e.budget_key, e.model, e.catalogue_model, e.other_keys
+       e.kind, e.budget_key, e.model, e.other_names, e.catalogue_model, e.other_keys
   FROM reservations AS r
   LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq;
 

@@ -106,17 +106,18 @@ ON CONFLICT (project_key, budget_key, is_model, limit_id, model) DO UPDATE SET
 INSERT INTO entries (
     project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd,
     input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens,
-    model, request_id, labels, reason, event_at_us, price_version, windows_skipped, calls,
-    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, catalogue_model, limit_id, other_keys
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    model, request_id, labels, reason, event_at_us, price_version, windows_skipped, calls, cost_source, other_names,
+    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, limit_id, usage_parts, terms,
+    unread_fields, other_keys
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_plain_entry
 -- The same of an entry that has nothing to tell in the other columns, as most charges.
 INSERT INTO entries (
     project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd,
     input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens,
-    model, request_id, labels, reason, event_at_us, price_version, windows_skipped, calls
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    model, request_id, labels, reason, event_at_us, price_version, windows_skipped, calls, cost_source, other_names
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_entry_budget
 -- That an entry counts on a budget beside its own.

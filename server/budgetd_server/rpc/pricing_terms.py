@@ -1,0 +1,76 @@
+"""How a call was served, who told its cost, and what could not be read of the provider's answer."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
+from budgetd_server.domain.bounds import TERM_CHARACTERS_MAX, UNREAD_FIELD_CHARACTERS_MAX, UNREAD_FIELDS_MAX
+from budgetd_server.domain.entry import CostSource
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms
+from budgetd_server.rpc.checks import Checks
+
+#: The longest name of a dialect is 32 characters.
+_DIALECT = re.compile(r"[a-z0-9_]{1,32}")
+_TELLERS: Mapping[int, CostSource] = {
+    pb.COST_SOURCE_CALLER: CostSource.CALLER,
+    pb.COST_SOURCE_GATEWAY: CostSource.GATEWAY,
+    pb.COST_SOURCE_PROVIDER: CostSource.PROVIDER,
+}
+
+
+class _Served(Protocol):
+    """A request that tells how a call was, or will be, served."""
+
+    provider: str
+    service_tier: str
+    is_batch: bool
+    inference_geo: str
+
+
+class Origin(NamedTuple):
+    """Where the cost of a charge or settlement comes from."""
+
+    source: CostSource
+    unread_fields: tuple[str, ...] = ()
+    #: As they were sent, for the digest; empty for what an older client sends.
+    sent: tuple[object, ...] = ()
+
+
+def call_terms(checks: Checks, request: _Served) -> CallTerms:
+    """Decode and check how a call was served."""
+    if not (request.provider or request.service_tier or request.is_batch or request.inference_geo):
+        return STANDARD_TERMS
+    for name in ("provider", "service_tier", "inference_geo"):
+        if value := getattr(request, name):
+            checks.text(name, value, characters_max=TERM_CHARACTERS_MAX)
+    return CallTerms(request.provider, request.service_tier, request.is_batch, request.inference_geo)
+
+
+def origin(checks: Checks, request: cost_pb.UpdateCostRequest | reservation_pb.CommitReservationRequest) -> Origin:
+    """Decode and check who told the cost, and what of the provider's answer could not be read."""
+    is_told, source = request.HasField("cost_nano_usd"), request.cost_source
+    if source and not is_told:
+        checks.refuse("cost_source", "must be unset unless cost_nano_usd is set", source)
+    checks.known("cost_source", source, _TELLERS)
+    if is_told:
+        found = _TELLERS.get(source, CostSource.CALLER)
+    else:
+        found = CostSource.TEXT if request.HasField("text") else CostSource.USAGE
+    dialect, unread = request.usage_dialect, tuple(request.unread_fields)
+    if not (source or dialect or unread):
+        return Origin(found)
+    if dialect and not _DIALECT.fullmatch(dialect):
+        checks.refuse("usage_dialect", "must be 1 to 32 characters of a-z, 0-9 and _", dialect)
+    if checks.at_most("unread_fields", len(unread), UNREAD_FIELDS_MAX, "paths"):
+        for index, path in enumerate(unread):
+            checks.text(f"unread_fields[{index}]", path, characters_max=UNREAD_FIELD_CHARACTERS_MAX)
+    return Origin(found, unread, (int(source), dialect) if source or dialect else ())
+
+
+def sent_terms(terms: CallTerms, origin: Origin | None = None) -> tuple[object, ...]:
+    """Both as they were sent, for the digest: nothing for nothing, so that older digests stay as they were."""
+    sent: tuple[object, ...] = () if terms == STANDARD_TERMS else ("terms", *terms)
+    return sent if origin is None or not origin.sent else (*sent, "origin", *origin.sent)
