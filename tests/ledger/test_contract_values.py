@@ -1,5 +1,7 @@
 """Every value comes back from the store as it went in: names of any script, great numbers, every kind of limit."""
 
+from typing import Any
+
 import pytest
 
 from budgetd_server.domain.bounds import COUNTER_MAX, LIMIT_AMOUNT_MAX
@@ -199,7 +201,7 @@ async def test_an_entry_comes_back_with_every_field(ledger: Ledger) -> None:
 
 async def test_an_entry_comes_back_with_all_that_it_tells_of_a_call(ledger: Ledger) -> None:
     usage = Usage(50, 40, 30, 20, 10, Parts(audio_input_tokens=5, cache_write_1h_tokens=3, pages=2))
-    told = {
+    told: dict[str, Any] = {
         "other_names": ("openai/gpt", "gpt"),
         "cost_source": CostSource.PROVIDER,
         "terms": CallTerms("openai", "flex", is_batch=True, inference_geo="us"),
