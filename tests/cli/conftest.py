@@ -12,7 +12,7 @@ from tests.rpc.running_server import LoopThread, RunningServer, Setup
 Give = Callable[..., Result]
 
 #: Settings of whoever runs the tests must not reach the commands.
-VARIABLES = ("BUDGETD_ADDRESS", "BUDGETD_LISTEN", "BUDGETD_PROJECT", "BUDGETD_TOKEN")
+VARIABLES = ("BUDGETD_ADDRESS", "BUDGETD_LISTEN", "BUDGETD_PROJECT", "BUDGETD_TOKEN", "COLUMNS")
 
 
 @pytest.fixture(autouse=True)

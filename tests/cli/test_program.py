@@ -98,6 +98,36 @@ def test_wrong_usage_is_exit_code_2(words: tuple[str, ...]) -> None:
     assert CliRunner().invoke(app, list(words)).exit_code == 2
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("chrage", "charge"), ("lst", "list"), ("hlep", "help")])
+def test_a_command_that_is_mistyped_is_suggested(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(app, [typed])
+
+    assert result.exit_code == 2
+    assert f"No such command '{typed}'. Did you mean" in result.stderr
+    assert meant in result.stderr.partition("Did you mean ")[2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("words", [("{}", "-h"), ("help", "{}")], ids=" ".join)
+def test_help_is_found_however_it_is_asked_for(name: str, words: tuple[str, ...]) -> None:
+    asked = CliRunner().invoke(app, [word.format(name) for word in words])
+
+    assert (asked.exit_code, asked.stderr) == (0, "")
+    assert asked.stdout == CliRunner().invoke(app, [name, "--help"]).stdout
+
+
+@pytest.mark.parametrize("words", [("-h",), ("help",), ("help", "help")], ids=" ".join)
+def test_help_of_no_command_lists_them_all(words: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, list(words)).stdout == CliRunner().invoke(app, ["--help"]).stdout
+
+
+def test_help_of_a_command_that_does_not_exist_is_wrong_usage() -> None:
+    result = CliRunner().invoke(app, ["help", "chrage"])
+
+    assert result.exit_code == 2
+    assert "Did you mean charge" in result.stderr
+
+
 def test_an_argument_that_is_no_utf8_is_wrong_usage() -> None:
     done = subprocess.run([*PROGRAM, "show", b"\xff"], check=False, capture_output=True, text=True)
 

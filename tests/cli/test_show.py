@@ -84,6 +84,8 @@ def test_list_pages_through_everything_in_order_of_creation(
     [
         pytest.param(("--prefix", "user-"), ["user-1", "user-2"], id="by prefix"),
         pytest.param(("--min-used", "0.8"), ["user-2"], id="by use"),
+        pytest.param(("--min-used", "80%"), ["user-2"], id="by use in percent"),
+        pytest.param(("--min-used", "79 %"), ["user-1", "user-2"], id="by use in percent, with a space"),
         pytest.param(("--label", "team=red"), ["user-1", "key"], id="by label"),
         pytest.param(("--label", "team=red", "--prefix", "k"), ["key"], id="by both"),
         pytest.param(("--prefix", "nobody"), [], id="none"),

@@ -44,7 +44,7 @@ def test_a_sound_file_has_no_deviations_and_tells_what_was_looked_at(path: Path)
     report = verify_file(path)
 
     assert report.deviations == []
-    assert report.counts == {"budgets": 4, "entries": 14, "reservations": 0, "request ids": 13}
+    assert report.counts == {"budgets": 4, "entries": 14, "reservations": 0, "request_ids": 13}
 
 
 BOB = "project_key = 1 AND budget_key = 2"

@@ -8,9 +8,11 @@ neither prices nor the engine, and start in a fraction of the time.
 """
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -43,7 +45,9 @@ _SETTINGS: Mapping[str, Any] = {
     "pretty_exceptions_enable": False,
     # Plain text: errors of usage are one line that programs can find, and help needs no rich.
     "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["--help", "-h"]},
 }
+HELP = "help"
 
 
 class CommandGroup(TyperGroup):
@@ -63,10 +67,35 @@ class CommandGroup(TyperGroup):
         alone.command(cmd_name)(getattr(module, command.function))
         return typer.main.get_command(alone)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let `budgetd help COMMAND` be `budgetd COMMAND --help`."""
+        if args[:1] == [HELP]:
+            args = [*(name for name in args[1:2] if name != HELP), "--help"]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; of one that does not exist the error names those that resemble it."""
+        near = get_close_matches(args[0], [*COMMANDS, HELP])
+        if near and args[0] not in COMMANDS:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(near)}?")
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> NoReturn:
+        """Run a command and end the program with its exit code."""
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(words, *rest, **{**more, "standalone_mode": False})
+        except Exception as error:  # noqa: BLE001 - `show` raises what is not its own again.
+            from budgetd_server.cli.failing import JSON_OPTION, show  # noqa: PLC0415 - most commands succeed.
+
+            code = show(error, as_json=JSON_OPTION in words)
+        sys.exit(code or 0)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature.
         """Write the part of the help that lists them, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+            rows = [(name, command.summary) for name, command in COMMANDS.items()]
+            formatter.write_dl([*rows, (HELP, "Tell more of a command: `budgetd help charge`.")])
 
 
 app = typer.Typer(name="budgetd", cls=CommandGroup, no_args_is_help=True, **_SETTINGS)

@@ -1,51 +1,43 @@
-"""How answers are printed: as tables for people, exact to the last digit, and as JSON for programs."""
+"""How the server's answers are printed for programs, and times in them for people."""
 
-import sys
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-if TYPE_CHECKING:  # JSON needs no rich.
-    from rich.table import Table
+from budgetd.v1 import budget_pb2 as pb
 
-#: Where standard output is no terminal there is no width; this is enough for every table of ours.
-WIDTH_WITHOUT_TERMINAL = 240
+#: The first view in which an answer tells a field of a budget; the fields that are not here are in every view.
+FIRST_VIEW: Mapping[str, int] = {
+    "limit_statuses": pb.BUDGET_VIEW_STATUS,
+    "current_cost_nano_usd": pb.BUDGET_VIEW_STATUS,
+    "lifetime_cost_nano_usd": pb.BUDGET_VIEW_STATUS,
+    "model_costs": pb.BUDGET_VIEW_FULL,
+}
 
 
-def print_json(message: Message) -> None:
+def print_json(message: Message, *, view: int = pb.BUDGET_VIEW_STATUS) -> None:
     """Print a message on one line, as protobuf's JSON with the contract's field names.
 
-    Fields of 64 bits are strings there, so that no reader rounds them; zeros and empty fields are present.
+    Fields of 64 bits are strings there, so that no reader rounds them. What is known to be zero or empty is present;
+    what the answer does not tell is absent.
+
+    Args:
+        message: A budget, or an answer that may hold one as `budget`.
+        view: How much of the budget the answer holds.
     """
-    typer.echo(
-        json_format.MessageToJson(
-            message, indent=None, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-        )
+    told: dict[str, Any] = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-
-
-def table_of(columns: Sequence[str], *, right: Sequence[str] = (), title: str | None = None) -> "Table":
-    """A table whose cells are broken rather than cut; columns named in `right` are for numbers."""
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(title=title, title_justify="left")
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    return table
-
-
-def print_table(table: "Table") -> None:
-    """Print a table to standard output."""
-    from rich.console import Console  # noqa: PLC0415
-
-    # Ids are the callers' own: nothing in them is markup.
-    is_terminal = sys.stdout.isatty()
-    width = None if is_terminal else WIDTH_WITHOUT_TERMINAL
-    Console(markup=False, emoji=False, highlight=False, width=width).print(table)
+    budget = told if isinstance(message, pb.Budget) else told.get("budget", {})
+    for name, first in FIRST_VIEW.items():
+        if first > view:
+            budget.pop(name, None)
+    typer.echo(json.dumps(told))
 
 
 def when_text(message: Message, field: str, *, unset: str) -> str:

@@ -21,6 +21,7 @@ from budgetd_server.cli.connection import (
     usd_option,
 )
 from budgetd_server.cli.dollars import amount_text
+from budgetd_server.cli.layout import print_sentence
 from budgetd_server.cli.periods import period_text, window_of
 
 
@@ -74,7 +75,7 @@ def create(
         for each in answer.budget.limits
     ]
     again = " (by this request id, before)" if answer.replayed else ""
-    typer.echo(f"created {budget_id}: {', '.join(limits) or 'no limit'}{again}")
+    print_sentence(f"created {budget_id}: {', '.join(limits) or 'no limit'}{again}")
 
 
 def _limit(*, usd: str | None, per: str | None, time_zone: str | None, on_request: bool, warn: bool) -> pb.Limit | None:
@@ -132,13 +133,15 @@ def reset(
             told = f"reset {budget_id}" if answer.was_reset else _not_yet(answer.budget)
         else:
             answer = client.reset_cost(
-                service.ResetCostRequest(project_id=project, budget_id=budget_id, request_id=named)
+                service.ResetCostRequest(
+                    project_id=project, budget_id=budget_id, view=pb.BUDGET_VIEW_STATUS, request_id=named
+                )
             )
             told = f"reset {budget_id}"
     if as_json:
         print_json(answer)
     else:
-        typer.echo(f"{told}{' (by this request id, before)' if answer.replayed else ''}")
+        print_sentence(f"{told}{' (by this request id, before)' if answer.replayed else ''}")
 
 
 def _not_yet(budget: pb.Budget) -> str:

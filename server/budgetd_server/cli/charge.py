@@ -22,6 +22,7 @@ from budgetd_server.cli.connection import (
     usd_option,
 )
 from budgetd_server.cli.dollars import amount_text, usd_text
+from budgetd_server.cli.layout import print_sentence
 
 #: Tokens of one kind that the server takes at most.
 TOKENS_MAX = 10**12
@@ -88,7 +89,7 @@ def charge(
     if as_json:
         print_json(answer)
     else:
-        typer.echo(_sentence(budget_id, answer))
+        print_sentence(_sentence(budget_id, answer))
 
 
 def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple[str | None, str | None]) -> bool:

@@ -3,16 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from budgetd_server.cli.failing import failure_of
 from budgetd_server.config import LISTEN_DEFAULT
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
     from budgetd import BudgetClient
 
-EXIT_FAILED = 1
 PROJECT_DEFAULT = "default"
 TIMEOUT_SECONDS_DEFAULT = 10.0
 
@@ -58,7 +58,7 @@ def address_text(address: str | None) -> str:
 
 @contextmanager
 def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT) -> "Iterator[BudgetClient]":
-    """A client of the server; a call that is refused or fails ends the command with one line and exit code 1.
+    """A client of the server; a call that is refused or fails ends the command with exit code 1.
 
     Requests are made inside the block too: an argument that is no UTF-8 is found out there, and is wrong usage.
     """
@@ -74,14 +74,7 @@ def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFA
         except UnicodeEncodeError:
             raise typer.BadParameter("arguments must be UTF-8") from None
         except BudgetdError as error:
-            fail(str(error), reason=error.reason)
-
-
-def fail(message: str, *, reason: str = "") -> NoReturn:
-    """End the command: one line on standard error, with the server's reason if it gave one, and exit code 1."""
-    line = " ".join(message.split())
-    typer.echo(f"budgetd: {line}{f' ({reason})' if reason else ''}", err=True)
-    raise typer.Exit(EXIT_FAILED)
+            raise failure_of(error) from None
 
 
 def labels_of(pairs: list[str] | None) -> dict[str, str]:

@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 # One reader of addresses for all commands; both distributions are released together.
 from budgetd._address import Address as ServerAddress
 from budgetd._address import address_of
-from budgetd_server.cli.connection import EXIT_FAILED, Address, AsJson, address_text
+from budgetd_server.cli.connection import Address, AsJson, address_text
+from budgetd_server.cli.failing import EXIT_FAILED
 
 TIMEOUT_SECONDS_DEFAULT = 3.0
 
@@ -30,7 +31,8 @@ def health(
         raise typer.BadParameter(str(error), param_hint="--address") from None
     status, detail = _asked(server, timeout)
     if as_json:
-        typer.echo(json.dumps({"address": server.target, "status": status, "detail": detail}))
+        told = {"address": server.target, "status": status}
+        typer.echo(json.dumps({**told, "detail": detail} if detail else told))
     elif status == "SERVING":
         typer.echo(status)
     else:

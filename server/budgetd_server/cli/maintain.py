@@ -5,49 +5,45 @@ import sqlite3
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from budgetd_server import config as settings
+from budgetd_server.cli.failing import EXIT_FAILED, refuse
+from budgetd_server.cli.layout import print_rows
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite_recount import Deviation
 from budgetd_server.ledger.sqlite_verify import verify_file
 
 Database = Annotated[str, typer.Option(envvar="BUDGETD_DATABASE", metavar="URL", help="sqlite:///PATH, or a path.")]
-EXIT_DEVIATIONS, EXIT_REFUSED = 1, 2
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 
 
-def migrate(*, database: Database = settings.DATABASE_DEFAULT) -> None:
+def migrate(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = False) -> None:
     """Bring a database up to date, or make a new one. Stop servers of older versions first."""
     try:
-        open_file(Config(database=database).database_path, migrates=True)
+        path = Config(database=database).database_path
+        open_file(path, migrates=True)
     except (ConfigRefused, LedgerRefused) as refusal:
-        typer.echo(f"budgetd: {refusal}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
-    typer.echo("up to date")
+        refuse(str(refusal))
+    typer.echo(json.dumps({"database": str(path)}) if as_json else "up to date")
 
 
-def verify(
-    *,
-    database: Database = settings.DATABASE_DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
+def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = False) -> None:
     """Recount the whole ledger and name everything that does not agree. Reads one snapshot; servers may run."""
     try:
         report = verify_file(Config(database=database).database_path)
     except (ConfigRefused, LedgerRefused, sqlite3.Error) as refusal:
-        typer.echo(f"budgetd: {refusal}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
+        refuse(str(refusal))
+    # Amounts may be more than readers of JSON can hold, so all that was found is text.
+    rows = [[str(each) for each in deviation] for deviation in report.deviations]
     if as_json:
-        typer.echo(json.dumps({**report.counts, "deviations": [each._asdict() for each in report.deviations]}))
+        deviations = [dict(zip(Deviation._fields, row, strict=True)) for row in rows]
+        typer.echo(json.dumps({**report.counts, "deviations": deviations}))
     else:
-        table = Table("invariant", "where", "found", "expected")
-        for each in report.deviations:
-            table.add_row(each.invariant, each.where, str(each.found), str(each.expected))
-        if report.deviations:
-            Console().print(table)
-        told = ", ".join(f"{count} {name}" for name, count in report.counts.items())
-        typer.echo(f"{told}: {len(report.deviations)} deviations")
-    if report.deviations:
-        raise typer.Exit(EXIT_DEVIATIONS)
+        if rows:
+            print_rows(Deviation._fields, rows)
+        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items())
+        typer.echo(f"{told}: {len(rows)} deviations")
+    if rows:
+        raise typer.Exit(EXIT_FAILED)

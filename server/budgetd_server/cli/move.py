@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetd_server.cli.connection import (
-    EXIT_FAILED,
-    PROJECT_DEFAULT,
-    TIMEOUT_SECONDS_DEFAULT,
-    Address,
-    Project,
-    Timeout,
-    fail,
-)
+from budgetd_server.cli.connection import PROJECT_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Address, Project, Timeout
 from budgetd_server.cli.dollars import usd_text
-from budgetd_server.cli.places import Database, Place, opened, opened_async, place_of, refuse
+from budgetd_server.cli.failing import EXIT_FAILED, Failure, failure_of, refuse
+from budgetd_server.cli.places import Database, Place, opened, opened_async, place_of
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need none of it.
     from budgetd_server.user_cost.importing import Tell, Told
@@ -57,14 +50,16 @@ def import_user_cost(
             report.add(told)
             advance()
 
-        report.interruption = _carried_out(place, project, reading.records, tell, is_dry_run=dry_run)
+        failure = _carried_out(place, project, reading.records, tell, is_dry_run=dry_run)
+    report.interruption = "" if failure is None else failure.line
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
         for line in report.lines(usd_text(report.imported_nano_usd)):
             typer.echo(line)
-    if report.interruption:
-        fail(f"{report.interruption}; {_AGAIN}")
+    if failure is not None:
+        failure.hint = f"; {_AGAIN}"
+        raise failure
     if not report.is_clean:
         raise typer.Exit(EXIT_FAILED)
 
@@ -103,7 +98,7 @@ def export(
         except DatabaseRefused as error:
             refuse(str(error))
         except BudgetdError as error:
-            fail(str(error), reason=error.reason)
+            raise failure_of(error) from None
     for user in found.unlimited:
         typer.echo(f"budgetd: {user!r} has no limit, so total_budget is the largest amount, 1e9", err=True)
     if output is None:
@@ -134,16 +129,18 @@ def _check_project(project: str) -> None:
         raise typer.BadParameter(str(error), param_hint="--project") from None
 
 
-def _carried_out(place: Place, project: str, records: "Sequence[UserRecord]", tell: "Tell", *, is_dry_run: bool) -> str:
-    """Do it, or foresee it; returns why it has ended early, or nothing if it has not."""
+def _carried_out(
+    place: Place, project: str, records: "Sequence[UserRecord]", tell: "Tell", *, is_dry_run: bool
+) -> Failure | None:
+    """Do it, or foresee it; returns why it has ended early, or None if it has not."""
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
     from budgetd_server.user_cost.importing import foresee, foresee_all_new, import_records  # noqa: PLC0415
 
     if not records:
-        return ""
+        return None
     if is_dry_run and place.database is not None and not place.database.exists():
         foresee_all_new(records, tell)  # To open a file is to make it.
-        return ""
+        return None
 
     async def carry_out() -> None:
         async with opened_async(place) as client:
@@ -154,10 +151,10 @@ def _carried_out(place: Place, project: str, records: "Sequence[UserRecord]", te
     except DatabaseRefused as error:
         refuse(str(error))
     except BudgetdError as error:
-        return f"{error}{f' ({error.reason})' if error.reason else ''}"
+        return failure_of(error)
     except KeyboardInterrupt:
-        return "interrupted"
-    return ""
+        return Failure("interrupted", code="CANCELLED")
+    return None
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,8 +12,6 @@ from budgetd_server.config import Config, ConfigRefused
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
     from budgetd import AsyncBudgetClient, BudgetClient
-
-EXIT_REFUSED = 2
 
 Database = Annotated[
     str | None,
@@ -90,9 +88,3 @@ async def opened_async(place: Place) -> "AsyncIterator[AsyncBudgetClient]":
         raise typer.BadParameter(str(error)) from None
     async with client:
         yield client
-
-
-def refuse(message: str) -> NoReturn:
-    """End the command: it cannot be carried out as given. One line on standard error, exit code 2."""
-    typer.echo(f"budgetd: {' '.join(message.split())}", err=True)
-    raise typer.Exit(EXIT_REFUSED)

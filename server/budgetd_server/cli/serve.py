@@ -12,14 +12,13 @@ import typer
 from budgetd_server import config as settings
 from budgetd_server import log as logs
 from budgetd_server.app import Server, open_ledger
+from budgetd_server.cli.failing import refuse
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.prices import PriceFileError, ReloadablePrices
 from budgetd_server.rpc.server import PortBusy
 
 log = structlog.get_logger()
-
-EXIT_REFUSED = 2
 
 
 def serve(
@@ -86,8 +85,7 @@ def serve(
         config.check()
         run(config)
     except (ConfigRefused, LedgerRefused, PortBusy, PriceFileError) as refusal:
-        typer.echo(f"budgetd: {refusal}", err=True)
-        raise typer.Exit(EXIT_REFUSED) from None
+        refuse(str(refusal))
 
 
 def run(config: Config) -> None:

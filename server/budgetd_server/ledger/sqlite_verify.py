@@ -49,7 +49,7 @@ def verify_file(path: Path) -> Report:
         recount = FileRecount(connection)
         deviations.extend(recount.deviations())
         counts = {"budgets": len(recount.budgets), "entries": recount.entries, "reservations": recount.reservations}
-        counts["request ids"] = 0
+        counts["request_ids"] = 0
         deviations.extend(_requests(connection, counts))
     finally:
         connection.close()
@@ -62,7 +62,7 @@ def _requests(connection: sqlite3.Connection, counts: dict[str, int]) -> Iterato
     for rpc, request_id, entry_seq, result, kind, of_entry, cost, adjusted_seq in connection.execute(
         sql["verify_requests"]
     ):
-        counts["request ids"] += 1
+        counts["request_ids"] += 1
         where = f"request {request_id!r}"
         expected_kind, tells_cost = _KIND_OF_RPC.get(rpc, (kind, False))
         if entry_seq and of_entry != request_id:

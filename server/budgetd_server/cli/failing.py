@@ -1,0 +1,110 @@
+"""How a command fails: one line for people, or with `--json` one JSON object for programs, on standard error."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
+    from budgetd import BudgetdError
+
+#: Refused, failed, or not in order.
+EXIT_FAILED = 1
+#: Wrong usage, or something that must not be used as it is.
+EXIT_REFUSED = 2
+JSON_OPTION = "--json"
+#: Reasons of the program itself; all others are the server's.
+USAGE, REFUSED = "USAGE", "REFUSED"
+
+
+class Failure(Exception):
+    """Ends the command; it is shown where the program ends.
+
+    Args:
+        message: A sentence for people, in their words.
+        code: The name of a gRPC status code.
+        reason: The server's reason, or one of this module; empty if the server gave none.
+        violations: Every bad field: its name on this command line and a sentence.
+        exit_code: Of the program.
+        more: Further members of the JSON object, such as `metadata`. Empty ones are left out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "UNKNOWN",
+        reason: str = "",
+        violations: Sequence[tuple[str, str]] = (),
+        exit_code: int = EXIT_FAILED,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = " ".join(message.split())
+        self.code = code
+        self.reason = reason
+        self.violations = violations
+        self.exit_code = exit_code
+        self.more = more or {}
+        #: What to do about it, told to people after the reason.
+        self.hint = ""
+
+    @property
+    def line(self) -> str:
+        """The sentence, and the server's reason if it gave one."""
+        return f"{self.message} ({self.reason})" if self.reason not in ("", REFUSED) else self.message
+
+
+def failure_of(error: "BudgetdError") -> Failure:
+    """What ends a command with exit code 1, because a call was refused or failed."""
+    return Failure(
+        str(error),
+        code=error.code.name,
+        reason=error.reason,
+        violations=error.field_violations,
+        more={
+            "metadata": dict(sorted(error.metadata.items())),
+            "request_id": error.request_id,
+            "retry_after_seconds": error.retry_after_seconds,
+        },
+    )
+
+
+def refuse(message: str) -> NoReturn:
+    """End the command with exit code 2: it cannot be carried out as given."""
+    raise Failure(message, code="FAILED_PRECONDITION", reason=REFUSED, exit_code=EXIT_REFUSED)
+
+
+def show(error: Exception, *, as_json: bool) -> int:
+    """Tell on standard error why the command ends, and return its exit code.
+
+    Raises:
+        Exception: `error` itself, if it is neither a Failure nor typer's own error of usage.
+    """
+    usage: Any = error  # Typer does not export the class of its errors; no other has this method.
+    if not isinstance(error, Failure) and not hasattr(usage, "format_message"):
+        raise error
+    if isinstance(error, Failure):
+        failure = error
+    else:
+        told = usage.format_message()
+        failure = Failure(told, code="INVALID_ARGUMENT", reason=USAGE, exit_code=int(usage.exit_code))
+    if as_json:
+        typer.echo(json.dumps(_object(failure)), err=True)
+    elif failure is error:
+        typer.echo(f"budgetd: {failure.line}{failure.hint}", err=True)
+    else:
+        usage.show()
+    return failure.exit_code
+
+
+def _object(failure: Failure) -> dict[str, Any]:
+    violations = [{"field": field, "description": description} for field, description in failure.violations]
+    always = {
+        "code": failure.code,
+        "reason": failure.reason,
+        "message": failure.message,
+        "violations": violations,
+    }
+    return {"error": always | {name: value for name, value in failure.more.items() if value not in ("", {}, None)}}
