@@ -24,7 +24,7 @@ Done = Callable[..., str]
 
 
 def always(message: type[Message]) -> frozenset[str]:
-    """The members that protobuf's JSON of a message always has: the others tell by their absence that they are unset."""
+    """The members that protobuf's JSON of a message always has; the others are absent while they are unset."""
     return frozenset(field.name for field in message.DESCRIPTOR.fields if not field.has_presence)
 
 

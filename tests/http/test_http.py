@@ -134,6 +134,21 @@ def test_charges_are_counted_by_what_became_of_them_and_their_money_summed(obser
     assert observed.value("budgetd_charged_nano_usd_total") == 7 + 2 + 2
 
 
+def test_history_is_no_spending_of_now_alone_or_in_a_batch_with_other_charges(observed: Observed) -> None:
+    server = observed.server
+    server.create()
+    server.charge(100, is_history=True)
+    items = [
+        cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=cost, is_history=is_history)
+        for cost, is_history in ((1, False), (1_000, True), (10, False))
+    ]
+    server.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
+
+    assert server.spent() == 1_111
+    assert observed.value("budgetd_charged_nano_usd_total") == 11
+    assert observed.value('budgetd_charges_total{result="recorded"}') == 4
+
+
 def test_refusals_are_counted_by_reason_those_of_items_too(observed: Observed) -> None:
     server = observed.server
     failure(lambda: server.charge(-1))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from budgetd import BudgetManager
+from budgetd.v1 import cost_pb2
 
 COMPLETION = {"model": "gpt-4o-mini", "usage": {"prompt_tokens": 1_000, "completion_tokens": 500}}
 COST = 0.00045
@@ -140,6 +141,16 @@ def test_a_whole_record_can_be_put(manager: BudgetManager) -> None:
     manager.user_dict["alice"] = record
 
     assert manager.user_dict == {"alice": record}
+
+
+def test_a_record_that_is_put_is_history_and_no_spending_of_now(manager: BudgetManager) -> None:
+    manager.user_dict["alice"] = {"total_budget": 5, "current_cost": 1.75, "model_cost": {"gpt-4": 1.5}}
+
+    request = cost_pb2.GetCurrentCostRequest(project_id=manager._project_id, budget_id="alice")
+    answer = manager._caller.get_current_cost(request)
+
+    assert answer.current_cost_nano_usd == 1_750_000_000
+    assert not answer.limits[0].HasField("burn_rate_per_hour")
 
 
 def test_users_can_be_deleted(manager: BudgetManager) -> None:

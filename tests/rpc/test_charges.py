@@ -184,6 +184,7 @@ OTHER_CONTENT = [
     {"usage": None},
     {"event_time": Timestamp(seconds=NOW_S + 1)},
     {"event_time": None},
+    {"is_history": True},
 ]
 
 

@@ -49,6 +49,21 @@ def test_windows_end_on_request_as_with_litellm(server: RunningServer, done: Don
     assert limit.window.fixed.anchor_time.ToMicroseconds() == 1764100000500000
 
 
+def test_what_is_imported_is_history_and_no_news(server: RunningServer, done: Done, file: Path) -> None:
+    done("import", str(file))
+
+    request = service.ListBudgetsRequest(project_id=PROJECT, view=pb.BUDGET_VIEW_STATUS)
+    budgets = server.stub.ListBudgets(request).budgets
+    metrics = server.server.metrics.registry
+    assert sum(budget.current_cost_nano_usd for budget in budgets) == 7_251_200_000
+    told = [status for budget in budgets for status in budget.limit_statuses]
+    assert [each for each in told if each.HasField("burn_rate_per_hour") or each.HasField("exhaustion_time")] == []
+    assert metrics.get_sample_value("budgetd_charged_nano_usd_total") == 0
+    alerts = [sample for family in metrics.collect() if family.name == "budgetd_alerts" for sample in family.samples]
+    assert alerts == []
+    assert (metrics.get_sample_value("budgetd_charges_total", {"result": "recorded"}) or 0) > 0
+
+
 def test_a_second_import_changes_nothing_and_says_so(server: RunningServer, done: Done, file: Path) -> None:
     done("import", str(file))
     before = server.stored()

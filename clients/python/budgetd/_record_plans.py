@@ -87,14 +87,15 @@ class RecordPlans:
 
     @Steps
     def put_record(self, user: str, record: Mapping[str, Any]) -> Plan[Record]:
-        """Carry out `user_dict[user] = record`: the budget is replaced, and charged with the record's costs."""
+        """Carry out `user_dict[user] = record`: the budget is replaced, and charged with the costs, as history."""
         check_keys(record)
         costs = costs_of(record)
         name = user_id(user)
         yield from self._create(name, record)
         if costs:
             items = [
-                cost_pb2.UpdateCostRequest(budget_id=name, model=model, cost_nano_usd=cost) for model, cost in costs
+                cost_pb2.UpdateCostRequest(budget_id=name, model=model, cost_nano_usd=cost, is_history=True)
+                for model, cost in costs
             ]
             request = cost_pb2.BatchUpdateCostRequest(project_id=self._project_id, requests=items)
             yield from ask(Rpcs.batch_update_cost, request)

@@ -3,7 +3,7 @@
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
-from budgetd_server.domain.budget import Counter, Limit, Unit
+from budgetd_server.domain.budget import BudgetState, Counter, Limit, Unit
 
 #: Less than 1 by more than floats can be wrong.
 _SAFETY = 0.999_999
@@ -20,6 +20,12 @@ def fire(counter: Counter) -> tuple[float, ...]:
         return ()
     counter.alerts_fired |= reached
     return tuple(ratio for index, ratio in enumerate(limit.alert_ratios) if fresh >> index & 1)
+
+
+def reach_silently(budget: BudgetState) -> None:
+    """Note the ratios that a budget's limits have reached by what is no news, so that nobody hears of them."""
+    for counter in budget.counters():
+        fire(counter)
 
 
 def is_far_below(counter: Counter) -> bool:

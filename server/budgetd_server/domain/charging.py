@@ -1,6 +1,7 @@
 """Charges: a cost that happened is counted on its budget, the additional ones and all their ancestors."""
 
 from budgetd_server.domain.admission import admit
+from budgetd_server.domain.alerting import reach_silently
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import Part, check_room, count
@@ -27,7 +28,7 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome:
     if (
         budget is not None
         and budget.parent_key is None
-        and not (command.additional_ids or command.rejects_over_limit or budget.is_template)
+        and not (command.additional_ids or command.rejects_over_limit or command.is_history or budget.is_template)
     ):
         check_room(budget, part, now_us)
         roll_if_due(state, project_id, budget, now_us)
@@ -54,8 +55,11 @@ def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> O
         roll_if_due(state, project_id, budget, now_us)
     seq = _append_charge(state, command, budgets[0], now_us, touched.other_keys)
     for budget in budgets:
-        count(budget, part, now_us)
-        fire_all(state, budget)
+        count(budget, part, now_us, is_history=command.is_history)
+        if command.is_history:
+            reach_silently(budget)
+        else:
+            fire_all(state, budget)
     limits: tuple[LimitStatus, ...] = ()
     if command.wants_limits:
         limits = tuple(status for budget in budgets for status in limit_statuses(budget, now_us))

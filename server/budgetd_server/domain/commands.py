@@ -73,6 +73,8 @@ class Charge(NamedTuple):
     terms: CallTerms = STANDARD_TERMS
     #: Paths in the provider's answer that the caller could not read; kept with the entry.
     unread_fields: tuple[str, ...] = ()
+    #: True: it was spent long ago and is brought over from other books, so it is no news.
+    is_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,9 @@ def _check_tokens(counter: Counter, usage: Usage, now_us: int) -> None:
         raise CounterOverflow(counter="the count of tokens", value=tokens, added=usage.tokens)
 
 
-def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None = None) -> None:
+def count(
+    budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None = None, is_history: bool = False
+) -> None:
     """Add one entry to everything of a budget that it counts on.
 
     Args:
@@ -103,6 +105,7 @@ def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | N
         part: What it adds.
         now_us: The time.
         corrects_seq: It corrects this entry, and counts where that one still does; None: it counts everywhere.
+        is_history: True: it was spent long ago, and says nothing about how fast spending goes.
     """
     cost_nano_usd, usage, calls = part.cost_nano_usd, part.usage, part.calls
     budget.is_counted = True
@@ -111,13 +114,15 @@ def count(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | N
     if corrects_seq is None or corrects_seq > main.since_seq:
         main.sums.add(cost_nano_usd, usage, calls)
         model_sums(budget, part.model).add(cost_nano_usd, usage, calls)
-        _burn(main, cost_nano_usd, now_us)
+        if not is_history:
+            _burn(main, cost_nano_usd, now_us)
     if not budget.named:
         return
     for counter in budget.named.values():
         if part.matches(counter) and (corrects_seq is None or corrects_seq > counter.since_seq):
             counter.sums.add(cost_nano_usd, usage, calls)
-            _burn(counter, part.of(counter.unit), now_us)
+            if not is_history:
+                _burn(counter, part.of(counter.unit), now_us)
 
 
 def hold(budget: BudgetState, part: Part, *, sign: int) -> None:

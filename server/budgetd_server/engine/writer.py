@@ -261,14 +261,17 @@ class Writer:
                 _tell(single.future, result)
         begun = len(batch.singles)
         charges = [
-            result for single, result in zip(batch.singles, results, strict=False) if isinstance(single.command, Charge)
+            (single.command, result)
+            for single, result in zip(batch.singles, results, strict=False)
+            if isinstance(single.command, Charge)
         ]
         for bulk, taken in batch.bulks:
             slice_ = results[begun : begun + taken]
             begun += taken
+            carried_out = bulk.commands[len(bulk.results) :]
             bulk.results.extend(slice_)
             if isinstance(bulk.commands[0], Charge):
-                charges.extend(slice_)
+                charges.extend((c, r) for c, r in zip(carried_out, slice_, strict=False) if isinstance(c, Charge))
             else:
                 self._count_saves(slice_)
             failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
@@ -289,20 +292,20 @@ class Writer:
         self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
         self._metrics.charged_nano_usd.inc(sum(result.result for result in saved))
 
-    def _count_charges(self, results: Sequence[Result]) -> None:
-        """Count what became of a batch's charges, each kind in one step."""
+    def _count_charges(self, charges: Sequence[tuple[Charge, Result]]) -> None:
+        """Count what became of a batch's charges, each kind in one step. What is history was spent before."""
         replayed = refused = unavailable = cost_nano_usd = 0
-        for result in results:
+        for charge, result in charges:
             if isinstance(result, Outcome):
                 if result.replayed:
                     replayed += 1
-                else:
+                elif not charge.is_history:
                     cost_nano_usd += result.result
             elif isinstance(result, Refusal):
                 refused += 1
             else:
                 unavailable += 1
-        recorded = len(results) - replayed - refused - unavailable
+        recorded = len(charges) - replayed - refused - unavailable
         self._metrics.count_charges(recorded=recorded, replayed=replayed, refused=refused, unavailable=unavailable)
         self._metrics.charged_nano_usd.inc(cost_nano_usd)
 

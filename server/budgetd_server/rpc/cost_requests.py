@@ -178,8 +178,9 @@ class CostRequests:
         sent = (project_id, budget_id, model, told, sent_usage(usage), sent_labels, event_at_us, text)
         if admission or others is not NOBODY_ELSE:
             sent = (*sent, admission, *others.sent)  # type: ignore[assignment]
-        if terms is not STANDARD_TERMS or origin.sent:
-            sent = (*sent, *sent_terms(terms, origin))  # type: ignore[assignment]
+        if terms is not STANDARD_TERMS or origin.sent or request.is_history:
+            history = ("is_history",) if request.is_history else ()
+            sent = (*sent, *sent_terms(terms, origin), *history)
         charge = Charge(
             project_id,
             budget_id,
@@ -199,6 +200,7 @@ class CostRequests:
             origin.source,
             terms,
             origin.unread_fields,
+            request.is_history,
         )
         return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 

@@ -175,6 +175,7 @@ def charge_items(project_id: str, record: UserRecord) -> Iterator[cost_pb2.Updat
                 model=model,
                 cost_nano_usd=min(cost - number * COST_NANO_USD_MAX, COST_NANO_USD_MAX),
                 request_id=_request_id(project_id, record.user, model, number),
+                is_history=True,
             )
 
 

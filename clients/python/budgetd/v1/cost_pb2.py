@@ -26,7 +26,7 @@ from budgetd.v1 import budget_pb2 as budgetd_dot_v1_dot_budget__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x62udgetd/v1/cost.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x05\n\x11UpdateCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1a\n\rcost_nano_usd\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x1e\n\x04text\x18\x07 \x01(\x0b\x32\x10.budgetd.v1.Text\x12\x39\n\x06labels\x18\x08 \x03(\x0b\x32).budgetd.v1.UpdateCostRequest.LabelsEntry\x12.\n\nevent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\tadmission\x18\n \x01(\x0e\x32\x15.budgetd.v1.Admission\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12$\n\x04view\x18\x0c \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x1a\n\x12template_budget_id\x18\r \x01(\t\x12\x1f\n\x17skip_missing_additional\x18\x0e \x01(\x08\x12\x10\n\x08provider\x18\x0f \x01(\t\x12\x14\n\x0cservice_tier\x18\x10 \x01(\t\x12\x10\n\x08is_batch\x18\x11 \x01(\x08\x12\x15\n\rinference_geo\x18\x12 \x01(\t\x12+\n\x0b\x63ost_source\x18\x13 \x01(\x0e\x32\x16.budgetd.v1.CostSource\x12\x15\n\runread_fields\x18\x14 \x03(\t\x12\x15\n\rusage_dialect\x18\x15 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_cost_nano_usd\"\xc7\x01\n\x12UpdateCostResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\'\n\x06limits\x18\x03 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x04 \x01(\x08\x12\"\n\x06\x62udget\x18\x05 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x15\n\runread_fields\x18\x07 \x03(\t\"u\n\x16\x42\x61tchUpdateCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12/\n\x08requests\x18\x02 \x03(\x0b\x32\x1d.budgetd.v1.UpdateCostRequest\x12\x16\n\x0einclude_limits\x18\x03 \x01(\x08\"q\n\x17\x42\x61tchUpdateCostResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.budgetd.v1.UpdateCostResult\x12\'\n\x06limits\x18\x02 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\"m\n\x10UpdateCostResult\x12&\n\x07\x63harged\x18\x01 \x01(\x0b\x32\x13.budgetd.v1.ChargedH\x00\x12&\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x15.budgetd.v1.ItemErrorH\x00\x42\t\n\x07outcome\"D\n\x07\x43harged\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x82\x02\n\x11\x41\x64justCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61mount_nano_usd\x18\x03 \x01(\x12\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x06 \x01(\t\x12\x39\n\x06labels\x18\x07 \x03(\x0b\x32).budgetd.v1.AdjustCostRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x12\x41\x64justCostResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\'\n\x06limits\x18\x02 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"Y\n\x15GetCurrentCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x19\n\x11include_ancestors\x18\x03 \x01(\x08\"\xbe\x01\n\x16GetCurrentCostResponse\x12\x1d\n\x15\x63urrent_cost_nano_usd\x18\x01 \x01(\x03\x12\"\n\x15total_budget_nano_usd\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\'\n\x06limits\x18\x03 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x1e\n\x16lifetime_cost_nano_usd\x18\x04 \x01(\x03\x42\x18\n\x16_total_budget_nano_usd\"<\n\x13GetModelCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\"=\n\x14GetModelCostResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.budgetd.v1.ModelCost\"\xd2\x02\n\x12ProjectCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12 \n\x05usage\x18\x05 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x1e\n\x04text\x18\x06 \x01(\x0b\x32\x10.budgetd.v1.Text\x12&\n\x08messages\x18\x07 \x01(\x0b\x32\x14.budgetd.v1.Messages\x12\x1a\n\rcost_nano_usd\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08provider\x18\t \x01(\t\x12\x14\n\x0cservice_tier\x18\n \x01(\t\x12\x10\n\x08is_batch\x18\x0b \x01(\x08\x12\x15\n\rinference_geo\x18\x0c \x01(\tB\x10\n\x0e_cost_nano_usd\"\xcb\x01\n\x13ProjectCostResponse\x12\x15\n\rcost_nano_usd\x18\x01 \x01(\x03\x12\x1f\n\x17projected_cost_nano_usd\x18\x02 \x01(\x03\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x14\n\x0cis_estimated\x18\x04 \x01(\x08\x12\x12\n\nis_allowed\x18\x05 \x01(\x08\x12\x30\n\x0f\x65xceeded_limits\x18\x06 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus*]\n\tAdmission\x12\x19\n\x15\x41\x44MISSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x44MISSION_ALWAYS\x10\x01\x12\x1f\n\x1b\x41\x44MISSION_REJECT_OVER_LIMIT\x10\x02\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x62udgetd/v1/cost.proto\x12\nbudgetd.v1\x1a\x17\x62udgetd/v1/budget.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x05\n\x11UpdateCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x1a\n\rcost_nano_usd\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12 \n\x05usage\x18\x06 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x1e\n\x04text\x18\x07 \x01(\x0b\x32\x10.budgetd.v1.Text\x12\x39\n\x06labels\x18\x08 \x03(\x0b\x32).budgetd.v1.UpdateCostRequest.LabelsEntry\x12.\n\nevent_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\tadmission\x18\n \x01(\x0e\x32\x15.budgetd.v1.Admission\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12$\n\x04view\x18\x0c \x01(\x0e\x32\x16.budgetd.v1.BudgetView\x12\x1a\n\x12template_budget_id\x18\r \x01(\t\x12\x1f\n\x17skip_missing_additional\x18\x0e \x01(\x08\x12\x10\n\x08provider\x18\x0f \x01(\t\x12\x14\n\x0cservice_tier\x18\x10 \x01(\t\x12\x10\n\x08is_batch\x18\x11 \x01(\x08\x12\x15\n\rinference_geo\x18\x12 \x01(\t\x12+\n\x0b\x63ost_source\x18\x13 \x01(\x0e\x32\x16.budgetd.v1.CostSource\x12\x15\n\runread_fields\x18\x14 \x03(\t\x12\x15\n\rusage_dialect\x18\x15 \x01(\t\x12\x12\n\nis_history\x18\x16 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x10\n\x0e_cost_nano_usd\"\xc7\x01\n\x12UpdateCostResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\'\n\x06limits\x18\x03 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x04 \x01(\x08\x12\"\n\x06\x62udget\x18\x05 \x01(\x0b\x32\x12.budgetd.v1.Budget\x12\x12\n\nrequest_id\x18\x06 \x01(\t\x12\x15\n\runread_fields\x18\x07 \x03(\t\"u\n\x16\x42\x61tchUpdateCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12/\n\x08requests\x18\x02 \x03(\x0b\x32\x1d.budgetd.v1.UpdateCostRequest\x12\x16\n\x0einclude_limits\x18\x03 \x01(\x08\"q\n\x17\x42\x61tchUpdateCostResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.budgetd.v1.UpdateCostResult\x12\'\n\x06limits\x18\x02 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\"m\n\x10UpdateCostResult\x12&\n\x07\x63harged\x18\x01 \x01(\x0b\x32\x13.budgetd.v1.ChargedH\x00\x12&\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x15.budgetd.v1.ItemErrorH\x00\x42\t\n\x07outcome\"D\n\x07\x43harged\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\x15\n\rcost_nano_usd\x18\x02 \x01(\x03\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x82\x02\n\x11\x41\x64justCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61mount_nano_usd\x18\x03 \x01(\x12\x12\r\n\x05model\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08\x65ntry_id\x18\x06 \x01(\t\x12\x39\n\x06labels\x18\x07 \x03(\x0b\x32).budgetd.v1.AdjustCostRequest.LabelsEntry\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"a\n\x12\x41\x64justCostResponse\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\t\x12\'\n\x06limits\x18\x02 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"Y\n\x15GetCurrentCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x19\n\x11include_ancestors\x18\x03 \x01(\x08\"\xbe\x01\n\x16GetCurrentCostResponse\x12\x1d\n\x15\x63urrent_cost_nano_usd\x18\x01 \x01(\x03\x12\"\n\x15total_budget_nano_usd\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\'\n\x06limits\x18\x03 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus\x12\x1e\n\x16lifetime_cost_nano_usd\x18\x04 \x01(\x03\x42\x18\n\x16_total_budget_nano_usd\"<\n\x13GetModelCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\"=\n\x14GetModelCostResponse\x12%\n\x06models\x18\x01 \x03(\x0b\x32\x15.budgetd.v1.ModelCost\"\xd2\x02\n\x12ProjectCostRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x11\n\tbudget_id\x18\x02 \x01(\t\x12\x1d\n\x15\x61\x64\x64itional_budget_ids\x18\x03 \x03(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12 \n\x05usage\x18\x05 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x1e\n\x04text\x18\x06 \x01(\x0b\x32\x10.budgetd.v1.Text\x12&\n\x08messages\x18\x07 \x01(\x0b\x32\x14.budgetd.v1.Messages\x12\x1a\n\rcost_nano_usd\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x08provider\x18\t \x01(\t\x12\x14\n\x0cservice_tier\x18\n \x01(\t\x12\x10\n\x08is_batch\x18\x0b \x01(\x08\x12\x15\n\rinference_geo\x18\x0c \x01(\tB\x10\n\x0e_cost_nano_usd\"\xcb\x01\n\x13ProjectCostResponse\x12\x15\n\rcost_nano_usd\x18\x01 \x01(\x03\x12\x1f\n\x17projected_cost_nano_usd\x18\x02 \x01(\x03\x12 \n\x05usage\x18\x03 \x01(\x0b\x32\x11.budgetd.v1.Usage\x12\x14\n\x0cis_estimated\x18\x04 \x01(\x08\x12\x12\n\nis_allowed\x18\x05 \x01(\x08\x12\x30\n\x0f\x65xceeded_limits\x18\x06 \x03(\x0b\x32\x17.budgetd.v1.LimitStatus*]\n\tAdmission\x12\x19\n\x15\x41\x44MISSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x44MISSION_ALWAYS\x10\x01\x12\x1f\n\x1b\x41\x44MISSION_REJECT_OVER_LIMIT\x10\x02\x42\x38\n\x0e\x64\x65v.budgetd.v1P\x01Z$budgetd.dev/gen/budgetd/v1;budgetdv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,38 +38,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATECOSTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._loaded_options = None
   _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_ADMISSION']._serialized_start=2734
-  _globals['_ADMISSION']._serialized_end=2827
+  _globals['_ADMISSION']._serialized_start=2754
+  _globals['_ADMISSION']._serialized_end=2847
   _globals['_UPDATECOSTREQUEST']._serialized_start=96
-  _globals['_UPDATECOSTREQUEST']._serialized_end=799
-  _globals['_UPDATECOSTREQUEST_LABELSENTRY']._serialized_start=736
-  _globals['_UPDATECOSTREQUEST_LABELSENTRY']._serialized_end=781
-  _globals['_UPDATECOSTRESPONSE']._serialized_start=802
-  _globals['_UPDATECOSTRESPONSE']._serialized_end=1001
-  _globals['_BATCHUPDATECOSTREQUEST']._serialized_start=1003
-  _globals['_BATCHUPDATECOSTREQUEST']._serialized_end=1120
-  _globals['_BATCHUPDATECOSTRESPONSE']._serialized_start=1122
-  _globals['_BATCHUPDATECOSTRESPONSE']._serialized_end=1235
-  _globals['_UPDATECOSTRESULT']._serialized_start=1237
-  _globals['_UPDATECOSTRESULT']._serialized_end=1346
-  _globals['_CHARGED']._serialized_start=1348
-  _globals['_CHARGED']._serialized_end=1416
-  _globals['_ADJUSTCOSTREQUEST']._serialized_start=1419
-  _globals['_ADJUSTCOSTREQUEST']._serialized_end=1677
-  _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._serialized_start=736
-  _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._serialized_end=781
-  _globals['_ADJUSTCOSTRESPONSE']._serialized_start=1679
-  _globals['_ADJUSTCOSTRESPONSE']._serialized_end=1776
-  _globals['_GETCURRENTCOSTREQUEST']._serialized_start=1778
-  _globals['_GETCURRENTCOSTREQUEST']._serialized_end=1867
-  _globals['_GETCURRENTCOSTRESPONSE']._serialized_start=1870
-  _globals['_GETCURRENTCOSTRESPONSE']._serialized_end=2060
-  _globals['_GETMODELCOSTREQUEST']._serialized_start=2062
-  _globals['_GETMODELCOSTREQUEST']._serialized_end=2122
-  _globals['_GETMODELCOSTRESPONSE']._serialized_start=2124
-  _globals['_GETMODELCOSTRESPONSE']._serialized_end=2185
-  _globals['_PROJECTCOSTREQUEST']._serialized_start=2188
-  _globals['_PROJECTCOSTREQUEST']._serialized_end=2526
-  _globals['_PROJECTCOSTRESPONSE']._serialized_start=2529
-  _globals['_PROJECTCOSTRESPONSE']._serialized_end=2732
+  _globals['_UPDATECOSTREQUEST']._serialized_end=819
+  _globals['_UPDATECOSTREQUEST_LABELSENTRY']._serialized_start=756
+  _globals['_UPDATECOSTREQUEST_LABELSENTRY']._serialized_end=801
+  _globals['_UPDATECOSTRESPONSE']._serialized_start=822
+  _globals['_UPDATECOSTRESPONSE']._serialized_end=1021
+  _globals['_BATCHUPDATECOSTREQUEST']._serialized_start=1023
+  _globals['_BATCHUPDATECOSTREQUEST']._serialized_end=1140
+  _globals['_BATCHUPDATECOSTRESPONSE']._serialized_start=1142
+  _globals['_BATCHUPDATECOSTRESPONSE']._serialized_end=1255
+  _globals['_UPDATECOSTRESULT']._serialized_start=1257
+  _globals['_UPDATECOSTRESULT']._serialized_end=1366
+  _globals['_CHARGED']._serialized_start=1368
+  _globals['_CHARGED']._serialized_end=1436
+  _globals['_ADJUSTCOSTREQUEST']._serialized_start=1439
+  _globals['_ADJUSTCOSTREQUEST']._serialized_end=1697
+  _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._serialized_start=756
+  _globals['_ADJUSTCOSTREQUEST_LABELSENTRY']._serialized_end=801
+  _globals['_ADJUSTCOSTRESPONSE']._serialized_start=1699
+  _globals['_ADJUSTCOSTRESPONSE']._serialized_end=1796
+  _globals['_GETCURRENTCOSTREQUEST']._serialized_start=1798
+  _globals['_GETCURRENTCOSTREQUEST']._serialized_end=1887
+  _globals['_GETCURRENTCOSTRESPONSE']._serialized_start=1890
+  _globals['_GETCURRENTCOSTRESPONSE']._serialized_end=2080
+  _globals['_GETMODELCOSTREQUEST']._serialized_start=2082
+  _globals['_GETMODELCOSTREQUEST']._serialized_end=2142
+  _globals['_GETMODELCOSTRESPONSE']._serialized_start=2144
+  _globals['_GETMODELCOSTRESPONSE']._serialized_end=2205
+  _globals['_PROJECTCOSTREQUEST']._serialized_start=2208
+  _globals['_PROJECTCOSTREQUEST']._serialized_end=2546
+  _globals['_PROJECTCOSTRESPONSE']._serialized_start=2549
+  _globals['_PROJECTCOSTRESPONSE']._serialized_end=2752
 # @@protoc_insertion_point(module_scope)

@@ -96,6 +96,7 @@ class UpdateCostRequest(google.protobuf.message.Message):
     COST_SOURCE_FIELD_NUMBER: builtins.int
     UNREAD_FIELDS_FIELD_NUMBER: builtins.int
     USAGE_DIALECT_FIELD_NUMBER: builtins.int
+    IS_HISTORY_FIELD_NUMBER: builtins.int
     project_id: builtins.str
     """Required. The project. In an item of a batch: empty, or the batch's."""
     budget_id: builtins.str
@@ -134,6 +135,10 @@ class UpdateCostRequest(google.protobuf.message.Message):
     """Optional. Who told `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
     usage_dialect: builtins.str
     """Optional. The form of the provider's answer, such as "openai_chat", 1 to 32 of a-z, 0-9 and "_": a label of that metric."""
+    is_history: builtins.bool
+    """Optional. True: the cost is old and is brought over from other books. It counts as any other, but is no news: it feeds
+    neither the burn rate nor `budgetd_charged_nano_usd_total`, and alert ratios that it reaches give no notice.
+    """
     @property
     def additional_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Other budgets to charge, at most 16, such as a team or a tag. One that is missing refuses the charge
@@ -189,9 +194,10 @@ class UpdateCostRequest(google.protobuf.message.Message):
         cost_source: budgetd.v1.budget_pb2.CostSource.ValueType = ...,
         unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
         usage_dialect: builtins.str = ...,
+        is_history: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "cost_nano_usd", b"cost_nano_usd", "event_time", b"event_time", "text", b"text", "usage", b"usage"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "admission", b"admission", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "cost_source", b"cost_source", "event_time", b"event_time", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "labels", b"labels", "model", b"model", "project_id", b"project_id", "provider", b"provider", "request_id", b"request_id", "service_tier", b"service_tier", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "text", b"text", "unread_fields", b"unread_fields", "usage", b"usage", "usage_dialect", b"usage_dialect", "view", b"view"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_cost_nano_usd", b"_cost_nano_usd", "additional_budget_ids", b"additional_budget_ids", "admission", b"admission", "budget_id", b"budget_id", "cost_nano_usd", b"cost_nano_usd", "cost_source", b"cost_source", "event_time", b"event_time", "inference_geo", b"inference_geo", "is_batch", b"is_batch", "is_history", b"is_history", "labels", b"labels", "model", b"model", "project_id", b"project_id", "provider", b"provider", "request_id", b"request_id", "service_tier", b"service_tier", "skip_missing_additional", b"skip_missing_additional", "template_budget_id", b"template_budget_id", "text", b"text", "unread_fields", b"unread_fields", "usage", b"usage", "usage_dialect", b"usage_dialect", "view", b"view"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_cost_nano_usd", b"_cost_nano_usd"]) -> typing.Literal["cost_nano_usd"] | None: ...
 
 global___UpdateCostRequest = UpdateCostRequest
