@@ -32,6 +32,7 @@ from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import Part, count
 from budgetd_server.domain.status import limit_statuses
 from budgetd_server.domain.window import Fixed, window_at
+from budgetd_server.engine.answer_room import AnswerRoom
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
@@ -140,7 +141,7 @@ async def _serve(name: str, database: Path | None) -> None:
     elif name in _ENGINES:
         tokens = AsyncTokenCounter()
         handlers = Handlers(cast(Engine, _ENGINES[name]()), ReloadablePrices(()), tokens)
-        await _until(stopping, generic_handler(handlers, Metrics(), InFlight()))
+        await _until(stopping, generic_handler(handlers, Metrics(), InFlight(), AnswerRoom(lambda _: None)))
         tokens.close()
     else:
         assert database is not None, "a durable server has a file"

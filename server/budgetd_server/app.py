@@ -5,9 +5,13 @@ import contextlib
 from collections.abc import Callable
 from importlib.metadata import version
 
+import structlog
+
 from budgetd_server.config import Config
+from budgetd_server.connections import end_connections
 from budgetd_server.core import Core, system_clock_us
 from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.answer_room import AnswerRoom
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.app import http_app
 from budgetd_server.http.hosted.protocol import HostedProtocol
@@ -17,6 +21,8 @@ from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer
+
+log = structlog.get_logger()
 
 #: For what is left when everything of ours has ended: open health watches never end by themselves.
 STOP_SECONDS = 0.2
@@ -52,8 +58,9 @@ class Server:
         self.metrics, self.engine, self.handlers = self._core.metrics, self._core.engine, self._core.handlers
         self.metrics.build_info.labels(version("budgetd-server"), "sqlite").set(1)
         self._in_flight = InFlight()
-        self._rpc = RpcServer(generic_handler(self.handlers, self.metrics, self._in_flight))
-        hosted = HostedProtocol(self.engine, prices, self.metrics, self._in_flight)
+        self._room = AnswerRoom(self._cut_off)
+        self._rpc = RpcServer(generic_handler(self.handlers, self.metrics, self._in_flight, self._room))
+        hosted = HostedProtocol(self.engine, prices, self.metrics, self._in_flight, self._room)
         self._http = HttpServer(http_app(self.metrics.registry, self._is_ready, hosted.routes()))
         self._is_stopping = False
         self._health_tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +99,13 @@ class Server:
         await self._rpc.stop(STOP_SECONDS)
         await self._core.stop()
         await self._http.stop()
+
+    def _cut_off(self, peer: str) -> None:
+        """End the connection of a peer that does not read its answers."""
+        ports = (self.port, self.http_port)
+        end_connections(lambda ends: ends.local in ports and ends.peer == peer)
+        self.metrics.slow_readers.inc()
+        log.warning("a reader that was too slow has been cut off", peer=peer)
 
     def _is_ready(self) -> bool:
         return self.engine.writer.is_healthy and not self._is_stopping

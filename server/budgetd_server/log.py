@@ -50,6 +50,13 @@ def set_up(*, level: str, is_json: bool) -> None:
     root.setLevel(level.upper())
     for chatty in ("uvicorn.access", "uvicorn.error", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_lost_answer)
+
+
+def _is_no_lost_answer(record: logging.LogRecord) -> bool:
+    """False for the stack that gRPC logs when a connection ends before its answer is written: callers may do that."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != "ExecuteBatchError"
 
 
 def _on_one_line(

@@ -40,6 +40,11 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.slow_readers = Counter(
+            "budgetd_slow_readers_total",
+            "Connections that were ended because an answer was left unread for too long.",
+            registry=registry,
+        )
         self.commit_seconds = Histogram(
             "budgetd_commit_seconds",
             "Seconds from having the store's write lock to the end of COMMIT, for one batch.",

@@ -341,6 +341,7 @@ def _longest() -> list[BudgetError]:
         errors.QueueFull(10**9),
         StoreUnavailable(name * 100, metadata={"kind": name}),
         errors.ShuttingDown(),
+        errors.AnswersUnread(of_connection=10**9, in_all=10**9),
     ]
 
 

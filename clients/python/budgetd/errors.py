@@ -24,7 +24,7 @@
     ├── PermissionDenied        SCOPE
     ├── DatabaseRefused         in local mode alone: the file must not be used
     ├── ServerError             INTERNAL
-    ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN; or a connection that broke
+    ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN, ANSWERS_UNREAD; or a connection that broke
     │   └── ServerUnreachable   nobody has ever answered at the address
     ├── DeadlineExceeded        no answer in time
     └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
@@ -228,6 +228,7 @@ CLASS_OF_REASON: Mapping[str, type[BudgetdError]] = {
     "QUEUE_FULL": Unavailable,
     "STORE_UNAVAILABLE": Unavailable,
     "SHUTTING_DOWN": Unavailable,
+    "ANSWERS_UNREAD": Unavailable,
 }
 
 

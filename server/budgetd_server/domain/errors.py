@@ -8,7 +8,7 @@
     │   ├── HasChildren, HasOpenReservations, ParentCycle, TooDeep, IsTemplate, AlreadySettled
     │   └── BudgetExceeded (admission.py: it tells where limits stand)
     └── Unavailable: not acknowledged; sending the same request id again is safe.
-        └── QueueFull, StoreUnavailable, ShuttingDown
+        └── QueueFull, StoreUnavailable, ShuttingDown, AnswersUnread
 
 `reason` is the machine-readable name that callers see; numbers in the sentence are also in `metadata`.
 """
@@ -327,3 +327,22 @@ class ShuttingDown(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; try another one, or again in a moment")
+
+
+class AnswersUnread(Unavailable):
+    """Too many bytes of answers are on their way to this caller's connection, or to all; a change may have been made.
+
+    Args:
+        of_connection: Bytes on their way to the caller's connection.
+        in_all: Bytes on their way to all connections.
+    """
+
+    reason = "ANSWERS_UNREAD"
+    retry_after_seconds = 1.0
+
+    def __init__(self, *, of_connection: int, in_all: int) -> None:
+        super().__init__(
+            f"there is no room for the answer: {of_connection} bytes of earlier answers to this connection have not "
+            f"been read, {in_all} bytes of all; read them, and try again",
+            metadata={"connection_bytes": str(of_connection), "all_bytes": str(in_all)},
+        )

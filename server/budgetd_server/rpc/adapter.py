@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.connections import peer_name
 from budgetd_server.domain.errors import FieldViolation, InvalidField
+from budgetd_server.engine.answer_room import COUNTED_BYTES_MIN, AnswerRoom, Held
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
+from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX
 from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.errors import STATUS_TRAILER
 from budgetd_server.rpc.failures import failure_status
@@ -59,17 +62,13 @@ class _Methods(grpc.GenericRpcHandler):
         return method
 
 
-def generic_handler(handlers: Handlers, metrics: Metrics, in_flight: InFlight) -> grpc.GenericRpcHandler:
+def generic_handler(
+    handlers: Handlers, metrics: Metrics, in_flight: InFlight, room: AnswerRoom
+) -> grpc.GenericRpcHandler:
     """What a gRPC server is given to serve the whole of BudgetService."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _adapted(
-                method.name,
-                getattr(handlers, method.name),
-                GetMessageClass(method.input_type),
-                metrics,
-                in_flight,
-            )
+            _adapted(method, getattr(handlers, method.name), metrics, in_flight, room)
         )
         for method in SERVICE.methods
     }
@@ -82,8 +81,11 @@ def go_code(code: grpc.StatusCode) -> str:
 
 
 def _adapted(
-    name: str, handler: Handler, request_class: type[Message], metrics: Metrics, in_flight: InFlight
+    method: MethodDescriptor, handler: Handler, metrics: Metrics, in_flight: InFlight, room: AnswerRoom
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    name, request_class = method.name, GetMessageClass(method.input_type)
+    # A page is nearly as large as an answer may be, so room is found before it is made.
+    is_page = "next_page_token" in method.output_type.fields_by_name
     labels = ("unary", SERVICE.full_name, name)
     started = metrics.rpcs_started.labels(*labels)
     seconds = metrics.rpc_seconds.labels(*labels)
@@ -103,8 +105,12 @@ def _adapted(
         began = time.perf_counter()
         try:
             in_flight.admit()
-            response = await handler(_parsed(request_class, body), Caller(context.time_remaining()))
+            request = _parsed(request_class, body)
+            held = await _held_for_page(room, context, in_flight) if is_page else None
+            response = await handler(request, Caller(context.time_remaining()))
             answer = response.SerializeToString()
+            if held is not None or len(answer) >= COUNTED_BYTES_MIN:
+                (held or _held(room, context, in_flight, len(answer))).send(len(answer))
             count(grpc.StatusCode.OK)
             return answer  # noqa: TRY300 - the other ways to end are told below.
         except asyncio.CancelledError:
@@ -120,6 +126,26 @@ def _adapted(
         raise AssertionError("abort does not return")
 
     return call
+
+
+async def _held_for_page(room: AnswerRoom, context: Context, in_flight: InFlight) -> Held:
+    return _released(await room.wait(peer_name(context.peer()), ANSWER_BYTES_MAX), context, in_flight)
+
+
+def _held(room: AnswerRoom, context: Context, in_flight: InFlight, size: int) -> Held:
+    return _released(room.take(peer_name(context.peer()), size), context, in_flight)
+
+
+def _released(held: Held, context: Context, in_flight: InFlight) -> Held:
+    """Room that is given back once gRPC has written the answer, or given it up; the server drains no sooner."""
+    in_flight.began()
+
+    def release(_: object) -> None:
+        held.release()
+        in_flight.ended()
+
+    context.add_done_callback(release)  # type: ignore[arg-type]  # A function is what it takes.
+    return held
 
 
 def _parsed(request_class: type[Message], body: bytes) -> Message:

@@ -12,6 +12,7 @@ from budgetd_server.domain.admission import BudgetExceeded
 from budgetd_server.domain.budget import Unit
 from budgetd_server.domain.errors import (
     AlreadySettled,
+    AnswersUnread,
     BelowZero,
     BudgetError,
     BudgetExists,
@@ -70,6 +71,7 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
     QueueFull: grpc.StatusCode.UNAVAILABLE,
     StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
     ShuttingDown: grpc.StatusCode.UNAVAILABLE,
+    AnswersUnread: grpc.StatusCode.UNAVAILABLE,
 }
 
 

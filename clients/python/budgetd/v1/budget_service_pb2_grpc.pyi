@@ -7,8 +7,8 @@ Errors carry `google.rpc.ErrorInfo` with the domain "budgetd" and a reason in ca
 trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. RESOURCE_EXHAUSTED
 (reason BUDGET_EXCEEDED, and no other) tells the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
 and in `google.rpc.RetryInfo` when it could pass, if ever. UNAVAILABLE means not acknowledged: send the same request,
-under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN and INTERNAL;
-every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
+under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN,
+ANSWERS_UNREAD and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
 is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and

@@ -16,8 +16,10 @@ from budgetd_server.domain.bounds import ID_BYTES_MAX
 from budgetd_server.domain.errors import Unavailable
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
+from budgetd_server.engine.answer_room import AnswerRoom
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
+from budgetd_server.http.answers import JsonAnswer, held_for
 from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
 from budgetd_server.http.hosted.records import record_of
@@ -32,6 +34,9 @@ TOLD_USERS_MAX = 100
 TOLD_KEYS_MAX = 10
 LOGGED_USERS_MAX = 3
 
+#: Projects that are read and written out at the same time: all of one are in memory until its answer is made.
+GETS_AT_A_TIME = 4
+
 log = structlog.get_logger()
 
 Call = Callable[[Any], Awaitable[dict[str, Any]]]
@@ -40,8 +45,9 @@ Call = Callable[[Any], Awaitable[dict[str, Any]]]
 class HostedProtocol:
     """`/get_budget` and `/set_budget`."""
 
-    def __init__(self, engine: Engine, prices: Prices, metrics: Metrics, in_flight: InFlight) -> None:
-        self._engine, self._metrics, self._in_flight = engine, metrics, in_flight
+    def __init__(self, engine: Engine, prices: Prices, metrics: Metrics, in_flight: InFlight, room: AnswerRoom) -> None:
+        self._engine, self._metrics, self._in_flight, self._room = engine, metrics, in_flight, room
+        self._gets = asyncio.Semaphore(GETS_AT_A_TIME)
         self._saves = Saves(engine, prices)
         self._bodies = Bodies()
 
@@ -54,7 +60,7 @@ class HostedProtocol:
 
     def _route(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
         async def answered(request: Request) -> Response:
-            began, content = time.perf_counter(), b""
+            began, content, held = time.perf_counter(), b"", None
             self._in_flight.began()
             try:
                 caller_of(request)
@@ -64,6 +70,7 @@ class HostedProtocol:
                 content = orjson.dumps(answer)
                 if len(content) > BODY_BYTES_MAX:
                     raise BadBody(413, "the project is too large to be saved again by this protocol: use gRPC")  # noqa: TRY301
+                held = held_for(self._room, request, len(content))
             except (CallerRefused, BadBody) as error:
                 status, answer = error.status, _error(error.message)
             except Unavailable as error:
@@ -78,12 +85,16 @@ class HostedProtocol:
                 log.warning("a call was refused", call=name, status=status, why=answer["message"])
             self._metrics.hosted_calls.labels(name, str(status)).inc()
             self._metrics.hosted_seconds.labels(name).observe(time.perf_counter() - began)
-            return _response(status, content if status == 200 else orjson.dumps(answer))
+            return JsonAnswer(content if status == 200 else orjson.dumps(answer), status, held=held)
 
         return answered
 
     async def _get(self, body: object) -> dict[str, Any]:
         project_id = _project_id(body)
+        async with self._gets:
+            return await self._records(project_id)
+
+    async def _records(self, project_id: str) -> dict[str, Any]:
         budgets = await self._engine.standing(project_id, USERS_MAX)
         if budgets is None:
             raise BadBody(413, f"a project of more than {USERS_MAX:,} budgets is too large for this protocol: use gRPC")
@@ -150,8 +161,3 @@ def _name(text: str) -> str:
 
 def _error(message: str) -> dict[str, Any]:
     return {"status": "error", "message": message}
-
-
-def _response(status: int, content: bytes) -> Response:
-    headers = {"retry-after": "1"} if status in (429, 503) else None
-    return Response(content, status_code=status, headers=headers, media_type="application/json")
