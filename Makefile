@@ -20,9 +20,11 @@ SERVICE_PROTO := proto/budgetd/v1/budget_service.proto
 RELEASED_CONTRACT := proto/released.binpb
 UV_VERSION := 0.13.9
 
-# Stamps for what is installed, the two editable distributions of ours included: no pip runs when nothing changed.
-DEV := .venv/.installed-lock
+# Stamps for what is installed: no pip runs when nothing changed. Each stands on the one before it, in one environment:
+# what the server runs on, our two distributions, editable, and what development needs beside them.
+RUNTIME := .venv/.installed-runtime
 EDITABLE := .venv/.installed-editable
+DEV := .venv/.installed-dev
 GENERATOR := .venv-proto/.installed-lock
 PARITY := .venv-parity/.installed-editable
 PARITY_NEWEST := .venv-parity-newest/.installed-editable
@@ -36,14 +38,14 @@ help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: $(EDITABLE) ## Make .venv: the hashed lock, then both distributions, editable.
+setup: $(DEV) ## Make .venv: the hashed locks, and both distributions, editable.
 
 .PHONY: run
-run: setup ## Serve on 127.0.0.1:50051 until interrupted; ARGS goes to `budgetd serve`.
+run: $(EDITABLE) ## Serve on 127.0.0.1:50051 until interrupted; ARGS goes to `budgetd serve`.
 	@$(BIN)/budgetd serve $(ARGS)
 
 .PHONY: demo
-demo: setup ## Replay a trace of LLM calls (TRACE=file.csv) against a server of its own or at ADDRESS=host:port.
+demo: $(EDITABLE) ## Replay a trace of LLM calls (TRACE=file.csv) against a server of its own or at ADDRESS=host:port.
 	@TRACE='$(TRACE)' ADDRESS='$(ADDRESS)' $(BIN)/python -m examples.demo
 
 .PHONY: test
@@ -147,18 +149,23 @@ compile = "$$tools/bin/uv" pip compile --quiet $(if $(UPGRADE),--upgrade) --grou
 
 define make-venv
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-@test -x $(1)/bin/python || { echo 'making $(1)'; $(PYTHON) -m venv $(1); }
+@test -x $(1)/bin/pip || { echo 'making $(1)'; $(PYTHON) -m venv $(1); }
 endef
 
-$(DEV): requirements-dev.lock
+$(RUNTIME): requirements.lock requirements-build.lock
 	$(call make-venv,.venv)
-	@echo 'installing $<'
-	@$(BIN)/python $(PIP) install --require-hashes -r $<
+	@echo "installing what the server runs on: $$(grep -c == $<) packages of $<, about 110 MB"
+	@$(BIN)/python $(PIP) install --require-hashes $(addprefix -r ,$^)
 	@touch $@
 
-$(EDITABLE): $(DEV) server/pyproject.toml clients/python/pyproject.toml
+$(EDITABLE): $(RUNTIME) server/pyproject.toml clients/python/pyproject.toml
 	@echo 'installing clients/python and server, editable'
 	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
+	@touch $@
+
+$(DEV): requirements-dev.lock $(EDITABLE)
+	@echo "installing what development needs: $$(grep -c == $<) packages of $<, about 220 MB more"
+	@$(BIN)/python $(PIP) install --require-hashes -r $<
 	@touch $@
 
 $(GENERATOR): requirements-proto.lock

@@ -70,7 +70,7 @@ def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
     # Nothing is to be set up: the tests may run beside each other, and elsewhere than in .venv.
     python = f"BIN={Path(sys.executable).parent}"
     done = subprocess.run(
-        ["make", "-o", "setup", "demo", python, "TRACE=" + str(trace), "ADDRESS="],
+        ["make", "-o", ".venv/.installed-editable", "demo", python, "TRACE=" + str(trace), "ADDRESS="],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

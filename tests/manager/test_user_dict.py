@@ -146,8 +146,8 @@ def test_a_whole_record_can_be_put(manager: BudgetManager) -> None:
 def test_a_record_that_is_put_is_history_and_no_spending_of_now(manager: BudgetManager) -> None:
     manager.user_dict["alice"] = {"total_budget": 5, "current_cost": 1.75, "model_cost": {"gpt-4": 1.5}}
 
-    request = cost_pb2.GetCurrentCostRequest(project_id=manager._project_id, budget_id="alice")
-    answer = manager._caller.get_current_cost(request)
+    request = cost_pb2.GetCurrentCostRequest(project_id=manager._project_id, budget_id="alice")  # noqa: SLF001
+    answer = manager._caller.get_current_cost(request)  # noqa: SLF001 - records have no rate.
 
     assert answer.current_cost_nano_usd == 1_750_000_000
     assert not answer.limits[0].HasField("burn_rate_per_hour")

@@ -1,8 +1,9 @@
 """Builds both wheels and does with them what users do: installs them into empty environments, and runs programs.
 
-Three environments. The client with its extra, and what it runs on at the locked versions: the quick start, embedded,
-and mypy --strict on a user's program. The client alone, on the same versions and on the oldest that it allows: the
-quick start against a server, and the sentence that a default constructor gives without the extra.
+Four environments. One into which the README's first command installs a checkout: the quick start, embedded. The client
+with its extra, and what it runs on at the locked versions: the quick start again, and mypy --strict on a user's
+program. The client alone, on the same versions and on the oldest that it allows: the quick start against a server, and
+the sentence that a default constructor gives without the extra.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.client.server_process import ServerProcess
+from tests.docs.pages import page
 from tests.packaging.dockerfile import REPOSITORY
 
 _SECONDS_MAX = 600
@@ -85,8 +87,24 @@ def build(folder: str, target: Path) -> Path:
     return wheel
 
 
+def first_command() -> list[str]:
+    """What the README tells a newcomer to type first, in a checkout."""
+    (command,) = next(block.code for block in page("README.md").blocks() if block.language == "sh").splitlines()
+    return command.split()
+
+
+def rehearse_checkout(folder: Path, python: str) -> None:
+    """The README's first command in an empty environment, and then its quick start; nothing is locked there."""
+    _run([python, "-m", "venv", str(folder)])
+    program, *arguments = first_command()
+    _run([str(folder / "bin" / program), *arguments, "--quiet", "--disable-pip-version-check"], cwd=REPOSITORY)
+    _run([str(folder / "bin" / "python"), "-I", "-c", QUICK_START, "local", ""], cwd=folder)
+    _run([str(folder / "bin" / "budgetd"), "--version"])
+
+
 def rehearse(folder: Path, python: str) -> None:
     """Everything; raises CalledProcessError where something fails."""
+    rehearse_checkout(folder / "checkout", python)
     client, server = build("clients/python", folder), build("server", folder)
     embedded = Environment(folder / "embedded", python, "requirements.lock", [client, server])
     embedded.program(QUICK_START, "local", "")
@@ -120,7 +138,7 @@ def main() -> int:
         except (subprocess.SubprocessError, OSError) as error:
             print(f"wheels-check failed: {error}", file=sys.stderr)
             return 1
-    print("wheels-check passed: the wheels install and run, alone and with the extra, on old versions and new")
+    print("wheels-check passed: checkout and wheels install and run, alone and with the extra, old versions and new")
     return 0
 
 

@@ -105,7 +105,9 @@ def _embedded(database: str | os.PathLike[str] | None) -> "Embedded":
         if (error.name or "").partition(".")[0] != "budgetd_server":
             raise
         raise ImportError(
-            'budgetd without a server needs more than its client: type `pip install "budgetd[local]"`', name=error.name
+            'budgetd without a server needs more than its client: type `pip install "budgetd[local]"`, '
+            "or in a checkout of its repository `pip install ./clients/python ./server`",
+            name=error.name,
         ) from error
     if database is None:
         database = os.environ.get("BUDGETD_DATABASE") or DATABASE_DEFAULT
