@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 from google.protobuf.message import Message
 
 from budgetd._rpcs import AsyncCaller, Caller, ResponseT, Rpc
+from budgetd._wording import MANAGER, reword
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
 
@@ -44,7 +45,7 @@ class Waiting:
                 try:
                     response = self._caller.call(*asked)
                 except BudgetdError as error:
-                    asked = plan.throw(error)
+                    asked = plan.throw(reword(error, MANAGER))
                 else:
                     asked = plan.send(response)
         except StopIteration as end:
@@ -64,7 +65,7 @@ class Awaiting:
                 try:
                     response = await self._caller.call(*asked)
                 except BudgetdError as error:
-                    asked = plan.throw(error)
+                    asked = plan.throw(reword(error, MANAGER))
                 else:
                     asked = plan.send(response)
         except StopIteration as end:

@@ -57,7 +57,10 @@ class Failure(Exception):
 
 
 def failure_of(error: "BudgetdError") -> Failure:
-    """What ends a command with exit code 1, because a call was refused or failed."""
+    """What ends a command with exit code 1, because a call was refused or failed, in the words of the command line."""
+    from budgetd_server.cli.wording import reword_for_command_line  # noqa: PLC0415 - most commands succeed.
+
+    reword_for_command_line(error)
     return Failure(
         str(error),
         code=error.code.name,

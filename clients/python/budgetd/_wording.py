@@ -1,0 +1,119 @@
+"""Says what went wrong in the words of whoever made the call.
+
+The server names the contract's fields, which users of the command line or of the manager never see. A sentence is made
+again from an error's reason and the names and numbers that come with it; the server's own text is not edited. An error
+whose reason has no row stays as the server says it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from budgetd.errors import BudgetdError, FieldViolation
+
+
+class Words(NamedTuple):
+    """What the users of one edge write."""
+
+    #: How to tell a cost, as in "give --usd".
+    tell_cost: str
+    #: Where a price can be added, after "add the model to".
+    price_file: str
+    #: Paths of the contract, and what stands for each. A path stands for what is inside it, too.
+    fields: Mapping[str, str]
+
+    def name_of(self, path: str) -> str:
+        """What stands for a path; the path itself if nothing does."""
+        inner = path
+        while inner:
+            if inner in self.fields:
+                return self.fields[inner]
+            inner = inner[: max(inner.rfind("."), inner.rfind("["), 0)]
+        return path
+
+
+#: For users of BudgetManager and AsyncBudgetManager.
+MANAGER = Words(
+    tell_cost="pass cost_usd=",
+    price_file="a price file: prices= or BUDGETD_PRICES of an embedded manager, `budgetd serve --prices` of a server",
+    fields={
+        "cost_nano_usd": "cost_usd",
+        "text.input": "input_text",
+        "text.output": "output_text",
+        "usage": "completion_obj",
+        "messages": "messages",
+        "model": "model",
+        "request_id": "request_id",
+        "project_id": "project_name",
+        "budget.project_id": "project_name",
+        "budget_id": "user",
+        "budget.budget_id": "user",
+        "budget.limits[0].amount": "total_budget",
+        "budget.limits[0].window.fixed.length": "duration",
+        "budget.limits[0].window.fixed.anchor_time": "last_updated_at",
+        "budget.labels": "created_at",
+    },
+)
+
+ErrorT = TypeVar("ErrorT", bound=BudgetdError)
+
+
+def reword(error: ErrorT, words: Words) -> ErrorT:
+    """Give an error the words of an edge; returns the same error."""
+    sentence = REWORDED.get(error.reason)
+    if sentence is None:
+        return error
+    named = [FieldViolation(words.name_of(field), rule) for field, rule in error.field_violations]
+    error.field_violations = tuple(named)
+    try:
+        error.message = sentence(error, words)
+    except KeyError:  # A server that tells less than this client expects: its own sentence has to do.
+        return error
+    error.args = (error.message,)
+    return error
+
+
+def _unknown_model(error: BudgetdError, words: Words) -> str:
+    near = error.metadata.get("near", "").replace(",", ", ")
+    hint = f"; near names: {near}" if near else ""
+    model = error.metadata["model"]
+    return f"model {model!r} has no price{hint}; {words.tell_cost}, or add the model to {words.price_file}"
+
+
+def _unpriced_usage(error: BudgetdError, words: Words) -> str:
+    model, field = error.metadata["model"], words.name_of(error.metadata["field"])
+    return f"model {model!r} has no price for {field}; {words.tell_cost}, or add the price to {words.price_file}"
+
+
+def _invalid_field(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
+    if not error.field_violations:
+        raise KeyError("violations")
+    told = "; ".join(f"{field}: {rule}" for field, rule in error.field_violations)
+    count = int(error.metadata.get("violations", 0))
+    return f"{count} bad fields: {told}" if count > len(error.field_violations) else told
+
+
+def _request_id_reused(error: BudgetdError, words: Words) -> str:
+    request_id = error.metadata["request_id"]
+    return f"{words.name_of('request_id')} {request_id!r} was already used for a request with other content"
+
+
+def _has_children(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
+    budget_id, children = error.metadata["budget_id"], error.metadata["children"]
+    return f"{budget_id!r} has {children} budgets below it: delete or move those first"
+
+
+def _has_open_reservations(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
+    budget_id, reservations = error.metadata["budget_id"], error.metadata["reservations"]
+    return f"{reservations} open holds count on {budget_id!r}: settle or release them first"
+
+
+#: By the server's reason: a sentence in the words of an edge. A reason whose own sentence names a field of the contract
+#: has a row here.
+REWORDED: Mapping[str, Callable[[BudgetdError, Words], str]] = {
+    "UNKNOWN_MODEL": _unknown_model,
+    "UNPRICED_USAGE": _unpriced_usage,
+    "INVALID_FIELD": _invalid_field,
+    "REQUEST_ID_REUSED": _request_id_reused,
+    "HAS_CHILDREN": _has_children,
+    "HAS_OPEN_RESERVATIONS": _has_open_reservations,
+}

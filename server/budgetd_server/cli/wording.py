@@ -1,0 +1,39 @@
+"""The options of the command line that stand for fields of the contract, for the sentences of errors."""
+
+# One table of sentences for all edges; both distributions are released together.
+from budgetd import BudgetdError
+from budgetd._wording import Words, reword
+
+_TOKENS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+
+COMMAND_LINE = Words(
+    tell_cost="give --usd, as in --usd 0.05",
+    price_file="a price file of the server, `budgetd serve --prices FILE`",
+    fields={
+        "project_id": "--project",
+        "budget.project_id": "--project",
+        "budget_id": "ID",
+        "budget.budget_id": "ID",
+        "budget.limits[0].amount": "--usd",
+        "budget.limits[0].window": "--per",
+        "budget.limits[0].window.calendar.time_zone": "--time-zone",
+        "budget.limits[0].reset_mode": "--on-request",
+        "budget.labels": "--label",
+        "labels": "--label",
+        "request_id": "--request-id",
+        "model": "--model",
+        "cost_nano_usd": "--usd",
+        "usage": "the tokens",
+        "text": "the texts",
+        "text.input": "--input-text",
+        "text.output": "--output-text",
+        "id_prefix": "--prefix",
+        "min_used_ratio": "--min-used",
+        **{f"{prefix}{name}": f"--{name.replace('_', '-')}" for name in _TOKENS for prefix in ("", "usage.")},
+    },
+)
+
+
+def reword_for_command_line(error: BudgetdError) -> None:
+    """Give an error the words of the command line."""
+    reword(error, COMMAND_LINE)
