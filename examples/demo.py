@@ -1,4 +1,4 @@
-"""Replays a trace of LLM calls as usage of 200 users, and checks that the server's totals are exact.
+"""Replays a trace of LLM calls as usage of 200 users with limits, and checks that the server's totals are exact.
 
     make demo                                     # a server of its own, and the real trace if it is at hand
     make demo TRACE=calls.csv ADDRESS=host:port   # this trace, a running server
@@ -23,8 +23,8 @@ from rich.table import Table
 
 from budgetd import BudgetClient, BudgetdError
 from budgetd.v1 import budget_pb2 as pb
-from examples.independent_sum import Totals, differences, independent_totals
-from examples.llm_trace import MODELS, USERS, LlmCall, TraceRefused, drawn_trace, read_trace
+from examples.independent_sum import Totals, differences, independent_totals, saved_nano_usd, wrong_admissions
+from examples.llm_trace import MODELS, USERS, LlmCall, TraceRefused, drawn_trace, read_trace, user_of
 from examples.own_server import ServerFailed, own_server
 from examples.replay import (
     BATCH_ITEMS,
@@ -97,28 +97,39 @@ def run(client: BudgetClient, calls: Sequence[LlmCall]) -> int:
         f"project {project_id}: {USERS} users take turns, each with a limit of {_usd(LIMIT_NANO_USD)}; "
         f"models take turns: {', '.join(MODELS)}"
     )
-    seconds = _replayed_seconds(client, project_id, calls)
+    refused, seconds = _replayed(client, project_id, calls)
     budgets = server_budgets(client, project_id)
     found = server_totals(budgets)
     answers = prices_of(client, MODELS)
-    expected = independent_totals(calls, {model: answer.price for model, answer in answers.items()})
+    prices = {model: answer.price for model, answer in answers.items()}
+    expected = independent_totals(calls, prices, refused=refused)
 
     _print_spenders(budgets)
     _print_models(found)
+    users = len({user_of(row) for row in refused})
     _say(
-        f"{len(calls):,} durable charges in {seconds:.2f} s: {len(calls) / seconds:,.0f} charges per second "
-        f"(batches of {BATCH_ITEMS}, {BATCHES_IN_FLIGHT} in flight)"
+        f"{len(refused):,} calls of {users} users were refused before they could pass a limit: "
+        f"{_usd(saved_nano_usd(calls, prices, refused))} was not spent"
     )
-    return _checked(expected=expected, found=found)
+    _say(
+        f"{len(calls):,} calls judged in {seconds:.2f} s, {len(calls) - len(refused):,} of them durable charges: "
+        f"{len(calls) / seconds:,.0f} calls per second (batches of {BATCH_ITEMS}, {BATCHES_IN_FLIGHT} in flight)"
+    )
+    wrong = [
+        *differences(expected=expected, found=found),
+        *wrong_admissions(calls, prices, refused, limit_nano_usd=LIMIT_NANO_USD),
+    ]
+    return _checked(expected, wrong)
 
 
-def _replayed_seconds(client: BudgetClient, project_id: str, calls: Sequence[LlmCall]) -> float:
+def _replayed(client: BudgetClient, project_id: str, calls: Sequence[LlmCall]) -> tuple[frozenset[int], float]:
+    """The rows that were refused, and how many seconds it took."""
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("replaying", total=len(calls))
         began = time.perf_counter()
-        replay(client, project_id, calls, on_progress=lambda count: progress.advance(task, count))
-        return time.perf_counter() - began
+        refused = replay(client, project_id, calls, on_progress=lambda count: progress.advance(task, count))
+        return refused, time.perf_counter() - began
 
 
 def _print_spenders(budgets: Sequence[pb.Budget]) -> None:
@@ -150,18 +161,17 @@ def _print_models(found: Totals) -> None:
     console.print(table)
 
 
-def _checked(*, expected: Totals, found: Totals) -> int:
-    """Say whether the server's totals are the independent ones; returns the exit code."""
-    wrong = differences(expected=expected, found=found)
+def _checked(expected: Totals, wrong: Sequence[str]) -> int:
+    """Say whether all that was looked at is right; returns the exit code."""
     if not wrong:
         _say(
             f"check passed: {len(expected.cost_nano_usd_by_user)} users, "
             f"{len(expected.cost_nano_usd_by_model)} models and the whole, {_usd(expected.cost_nano_usd)}, "
-            "equal an independent sum to the nano-dollar",
+            "equal an independent sum to the nano-dollar; every refusal was right, and no user is over the limit",
             style="bold green",
         )
         return 0
-    _say(f"check FAILED: {len(wrong)} totals differ from an independent sum", style="bold red")
+    _say(f"check FAILED: {len(wrong)} totals or refusals are not what they must be", style="bold red")
     for each in wrong[:DIFFERENCES_SHOWN]:
         _say(f"  {each}")
     return EXIT_DIFFERENT

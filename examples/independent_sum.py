@@ -5,7 +5,7 @@ cost is rounded once, half to even, to a whole nano-dollar.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,13 +26,17 @@ class Totals:
     cost_nano_usd: int
 
 
-def independent_totals(calls: Sequence[LlmCall], price_by_model: Mapping[str, prices.ModelPrice]) -> Totals:
-    """Price and sum every call of a trace."""
+def independent_totals(
+    calls: Sequence[LlmCall], price_by_model: Mapping[str, prices.ModelPrice], *, refused: Collection[int] = ()
+) -> Totals:
+    """Price and sum every call of a trace but those of the refused rows."""
     by_user: Counter[str] = Counter()
     by_model: Counter[str] = Counter()
     calls_by_model: Counter[str] = Counter()
     total = 0
     for row, call in enumerate(calls):
+        if row in refused:
+            continue
         model = model_of(row)
         cost_nano_usd = _cost_nano_usd(price_by_model[model], call)
         by_user[user_of(row)] += cost_nano_usd
@@ -45,6 +49,34 @@ def independent_totals(calls: Sequence[LlmCall], price_by_model: Mapping[str, pr
         calls_by_model=calls_by_model,
         cost_nano_usd=total,
     )
+
+
+def saved_nano_usd(
+    calls: Sequence[LlmCall], price_by_model: Mapping[str, prices.ModelPrice], refused: Collection[int]
+) -> int:
+    """What the refused calls would have cost."""
+    return sum(_cost_nano_usd(price_by_model[model_of(row)], calls[row]) for row in refused)
+
+
+def wrong_admissions(
+    calls: Sequence[LlmCall],
+    price_by_model: Mapping[str, prices.ModelPrice],
+    refused: Collection[int],
+    *,
+    limit_nano_usd: int,
+) -> Sequence[str]:
+    """Every admission that was wrong, one sentence each; empty: all were right.
+
+    In which order the calls of a user were judged is not known, but what a user has spent only grows: a call that was
+    rightly refused has no room in what was left in the end, either.
+    """
+    spent = independent_totals(calls, price_by_model, refused=refused).cost_nano_usd_by_user
+    told = [f"user {user} has spent {cost}" for user, cost in sorted(spent.items()) if cost > limit_nano_usd]
+    for row in sorted(refused):
+        cost, before = _cost_nano_usd(price_by_model[model_of(row)], calls[row]), spent.get(user_of(row), 0)
+        if before + cost <= limit_nano_usd:
+            told.append(f"the call of row {row} was refused though user {user_of(row)} has room for it")
+    return told
 
 
 def _cost_nano_usd(price: prices.ModelPrice, call: LlmCall) -> int:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from budgetd import BudgetClient, error_of_item
+from budgetd import BudgetClient, BudgetExceededError, error_of_item
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
@@ -31,28 +31,35 @@ def create_users(client: BudgetClient, project_id: str, *, limit_nano_usd: int) 
 
 def replay(
     client: BudgetClient, project_id: str, calls: Sequence[LlmCall], *, on_progress: Callable[[int], None]
-) -> None:
-    """Charge every call to its user, as tokens that the server prices.
+) -> frozenset[int]:
+    """Charge every call to its user, as tokens that the server prices, unless it would pass the user's limit.
 
     Args:
         client: Its retries are safe: an item's request id is its row, so what was recorded already is not counted
             again.
         project_id: The project of the users.
         calls: The trace.
-        on_progress: Told the number of calls that have been acknowledged, once a batch.
+        on_progress: Told the number of calls that have been answered, once a batch.
+
+    Returns:
+        The rows of the calls that were refused because they would have passed a limit.
 
     Raises:
-        BudgetdError: A batch failed, or an item of it was refused.
+        BudgetdError: A batch failed, or an item of it was refused for another reason.
     """
+    refused: set[int] = set()
 
     def send(first: int) -> int:
         rows = range(first, min(first + BATCH_ITEMS, len(calls)))
         request = cost_pb.BatchUpdateCostRequest(
             project_id=project_id, requests=[_charge(row, calls[row]) for row in rows]
         )
-        for result in client.batch_update_cost(request).results:
+        for row, result in zip(rows, client.batch_update_cost(request).results, strict=True):
             if result.HasField("error"):
-                raise error_of_item(result.error)
+                error = error_of_item(result.error)
+                if not isinstance(error, BudgetExceededError):
+                    raise error
+                refused.add(row)
         return len(rows)
 
     pool = ThreadPoolExecutor(BATCHES_IN_FLIGHT)
@@ -61,6 +68,7 @@ def replay(
             on_progress(batch.result())
     finally:
         pool.shutdown(cancel_futures=True)
+    return frozenset(refused)
 
 
 def _charge(row: int, call: LlmCall) -> cost_pb.UpdateCostRequest:
@@ -69,6 +77,7 @@ def _charge(row: int, call: LlmCall) -> cost_pb.UpdateCostRequest:
         model=model_of(row),
         usage=pb.Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
         request_id=f"row-{row}",
+        admission=cost_pb.ADMISSION_REJECT_OVER_LIMIT,
     )
 
 

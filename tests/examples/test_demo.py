@@ -1,6 +1,7 @@
 """The demo on a small trace and a real server: it passes when all is well, and notices planted faults."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,13 +12,15 @@ import pytest
 from budgetd import BudgetClient
 from budgetd.v1 import budget_service_pb2 as service
 from examples import demo
-from examples.independent_sum import differences, independent_totals
+from examples.independent_sum import differences, independent_totals, wrong_admissions
 from examples.llm_trace import MODELS, USERS, LlmCall, drawn_trace, model_of, user_of
 from examples.own_server import ServerFailed, own_server
 from examples.replay import create_users, prices_of, replay, server_budgets, server_totals
 
 #: More than one batch, and more than one turn of all users.
 CALLS = drawn_trace(1_203)
+#: A limit that many users of those calls would pass.
+LOW_NANO_USD = 10_000_000
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def test_a_server_s_totals_equal_the_independent_sum(
     told = capsys.readouterr().out
     assert code == 0
     assert "check passed: 200 users, 6 models" in told
-    assert "charges per second" in told
+    assert "calls per second" in told
 
 
 def test_it_can_be_run_against_one_server_again_and_again(address: str, trace: Path) -> None:
@@ -47,13 +50,13 @@ def test_it_can_be_run_against_one_server_again_and_again(address: str, trace: P
 
 
 def test_a_call_sent_twice_is_counted_once(client: BudgetClient) -> None:
-    create_users(client, "twice", limit_nano_usd=1)
-    for _ in range(2):
-        replay(client, "twice", CALLS, on_progress=lambda _: None)
+    create_users(client, "twice", limit_nano_usd=10**12)
+    refused = [replay(client, "twice", CALLS, on_progress=lambda _: None) for _ in range(2)]
 
     found = server_totals(server_budgets(client, "twice"))
 
     prices = {model: answer.price for model, answer in prices_of(client, MODELS).items()}
+    assert refused == [frozenset()] * 2
     assert differences(expected=independent_totals(CALLS, prices), found=found) == []
 
 
@@ -66,19 +69,64 @@ def test_progress_reaches_the_number_of_calls(client: BudgetClient) -> None:
     assert sum(steps) == len(CALLS)
 
 
+def test_calls_that_would_pass_a_limit_are_refused_and_what_they_saved_is_told(
+    address: str, trace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "LIMIT_NANO_USD", LOW_NANO_USD)
+
+    code = demo.main(["--trace", str(trace), "--address", address])
+
+    told = capsys.readouterr().out
+    assert code == 0
+    assert "(0 of 200 users are over their limit)" in told
+    match = re.search(r"([\d,]+) calls of (\d+) users were refused .*: \$([\d.]+) was not spent", told)
+    assert match is not None
+    assert min(int(match[1].replace(",", "")), int(match[2]), float(match[3])) > 0
+
+
+def test_the_drawn_trace_as_it_is_has_calls_to_be_refused(client: BudgetClient) -> None:
+    prices = {model: answer.price for model, answer in prices_of(client, MODELS).items()}
+
+    spent = independent_totals(drawn_trace(), prices).cost_nano_usd_by_user
+
+    assert sum(cost > demo.LIMIT_NANO_USD for cost in spent.values()) > 10
+
+
 def without_a_row(
     client: BudgetClient, project_id: str, calls: Sequence[LlmCall], **rest: Callable[[int], None]
-) -> None:
+) -> frozenset[int]:
     """Planted: the last call is never sent."""
-    replay(client, project_id, calls[:-1], **rest)
+    return replay(client, project_id, calls[:-1], **rest)
 
 
 def with_a_token_more(
     client: BudgetClient, project_id: str, calls: Sequence[LlmCall], **rest: Callable[[int], None]
-) -> None:
+) -> frozenset[int]:
     """Planted: one call has one output token too many."""
     first = calls[0]._replace(output_tokens=calls[0].output_tokens + 1)
-    replay(client, project_id, [first, *calls[1:]], **rest)
+    return replay(client, project_id, [first, *calls[1:]], **rest)
+
+
+@pytest.mark.parametrize("low", [False, True], ids=["no refusals", "refusals"])
+@pytest.mark.parametrize("is_refused", [True, False], ids=["refused for nothing", "admitted over the limit"])
+def test_a_wrong_admission_is_noticed(client: BudgetClient, *, is_refused: bool, low: bool) -> None:
+    prices = {model: answer.price for model, answer in prices_of(client, MODELS).items()}
+    spent = independent_totals(CALLS, prices).cost_nano_usd_by_user
+    user, most = max(spent.items(), key=lambda item: item[1])
+    # Without refusals the limit is exactly what the dearest user spends; a nano-dollar less, and the last has to go.
+    limit = most
+    refused = frozenset[int]()
+    if low:
+        limit = most - 1
+        refused = frozenset([max(row for row in range(len(CALLS)) if user_of(row) == user)])
+    assert wrong_admissions(CALLS, prices, refused, limit_nano_usd=limit) == []
+
+    if is_refused:
+        wrong = wrong_admissions(CALLS, prices, refused | {0}, limit_nano_usd=10**12)
+    else:
+        wrong = wrong_admissions(CALLS, prices, (), limit_nano_usd=most - 1)
+
+    assert any(("row 0 was refused" if is_refused else f"user {user} has spent") in sentence for sentence in wrong)
 
 
 @pytest.mark.parametrize(("planted", "row"), [(without_a_row, len(CALLS) - 1), (with_a_token_more, 0)])
