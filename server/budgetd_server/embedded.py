@@ -219,7 +219,7 @@ class _Host:
     async def _open(self) -> Core:
         # Nothing else runs on this loop yet, so nobody minds that this waits for the disk.
         try:
-            open_file(self.path, migrates=False, checks=self.path not in _SOUND)
+            open_file(self.path, migrates=True, checks=self.path not in _SOUND)
         except LedgerBusy as error:
             raise StoreUnavailable(str(error), metadata={"kind": "busy"}) from error
         _SOUND.add(self.path)

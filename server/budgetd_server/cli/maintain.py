@@ -20,13 +20,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for
 
 
 def migrate(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = False) -> None:
-    """Bring a database up to date, or make a new one. Stop servers of older versions first."""
+    """Bring a database up to date after copying it to FILE.before-VERSION, or make a new one."""
     try:
         path = Config(database=database).database_path
-        open_file(path, migrates=True)
+        migrated = open_file(path, migrates=True)
     except (ConfigRefused, LedgerRefused) as refusal:
         refuse(str(refusal))
-    typer.echo(json.dumps({"database": str(path)}) if as_json else "up to date")
+    if as_json:
+        told = {} if migrated is None else {**migrated._asdict(), "copy": str(migrated.copy)}
+        typer.echo(json.dumps({"database": str(path), **told}))
+        return
+    if migrated is not None:
+        typer.echo(f"migrated from version {migrated.from_version} to {migrated.to_version}")
+        typer.echo(f"the file as it was before: {migrated.copy}")
+    typer.echo("up to date")
 
 
 def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = False) -> None:

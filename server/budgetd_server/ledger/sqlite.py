@@ -65,7 +65,9 @@ class SqliteLedger:
         Raises:
             LedgerRefused: It must not be used; the text says why.
         """
-        await asyncio.to_thread(open_file, path, migrates=migrates)
+        migrated = await asyncio.to_thread(open_file, path, migrates=migrates)
+        if migrated is not None:
+            log.warning("%s was migrated from version %d to %d; copy: %s", path, *migrated)
         return await cls.connected(path)
 
     @classmethod

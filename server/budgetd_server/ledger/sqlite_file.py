@@ -1,21 +1,12 @@
-"""Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date.
+"""Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date."""
 
-A file says whose it is (`application_id`) and how old its tables are (`user_version`). Migrations are numbered SQL
-files, forward only; each is carried out in one transaction together with the number that says so. Two programs that
-start at once on one file wait for each other's transaction and then find nothing left to do.
-"""
-
-import re
 import sqlite3
 import time
-from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
 
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
+from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
 
-APPLICATION_ID = 0x42554447  # "BUDG"
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
 CHECKED_BYTES_MAX = 256 * 1024 * 1024
@@ -24,24 +15,6 @@ WAL_POLL_SECONDS = 0.005
 #: How long the write-ahead log grows before a commit moves it into the file. At 1,000 pages, SQLite's own measure, a
 #: batch over many budgets would do so every time.
 CHECKPOINT_PAGES = 4_000
-
-
-class Migration(NamedTuple):
-    """One step from a version of the tables to the next."""
-
-    number: int
-    name: str
-    script: str
-
-
-def migrations() -> list[Migration]:
-    """All steps, oldest first."""
-    folder = resources.files(__package__).joinpath("sql", "sqlite", "migrations")
-    return sorted(
-        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if (match := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
-    )
 
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
@@ -70,13 +43,17 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def open_file(path: Path, *, migrates: bool, checks: bool = True) -> None:
+def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | None:
     """Make sure that there is a sound file of ours at the path, of the version that this program knows.
 
     Args:
         path: The file; made if it does not exist.
-        migrates: Whether an older file may be brought up to date. A new one always is.
+        migrates: Whether an older file that holds budgets may be brought up to date, after a copy. A new one, or one
+            whose making was interrupted, always is.
         checks: False: the caller knows that the file is sound, and does not want to wait for it to be read whole.
+
+    Returns:
+        What was done to an older file; None if it was new or up to date.
 
     Raises:
         LedgerRefused: It is damaged, foreign, newer, older and not to be migrated, or not writable.
@@ -94,39 +71,14 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> None:
         try:
             if checks:
                 _check_sound(connection, path)
-            pending = pending_migrations(connection)
-            if pending and not migrates and len(pending) < len(migrations()):
-                raise LedgerRefused(f"{path} is of an older version of budgetd: run 'budgetd migrate' first")
-            for migration in pending:
-                apply_migration(connection, migration)
+            migrated = bring_up_to_date(connection, path, migrates=migrates)
             connection.execute("UPDATE heartbeat SET at_us = at_us WHERE id = 1")
         finally:
             connection.close()
     except sqlite3.Error as error:
         is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         raise (LedgerBusy if is_busy else LedgerRefused)(f"{path}: {_explained(error)}") from error
-
-
-def pending_migrations(connection: sqlite3.Connection) -> list[Migration]:
-    """The steps that a file still lacks."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return [migration for migration in migrations() if migration.number > version]
-
-
-def apply_migration(connection: sqlite3.Connection, migration: Migration) -> None:
-    """Carry out one step, whole or not at all; nothing if another program has done it meanwhile."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if migration in pending_migrations(connection):
-            for statement in _statements(migration.script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {migration.number}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    return migrated
 
 
 def inspect(path: Path) -> None:
@@ -149,7 +101,7 @@ def inspect(path: Path) -> None:
         connection.close()
     if application_id != APPLICATION_ID and (tables or application_id):
         raise LedgerRefused(f"{path} is a SQLite file of another program")
-    newest = migrations()[-1].number
+    newest = newest_version()
     if version > newest:
         raise LedgerRefused(
             f"{path} is of a newer version of budgetd (tables of version {version}; this program knows {newest})"
@@ -187,18 +139,6 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     if faults != ["ok"]:
         found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite tells it in lines of its own.
         raise LedgerRefused(f"{path} is damaged: {found}; restore a backup")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """A script, statement by statement."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-    if re.sub(r"--.*", "", statement).strip():
-        raise ValueError(f"a migration ends within a statement: {statement[:60]!r}")
 
 
 def _explained(error: sqlite3.Error) -> str:

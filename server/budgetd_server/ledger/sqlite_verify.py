@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import APPLICATION_ID, connect, inspect
+from budgetd_server.ledger.sqlite_file import connect, inspect
+from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, newest_version, version_of
 from budgetd_server.ledger.sqlite_recount import Deviation, FileRecount
 
 _CHARGE, _HOLD, _SETTLE, _ADJUST = 1, 2, 3, 6
@@ -44,6 +45,8 @@ def verify_file(path: Path) -> Report:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:
             raise LedgerRefused(f"{path} is not a budgetd database")
+        if version_of(connection) < newest_version():
+            raise LedgerRefused(f"{path} is of an older version of budgetd: run 'budgetd migrate' first")
         faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"]
         deviations = [Deviation("the file is sound", str(path), fault, "ok") for fault in faults]
         recount = FileRecount(connection)

@@ -1,0 +1,48 @@
+"""Files of every older version: the released migrations make their tables, and `older/` has what they hold."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from budgetd_server.ledger.sqlite_file import connect
+from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migration, migrations
+
+ROWS = {
+    int(match[1]): file.read_text(encoding="utf-8")
+    for file in Path(__file__).with_name("older").iterdir()
+    if (match := re.fullmatch(r"version_(\d+)\.sql", file.name))
+}
+#: Every version before the newest.
+OLDER = [migration.number for migration in migrations()][:-1]
+
+
+def make_older(path: Path, version: int, *, with_rows: bool = True) -> None:
+    """Make a file as a program of that version left it.
+
+    A version without rows of its own has those of the version before it, taken through the migrations between.
+    """
+    kept = max(number for number in ROWS if number <= version)
+    with closing(connect(path)) as connection:
+        for migration in migrations()[:version]:
+            _carry_out(connection, migration)
+            if with_rows and migration.number == kept:
+                connection.execute("PRAGMA foreign_keys = OFF")
+                connection.executescript(f"BEGIN; {ROWS[kept]} COMMIT;")
+
+
+def rows_of(path: Path, *, columns_of: Path) -> dict[str, list[tuple[object, ...]]]:
+    """What a file holds in the tables and columns that another, older one has."""
+    held: dict[str, list[tuple[object, ...]]] = {}
+    with closing(sqlite3.connect(columns_of)) as older, closing(sqlite3.connect(path)) as newer:
+        for (table,) in older.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'heartbeat'"):
+            columns = ", ".join(row[1] for row in older.execute(f"PRAGMA table_info({table})"))
+            held[table] = newer.execute(f"SELECT {columns} FROM {table}").fetchall()
+    return held
+
+
+def _carry_out(connection: sqlite3.Connection, migration: Migration) -> None:
+    connection.executescript(
+        f"BEGIN; {migration.script}; PRAGMA application_id = {APPLICATION_ID};"
+        f" PRAGMA user_version = {migration.number}; COMMIT;"
+    )
