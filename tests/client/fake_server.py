@@ -81,6 +81,10 @@ class FakeServer:
         self.may_answer.set()
         self._server.stop(None).wait()
 
+    def break_off(self) -> None:
+        """End every connection, and the calls that hang on it; nobody listens any more."""
+        self._server.stop(None)
+
     def _handler(self, rpc: str) -> "grpc.RpcMethodHandler[Any, Any]":
         method = SERVICE.methods_by_name[rpc]
         request_class, response_class = GetMessageClass(method.input_type), GetMessageClass(method.output_type)

@@ -21,6 +21,8 @@ class CallPolicy:
 
     #: For a whole call, all its attempts and pauses included.
     timeout_seconds: float = 10.0
+    #: The same for calls that change nothing; None: as long as the others.
+    read_timeout_seconds: float | None = None
     #: For finding a server that has never answered before. One that has is waited for until the call's deadline.
     connect_timeout_seconds: float = 1.0
     #: The longest pause after the first attempt; doubled after each further one.
@@ -29,7 +31,15 @@ class CallPolicy:
 
     def __post_init__(self) -> None:
         check_seconds("timeout_seconds", self.timeout_seconds)
+        if self.read_timeout_seconds is not None:
+            check_seconds("read_timeout_seconds", self.read_timeout_seconds)
         check_seconds("connect_timeout_seconds", self.connect_timeout_seconds)
+
+    def seconds_for(self, *, changes: bool) -> float:
+        """How long a call may take that does, or does not, change something."""
+        if changes or self.read_timeout_seconds is None:
+            return self.timeout_seconds
+        return self.read_timeout_seconds
 
 
 def check_seconds(name: str, seconds: float) -> None:
@@ -65,7 +75,7 @@ class Call(Generic[RequestT]):
         jitter: Callable[[], float],
     ) -> None:
         if timeout_seconds is None:
-            timeout_seconds = policy.timeout_seconds
+            timeout_seconds = policy.seconds_for(changes=changes)
         else:
             check_seconds("timeout_seconds", timeout_seconds)
         #: What to send, in every attempt.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from budgetd._address import address_of
+from budgetd._calls import CallPolicy, check_seconds
 from budgetd._values import project_id
 from budgetd.v1 import budget_pb2 as pb
 
@@ -39,24 +40,32 @@ class Opening:
         database: Database = None,
         reset_mode: ResetMode | None = None,
         dedupe_completions: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
         self.project_name = project_name
         self.client_type = client_type
         self._project_id = project_id(project_name)
         self._reset_mode = reset_mode_of(client_type, reset_mode)
         self._dedupes_completions = dedupe_completions
+        if timeout_seconds is not None:
+            check_seconds("timeout_seconds", timeout_seconds)
         if client_type == "hosted":
-            self._connect(hosted(api_base, headers))
+            self._connect(hosted(api_base, headers), timeout_seconds)
         else:
-            self._embed(database)
+            self._embed(database, timeout_seconds)
 
-    def _connect(self, server: Hosted) -> None:
+    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
         """Make a client of a server."""
         raise NotImplementedError
 
-    def _embed(self, database: Database) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
         """Make a client without one."""
         raise NotImplementedError
+
+
+def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
+    """How long calls without a server may take; None: 10 seconds, since the first one opens the file."""
+    return CallPolicy() if timeout_seconds is None else CallPolicy(timeout_seconds=timeout_seconds)
 
 
 def reset_mode_of(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:

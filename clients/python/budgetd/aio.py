@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening
+from budgetd._opening import Database, Hosted, Opening, embedded_policy
 from budgetd._steps import Awaiting
 from budgetd._user_cost_file import offer_import
 from budgetd.client import AsyncBudgetClient
@@ -26,15 +26,17 @@ class AsyncBudgetManager(Opening, ManagerPlans, Awaiting):
 
     _caller: AsyncBudgetClient
 
-    def _connect(self, server: Hosted) -> None:
-        self._caller = AsyncBudgetClient(server.address, token=server.token, metadata=server.metadata)
+    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
+        self._caller = AsyncBudgetClient(
+            server.address, token=server.token, metadata=server.metadata, timeout_seconds=timeout_seconds
+        )
 
-    def _embed(self, database: Database) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
         from budgetd.local import AsyncLocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
         transport = AsyncLocalTransport(database)
         offer_import(transport.path, self._project_id)
-        self._caller = AsyncBudgetClient.over(transport)
+        self._caller = AsyncBudgetClient.over(transport, embedded_policy(timeout_seconds))
 
     async def close(self) -> None:
         """Let go of the connection or the file; calls then raise RuntimeError. Closing twice is fine."""

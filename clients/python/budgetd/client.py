@@ -19,6 +19,8 @@ from budgetd._rpcs import AsyncCaller, AsyncTransport, Caller, Transport
 from budgetd._service import BudgetServiceRpcs
 
 _POLICY = CallPolicy()
+#: A read that fails loses nothing, and somebody may be waiting for it.
+READ_TIMEOUT_SECONDS = 5.0
 
 
 class BudgetClient(BudgetServiceRpcs, Caller):
@@ -38,7 +40,8 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
             certificate: what `grpc.ssl_channel_credentials` returns.
         metadata: More to send with every call; names in lower case.
-        timeout_seconds: For a whole call with its retries, unless it sets its own.
+        timeout_seconds: For a whole call with its retries, unless it sets its own. None: 10 seconds for calls that
+            change something, 5 for those that only read.
         connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
             ServerUnreachable. One that has answered is waited for until the call's deadline.
 
@@ -53,10 +56,10 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Mapping[str, str] | None = None,
-        timeout_seconds: float = _POLICY.timeout_seconds,
+        timeout_seconds: float | None = None,
         connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
     ) -> None:
-        policy = CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
+        policy = policy_of(timeout_seconds, connect_timeout_seconds)
         super().__init__(GrpcTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
 
     @classmethod
@@ -88,10 +91,10 @@ class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
         token: str | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Mapping[str, str] | None = None,
-        timeout_seconds: float = _POLICY.timeout_seconds,
+        timeout_seconds: float | None = None,
         connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
     ) -> None:
-        policy = CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
+        policy = policy_of(timeout_seconds, connect_timeout_seconds)
         super().__init__(AioTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
 
     @classmethod
@@ -108,6 +111,19 @@ class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
         client = cls.__new__(cls)
         AsyncCaller.__init__(client, transport, policy, clock=clock, sleep=sleep, jitter=jitter)
         return client
+
+
+def policy_of(
+    timeout_seconds: float | None, connect_timeout_seconds: float = _POLICY.connect_timeout_seconds
+) -> CallPolicy:
+    """How long calls to a server may take; None: the defaults, which are shorter for reads.
+
+    Raises:
+        ValueError: A span is no positive, finite number.
+    """
+    if timeout_seconds is None:
+        return CallPolicy(read_timeout_seconds=READ_TIMEOUT_SECONDS, connect_timeout_seconds=connect_timeout_seconds)
+    return CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
 
 
 def _endpoint(

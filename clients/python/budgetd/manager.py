@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening
+from budgetd._opening import Database, Hosted, Opening, embedded_policy
 from budgetd._steps import Waiting
 from budgetd._user_cost_file import offer_import
 from budgetd.client import BudgetClient
@@ -45,6 +45,9 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
             update_budget_all_users alone, as LiteLLM does; the default of "local". "automatic": the clock; the default
             of "hosted".
         dedupe_completions: True: a completion that is charged twice to the same user, by its id, counts once.
+        timeout_seconds: How long each call to the server may take before a method raises Unavailable or
+            DeadlineExceeded, its retries included. Most methods make one; those that read all users, one for each
+            thousand. None: with a server 5 seconds for reads and 10 for changes, "local" 10 seconds for both.
 
     Raises:
         ValueError, TypeError: An argument breaks a rule.
@@ -58,16 +61,18 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
 
     _caller: BudgetClient
 
-    def _connect(self, server: Hosted) -> None:
-        self._caller = BudgetClient(server.address, token=server.token, metadata=server.metadata)
+    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
+        self._caller = BudgetClient(
+            server.address, token=server.token, metadata=server.metadata, timeout_seconds=timeout_seconds
+        )
         self.load_data()
 
-    def _embed(self, database: Database) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
         from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
         transport = LocalTransport(database)
         offer_import(transport.path, self._project_id)
-        self._caller = BudgetClient.over(transport)
+        self._caller = BudgetClient.over(transport, embedded_policy(timeout_seconds))
         self.load_data()
 
     @property
