@@ -3,6 +3,7 @@
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -100,6 +101,22 @@ def test_a_server_that_drains_is_live_and_not_ready(observed: Observed) -> None:
 )
 def test_anything_else_is_refused(observed: Observed, method: str, path: str, code: int) -> None:
     assert observed.http.request(method, path, content=b"x" * 10_000).status_code == code
+
+
+@pytest.mark.parametrize("path", ["//get_budget", "/get_budget/", "///get_budget//"])
+def test_repeated_slashes_and_one_at_the_end_lead_to_the_same_call(observed: Observed, path: str) -> None:
+    """A base of LiteLLM's class that ends in a slash makes the first; a redirect would cost the body."""
+    observed.server.create()
+    port = observed.server.server.http_port
+
+    answer = httpx.post(f"http://127.0.0.1:{port}{path}", json={"project_name": "project"}, trust_env=False)
+
+    assert answer.status_code == 200
+    assert list(answer.json()["data"]) == ["alice"]
+
+
+def test_a_path_is_not_joined_over_its_slashes(observed: Observed) -> None:
+    assert observed.http.post("/get/_budget", json={}).status_code == 404
 
 
 # --- Metrics.

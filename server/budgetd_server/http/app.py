@@ -4,9 +4,28 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _SingleSlashes:
+    """Takes paths with repeated slashes, or one at the end, for those without them.
+
+    LiteLLM's class writes `//get_budget` if its api_base ends in a slash. A redirect would lose the body of a call.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = "/" + "/".join(part for part in scope["path"].split("/") if part)
+            if path != scope["path"]:
+                scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
 
 
 def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool], protocols: Sequence[Route] = ()) -> Starlette:
@@ -30,4 +49,4 @@ def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool], protocol
         return PlainTextResponse("not ready\n", status_code=503)
 
     probes = [Route("/metrics", metrics), Route("/livez", livez), Route("/readyz", readyz)]
-    return Starlette(routes=[*probes, *protocols])
+    return Starlette(routes=[*probes, *protocols], middleware=[Middleware(_SingleSlashes)])
