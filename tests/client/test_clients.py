@@ -205,7 +205,7 @@ def test_a_client_of_a_loop_that_ended_serves_the_next_loop(server: FakeServer) 
     client = AsyncBudgetClient(server.address)
 
     for _ in range(2):
-        asyncio.run(client.call(AsyncBudgetClient.update_cost, CHARGE))
+        asyncio.run(client.call(BudgetServiceRpcs.update_cost, CHARGE))
 
     assert len(server.asked) == 2
 
@@ -215,7 +215,7 @@ async def test_a_client_is_not_shared_by_two_running_loops(server: FakeServer) -
         await client.update_cost(CHARGE)
 
         def elsewhere() -> None:
-            asyncio.run(client.call(AsyncBudgetClient.update_cost, CHARGE))
+            asyncio.run(client.call(BudgetServiceRpcs.update_cost, CHARGE))
 
         with pytest.raises(RuntimeError, match="another event loop"):
             await asyncio.to_thread(elsewhere)

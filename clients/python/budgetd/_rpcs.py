@@ -1,17 +1,16 @@
 """The RPCs, each described once, and the two ways of calling them: waiting, and awaiting.
 
-`BudgetServiceRpcs` is the one table. An entry, read from a client that waits, is a method that returns the response;
-read from a client that awaits, it is one that returns a coroutine of it. So neither list of methods nor their types
-exist twice.
+`BudgetServiceRpcs` is the one table. Of each entry, a client that waits gets a method that returns the response; one
+that awaits, a method that returns a coroutine of it. So neither list of methods nor their types exist twice.
 """
 
 import asyncio
-import functools
+import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Generic, NamedTuple, Protocol, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, Self, TypeVar, overload
 
 from google.protobuf.message import Message
 
@@ -51,30 +50,84 @@ class AsyncMethod(Protocol[RequestT_contra, ResponseT_co]):
 class Rpc(Generic[RequestT, ResponseT]):
     """One RPC of the service, named by the attribute that holds it: `update_cost` is UpdateCost.
 
+    A client's class has a method in its place.
+
     Args:
         request_class: What it takes.
         response_class: What it answers.
+        doc: What the method does and raises.
         changes: True: its requests carry request ids.
     """
 
     def __init__(
-        self, request_class: type[RequestT], response_class: type[ResponseT], *, changes: bool = False
+        self, request_class: type[RequestT], response_class: type[ResponseT], *, doc: str, changes: bool = False
     ) -> None:
         self.request_class = request_class
         self.response_class = response_class
         self.changes = changes
+        self.__doc__ = doc
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = "".join(part.capitalize() for part in name.split("_"))
 
-    @overload
-    def __get__(self, caller: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, caller: "Caller", owner: type) -> Method[RequestT, ResponseT]: ...
-    @overload
-    def __get__(self, caller: "AsyncCaller", owner: type) -> AsyncMethod[RequestT, ResponseT]: ...
-    def __get__(self, caller: "Caller | AsyncCaller | None", owner: type) -> object:
-        return self if caller is None else functools.partial(caller.call, self)
+    def waiting(self) -> Callable[..., ResponseT]:
+        """The method of clients that wait."""
+        rpc = self
+
+        def method(self: "Caller", request: RequestT, /, *, timeout_seconds: float | None = None) -> ResponseT:
+            return self.call(rpc, request, timeout_seconds=timeout_seconds)
+
+        return method
+
+    def awaiting(self) -> Callable[..., Awaitable[ResponseT]]:
+        """The method of clients that await."""
+        rpc = self
+
+        async def method(
+            self: "AsyncCaller", request: RequestT, /, *, timeout_seconds: float | None = None
+        ) -> ResponseT:
+            return await self.call(rpc, request, timeout_seconds=timeout_seconds)
+
+        return method
+
+    def annotations(self) -> dict[str, Any]:
+        """The types of either method."""
+        return {"request": self.request_class, "timeout_seconds": float | None, "return": self.response_class}
+
+    if TYPE_CHECKING:  # At run time a client's class has functions in its place: see `give_methods`.
+
+        @overload
+        def __get__(self, caller: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, caller: "Caller", owner: type) -> Method[RequestT, ResponseT]: ...
+        @overload
+        def __get__(self, caller: "AsyncCaller", owner: type) -> AsyncMethod[RequestT, ResponseT]: ...
+        def __get__(self, caller: "Caller | AsyncCaller | None", owner: type) -> object: ...
+
+
+class Described(Protocol):
+    """An entry of a table of methods: what help and inspect tell of it."""
+
+    def annotations(self) -> dict[str, Any]:
+        """The types of its arguments and of what it returns."""
+
+
+EntryT = TypeVar("EntryT", bound=Described)
+
+
+def give_methods(owner: type, kind: type[EntryT], make: Callable[[EntryT], Callable[..., Any]]) -> None:
+    """Put a function of its own into a class for each entry of a table that it inherits.
+
+    So help, inspect and mocks see methods like any others, and each body is written once all the same.
+    """
+    for name in dir(owner):
+        entry = inspect.getattr_static(owner, name)
+        if isinstance(entry, kind):
+            method = make(entry)
+            method.__name__, method.__qualname__ = name, f"{owner.__qualname__}.{name}"
+            method.__module__, method.__doc__ = owner.__module__, entry.__doc__
+            method.__annotations__ = entry.annotations()
+            setattr(owner, name, method)
 
 
 class Transport(Protocol):
@@ -125,6 +178,9 @@ class _Starter(NamedTuple):
 class Caller:
     """Makes calls over a transport, waiting for them."""
 
+    def __init_subclass__(cls) -> None:
+        give_methods(cls, Rpc, Rpc.waiting)
+
     def __init__(
         self,
         transport: Transport,
@@ -166,6 +222,9 @@ class Caller:
 
 class AsyncCaller:
     """Makes calls over a transport, awaiting them."""
+
+    def __init_subclass__(cls) -> None:
+        give_methods(cls, Rpc, Rpc.awaiting)
 
     def __init__(
         self,

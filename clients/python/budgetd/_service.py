@@ -9,84 +9,173 @@ from budgetd.v1 import reservation_pb2 as reservation_pb
 class BudgetServiceRpcs:
     """The methods of `budgetd.v1.BudgetService`; the contract tells what each does and how it may be refused."""
 
-    create_budget = Rpc(service.CreateBudgetRequest, service.CreateBudgetResponse, changes=True)
-    """Creates a budget, or replaces one if `replace_existing`. Raises AlreadyExists; of the parent also NotFound,
-    ParentCycle, TooDeep, IsTemplate."""
+    create_budget = Rpc(
+        service.CreateBudgetRequest,
+        service.CreateBudgetResponse,
+        changes=True,
+        doc=(
+            "Creates a budget, or replaces one if `replace_existing`. Raises AlreadyExists; of the parent also "
+            "NotFound, ParentCycle, TooDeep, IsTemplate."
+        ),
+    )
 
-    get_budget = Rpc(service.GetBudgetRequest, service.GetBudgetResponse)
-    """Reads one budget. Raises NotFound."""
+    get_budget = Rpc(service.GetBudgetRequest, service.GetBudgetResponse, doc="Reads one budget. Raises NotFound.")
 
-    list_budgets = Rpc(service.ListBudgetsRequest, service.ListBudgetsResponse)
-    """Reads a page of a project's budgets, in order of creation."""
+    list_budgets = Rpc(
+        service.ListBudgetsRequest,
+        service.ListBudgetsResponse,
+        doc="Reads a page of a project's budgets, in order of creation.",
+    )
 
-    update_budget = Rpc(service.UpdateBudgetRequest, service.UpdateBudgetResponse, changes=True)
-    """Changes a budget's configuration, and never what is spent. Raises NotFound, EtagMismatch, ParentCycle, TooDeep,
-    IsTemplate, BelowZero, CounterOverflow."""
+    update_budget = Rpc(
+        service.UpdateBudgetRequest,
+        service.UpdateBudgetResponse,
+        changes=True,
+        doc=(
+            "Changes a budget's configuration, and never what is spent. Raises NotFound, EtagMismatch, ParentCycle, "
+            "TooDeep, IsTemplate, BelowZero, CounterOverflow."
+        ),
+    )
 
-    delete_budget = Rpc(service.DeleteBudgetRequest, service.DeleteBudgetResponse, changes=True)
-    """Deletes a budget; its history stays. Raises NotFound, EtagMismatch; unless `force`, HasChildren and
-    HasOpenReservations."""
+    delete_budget = Rpc(
+        service.DeleteBudgetRequest,
+        service.DeleteBudgetResponse,
+        changes=True,
+        doc=(
+            "Deletes a budget; its history stays. Raises NotFound, EtagMismatch; unless `force`, HasChildren and "
+            "HasOpenReservations."
+        ),
+    )
 
-    update_cost = Rpc(cost_pb.UpdateCostRequest, cost_pb.UpdateCostResponse, changes=True)
-    """Records a cost that happened. Raises NotFound, IsTemplate, UnknownModel, UnpricedUsage, CounterOverflow; with
-    ADMISSION_REJECT_OVER_LIMIT also BudgetExceededError."""
+    update_cost = Rpc(
+        cost_pb.UpdateCostRequest,
+        cost_pb.UpdateCostResponse,
+        changes=True,
+        doc=(
+            "Records a cost that happened. Raises NotFound, IsTemplate, UnknownModel, UnpricedUsage, CounterOverflow; "
+            "with ADMISSION_REJECT_OVER_LIMIT also BudgetExceededError."
+        ),
+    )
 
-    batch_update_cost = Rpc(cost_pb.BatchUpdateCostRequest, cost_pb.BatchUpdateCostResponse, changes=True)
-    """Records many costs, each judged for itself: a refused item is an `error` in its result, and raises nothing."""
+    batch_update_cost = Rpc(
+        cost_pb.BatchUpdateCostRequest,
+        cost_pb.BatchUpdateCostResponse,
+        changes=True,
+        doc=(
+            "Records many costs, each judged for itself: a refused item is an `error` in its result, and raises "
+            "nothing."
+        ),
+    )
 
-    adjust_cost = Rpc(cost_pb.AdjustCostRequest, cost_pb.AdjustCostResponse, changes=True)
-    """Corrects what was spent, with a reason. Raises NotFound (of the entry, too), IsTemplate, BelowZero,
-    RefundExceedsEntry, CounterOverflow."""
+    adjust_cost = Rpc(
+        cost_pb.AdjustCostRequest,
+        cost_pb.AdjustCostResponse,
+        changes=True,
+        doc=(
+            "Corrects what was spent, with a reason. Raises NotFound (of the entry, too), IsTemplate, BelowZero, "
+            "RefundExceedsEntry, CounterOverflow."
+        ),
+    )
 
-    get_current_cost = Rpc(cost_pb.GetCurrentCostRequest, cost_pb.GetCurrentCostResponse)
-    """Reads what a budget has spent and where its limits stand. Raises NotFound."""
+    get_current_cost = Rpc(
+        cost_pb.GetCurrentCostRequest,
+        cost_pb.GetCurrentCostResponse,
+        doc="Reads what a budget has spent and where its limits stand. Raises NotFound.",
+    )
 
-    get_model_cost = Rpc(cost_pb.GetModelCostRequest, cost_pb.GetModelCostResponse)
-    """Reads what a budget has spent by model in the main window. Raises NotFound."""
+    get_model_cost = Rpc(
+        cost_pb.GetModelCostRequest,
+        cost_pb.GetModelCostResponse,
+        doc="Reads what a budget has spent by model in the main window. Raises NotFound.",
+    )
 
-    project_cost = Rpc(cost_pb.ProjectCostRequest, cost_pb.ProjectCostResponse)
-    """Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."""
+    project_cost = Rpc(
+        cost_pb.ProjectCostRequest,
+        cost_pb.ProjectCostResponse,
+        doc=("Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."),
+    )
 
-    reserve_cost = Rpc(reservation_pb.ReserveCostRequest, reservation_pb.ReserveCostResponse, changes=True)
-    """Holds money, tokens and one call before the work. Raises BudgetExceededError, NotFound, IsTemplate,
-    UnknownModel, UnpricedUsage, CounterOverflow."""
+    reserve_cost = Rpc(
+        reservation_pb.ReserveCostRequest,
+        reservation_pb.ReserveCostResponse,
+        changes=True,
+        doc=(
+            "Holds money, tokens and one call before the work. Raises BudgetExceededError, NotFound, IsTemplate, "
+            "UnknownModel, UnpricedUsage, CounterOverflow."
+        ),
+    )
 
     commit_reservation = Rpc(
-        reservation_pb.CommitReservationRequest, reservation_pb.CommitReservationResponse, changes=True
+        reservation_pb.CommitReservationRequest,
+        reservation_pb.CommitReservationResponse,
+        changes=True,
+        doc=(
+            "Settles a hold with what the work cost. Raises NotFound, AlreadySettled, UnknownModel, UnpricedUsage, "
+            "CounterOverflow."
+        ),
     )
-    """Settles a hold with what the work cost. Raises NotFound, AlreadySettled, UnknownModel, UnpricedUsage,
-    CounterOverflow."""
 
     release_reservation = Rpc(
-        reservation_pb.ReleaseReservationRequest, reservation_pb.ReleaseReservationResponse, changes=True
+        reservation_pb.ReleaseReservationRequest,
+        reservation_pb.ReleaseReservationResponse,
+        changes=True,
+        doc="Gives a hold back. Raises NotFound, AlreadySettled.",
     )
-    """Gives a hold back. Raises NotFound, AlreadySettled."""
 
     extend_reservation = Rpc(
-        reservation_pb.ExtendReservationRequest, reservation_pb.ExtendReservationResponse, changes=True
+        reservation_pb.ExtendReservationRequest,
+        reservation_pb.ExtendReservationResponse,
+        changes=True,
+        doc="Lets a hold expire later, or sooner. Raises NotFound, AlreadySettled.",
     )
-    """Lets a hold expire later, or sooner. Raises NotFound, AlreadySettled."""
 
-    get_reservation = Rpc(reservation_pb.GetReservationRequest, reservation_pb.GetReservationResponse)
-    """Reads one hold. Raises NotFound."""
+    get_reservation = Rpc(
+        reservation_pb.GetReservationRequest,
+        reservation_pb.GetReservationResponse,
+        doc="Reads one hold. Raises NotFound.",
+    )
 
-    list_reservations = Rpc(reservation_pb.ListReservationsRequest, reservation_pb.ListReservationsResponse)
-    """Reads a page of a project's holds, newest first. Raises NotFound."""
+    list_reservations = Rpc(
+        reservation_pb.ListReservationsRequest,
+        reservation_pb.ListReservationsResponse,
+        doc="Reads a page of a project's holds, newest first. Raises NotFound.",
+    )
 
-    reset_cost = Rpc(service.ResetCostRequest, service.ResetCostResponse, changes=True)
-    """Begins a budget's counts again at zero. Raises NotFound."""
+    reset_cost = Rpc(
+        service.ResetCostRequest,
+        service.ResetCostResponse,
+        changes=True,
+        doc="Begins a budget's counts again at zero. Raises NotFound.",
+    )
 
-    reset_on_duration = Rpc(service.ResetOnDurationRequest, service.ResetOnDurationResponse, changes=True)
-    """Begins the main limit's count again if its window is over. Raises NotFound, NoWindow."""
+    reset_on_duration = Rpc(
+        service.ResetOnDurationRequest,
+        service.ResetOnDurationResponse,
+        changes=True,
+        doc="Begins the main limit's count again if its window is over. Raises NotFound, NoWindow.",
+    )
 
-    reset_all_on_duration = Rpc(service.ResetAllOnDurationRequest, service.ResetAllOnDurationResponse, changes=True)
-    """`reset_on_duration` for every budget of a project."""
+    reset_all_on_duration = Rpc(
+        service.ResetAllOnDurationRequest,
+        service.ResetAllOnDurationResponse,
+        changes=True,
+        doc="`reset_on_duration` for every budget of a project.",
+    )
 
-    list_entries = Rpc(service.ListEntriesRequest, service.ListEntriesResponse)
-    """Reads a page of the ledger, newest entry first. Raises NotFound."""
+    list_entries = Rpc(
+        service.ListEntriesRequest,
+        service.ListEntriesResponse,
+        doc="Reads a page of the ledger, newest entry first. Raises NotFound.",
+    )
 
-    list_model_prices = Rpc(service.ListModelPricesRequest, service.ListModelPricesResponse)
-    """Reads a page of the prices of all models, by name."""
+    list_model_prices = Rpc(
+        service.ListModelPricesRequest,
+        service.ListModelPricesResponse,
+        doc="Reads a page of the prices of all models, by name.",
+    )
 
-    get_model_price = Rpc(service.GetModelPriceRequest, service.GetModelPriceResponse)
-    """Reads what the server charges for a model. Raises UnknownModel."""
+    get_model_price = Rpc(
+        service.GetModelPriceRequest,
+        service.GetModelPriceResponse,
+        doc="Reads what the server charges for a model. Raises UnknownModel.",
+    )

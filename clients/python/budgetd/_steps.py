@@ -5,19 +5,20 @@ A method that makes calls is written as a plan: a generator that yields each cal
 returns a coroutine of it. So the synchronous and the asynchronous manager have one body.
 """
 
-import functools
+import inspect
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, get_args, overload
 
 from google.protobuf.message import Message
 
-from budgetd._rpcs import AsyncCaller, Caller, ResponseT, Rpc
+from budgetd._rpcs import AsyncCaller, Caller, ResponseT, Rpc, give_methods
 from budgetd._wording import MANAGER, reword
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
 
 P = ParamSpec("P")
 T = TypeVar("T")
+MethodT = TypeVar("MethodT", bound=Callable[..., object])
 
 
 #: A call that a plan needs: what is called, and with what.
@@ -37,6 +38,9 @@ class Waiting:
     """An object whose methods wait for their calls."""
 
     _caller: Caller
+
+    def __init_subclass__(cls) -> None:
+        give_methods(cls, Steps, Steps.waiting)
 
     def _run(self, plan: Plan[T]) -> T:
         try:
@@ -58,6 +62,9 @@ class Awaiting:
 
     _caller: AsyncCaller
 
+    def __init_subclass__(cls) -> None:
+        give_methods(cls, Steps, Steps.awaiting)
+
     async def _run(self, plan: Plan[T]) -> T:
         try:
             asked = next(plan)
@@ -74,29 +81,44 @@ class Awaiting:
 
 
 class Steps(Generic[P, T]):
-    """A method made of a plan."""
+    """A method made of a plan. A manager's class has a method in its place."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
         self._plan = plan
-        self.__doc__, self.__name__ = plan.__doc__, plan.__name__
-        self.__wrapped__ = plan
+        self.__doc__ = plan.__doc__
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: Waiting, owner: type) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, instance: Awaiting, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self
+    def waiting(self) -> Callable[..., T]:
+        """The method of managers that wait."""
 
-        @functools.wraps(self._plan)
-        def method(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return instance._run(self._plan(instance, *args, **kwargs))  # noqa: SLF001 - it is one of the two above.
+        def method(self_: Waiting, *args: P.args, **kwargs: P.kwargs) -> T:
+            return self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - it is its own.
 
+        return self._signed(method)
+
+    def awaiting(self) -> Callable[..., Coroutine[Any, Any, T]]:
+        """The method of managers that await."""
+
+        async def method(self_: Awaiting, *args: P.args, **kwargs: P.kwargs) -> T:
+            return await self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - it is its own.
+
+        return self._signed(method)
+
+    def annotations(self) -> dict[str, Any]:
+        """The types of either method; what it returns is what the plan does."""
+        types = dict(self._plan.__annotations__)
+        return {**types, "return": get_args(types["return"])[-1]}
+
+    def _signed(self, method: MethodT) -> MethodT:
+        signature = inspect.signature(self._plan)
+        vars(method)["__signature__"] = signature.replace(return_annotation=self.annotations()["return"])
         return method
 
-    def __call__(self, instance: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """The method as a function of the class: `BudgetManager.get_users(manager)`."""
-        return self.__get__(instance, type(instance))(*args, **kwargs)
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: type) -> Callable[Concatenate[Any, P], Any]: ...
+        @overload
+        def __get__(self, instance: Waiting, owner: type) -> Callable[P, T]: ...
+        @overload
+        def __get__(self, instance: Awaiting, owner: type) -> Callable[P, Coroutine[Any, Any, T]]: ...
+        def __get__(self, instance: Any, owner: type) -> Any: ...
