@@ -1,12 +1,12 @@
 """Makes the shipped price catalogue from LiteLLM's price file.
 
-    python tools/import_prices.py litellm-1.106.2-….whl          # a wheel is read as a zip; nothing of it is
-    imported python tools/import_prices.py prices.json --source my-prices-2026-12
+    .venv/bin/python tools/import_prices.py litellm-….whl        # read as a zip; nothing of it is imported
+    .venv/bin/python tools/import_prices.py prices.json --source my-prices-2026-12
 
-The result is LiteLLM's format, less everything that no price rests on, one model a line, so that a change of
-price is a line of a diff. Models that the new file no longer has keep their last price, marked retired: a
-call of yesterday must not become an error. The difference to the present catalogue is printed, and nothing is
-written with --dry-run.
+The result is LiteLLM's format, less everything that no price rests on (and every zero, which is no price), one model a
+line, so that a change of price is a line of a diff. Models that the new file no longer has keep their last price,
+marked retired: a call of yesterday must not become an error. The difference to the present catalogue is printed, and
+nothing is written with --dry-run.
 """
 
 import argparse
@@ -17,20 +17,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from budgetd_server.prices import litellm_keys
+
 CATALOGUE = Path(__file__).parents[1] / "server/budgetd_server/prices/data/catalogue.json"
 WHEEL_MEMBER = "litellm/model_prices_and_context_window_backup.json"
 WHEEL_NAME = re.compile(r"litellm-([0-9.]+)-.*\.whl")
 
-RATES = (
-    "input_cost_per_token",
-    "output_cost_per_token",
-    "cache_read_input_token_cost",
-    "cache_creation_input_token_cost",
-    "output_cost_per_reasoning_token",
-)
-TIER_RATE = re.compile(rf"^({'|'.join(RATES[:4])})_above_\d+k?_tokens$")
 #: A model of these kinds without any price is listed, so that the error can say "no price" and not "unknown".
 TOKEN_MODES = ("chat", "responses", "completion", "embedding")
+#: What changes a price in `provider_specific_entry`, which has switches of other kinds too.
+FACTORS = frozenset({"us", "eu", "fast"})
 
 
 def main() -> None:
@@ -44,45 +40,57 @@ def main() -> None:
 
     wheel = WHEEL_NAME.fullmatch(arguments.path.name)
     source = arguments.source or (f"litellm-{wheel[1]}" if wheel else arguments.path.stem)
-    entries = read_entries(arguments.path)
+    read = read_file(arguments.path)
+    entries = sold(read)
     models = {name: kept for name, entry in entries.items() if (kept := trimmed(entry))}
-    present = json.loads(arguments.output.read_text("utf-8"))["models"] if arguments.output.exists() else {}
+    before = json.loads(arguments.output.read_text("utf-8")) if arguments.output.exists() else {}
+    present = before.get("models", {})
     for name in present.keys() - models.keys():
         models[name] = {**present[name], "retired": True}
 
     for line in differences(present, models):
         print(line)
     if not arguments.dry_run:
-        arguments.output.write_text(rendered(source, known_keys(entries), models), "utf-8")
+        arguments.output.write_text(rendered(source, known_keys(read, before), models), "utf-8")
 
 
-def read_entries(path: Path) -> dict[str, dict[str, Any]]:
-    """The entries of a price file by model, from a JSON file or from inside a wheel."""
+def read_file(path: Path) -> dict[str, dict[str, Any]]:
+    """A price file by model, from a JSON file or from inside a wheel."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
-            entries = json.loads(wheel.read(WHEEL_MEMBER))
-    else:
-        entries = json.loads(path.read_text("utf-8"))
+            return dict(json.loads(wheel.read(WHEEL_MEMBER)))
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def sold(entries: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The entries that are models, which all but the one that explains the keys are."""
     return {name: entry for name, entry in entries.items() if name != "sample_spec" and "litellm_provider" in entry}
 
 
 def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What prices tokens in an entry; None for a model that is not sold by the token."""
-    kept = {key: value for key, value in entry.items() if value is not None and (key in RATES or TIER_RATE.match(key))}
-    # Search engines have tiers by number of results, which no usage in tokens tells.
-    tiers = [tier for tier in entry.get("tiered_pricing", ()) if "input_cost_per_token" in tier]
+    """What prices a call in an entry; None for a model without any price, unless it is sold by the token."""
+    kept = {key: value for key, value in entry.items() if value and litellm_keys.prices(key)}
+    mode = kept.pop("mode", None)
+    # Search engines have tiers by number of results, which no usage tells.
+    tiers = [tier for tier in kept.pop("tiered_pricing", ()) if "input_cost_per_token" in tier]
     if tiers:
         kept["tiered_pricing"] = [
-            {key: tier[key] for key in sorted(tier) if key in (*RATES, "range")} for tier in tiers
+            {key: tier[key] for key in sorted(tier) if key == "range" or litellm_keys.prices(key)} for tier in tiers
         ]
-    if not any(kept.values()) and entry.get("mode") not in TOKEN_MODES:
+    specific = {key: value for key, value in kept.pop("provider_specific_entry", {}).items() if key in FACTORS}
+    if specific:
+        kept["provider_specific_entry"] = specific
+    has_price = any(litellm_keys.is_price(key) for key in kept)
+    if not has_price and mode not in TOKEN_MODES:
         return None
+    if mode not in (None, *TOKEN_MODES):
+        kept["mode"] = mode
     return {"litellm_provider": entry["litellm_provider"], **dict(sorted(kept.items()))}
 
 
-def known_keys(entries: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Every key that the format has, so that a misspelt one in an operator's file is noticed."""
-    return sorted({key for entry in entries.values() for key in entry})
+def known_keys(entries: Mapping[str, Mapping[str, Any]], before: Mapping[str, Any]) -> list[str]:
+    """Every key that the format has or had, so that a misspelt one in an operator's file is noticed, and no old one."""
+    return sorted({key for entry in entries.values() for key in entry} | set(before.get("known_keys", ())))
 
 
 def rendered(source: str, keys: list[str], models: Mapping[str, Mapping[str, Any]]) -> str:

@@ -8,23 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from budgetd_server.domain.cost import Rounding, cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
-from budgetd_server.domain.pricing import (
-    Catalogue,
-    ModelPrice,
-    Rates,
-    Rounding,
-    Tier,
-    cost_nano_usd,
-)
+from budgetd_server.domain.model_price import ModelPrice, Rates, Tier
+from budgetd_server.domain.pricing import Catalogue
 from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Usage, usage_violations
 
 GPT_4O = ModelPrice(
     model="gpt-4o",
     provider="openai",
-    input_nano_usd_per_mtok=2_500_000_000,
-    output_nano_usd_per_mtok=10_000_000_000,
-    cached_input_nano_usd_per_mtok=1_250_000_000,
+    rates=Rates(2_500_000_000, 10_000_000_000, 1_250_000_000),
 )
 RATE = st.one_of(st.integers(1, 10), st.integers(1, 10**13))
 OPTIONAL_RATE = st.none() | RATE
@@ -32,15 +25,7 @@ RATES = st.builds(Rates, RATE, RATE, OPTIONAL_RATE, OPTIONAL_RATE, OPTIONAL_RATE
 
 
 def a_price(rates: Rates, tiers: tuple[Tier, ...] = ()) -> ModelPrice:
-    return ModelPrice(
-        model="any",
-        input_nano_usd_per_mtok=rates.input,
-        output_nano_usd_per_mtok=rates.output,
-        cached_input_nano_usd_per_mtok=rates.cached_input,
-        cache_write_nano_usd_per_mtok=rates.cache_write,
-        reasoning_nano_usd_per_mtok=rates.reasoning,
-        tiers=tiers,
-    )
+    return ModelPrice(model="any", rates=rates, tiers=tiers)
 
 
 @st.composite
@@ -199,7 +184,7 @@ def test_a_part_that_is_not_used_needs_no_price() -> None:
 
 
 def test_a_model_that_was_said_to_be_free_costs_nothing() -> None:
-    free = ModelPrice(model="mine", input_nano_usd_per_mtok=0, output_nano_usd_per_mtok=0, is_free=True)
+    free = ModelPrice(model="mine", rates=Rates(0, 0), is_free=True)
 
     assert Catalogue({"mine": free}, version="v").price("mine", Usage(9, 9), at_us=0).cost_nano_usd == 0
 
@@ -293,14 +278,14 @@ def test_a_fallback_prices_every_unknown_name_and_says_so() -> None:
 
 
 def test_the_price_is_the_one_of_the_moment_of_the_call() -> None:
-    later = replace(GPT_4O, input_nano_usd_per_mtok=10**9)
-    latest = replace(GPT_4O, input_nano_usd_per_mtok=2 * 10**9)
+    later = replace(GPT_4O, rates=Rates(10**9))
+    latest = replace(GPT_4O, rates=Rates(2 * 10**9))
     catalogue = Catalogue({"gpt-4o": replace(GPT_4O, periods=((100, later), (200, latest)))}, version="v")
 
     costs = [catalogue.price("gpt-4o", Usage(10), at_us=at_us).cost_nano_usd for at_us in (99, 100, 199, 200)]
 
     assert costs == [25_000, 10_000, 10_000, 20_000]
-    assert catalogue.find("gpt-4o", 150).input_nano_usd_per_mtok == 10**9
+    assert catalogue.find("gpt-4o", 150).rates.input == 10**9
 
 
 def test_names_are_listed_in_order_without_aliases() -> None:

@@ -2,6 +2,7 @@
 
 import decimal
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 
 from budgetd_server.domain.errors import BudgetError, UnknownModel, UnpricedUsage
-from budgetd_server.domain.pricing import Catalogue, ModelPrice
+from budgetd_server.domain.model_price import ModelPrice
+from budgetd_server.domain.pricing import Catalogue
 from budgetd_server.domain.usage import Usage
-from budgetd_server.prices import PriceFileError, load_prices
-from budgetd_server.prices.catalogue import SHIPPED, catalogue_price
+from budgetd_server.prices import PriceFileError, litellm_keys, load_prices
+from budgetd_server.prices.catalogue import SHIPPED, catalogue_price, read_catalogue
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden_litellm.json").read_text("utf-8"))
 
@@ -32,14 +34,7 @@ DEVIATIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "zai/glm-4.6": (WRITTEN, ZERO_IS_NO_PRICE),
     "vercel_ai_gateway/openai/gpt-4.1": (WRITTEN, ZERO_IS_NO_PRICE),
     "tensormesh/Qwen/Qwen3.5-397B-A17B-FP8": (CACHED, ZERO_IS_NO_PRICE),
-    "deepseek/deepseek-v4-pro": (
-        tuple(GOLDEN["usages"]),
-        "half price at certain hours, by the clock of the machine that asks; budgetd charges the full price",
-    ),
-    "fireworks_ai/accounts/fireworks/models/deepseek-r1": (
-        CACHED,
-        "LiteLLM assumes half price for this provider's cached tokens; budgetd charges the input price",
-    ),
+    "deepseek/deepseek-v4-pro": (WRITTEN, ZERO_IS_NO_PRICE),
     "perplexity/openai/gpt-5.2": (
         CACHED,
         "LiteLLM's calculator for this provider ignores the file's cache prices",
@@ -100,7 +95,7 @@ def test_the_golden_file_is_as_large_as_it_is_said_to_be() -> None:
 def test_every_shipped_entry_can_be_read(shipped: Catalogue) -> None:
     prices = [shipped.find(name, 0) for name in shipped.models()]
 
-    assert len(prices) > 3000
+    assert len(prices) > 4700
     assert all(price.source == "catalogue" and price.provider and not price.is_free for price in prices)
 
 
@@ -129,7 +124,7 @@ def test_a_rate_with_float_dust_is_read_as_the_price_that_was_meant() -> None:
         "output_cost_per_token": "1e-7",
     }
 
-    assert catalogue_price("x", entry).input_nano_usd_per_mtok == 50_000_000
+    assert catalogue_price("x", entry).rates.input == 50_000_000
 
 
 def test_the_callers_decimal_context_does_not_change_a_rate() -> None:
@@ -137,7 +132,7 @@ def test_the_callers_decimal_context_does_not_change_a_rate() -> None:
 
     with decimal.localcontext(prec=2) as context:
         context.traps[decimal.Inexact] = True
-        assert catalogue_price("x", entry).input_nano_usd_per_mtok == 1_234_567_891
+        assert catalogue_price("x", entry).rates.input == 1_234_567_891
 
 
 def test_a_threshold_is_inclusive_for_the_provider_that_bills_so(shipped: Catalogue) -> None:
@@ -145,11 +140,27 @@ def test_a_threshold_is_inclusive_for_the_provider_that_bills_so(shipped: Catalo
     assert shipped.find("gemini/gemini-2.5-pro", 0).tiers[0].above_input_tokens == 200_000
 
 
+def test_every_key_of_the_format_that_tells_a_price_is_priced_or_listed_with_a_reason() -> None:
+    known_keys = read_catalogue(SHIPPED).known_keys
+
+    assert len([key for key in known_keys if litellm_keys.is_price(key)]) > 150
+    assert not [key for key in known_keys if litellm_keys.is_price(key) and not litellm_keys.is_decided(key)]
+
+
+@pytest.mark.parametrize("pattern", litellm_keys.NOT_PRICED)
+def test_every_reason_is_of_a_key_that_there_is_and_that_prices_nothing(pattern: str) -> None:
+    known_keys = read_catalogue(SHIPPED).known_keys
+    of_it = [key for key in known_keys if re.fullmatch(pattern, key)]
+
+    assert of_it
+    assert not [key for key in of_it if litellm_keys.token_key(key) or key in litellm_keys.COUNT_KEYS]
+
+
 def test_the_version_names_source_and_content(shipped: Catalogue, tmp_path: Path) -> None:
     changed = tmp_path / "catalogue.json"
     changed.write_text(SHIPPED.read_text("utf-8").replace("2.5e-06", "2.6e-06"), "utf-8")
 
-    assert shipped.version.startswith("litellm-1.106.2+")
+    assert shipped.version.startswith("litellm-1.110.2+")
     assert load_prices(catalogue_path=changed).version != shipped.version
     assert len(shipped.version) < 64
 

@@ -33,14 +33,15 @@ def a_wheel(folder: Path, entries: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_wheel_becomes_a_catalogue_of_what_is_sold_by_the_token(tmp_path: Path) -> None:
+def test_a_wheel_becomes_a_catalogue_of_what_has_a_price(tmp_path: Path) -> None:
     output = tmp_path / "catalogue.json"
 
     told = run(a_wheel(tmp_path, ENTRIES), "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ a-chat", "+ a-zero"]
-    assert list(prices.models()) == ["a-chat", "a-zero"]
+    assert told.splitlines() == ["+ a-chat", "+ a-picture", "+ a-zero"]
+    assert list(prices.models()) == ["a-chat", "a-picture", "a-zero"]
+    assert prices.find("a-picture", 0).rates.output_image == 4 * 10**13
     assert prices.version.startswith("litellm-9.9.9+")
     assert "max_tokens" not in output.read_text("utf-8").partition('"models"')[2]
 
@@ -62,7 +63,7 @@ def test_a_model_that_the_new_file_drops_keeps_its_price(tmp_path: Path) -> None
     told = run(newer, "--source", "mine", "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ b", "- a-chat retired", "- a-zero retired"]
+    assert told.splitlines() == ["+ b", "- a-chat retired", "- a-picture retired", "- a-zero retired"]
     assert prices.find("a-chat", 0).rates.input == 10**9
     assert prices.version.startswith("mine+")
 

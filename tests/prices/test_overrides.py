@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budgetd_server.domain.errors import UnknownModel
-from budgetd_server.domain.pricing import Rates
+from budgetd_server.domain.model_price import Rates
 from budgetd_server.domain.usage import Usage
 from budgetd_server.prices import PriceFileError, ReloadablePrices, load_prices
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetd_server.domain.errors import shown
-from budgetd_server.domain.pricing import ModelPrice
+from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.prices import litellm_format
 from budgetd_server.prices.errors import PriceFileError
 from budgetd_server.prices.terms import model_price
@@ -87,4 +87,4 @@ def catalogue_price(name: str, entry: Mapping[str, Any]) -> ModelPrice:
     def report(key: str, value: object, rule: str) -> None:
         raise PriceFileError([f"price catalogue: model {shown(name)}: {key}: {rule}, got {shown(value)}"])
 
-    return model_price(name, litellm_format.terms_of(entry, report), base=None, source="catalogue")
+    return model_price(name, litellm_format.terms_of(entry, report, name), base=None, source="catalogue")

@@ -1,26 +1,52 @@
-"""Reads an entry of a price file in LiteLLM's format: USD per token, tiers as keys or as a list."""
+"""Reads an entry of a price file in LiteLLM's format: USD per token, image, second; tiers as keys or as a list."""
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from budgetd_server.prices.terms import PER_TOKEN_EXPONENT, RATE_RULE, Report, Terms, nano_usd_per_mtok
+from budgetd_server.prices import litellm_hours
+from budgetd_server.prices.litellm_keys import BATCH, COUNT_KEYS, is_sized, token_key
+from budgetd_server.prices.terms import (
+    PER_TOKEN_EXPONENT,
+    RATE_RULE,
+    UNIT_RULE,
+    USD_PER_UNIT_MAX,
+    Changes,
+    Report,
+    Terms,
+    Variant,
+    nano_usd_per_million,
+    nano_usd_per_mtok,
+)
 
-RATE_BY_KEY = {
-    "input_cost_per_token": "input",
-    "output_cost_per_token": "output",
-    "cache_read_input_token_cost": "cached_input",
-    "cache_creation_input_token_cost": "cache_write",
-    "output_cost_per_reasoning_token": "reasoning",
-}
-TIER_KEY = re.compile(rf"({'|'.join(RATE_BY_KEY)})_above_([0-9]{{1,9}})(k?)_tokens")
 _RANGE_RULE = "must be two numbers of input tokens, from and to"
+_FACTOR_RULE = "must be a number from 0.01 to 100"
+_PLACES = {
+    "regional_processing_uplift_multiplier_eu": "eu",
+    "regional_processing_uplift_multiplier_us": "us",
+    "fedramp_uplift_multiplier": "fedramp",
+    "regional_endpoint_uplift_multiplier": "*",
+}
+_SIZE = re.compile(r"([0-9]{2,5})-?x-?([0-9]{2,5})")
 
 #: Providers that bill the dearer tier at the threshold itself, not only above it.
 _INCLUSIVE_PROVIDERS = frozenset({"xai"})
+_IMAGE_MODES = frozenset({"image_generation", "image_edit"})
+#: What the tokens of a call pay for, by the model's mode.
+_COVERED = {
+    "rerank": frozenset({"queries"}),
+    "audio_speech": frozenset({"characters", "audio_output_milliseconds"}),
+    "audio_transcription": frozenset({"audio_input_milliseconds"}),
+    "image_generation": frozenset({"input_images", "output_images"}),
+    "image_edit": frozenset({"input_images", "output_images"}),
+    "realtime": frozenset({"audio_input_milliseconds", "audio_output_milliseconds"}),
+    "ocr": frozenset({"pages"}),
+    "video_generation": frozenset({"video_milliseconds"}),
+}
 
 
-def terms_of(entry: Mapping[str, Any], report: Report) -> Terms:
+def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
     """What an entry says about its model.
 
     A zero is no price here: the format writes zeros where a price is not known, or where there is nothing to
@@ -29,70 +55,197 @@ def terms_of(entry: Mapping[str, Any], report: Report) -> Terms:
     Args:
         entry: One model's keys. Numbers are strings as written, or ints.
         report: Told of every key that breaks a rule; such a key is then left out.
+        name: The model's, which tells the size of its images, if they are sold by the pixel.
     """
-    provider = entry.get("litellm_provider")
-    if provider is not None and not isinstance(provider, str):
-        report("litellm_provider", provider, "must be text")
-        provider = None
-    rates = _rates(entry, report)
+    provider, mode = _text(entry, "litellm_provider", report), _text(entry, "mode", report) or ""
+    variants = _by_served(entry, report, is_inclusive=provider in _INCLUSIVE_PROVIDERS)
+    counts = {
+        key: rate for key in COUNT_KEYS & entry.keys() if (rate := _count_rate(entry, key, name, provider, report))
+    }
+    rates = {**variants[""].rates, **_counted(mode, counts, _sized(entry, name, report))}
     if "free" in entry:
         if entry["free"] is not True or rates:
             report("free", entry["free"], "must be true, and then no price may be above 0")
         return Terms(provider=provider, is_free=True)
-    tiers = _tiers_by_key(entry, report, is_inclusive=provider in _INCLUSIVE_PROVIDERS)
+    tiers = variants[""].tiers
     if "tiered_pricing" in entry:
         listed = _listed_tiers(entry["tiered_pricing"], report)
         # The lowest of a list is what the other form has as the model's own rates.
         if listed:
             rates = {**listed[0][1], **rates}
             tiers += tuple(listed[1:])
-    return Terms(provider=provider, rates=rates, tiers=tiers or None)
+    batch = variants[BATCH]
+    if page := counts.get("ocr_cost_per_page_batches"):
+        batch = Variant({**batch.rates, "page": page}, batch.tiers)
+    return Terms(
+        provider=provider,
+        rates=_of_images(mode, rates),
+        tiers=tiers or None,
+        service_tiers={
+            served: variant for served, variant in variants.items() if served not in ("", BATCH) and variant.rates
+        },
+        batch=batch if batch.rates else None,
+        multipliers=_multipliers(entry, report) or None,
+        off_peak=litellm_hours.off_peak_of(entry["off_peak_pricing"], report) if "off_peak_pricing" in entry else None,
+        searches_are_one=_searches_are_one(entry, provider),
+        covered_counts=_COVERED.get(mode),
+    )
 
 
-def _rates(entry: Mapping[str, Any], report: Report, within: str = "") -> dict[str, int]:
-    rates = {}
-    for key, name in RATE_BY_KEY.items():
-        if (value := entry.get(key)) is not None:
-            rate = nano_usd_per_mtok(value, PER_TOKEN_EXPONENT)
-            if rate is None:
-                report(within + key, value, f"{RATE_RULE}, written per token")
-            elif rate > 0:
-                rates[name] = rate
-    return rates
+def _text(entry: Mapping[str, Any], key: str, report: Report) -> str | None:
+    written = entry.get(key)
+    if written is not None and not isinstance(written, str):
+        report(key, written, "must be text")
+        return None
+    return written
 
 
-def _tiers_by_key(
-    entry: Mapping[str, Any], report: Report, *, is_inclusive: bool
-) -> tuple[tuple[int, Mapping[str, int]], ...]:
-    tiers: dict[int, dict[str, int]] = {}
+def _by_served(entry: Mapping[str, Any], report: Report, *, is_inclusive: bool) -> dict[str, Variant]:
+    """The prices of tokens by the service tier, BATCH or "" for the usual."""
+    rates: dict[str, dict[str, int | None]] = {"": {}, BATCH: {}}
+    tiers: dict[str, dict[int, dict[str, int | None]]] = {}
     for key, value in entry.items():
-        found = TIER_KEY.fullmatch(key)
+        found = token_key(key)
         if found is None or value is None:
             continue
         rate = nano_usd_per_mtok(value, PER_TOKEN_EXPONENT)
         if rate is None:
             report(key, value, f"{RATE_RULE}, written per token")
-        elif rate > 0:
-            above = int(found[2]) * (1000 if found[3] else 1) - is_inclusive
-            tiers.setdefault(above, {})[RATE_BY_KEY[found[1]]] = rate
-    return tuple(tiers.items())
+        elif rate > 0 and found.above_input_tokens is None:
+            rates.setdefault(found.served, {})[found.rate] = rate
+        elif rate > 0 and found.above_input_tokens is not None:
+            above = found.above_input_tokens - is_inclusive
+            tiers.setdefault(found.served, {}).setdefault(above, {})[found.rate] = rate
+    return {
+        served: Variant(rates.get(served, {}), tuple(tiers.get(served, {}).items()))
+        for served in rates.keys() | tiers.keys()
+    }
 
 
-def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Mapping[str, int]]]:
+def _count_rate(entry: Mapping[str, Any], key: str, name: str, provider: str | None, report: Report) -> int | None:
+    value = entry[key]
+    if key == "search_context_cost_per_query" and isinstance(value, dict):
+        # The size of a search is not told: that of LiteLLM's own default.
+        value = value.get(f"search_context_size_{'low' if provider == 'perplexity' else 'medium'}")
+    if value is None:
+        return None
+    size = 1
+    if key.endswith("_per_pixel"):
+        found = _SIZE.search(name)
+        if found is None:
+            return None
+        size = int(found[1]) * int(found[2])
+    rate = nano_usd_per_million(value, PER_TOKEN_EXPONENT, most_usd=USD_PER_UNIT_MAX, times=size)
+    if rate is None:
+        report(key, value, UNIT_RULE)
+    return rate
+
+
+def _sized(entry: Mapping[str, Any], name: str, report: Report) -> Mapping[str, int]:
+    """The dearest price of a size, by the key without it."""
+    sized: dict[str, int] = {}
+    for key in filter(is_sized, entry):
+        base = key.rpartition("_")[0]
+        rate = _count_rate(entry, key, name, None, report)
+        sized[base] = max(sized.get(base, 0), rate or 0)
+    return sized
+
+
+def _counted(mode: str, told: Mapping[str, int], sized: Mapping[str, int]) -> dict[str, int]:
+    """The rates of what is no token, by the field of `Rates`."""
+    # A size that is dearer than the price without one: what was used is not known, and nothing is guessed.
+    known = {key: rate for key, rate in told.items() if sized.get(key, 0) <= rate}
+    first = known.get
+    rates = {
+        "web_search": first("search_context_cost_per_query"),
+        "output_image": first("output_cost_per_image"),
+        "input_image": first("input_cost_per_image"),
+        "video_second": first("output_cost_per_video_per_second") or first("input_cost_per_video_per_second"),
+        "audio_input_second": first("input_cost_per_audio_per_second"),
+        "character": first("input_cost_per_character"),
+        "query": first("input_cost_per_query"),
+        "page": first("ocr_cost_per_page"),
+    }
+    if mode in _IMAGE_MODES and "output_cost_per_image" not in told:
+        # Some entries have the price of what is made as that of what is put in.
+        by_pixel = first("input_cost_per_pixel") or first("output_cost_per_pixel")
+        rates["output_image"], rates["input_image"] = rates["input_image"] or by_pixel, None
+    if mode == "audio_transcription":
+        rates["audio_input_second"] = first("output_cost_per_second") or first("input_cost_per_second")
+    elif mode == "realtime":
+        rates["audio_input_second"] = first("input_cost_per_second")
+        rates["audio_output_second"] = first("output_cost_per_second")
+    elif mode == "audio_speech":
+        rates["audio_output_second"] = first("output_cost_per_second")
+    elif mode == "video_generation":
+        rates["video_second"] = rates["video_second"] or first("output_cost_per_second")
+    return {name: rate for name, rate in rates.items() if rate}
+
+
+def _of_images(mode: str, rates: dict[str, Any]) -> dict[str, Any]:
+    """Where images have the one price of output tokens, all output costs that, whichever of the two it is called."""
+    if "image_output" in rates:
+        rates.setdefault("output", rates["image_output"])
+    elif mode in _IMAGE_MODES and "output" in rates:
+        rates["image_output"] = rates["output"]
+    return rates
+
+
+def _searches_are_one(entry: Mapping[str, Any], provider: str | None) -> bool:
+    """True for Google's older models, which are charged for a prompt that is searched for, however often."""
+    is_google = provider == "gemini" or (provider or "").startswith("vertex_ai")
+    return is_google and "anthropic" not in (provider or "") and entry.get("web_search_billing_unit") != "per_query"
+
+
+def _multipliers(entry: Mapping[str, Any], report: Report) -> dict[str, tuple[int, int]]:
+    told: dict[str, object] = {place: entry[key] for key, place in _PLACES.items() if entry.get(key) is not None}
+    specific = entry.get("provider_specific_entry")
+    if isinstance(specific, dict):
+        # It has switches of other kinds too, none of which is a price.
+        told |= {place: specific[place] for place in ("us", "eu", "fast") if place in specific}
+    factors = {}
+    for place, value in told.items():
+        factor = _ratio(value)
+        if factor is None:
+            report(f"multiplier of {place}", value, _FACTOR_RULE)
+        else:
+            factors[place] = factor
+    return factors
+
+
+def _ratio(value: object) -> tuple[int, int] | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        written = Decimal(value)
+    except InvalidOperation:
+        return None
+    return written.as_integer_ratio() if written.is_finite() and Decimal("0.01") <= written <= 100 else None
+
+
+def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
     if not isinstance(tiers, list):
         report("tiered_pricing", tiers, "must be a list")
         return []
-    read: list[tuple[int, Mapping[str, int]]] = []
+    read: list[tuple[int, Changes]] = []
     for number, tier in enumerate(tiers):
         within = f"tiered_pricing[{number}]"
         if not isinstance(tier, dict):
             report(within, tier, "must be an object")
             continue
+        if "max_results_range" in tier:  # Of a search, by the number of its results, which no usage tells.
+            continue
         above = _range_start(tier.get("range"))
         if above is None:
             report(f"{within}.range", tier.get("range"), _RANGE_RULE)
         else:
-            read.append((above, _rates(tier, report, f"{within}.")))
+            rates = _by_served(
+                tier, lambda *fault, within=within: report(f"{within}.{fault[0]}", *fault[1:]), is_inclusive=False
+            )[""].rates
+            # What a tier of a list leaves out is part of its own input and output, not of the tier below.
+            nothing = {"cached_input": None, "cache_write": None} if "input" in rates else {}
+            nothing |= {"reasoning": None} if "output" in rates else {}
+            read.append((above, {**nothing, **rates}))
     return sorted(read, key=lambda tier: tier[0])
 
 

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from budgetd_server.domain.pricing import Catalogue, ModelPrice, Priced, Rates, Rounding
+from budgetd_server.domain.cost import Rounding
+from budgetd_server.domain.model_price import ModelPrice, Rates
+from budgetd_server.domain.pricing import Catalogue, Priced
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.prices.catalogue import (
     SHIPPED,

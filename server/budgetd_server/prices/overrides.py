@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetd_server.domain.errors import shown
-from budgetd_server.domain.pricing import ModelPrice, Rates
+from budgetd_server.domain.model_price import ModelPrice, Rates
 from budgetd_server.prices import litellm_format, toml_format
 from budgetd_server.prices.terms import Report, Terms, model_price
 
@@ -107,14 +107,14 @@ class Overrides:
             for key in entry:
                 if not (key in self.known_keys or key == "free" or key.startswith("supports_")):
                     report(key, entry[key], "is no key of LiteLLM's price format")
-            self._lay(name, litellm_format.terms_of(entry, report), report)
+            self._lay(name, litellm_format.terms_of(entry, report, name), report)
 
     def _lay(self, name: str, terms: Terms, report: Report) -> None:
         if not _is_name(name):
             report("name", name, _NAME_RULE)
             return
         price = model_price(name, terms, base=self.models.get(name) or self.base(name), source="override")
-        if not price.is_free and price.input_nano_usd_per_mtok is None:
+        if not price.is_free and price.rates.input is None:
             report("input price", None, "must be given, above 0; a model that costs nothing says free = true")
         self.models[name] = price
 

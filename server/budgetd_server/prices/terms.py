@@ -1,27 +1,41 @@
 """What a price file says about a model, before it is laid over what earlier files say."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from typing import NamedTuple, TypeAlias
 
-from budgetd_server.domain.pricing import ModelPrice, Rates, Tier
+from budgetd_server.domain.model_price import ModelPrice, OffPeak, Rates, Schedule, Tier
+from budgetd_server.prices import schedules
 
 #: The dearest price that is believed, in USD per million tokens: ten times the dearest model ever sold is
 #: less. A price per million tokens that was entered as a price per token is a thousand times more, and is
 #: refused.
 USD_PER_MTOK_MAX = 10_000
 RATE_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_MTOK_MAX} per million tokens"
+#: The dearest price that is believed of one image, second, search, page or the like.
+USD_PER_UNIT_MAX = 1_000
+UNIT_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_UNIT_MAX} for one"
 
-#: Decimal exponents that turn a price as written into nano-USD per million tokens.
+#: Decimal exponents that turn a price as written, for one or for a million, into nano-USD per million.
 PER_TOKEN_EXPONENT = 15
 PER_MTOK_EXPONENT = 9
 
-_NANO_USD_PER_MTOK_MAX = USD_PER_MTOK_MAX * 10**9
 #: Our own, because the caller's decimal context may have any precision, and traps.
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
 
 #: Called with a key, the value found there, and the rule that it breaks.
 Report = Callable[[str, object, str], None]
+#: Nano-USD per million by the field of `Rates`. None: no price of its own, whatever was known.
+Changes: TypeAlias = Mapping[str, int | None]
+
+
+class Variant(NamedTuple):
+    """What is said of calls that are served in a way of their own."""
+
+    rates: Changes
+    #: (above_input_tokens, rates), in any order.
+    tiers: tuple[tuple[int, Changes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +44,17 @@ class Terms:
 
     provider: str | None = None
     is_free: bool = False
-    #: Nano-USD per million tokens by the field of `Rates`.
-    rates: Mapping[str, int] = field(default_factory=dict)
+    rates: Changes = field(default_factory=dict)
     #: (above_input_tokens, rates), in any order; what a tier leaves out it has from the one below. None:
     #: inherited.
-    tiers: tuple[tuple[int, Mapping[str, int]], ...] | None = None
+    tiers: tuple[tuple[int, Changes], ...] | None = None
+    #: By the name of the service tier; what is left out costs what it usually does.
+    service_tiers: Mapping[str, Variant] = field(default_factory=dict)
+    batch: Variant | None = None
+    multipliers: Mapping[str, tuple[int, int]] | None = None
+    off_peak: OffPeak | None = None
+    searches_are_one: bool | None = None
+    covered_counts: frozenset[str] | None = None
     #: (from_at_us, terms), in any order; what a period leaves out it has from the model. None: inherited.
     periods: "tuple[tuple[int, Terms], ...] | None" = None
 
@@ -49,6 +69,12 @@ def nano_usd_per_mtok(value: object, exponent: int) -> int | None:
     Returns:
         Nano-USD per million tokens, or None if the value breaks RATE_RULE.
     """
+    most = USD_PER_MTOK_MAX if exponent == PER_MTOK_EXPONENT else Decimal(USD_PER_MTOK_MAX) / 10**6
+    return nano_usd_per_million(value, exponent, most_usd=most)
+
+
+def nano_usd_per_million(value: object, exponent: int, *, most_usd: int | Decimal, times: int = 1) -> int | None:
+    """The same for anything: the price as written may be at most `most_usd`, and is taken so many times."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
@@ -56,28 +82,59 @@ def nano_usd_per_mtok(value: object, exponent: int) -> int | None:
     except InvalidOperation:
         return None
     # Compared before it is made an int: 1e999999999 would be one of a thousand million digits.
-    if not written.is_finite() or written < 0 or written > USD_PER_MTOK_MAX:
+    if not written.is_finite() or written < 0 or written > most_usd:
         return None
-    rate = int(_CONTEXT.to_integral_value(_CONTEXT.scaleb(written, exponent)))
-    return rate if rate <= _NANO_USD_PER_MTOK_MAX else None
+    return int(_CONTEXT.to_integral_value(_CONTEXT.scaleb(_CONTEXT.multiply(written, times), exponent)))
 
 
 def model_price(name: str, terms: Terms, *, base: ModelPrice | None, source: str) -> ModelPrice:
     """Lay one file's words over what is known of a model (None: nothing)."""
     provider = _provider(name, terms, base)
     if terms.is_free:
-        return _built(name, provider, Rates(0, 0), (), source=source, is_free=True)
-    has_prices = base is not None and not base.is_free
-    rates = (base.rates if base and has_prices else Rates())._replace(**terms.rates)
-    tiers = _tiers(rates, terms.tiers, inherited=base.tiers if base else ())
+        return ModelPrice(model=name, provider=provider, rates=Rates(0, 0), source=source, is_free=True)
+    known = base if base is not None and not base.is_free else ModelPrice(model=name)
+    rates = schedules.with_provider_rules(known.rates._replace(**terms.rates), provider)
+    price = replace(
+        known,
+        model=name,
+        provider=provider,
+        rates=rates,
+        tiers=known.tiers if terms.tiers is None else tiers_of(rates, terms.tiers),
+        multipliers=known.multipliers if terms.multipliers is None else terms.multipliers,
+        off_peak=terms.off_peak or (None if terms.rates else known.off_peak),
+        searches_are_one=known.searches_are_one if terms.searches_are_one is None else terms.searches_are_one,
+        covered_counts=known.covered_counts if terms.covered_counts is None else terms.covered_counts,
+        source=source,
+        aliases=(),
+    )
+    price = _with_schedules(price, terms, known)
     if terms.periods is None:
-        periods = base.periods if base else ()
-    else:
-        periods = tuple(
-            (from_at_us, _period(name, provider, rates, tiers, period, source))
+        return price
+    return replace(
+        price,
+        periods=tuple(
+            (from_at_us, _period(price, period))
             for from_at_us, period in sorted(terms.periods, key=lambda period: period[0])
-        )
-    return _built(name, provider, rates, tiers, source=source, periods=periods)
+        ),
+    )
+
+
+def _with_schedules(price: ModelPrice, terms: Terms, known: ModelPrice) -> ModelPrice:
+    """A price with what its service tiers and batches cost."""
+    usual = Schedule(price.rates, price.tiers)
+    changes = terms.tiers or ()
+    served = dict(known.service_tiers)
+    for tier, said in terms.service_tiers.items():
+        if (schedule := schedules.of_tier(served.get(tier, usual), said.rates, said.tiers, changes)) is not None:
+            served[tier] = schedule
+    is_half = price.provider in schedules.HALF_PRICE_BATCHES
+    if terms.batch is not None:
+        batch = schedules.of_batch(usual, terms.batch.rates, terms.batch.tiers, is_half=is_half)
+    elif known.batch is not None and known.batch != Schedule(known.rates, known.tiers, 2):
+        batch = known.batch
+    else:
+        batch = Schedule(price.rates, price.tiers, 2) if is_half else None
+    return replace(price, service_tiers=served, batch=batch)
 
 
 def _provider(name: str, terms: Terms, base: ModelPrice | None) -> str:
@@ -89,43 +146,16 @@ def _provider(name: str, terms: Terms, base: ModelPrice | None) -> str:
     return prefix if slash else ""
 
 
-def _period(name: str, provider: str, rates: Rates, tiers: tuple[Tier, ...], terms: Terms, source: str) -> ModelPrice:
-    later = rates._replace(**terms.rates)
-    return _built(name, provider, later, _tiers(later, terms.tiers, inherited=tiers), source=source)
+def _period(price: ModelPrice, terms: Terms) -> ModelPrice:
+    rates = price.rates._replace(**terms.rates)
+    tiers = price.tiers if terms.tiers is None else tiers_of(rates, terms.tiers)
+    return _with_schedules(replace(price, rates=rates, tiers=tiers, periods=()), terms, price)
 
 
-def _tiers(
-    rates: Rates, given: tuple[tuple[int, Mapping[str, int]], ...] | None, *, inherited: tuple[Tier, ...]
-) -> tuple[Tier, ...]:
-    if given is None:
-        return inherited
+def tiers_of(rates: Rates, given: tuple[tuple[int, Changes], ...]) -> tuple[Tier, ...]:
+    """Tiers by rising length, each over the one below."""
     tiers: list[Tier] = []
     for above_input_tokens, changes in sorted(given, key=lambda tier: tier[0]):
         rates = rates._replace(**changes)
         tiers.append(Tier(above_input_tokens, rates))
     return tuple(tiers)
-
-
-def _built(
-    name: str,
-    provider: str,
-    rates: Rates,
-    tiers: tuple[Tier, ...],
-    *,
-    source: str,
-    is_free: bool = False,
-    periods: tuple[tuple[int, ModelPrice], ...] = (),
-) -> ModelPrice:
-    return ModelPrice(
-        model=name,
-        provider=provider,
-        input_nano_usd_per_mtok=rates.input,
-        output_nano_usd_per_mtok=rates.output,
-        cached_input_nano_usd_per_mtok=rates.cached_input,
-        cache_write_nano_usd_per_mtok=rates.cache_write,
-        reasoning_nano_usd_per_mtok=rates.reasoning,
-        tiers=tiers,
-        source=source,
-        is_free=is_free,
-        periods=periods,
-    )

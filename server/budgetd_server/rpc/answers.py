@@ -9,7 +9,7 @@ from budgetd.v1 import model_price_pb2 as price_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
-from budgetd_server.domain.pricing import ModelPrice, Rates
+from budgetd_server.domain.model_price import ModelPrice, Rates
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage

@@ -9,8 +9,9 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.bounds import BATCH_ITEMS_MAX, COST_NANO_USD_MAX, REASON_CHARACTERS_MAX
 from budgetd_server.domain.commands import AdjustCost, Charge
+from budgetd_server.domain.cost import Rounding
 from budgetd_server.domain.errors import InvalidField, Refusal
-from budgetd_server.domain.pricing import Prices, Rounding
+from budgetd_server.domain.pricing import Prices
 from budgetd_server.domain.usage import STANDARD_TERMS, Usage
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from budgetd.v1 import reservation_pb2 as pb
 from budgetd_server.domain.bounds import COST_NANO_USD_MAX, TTL_DEFAULT_US, TTL_US_MAX, TTL_US_MIN
 from budgetd_server.domain.commands import CommitReservation, ExtendReservation, ReleaseReservation, ReserveCost
+from budgetd_server.domain.cost import Rounding
 from budgetd_server.domain.errors import Refusal
-from budgetd_server.domain.pricing import Prices, Rounding
+from budgetd_server.domain.pricing import Prices
 from budgetd_server.domain.queries import ReservationQuery
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import CallTerms, Usage

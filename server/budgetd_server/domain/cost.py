@@ -1,0 +1,250 @@
+"""What a call costs by a model's price: integer arithmetic, and one rounding per call.
+
+A price is a whole number of nano-USD per million tokens (1e-15 USD a token), which every published price is; of what is
+no token, per million images, seconds, pages and so on. So a cost is a sum of products of integers, divided once: no
+float, and no decimal context that could change it.
+
+A plain call (text, of a usual tier, in no batch) takes the short way, `cost_nano_usd`. Every other goes through
+`whole_cost_nano_usd`, which asks of each part of the usage: does it have a price of its own; if not, what pays for it;
+and if nothing does, it is refused by name. Nothing is left out in silence.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+
+from budgetd_server.domain.errors import UnpricedUsage
+from budgetd_server.domain.model_price import MTOK, ModelPrice, Rates, Schedule
+from budgetd_server.domain.usage import CallTerms, Parts, Usage
+
+#: Tiers that cost what the model usually costs, and places likewise. "auto" asks for any and says nothing of which.
+USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
+USUAL_PLACES = frozenset({"", "global", "not_available"})
+_MILLISECONDS = 1000
+
+
+class Rounding(Enum):
+    """How a cost becomes a whole number of nano-USD."""
+
+    HALF_EVEN = "half_even"  # What has happened: equal to the bill on average.
+    UP = "up"  # What may happen (holds, projections): never too little.
+
+
+_UP = Rounding.UP  # A member looked up through its class costs more than the rounding itself.
+
+
+def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding.HALF_EVEN) -> int:
+    """The cost of a plain usage in nano-USD, exact until it is rounded once.
+
+    Args:
+        price: The price in force; its periods, service tiers and hours are not looked at.
+        usage: A valid usage (see `usage_violations`); its parts are not looked at.
+        rounding: Half-even for what has happened, up for what may happen.
+
+    Raises:
+        UnpricedUsage: The usage has tokens that the model has no price for.
+    """
+    input_tokens, output_tokens, cached, written, reasoning, _ = usage
+    if price.has_gaps and (unpriced := price.unpriced_field(usage)):
+        raise UnpricedUsage(price.model, unpriced)
+    billing = price.base_billing
+    for above_input_tokens, tier in price.tiers_falling:
+        if input_tokens > above_input_tokens:
+            billing = tier
+            break
+    per_million = input_tokens * billing[0] + output_tokens * billing[1]
+    if cached or written or reasoning:
+        per_million += cached * billing[2] + written * billing[3] + reasoning * billing[4]
+    if rounding is _UP:
+        return -(-per_million // MTOK)
+    cost, rest = divmod(per_million, MTOK)
+    return cost + (rest > MTOK // 2 or (rest == MTOK // 2 and cost & 1))
+
+
+def whole_cost_nano_usd(
+    price: ModelPrice, usage: Usage, terms: CallTerms, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
+) -> int:
+    """The cost of any usage in nano-USD, its parts and terms included, exact until it is rounded once.
+
+    Args:
+        price: The price in force; its periods are not looked at.
+        usage: A valid usage (see `usage_violations`).
+        terms: How the call was served.
+        at_us: When it was made, for prices of certain hours.
+        rounding: Half-even for what has happened, up for what may happen.
+
+    Raises:
+        UnpricedUsage: Something of the usage or the terms has no price; it names which.
+    """
+    if price.is_free:
+        return 0
+    schedule, numerator, denominator = _served(price, terms)
+    rates = schedule.at(usage.input_tokens)
+    if price.off_peak is not None and price.off_peak.is_at(at_us):
+        rates = rates._replace(**price.off_peak.rates)
+    counts, unpaid = _counts(price, rates, usage)
+    per_thousand_million = counts * numerator
+    # What is sold by the piece alone has no price for the tokens that its answer tells, nor needs one.
+    if rates.prices_tokens or not counts:
+        tokens = sum(_tokens(price, rates, unpaid))
+        per_thousand_million += tokens * _MILLISECONDS * numerator
+    denominator *= schedule.divisor
+    # A search costs the same in a batch and anywhere.
+    per_thousand_million += _searches(price, usage.parts) * _MILLISECONDS * denominator
+    return _rounded(per_thousand_million, MTOK * _MILLISECONDS * denominator, rounding)
+
+
+def _rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
+    if rounding is _UP:
+        return -(-numerator // denominator)
+    cost, rest = divmod(numerator, denominator)
+    return cost + (2 * rest > denominator or (2 * rest == denominator and cost & 1))
+
+
+def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
+    """The schedule of a call, and what to multiply its cost with: numerator and denominator."""
+    tier, place = terms.service_tier.lower(), terms.inference_geo.lower()
+    schedule: Schedule | None = Schedule(price.rates, price.tiers)
+    if price.source == "fallback":  # The operator's one price for what is not known, whatever it may be.
+        return Schedule(price.rates), 1, 1
+    numerator = denominator = 1
+    if tier == "fast" and "fast" in price.multipliers:
+        numerator, denominator = price.multipliers["fast"]
+    elif tier not in USUAL_TIERS:
+        # LiteLLM's table has one price for both names.
+        schedule = None if terms.is_batch else price.service_tiers.get("priority" if tier == "fast" else tier)
+        if schedule is None:
+            raise UnpricedUsage(price.model, "service_tier")
+    if terms.is_batch:
+        schedule = price.batch
+        if schedule is None:
+            raise UnpricedUsage(price.model, "is_batch")
+    if place not in USUAL_PLACES:
+        factor = price.multipliers.get(place) or price.multipliers.get("*")
+        if factor is None or place == "fast":
+            raise UnpricedUsage(price.model, "inference_geo")
+        numerator, denominator = numerator * factor[0], denominator * factor[1]
+    assert schedule is not None
+    return schedule, numerator, denominator
+
+
+def _counts(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[int, Usage]:
+    """The cost of all that is no token, in nano-USD per thousand million, and the usage without the tokens so paid."""
+    parts = usage.parts
+    if not any(parts[_FIRST_COUNT:]):
+        return 0, usage
+    cost, paid = 0, Parts()
+    for name, rate, milli, tokens, own in _COUNTS:
+        count = getattr(parts, name)
+        if not count:
+            continue
+        per_million = getattr(rates, rate)
+        has_tokens = bool(tokens and getattr(parts, tokens))
+        is_covered = has_tokens or (
+            name in price.covered_counts and (usage.output_tokens if name in _OF_OUTPUT else usage.input_tokens)
+        )
+        # Both prices: the tokens are what the provider counts. One: it is the price, whatever else is told.
+        if own and is_covered and getattr(rates, own) is not None and rates.prices_tokens:
+            continue
+        if per_million is not None:
+            cost += count * per_million * (1 if milli else _MILLISECONDS)
+            if has_tokens:
+                paid = paid._replace(**{tokens: getattr(parts, tokens)})
+        elif not (is_covered and rates.prices_tokens):
+            raise UnpricedUsage(price.model, name)
+    return cost, _without(usage, paid, by_character=bool(parts.characters and rates.character is not None))
+
+
+#: Each count of a usage: the field of `Rates`, whether it is in thousandths of what that prices, the tokens of the same
+#: thing, and their own rate.
+_COUNTS: tuple[tuple[str, str, bool, str, str], ...] = (
+    ("input_images", "input_image", False, "image_input_tokens", "image_input"),
+    ("output_images", "output_image", False, "image_output_tokens", "image_output"),
+    ("audio_input_milliseconds", "audio_input_second", True, "audio_input_tokens", "audio_input"),
+    ("audio_output_milliseconds", "audio_output_second", True, "audio_output_tokens", "audio_output"),
+    ("video_milliseconds", "video_second", True, "", ""),
+    ("characters", "character", False, "", ""),
+    ("queries", "query", False, "", ""),
+    ("pages", "page", False, "", ""),
+)
+_OF_OUTPUT = frozenset({"output_images", "audio_output_milliseconds", "video_milliseconds"})
+_FIRST_COUNT = Parts._fields.index("input_images")
+
+
+def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
+    """A usage less the tokens that a count has paid for."""
+    input_paid = paid.audio_input_tokens + paid.image_input_tokens
+    output_paid = paid.audio_output_tokens + paid.image_output_tokens
+    if by_character:
+        input_paid = usage.input_tokens
+    if not (input_paid or output_paid):
+        return usage
+    left = usage.input_tokens - input_paid
+    written = min(usage.cache_write_tokens, left)
+    cached = min(usage.cached_input_tokens, left - written)
+    parts = usage.parts._replace(**{name: 0 for name, count in paid._asdict().items() if count})
+    return usage._replace(
+        input_tokens=left,
+        output_tokens=usage.output_tokens - output_paid,
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=min(usage.reasoning_tokens, usage.output_tokens - output_paid),
+        parts=parts._replace(
+            cached_audio_input_tokens=min(parts.cached_audio_input_tokens, parts.audio_input_tokens, cached),
+            cache_write_1h_tokens=min(parts.cache_write_1h_tokens, written),
+        ),
+    )
+
+
+def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
+    """The cost of each part of the tokens, in nano-USD per million."""
+    parts = usage.parts
+    # What the cache has served or keeps is paid as such; audio and images can only be of the rest.
+    uncached = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    audio = min(parts.audio_input_tokens - parts.cached_audio_input_tokens, uncached)
+    image = min(parts.image_input_tokens, uncached - audio)
+    citation = min(parts.citation_tokens, uncached - audio - image)
+    written_5m = usage.cache_write_tokens - parts.cache_write_1h_tokens
+    cached_text = usage.cached_input_tokens - parts.cached_audio_input_tokens
+    whole, write = rates.input, _first(rates.cache_write, rates.input)
+    cached = _first(rates.cached_input, whole)
+    cached_audio = _first(rates.cached_audio_input, rates.cached_input, rates.audio_input, whole)
+    # Perplexity charges for the sources of one model alone, whose price has its own line.
+    cited = _first(rates.citation, 0 if price.provider == "perplexity" else whole)
+    for count, rate, name in (
+        (uncached - audio - image - citation, whole, "input_tokens"),
+        (cached_text, cached, "cached_input_tokens"),
+        (parts.cached_audio_input_tokens, cached_audio, "cached_audio_input_tokens"),
+        (written_5m, write, "cache_write_tokens"),
+        (parts.cache_write_1h_tokens, _first(rates.cache_write_1h, write), "cache_write_1h_tokens"),
+        (audio, _first(rates.audio_input, whole), "audio_input_tokens"),
+        (image, _first(rates.image_input, whole), "image_input_tokens"),
+        (citation, cited, "citation_tokens"),
+    ):
+        yield _line(price, count, rate, name)
+    made = rates.output
+    audio, image = parts.audio_output_tokens, parts.image_output_tokens
+    reasoning = min(usage.reasoning_tokens, usage.output_tokens - audio - image)
+    for count, rate, name in (
+        (usage.output_tokens - audio - image - reasoning, made, "output_tokens"),
+        (reasoning, _first(rates.reasoning, made), "reasoning_tokens"),
+        (audio, _first(rates.audio_output, made), "audio_output_tokens"),
+        (image, _first(rates.image_output, made), "image_output_tokens"),
+    ):
+        yield _line(price, count, rate, name)
+
+
+def _searches(price: ModelPrice, parts: Parts) -> int:
+    searches = min(parts.web_searches, 1) if price.searches_are_one else parts.web_searches
+    return _line(price, searches, price.rates.web_search, "web_searches")
+
+
+def _line(price: ModelPrice, count: int, rate: int | None, name: str) -> int:
+    if not count:
+        return 0
+    if rate is None:
+        raise UnpricedUsage(price.model, name)
+    return count * rate
+
+
+def _first(*rates: int | None) -> int | None:
+    return next((rate for rate in rates if rate is not None), None)
