@@ -6,6 +6,7 @@ from collections.abc import Callable
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import QUEUE_MAX, Engine
 from budgetd_server.engine.sweeper import SWEEP_SECONDS
+from budgetd_server.engine.watch import WATCH_SECONDS
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.handlers import Handlers
@@ -28,6 +29,7 @@ class Core:
         tokens: What counts texts; None: one with the shipped vocabularies. Closed by `stop`.
         queue_max: How many commands may wait.
         sweep_seconds: How often to look for holds and windows that are over.
+        watch_seconds: How often to look whether the store may still be used, beside every commit and read.
     """
 
     def __init__(
@@ -40,11 +42,19 @@ class Core:
         tokens: AsyncTokenCounter | None = None,
         queue_max: int = QUEUE_MAX,
         sweep_seconds: float = SWEEP_SECONDS,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self.metrics = metrics or Metrics()
         self.tokens = tokens or AsyncTokenCounter()
-        self.engine = Engine(ledger, clock, self.metrics, queue_max=queue_max, sweep_seconds=sweep_seconds)
+        self.engine = Engine(
+            ledger,
+            clock,
+            self.metrics,
+            queue_max=queue_max,
+            sweep_seconds=sweep_seconds,
+            watch_seconds=watch_seconds,
+        )
         self.handlers = Handlers(self.engine, prices, self.tokens)
 
     def start(self) -> None:
@@ -55,4 +65,4 @@ class Core:
         """Commit what is queued, and close the store; what is asked from now on is refused."""
         await self.engine.drain()
         self.tokens.close()
-        await self._ledger.close()
+        await self.ledger.close()

@@ -41,7 +41,7 @@ from budgetd_server.tokens import AsyncTokenCounter, TokenCounter
 
 #: How long a fork, or the end of the interpreter, waits for calls in flight. A batch waits 5 seconds for its lock.
 END_SECONDS_MAX = 15.0
-#: Rarely, since the program has its own work: whoever touches a budget needs no sweep.
+#: Rarely, since the program has its own work: whoever touches a budget needs no sweep, and calls look at the file.
 SWEEP_SECONDS = 60.0
 
 T = TypeVar("T")
@@ -200,6 +200,9 @@ class _Host:
             assert isinstance(response, Message)
         except LedgerRefused as refusal:
             return refusal
+        except StoreUnavailable as error:
+            trouble = None if self._core is None else self._core.ledger.trouble
+            return trouble or cast(Message, failure_status(error, rpc=rpc, metrics=self._metrics))
         except Exception as error:  # noqa: BLE001 - what is no refusal is logged, all of it.
             return cast(Message, failure_status(error, rpc=rpc, metrics=self._metrics))
         else:
@@ -231,6 +234,7 @@ class _Host:
             metrics=self._metrics,
             tokens=AsyncTokenCounter(counter, pool=_Worker()),
             sweep_seconds=SWEEP_SECONDS,
+            watch_seconds=SWEEP_SECONDS,
         )
         core.start()
         self._core = core

@@ -11,7 +11,7 @@ from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
-from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, Ledger
+from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, Ledger, LedgerRefused
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ class WatchedLedger:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self.trouble: LedgerRefused | None = ledger.trouble
+        self.outdated = ledger.outdated
         #: The commands of each transaction that was asked for.
         self.commits: list[Sequence[Command]] = []
         self.lock_waits_seconds: list[float] = []
@@ -87,6 +89,10 @@ class WatchedLedger:
     async def prove(self, now_us: int) -> None:
         """See Ledger.prove."""
         await self._ledger.prove(now_us)
+
+    async def check(self) -> None:
+        """See Ledger.check."""
+        await self._ledger.check()
 
     async def load_budgets(
         self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()

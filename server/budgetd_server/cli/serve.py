@@ -12,7 +12,7 @@ import typer
 from budgetd_server import config as settings
 from budgetd_server import log as logs
 from budgetd_server.app import Server, open_ledger
-from budgetd_server.cli.failing import refuse
+from budgetd_server.cli.failing import EXIT_REFUSED, refuse
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.prices import PriceFileError, ReloadablePrices
@@ -83,18 +83,20 @@ def serve(
     )
     try:
         config.check()
-        run(config)
+        is_outdated = run(config)
     except (ConfigRefused, LedgerRefused, PortBusy, PriceFileError) as refusal:
         refuse(str(refusal))
+    if is_outdated:  # The log has said so.
+        raise typer.Exit(EXIT_REFUSED)
 
 
-def run(config: Config) -> None:
-    """Serve until a signal asks to stop."""
+def run(config: Config) -> bool:
+    """Serve until a signal asks to stop; True: another budgetd has migrated the file, so this one had to."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config))
+        return runner.run(_serve(config))
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config) -> bool:
     prices = ReloadablePrices(config.prices)
     # Handlers of signals come first: as process 1 of a container there are no others.
     stopping = asyncio.Event()
@@ -112,10 +114,12 @@ async def _serve(config: Config) -> None:
         database=str(config.database_path),
         price_version=prices.version,
     )
-    await stopping.wait()
+    ends = [asyncio.create_task(event.wait()) for event in (stopping, ledger.outdated)]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     log.info("shutting down")
     await server.stop()
     log.info("stopped")
+    return ledger.outdated.is_set()
 
 
 def _ask_to_stop(stopping: asyncio.Event) -> None:

@@ -29,6 +29,7 @@ from budgetd_server.domain.reservation import Reservation, reservation_id
 from budgetd_server.domain.status import BudgetStatus, budget_status
 from budgetd_server.engine.shared_loads import SharedLoads
 from budgetd_server.engine.sweeper import SWEEP_SECONDS, Sweeper
+from budgetd_server.engine.watch import WATCH_SECONDS, Watch
 from budgetd_server.engine.writer import Writer
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
@@ -64,6 +65,7 @@ class Engine:
         metrics: Where to count.
         queue_max: How many commands may wait; more are refused with QueueFull.
         sweep_seconds: How often to look for holds and windows that are over.
+        watch_seconds: How often to look whether the store may still be used, beside every commit and read.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Engine:
         *,
         queue_max: int = QUEUE_MAX,
         sweep_seconds: float = SWEEP_SECONDS,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
         self._ledger = ledger
         self._metrics = metrics
@@ -81,14 +84,17 @@ class Engine:
         self.writer = Writer(ledger, clock, metrics, queue_max=queue_max)
         self._loads = SharedLoads(ledger)
         self.sweeper = Sweeper(ledger, self.writer.submit, clock, sweep_seconds=sweep_seconds)
+        self.watch = Watch(ledger, self.writer.store_failed, watch_seconds=watch_seconds)
 
     def start(self) -> None:
         """Begin to work."""
         self.writer.start()
         self.sweeper.start()
+        self.watch.start()
 
     async def drain(self) -> None:
         """Take no more commands, and return when those that wait are committed."""
+        await self.watch.stop()
         await self.sweeper.stop()
         await self.writer.drain()
 

@@ -29,7 +29,7 @@ from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, Store
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State, Tally
 from budgetd_server.engine.tally import count_tally
-from budgetd_server.ledger.base import Committed, Ledger
+from budgetd_server.ledger.base import LOGGED_KINDS, Committed, Ledger
 from budgetd_server.metrics import Metrics
 
 BATCH_COMMANDS_MAX = 1_000
@@ -230,7 +230,8 @@ class Writer:
                 lock_wait_seconds=lock_wait_seconds,
             )
         except StoreUnavailable as error:
-            self._store_failed(error)
+            self._metrics.store_errors.labels(error.metadata.get("kind", "other")).inc()
+            self.store_failed(error)
             return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
         except Exception as error:
             log.exception("a batch failed by a mistake of ours", extra={"commands": len(commands)})
@@ -322,10 +323,11 @@ class Writer:
         if not self.is_healthy:
             self._set_health(is_healthy=True)
 
-    def _store_failed(self, error: StoreUnavailable) -> None:
+    def store_failed(self, error: StoreUnavailable) -> None:
+        """Take note that the store does not work, and try to write until it does."""
         kind = error.metadata.get("kind", "other")
-        self._metrics.store_errors.labels(kind).inc()
-        log.error("the store could not commit a batch", exc_info=error, extra={"kind": kind})
+        if kind not in LOGGED_KINDS:
+            log.error("the store could not commit a batch", exc_info=error, extra={"kind": kind})
         if self.is_healthy:
             self._set_health(is_healthy=False)
         if self._prover is None or self._prover.done():

@@ -7,6 +7,7 @@ reads from snapshots that hold everything that was committed before the read beg
 Driver errors stop at the store: whatever goes wrong with it becomes StoreUnavailable, with the cause kept.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -36,6 +37,22 @@ class LedgerBusy(LedgerRefused):
     """Another program kept the store locked for as long as opening waits; later it may be opened."""
 
 
+class FileLost(LedgerRefused):
+    """The store that is open is not the one that its name leads to. It is used again if it comes back."""
+
+    kind = "file_lost"
+
+
+class FileOutdated(LedgerRefused):
+    """Another program has changed the tables of the store that is open: this one must not use it any more."""
+
+    kind = "outdated"
+
+
+#: Kinds of StoreUnavailable that the store itself has logged, in one line.
+LOGGED_KINDS = frozenset({FileLost.kind, FileOutdated.kind})
+
+
 class Committed(NamedTuple):
     """How a commit went, for metrics and for fairness among processes."""
 
@@ -47,6 +64,11 @@ class Committed(NamedTuple):
 
 class Ledger(Protocol):
     """A store of budgets and entries."""
+
+    #: Why the store must not be used at present, for whoever operates it; None: it may be.
+    trouble: LedgerRefused | None
+    #: Set when the store must never be used again by this program (FileOutdated).
+    outdated: asyncio.Event
 
     async def commit(
         self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
@@ -61,6 +83,9 @@ class Ledger(Protocol):
 
     async def prove(self, now_us: int) -> None:
         """Write something and commit it, to prove that writing works; raises StoreUnavailable if not."""
+
+    async def check(self) -> None:
+        """Look whether the store may still be used, as every read and write does; raises StoreUnavailable if not."""
 
     async def load_budgets(
         self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()

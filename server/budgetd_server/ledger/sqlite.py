@@ -27,9 +27,10 @@ from budgetd_server.domain.needs import Needs, needs_of
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
-from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, LedgerRefused
+from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, FileLost, FileOutdated, LedgerRefused
 from budgetd_server.ledger.sqlite_chains import Position, recount_slice
 from budgetd_server.ledger.sqlite_file import connect, open_file
+from budgetd_server.ledger.sqlite_guard import FileGuard
 from budgetd_server.ledger.sqlite_reads import SqliteReads
 from budgetd_server.ledger.sqlite_save import SqliteSave
 from budgetd_server.ledger.sqlite_statements import SqliteStatements
@@ -57,6 +58,9 @@ class SqliteLedger:
         self._writing = asyncio.Lock()
         self._readers: asyncio.Queue[aiosqlite.Connection] = asyncio.Queue()
         self._is_closed = False
+        self._guard = FileGuard(path)
+        self.trouble: LedgerRefused | None = None
+        self.outdated = asyncio.Event()
 
     @classmethod
     async def open(cls, path: Path, *, migrates: bool = False) -> Self:
@@ -83,9 +87,11 @@ class SqliteLedger:
             for _ in range(READERS):
                 ledger._readers.put_nowait(await _opened(path, is_reader=True))
             ledger._writer = await _opened(path, is_reader=False)
+            ledger._guard.learn()
         except BaseException:
             while not ledger._readers.empty():
                 await ledger._readers.get_nowait().close()
+            await ledger._give_up_writer()
             raise
         return ledger
 
@@ -101,10 +107,16 @@ class SqliteLedger:
 
         def beat(connection: sqlite3.Connection) -> None:
             _begin(connection, wait_seconds=1.0)
+            self._guard.check_version(connection)
             self._save.beat(connection, now_us)
             connection.execute("COMMIT")
+            self._guard.check_place()
 
         await self._write(beat)
+
+    async def check(self) -> None:
+        """See Ledger.check."""
+        await self._read(lambda _: None)
 
     async def load_budgets(
         self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()
@@ -171,18 +183,23 @@ class SqliteLedger:
         def snapshot(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN")
             try:
-                return function(connection)
+                self._guard.check_version(connection)
+                result = function(connection)
             finally:
                 connection.execute("ROLLBACK")
+            self._guard.check_place()
+            return result
 
         self._check_open()
         connection = await self._readers.get()
         try:
-            return await asyncio.shield(_on_thread(connection, snapshot))
-        except sqlite3.Error as error:
-            raise _unavailable(error, "read") from error
+            result = await asyncio.shield(_on_thread(connection, snapshot))
+        except (sqlite3.Error, LedgerRefused) as error:
+            raise self._failed(error, "read") from error
         finally:
             self._readers.put_nowait(connection)
+        self.trouble = None
+        return result
 
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Call a function that writes and commits; after an error of the store the connection is given up."""
@@ -190,11 +207,34 @@ class SqliteLedger:
             self._check_open()
             try:
                 if self._writer is None:
-                    self._writer = await _opened(self._path, is_reader=False)
-                return await _on_thread(self._writer, function)
+                    self._writer = await self._reopened()
+                result = await _on_thread(self._writer, function)
             except (sqlite3.Error, LedgerRefused) as error:
                 await self._give_up_writer()
-                raise _unavailable(error, "write") from error
+                raise self._failed(error, "write") from error
+            self.trouble = None
+            return result
+
+    async def _reopened(self) -> aiosqlite.Connection:
+        """Another connection for writing, to the file that is open already and to no other."""
+        self._guard.check_place()
+        writer = await _opened(self._path, is_reader=False)
+        try:
+            self._guard.check_place()
+        except LedgerRefused:
+            await writer.close()
+            raise
+        return writer
+
+    def _failed(self, error: Exception, what: str) -> StoreUnavailable:
+        """The failure as callers may see it; what an operator has to know of the file is logged, once."""
+        if isinstance(error, FileLost | FileOutdated):
+            if str(self.trouble) != str(error):
+                log.error("%s: nothing is acknowledged", error)
+            self.trouble = error
+            if isinstance(error, FileOutdated):
+                self.outdated.set()
+        return _unavailable(error, what)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -219,6 +259,7 @@ class SqliteLedger:
         lock_waited_seconds = _begin(connection, wait_seconds=lock_wait_seconds)
         locked = time.monotonic()
         try:
+            self._guard.check_version(connection)
             now_us = clock()
             state = self._working_set.load(connection, needs, now_us)
             outcomes = decide(state, now_us)
@@ -229,6 +270,7 @@ class SqliteLedger:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        self._guard.check_place()
         return outcomes, Committed(lock_waited_seconds, time.monotonic() - locked)
 
 
@@ -279,7 +321,8 @@ async def _on_thread(connection: aiosqlite.Connection, function: Callable[[sqlit
 
 def _unavailable(error: Exception, what: str) -> StoreUnavailable:
     """The failure as callers may see it: what kind, and nothing of the file or the statement."""
-    kind = getattr(error, "sqlite_errorname", type(error).__name__).removeprefix("SQLITE_").lower()
+    kind = getattr(error, "kind", "") or getattr(error, "sqlite_errorname", type(error).__name__)
+    kind = kind.removeprefix("SQLITE_").lower()
     return StoreUnavailable(
         f"the store could not {what} ({kind}); send the same request id again", metadata={"kind": kind}
     )

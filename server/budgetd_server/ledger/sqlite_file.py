@@ -87,7 +87,11 @@ def inspect(path: Path) -> None:
     Raises:
         LedgerRefused: It is one of those.
     """
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists():
+        return
+    if (links := path.stat().st_nlink) > 1:
+        raise LedgerRefused(f"{path} has {links} hard links: a log is found by one name only, so remove the others")
+    if path.stat().st_size == 0:
         return
     log = path.with_name(f"{path.name}-wal")
     # Without a log nobody is at work on the file; read as immutable, it gets no log and no index beside it either.

@@ -1,0 +1,221 @@
+"""A file that is deleted, replaced, linked or migrated while it is open: nothing is acknowledged, nothing is read."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from budgetd_server.domain.errors import StoreUnavailable
+from budgetd_server.ledger.base import FileLost, FileOutdated, LedgerRefused
+from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite_migrations import newest_version
+from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
+from tests.ledger.stores import carry_out
+
+PLACE = (PROJECT, ALICE)
+Fault = Callable[[Path], None]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file is."""
+    return tmp_path / "budgetd.db"
+
+
+@pytest.fixture
+async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
+    """A ledger with alice in it, who has spent 5."""
+    ledger = await SqliteLedger.open(path)
+    await carry_out(ledger, create(), charge(5))
+    yield ledger
+    await ledger.close()
+
+
+def beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other.db")
+    open_file(other, migrates=False)
+    other.rename(path)
+
+
+def link(path: Path) -> None:
+    path.with_name("link.db").hardlink_to(path)
+
+
+def rename(path: Path) -> None:
+    path.rename(path.with_name("moved.db"))
+
+
+def copy_over(path: Path) -> None:
+    """The same bytes under another inode."""
+    shutil.copy(path, beside(path, ".copy"))
+    beside(path, ".copy").rename(path)
+
+
+FAULTS = [
+    pytest.param(delete, "cannot be found any more", id="deleted"),
+    pytest.param(rename, "cannot be found any more", id="renamed"),
+    pytest.param(replace, "was replaced by another file", id="replaced"),
+    pytest.param(copy_over, "was replaced by another file", id="replaced by a copy"),
+    pytest.param(link, "has 2 hard links", id="linked"),
+]
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm"], ids=["the file", "the log", "the index"])
+@pytest.mark.parametrize(("fault", "words"), [each for each in FAULTS if each.id != "replaced"])
+async def test_nothing_is_acknowledged_after_a_fault_of_the_file_or_of_its_log(
+    ledger: SqliteLedger, path: Path, fault: Fault, words: str, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault(beside(path, end))
+
+    with pytest.raises(StoreUnavailable) as refusal:
+        await carry_out(ledger, charge(7))
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await carry_out(ledger, charge(7))
+        with pytest.raises(StoreUnavailable):
+            await ledger.load_budgets([PLACE])
+        with pytest.raises(StoreUnavailable):
+            await ledger.prove(MONDAY_US)
+        with pytest.raises(StoreUnavailable):
+            await ledger.check()
+
+    assert refusal.value.metadata == {"kind": "file_lost"}
+    assert str(path) not in str(refusal.value)
+    assert isinstance(ledger.trouble, FileLost)
+    told = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite"]
+    assert len(told) == 1, "once, however often it fails"
+    assert str(beside(path, end)) in told[0]
+    assert words in told[0]
+    assert "nothing is acknowledged" in told[0]
+
+
+async def test_a_file_that_has_taken_the_place_is_never_used(ledger: SqliteLedger, path: Path) -> None:
+    replace(path)
+    before = path.read_bytes()
+
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            await carry_out(ledger, charge(7))
+    await ledger.close()
+
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answer(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    command = charge(7)
+
+    with pytest.raises(StoreUnavailable):
+        await ledger.commit([command], lambda *_: path.unlink(), clock=lambda: MONDAY_US, lock_wait_seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "mend"),
+    [
+        pytest.param(rename, lambda path: path.with_name("moved.db").rename(path), id="renamed and back"),
+        pytest.param(link, lambda path: path.with_name("link.db").unlink(), id="linked, and the link deleted"),
+    ],
+)
+async def test_the_file_that_is_open_is_used_again_when_it_is_back(
+    ledger: SqliteLedger, path: Path, fault: Fault, mend: Fault
+) -> None:
+    fault(path)
+    with pytest.raises(StoreUnavailable):
+        await carry_out(ledger, charge(7, request_id="seven"))
+    mend(path)
+
+    await carry_out(ledger, charge(7, request_id="seven"))
+
+    assert (await ledger.load_budgets([PLACE]))[PLACE].main.sums.cost_nano_usd == 12
+    assert ledger.trouble is None
+
+
+# --- Names.
+
+
+def test_a_file_with_a_second_hard_link_is_not_opened(path: Path) -> None:
+    open_file(path, migrates=False)
+    link(path)
+
+    with pytest.raises(LedgerRefused, match=r"budgetd\.db has 2 hard links"):
+        open_file(path, migrates=True)
+
+
+async def test_a_symbolic_link_is_fine_and_the_log_lies_beside_the_file_itself(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    by_link = tmp_path / "links" / "ledger.db"
+    by_link.symlink_to(path)
+    one, other = await SqliteLedger.open(by_link), await SqliteLedger.open(path)
+
+    await carry_out(one, create(), charge(5))
+    await carry_out(other, charge(7))
+    names = sorted(each.name for each in tmp_path.glob("budgetd.db*"))
+    spent = (await one.load_budgets([PLACE]))[PLACE].main.sums.cost_nano_usd
+    await one.close()
+    await other.close()
+
+    assert spent == 12
+    assert names == ["budgetd.db", "budgetd.db-shm", "budgetd.db-wal"]
+    assert list(by_link.parent.iterdir()) == [by_link]
+
+
+async def test_a_symbolic_link_that_leads_elsewhere_is_noticed(path: Path, tmp_path: Path) -> None:
+    by_link = tmp_path / "link.db"
+    by_link.symlink_to(path)
+    ledger = await SqliteLedger.open(by_link)
+    await carry_out(ledger, create())
+    path.rename(tmp_path / "moved.db")
+    by_link.unlink()
+    by_link.symlink_to(tmp_path / "moved.db")  # The same file, but its log lies elsewhere.
+
+    with pytest.raises(StoreUnavailable):
+        await carry_out(ledger, charge(7))
+
+    await ledger.close()
+
+
+# --- Versions.
+
+
+async def test_an_older_process_notices_a_migration_before_its_next_commit(
+    ledger: SqliteLedger, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute(f"PRAGMA user_version = {newest_version() + 1}")
+
+    with pytest.raises(StoreUnavailable) as refusal:
+        await carry_out(ledger, charge(7))
+    with pytest.raises(StoreUnavailable):
+        await carry_out(ledger, charge(7))
+
+    assert refusal.value.metadata == {"kind": "outdated"}
+    assert isinstance(ledger.trouble, FileOutdated)
+    assert ledger.outdated.is_set()
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite"]
+    assert f"{path} now has tables of version {newest_version() + 1}" in told
+    with closing(sqlite3.connect(path)) as newer:
+        assert newer.execute("SELECT count(*) FROM entries WHERE kind = 1").fetchone() == (1,)
+
+
+async def test_an_idle_older_process_notices_a_migration_when_it_looks(ledger: SqliteLedger, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as newer:
+        newer.execute(f"PRAGMA user_version = {newest_version() + 1}")
+
+    with pytest.raises(StoreUnavailable):
+        await ledger.check()
+
+    await asyncio.wait_for(ledger.outdated.wait(), 10)
