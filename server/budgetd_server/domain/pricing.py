@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
+from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
@@ -70,12 +71,7 @@ class Prices(Protocol):
 
 
 class Catalogue:
-    """Prices from price files, found by exact name.
-
-    A name is looked up as it is, then among the aliases, then without its `provider/` prefix if the model so
-    found is of that provider, then with a prefix if exactly one provider has a model of that name. Nothing is
-    ever guessed.
-    """
+    """Prices from price files, found by name as `ModelNames` does."""
 
     def __init__(
         self,
@@ -97,12 +93,11 @@ class Catalogue:
         self._models = models
         self._aliases = aliases or {}
         self._fallback = fallback
-        # Only names that were found are kept, so nobody can make it grow by asking for models that do not
-        # exist.
-        self._found: dict[str, ModelPrice] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
+        self._names = ModelNames(models, self._aliases, self._same_price)
+        # By name as sent, with the provider if one was told. Only names that were found are kept, and not too
+        # many: a fine-tuned model is found under any name that begins like it.
+        self._found: dict[str | tuple[str, str], ModelPrice] = {}
         self._sorted: tuple[str, ...] | None = None
-        self._full_names: Mapping[str, str] | None = None
         self._near: NearNames | None = None
 
     @property
@@ -120,7 +115,8 @@ class Catalogue:
         rounding: Rounding = Rounding.HALF_EVEN,
     ) -> Priced:
         """See `Prices`."""
-        price = self._found.get(model) or self._lookup(model)
+        provider = terms.provider
+        price = self._found.get((model, provider) if provider else model) or self._lookup(model, provider)
         if price.periods:
             price = price.at(at_us)
         version = self._version if price.source != "fallback" else f"{self._version}/fallback"
@@ -143,20 +139,17 @@ class Catalogue:
             self._sorted = tuple(sorted(self._models))
         return self._sorted
 
-    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:  # noqa: ARG002 - not looked at yet.
-        """See `Prices`. Called for every charge that names a model."""
-        names = self._names.get(model)
-        if names is None:
-            found = self._resolve(model)
-            if found is None:
-                return ()
-            names = self._names[model] = () if found.model == model else (found.model,)
-        return names
+    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
+        """See `Prices`."""
+        return self._names.other_names(model, provider)
 
-    def _lookup(self, model: str) -> ModelPrice:
-        found = self._resolve(model)
+    def _lookup(self, model: str, provider: str = "") -> ModelPrice:
+        row = self._names.row(model, provider)
+        found = None if row is None else self._models[row]
         if found is not None and (found.is_priced or found.periods or self._fallback is None):
-            self._found[model] = found
+            if len(self._found) >= REMEMBERED_MAX:
+                self._found.clear()
+            self._found[(model, provider) if provider else model] = found
             return found
         if self._fallback is not None:
             return replace(self._fallback, model=found.model if found else model)
@@ -164,31 +157,6 @@ class Catalogue:
             self._near = NearNames((*self.models(), *self._aliases))
         raise UnknownModel(model, near=self._near.of(model), version=self._version)
 
-    def _resolve(self, model: str) -> ModelPrice | None:
-        found = self._models.get(model) or self._models.get(self._aliases.get(model, ""))
-        if found is not None:
-            return found
-        prefix, slash, rest = model.partition("/")
-        if slash and (found := self._models.get(rest)) and _is_of_provider(found, prefix):
-            return found
-        if self._full_names is None:
-            self._full_names = _full_names(self.models())
-        return self._models.get(self._full_names.get(model, ""))
-
-
-def _is_of_provider(price: ModelPrice, prefix: str) -> bool:
-    """True for the provider itself and its branches, such as "vertex_ai-models" or "bedrock_converse"."""
-    provider = price.provider
-    return (
-        provider == prefix or provider.startswith(f"{prefix}-") or provider in (f"{prefix}_converse", f"{prefix}_chat")
-    )
-
-
-def _full_names(names: Sequence[str]) -> Mapping[str, str]:
-    """`provider/name` by `name`, for the names that exactly one provider has."""
-    full: dict[str, str] = {}
-    for name in names:
-        _, slash, rest = name.partition("/")
-        if slash:
-            full[rest] = "" if rest in full else name
-    return full
+    def _same_price(self, one: str, other: str) -> bool:
+        ours, theirs = self._models[one], self._models[other]
+        return replace(ours, model=other, provider=theirs.provider, aliases=theirs.aliases) == theirs

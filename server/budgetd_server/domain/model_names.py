@@ -1,0 +1,189 @@
+"""Which row of the price files a model's name means, and what else the model is called.
+
+One resolver for prices and for limits, as a table in docs/prices.md. It never guesses: a name leads to its own row, or
+to a row that is the same model at the same price, or to none.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from budgetd_server.domain.bare_names import GEOGRAPHY, REGION, bare_names
+
+#: Names that are remembered with what was found for them. Callers choose names, so there must be an end.
+REMEMBERED_MAX = 8_192
+
+#: Gateways that stand before a name and change nothing about who serves it.
+_GATEWAYS = ("litellm_proxy",)
+#: Branches of a provider under a name of their own, whose rows are the provider's.
+_FAMILIES = {
+    "bedrock_converse": "bedrock",
+    "cohere_chat": "cohere",
+    "azure_text": "azure",
+    "text-completion-openai": "openai",
+    "vertex_ai_beta": "vertex_ai",
+}
+_BRANCHED = ("vertex_ai", "fireworks_ai")
+#: Words between provider and model that say how it is called, and change no price.
+_ROUTES = {
+    "azure": ("responses/",),
+    "bedrock": ("converse/", "converse_like/", "invoke/", "async_invoke/"),
+    "fireworks_ai": ("accounts/fireworks/models/",),
+    "gemini": ("models/",),
+    "openai": ("responses/",),
+}
+_FINE_TUNED = re.compile(r"(ft:[^:]+):.+")
+_STANDARD_VERSION = re.compile(r"(.+)@(?:default|latest)")
+_ARN = re.compile(rf"arn:aws[a-z-]*:bedrock:({REGION}):\d*:(?:inference-profile|foundation-model)/([^/]+)")
+_IN_REGION = re.compile(rf"({REGION})/([^/]+)")
+_BEDROCK_ID = re.compile(rf"(?:({GEOGRAPHY})\.)?([a-z0-9]+\.[^/]+)")
+#: Partitions of AWS with prices of their own, where another region's price is never right.
+_APART = ("us-gov", "cn-")
+
+
+class _Row(Protocol):
+    @property
+    def provider(self) -> str: ...
+
+
+class ModelNames:
+    """Finds rows by name.
+
+    Args:
+        rows: By name; whatever it holds knows its provider (empty: not said).
+        aliases: The operator's own names, each with the row that it stands for.
+        same_price: True if two rows, by name, have the same prices.
+    """
+
+    def __init__(
+        self, rows: Mapping[str, _Row], aliases: Mapping[str, str], same_price: Callable[[str, str], bool]
+    ) -> None:
+        self._rows, self._aliases, self._same_price = rows, aliases, same_price
+        self._others: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._geographies: Mapping[str, tuple[str, ...]] | None = None
+
+    def row(self, model: str, provider: str = "") -> str | None:
+        """The name of the row that a name means; None: there is none.
+
+        Args:
+            model: As it was sent.
+            provider: Who serves it; empty: not told, and then the name alone tells.
+        """
+        for gateway in _GATEWAYS:
+            model = model.removeprefix(f"{gateway}/")
+            provider = "" if provider == gateway else provider
+        if provider:
+            return self._told(model, family(provider))
+        found = self._as_it_is(model)
+        if found is not None:
+            return found
+        prefix, slash, rest = model.partition("/")
+        if model.startswith("arn:aws") or not slash:
+            prefix, rest = _provider_of_bare(model), model
+        return self._of(family(prefix), rest) if prefix and rest else None
+
+    def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
+        """See `Prices.other_names`. Called for every charge that names a model."""
+        names = self._others.get((model, provider))
+        if names is None:
+            if len(self._others) >= REMEMBERED_MAX:
+                self._others.clear()
+            names = self._others[model, provider] = self._named(model, provider)
+        return names
+
+    def _named(self, model: str, provider: str) -> tuple[str, ...]:
+        row = self.row(model, provider)
+        names = [] if row is None else [row]
+        if provider and row is None and not model.startswith(f"{provider}/"):
+            names.append(f"{provider}/{model}")  # What a pattern such as "groq/*" means.
+        for name in (model, *names[:1]):
+            names += bare_names(name)
+        return tuple(name for name in dict.fromkeys(names) if name and name != model)
+
+    def _as_it_is(self, name: str) -> str | None:
+        if name in self._rows:
+            return name
+        return self._aliases.get(name)
+
+    def _told(self, model: str, provider: str) -> str | None:
+        """The row of a model whose provider was told: the operator's own word, or a row of that provider."""
+        if model in self._aliases:
+            return self._aliases[model]
+        prefix, _, rest = model.partition("/")
+        says_so_itself = bool(rest) and family(prefix) == provider
+        if says_so_itself and model in self._rows:
+            return model
+        found = self._of(provider, model)
+        if found is None and says_so_itself:
+            found = self._of(provider, rest)
+        if found is None and model in self._rows and not self._rows[model].provider:
+            return model
+        return found
+
+    def _of(self, provider: str, rest: str) -> str | None:
+        """The first of a provider's rows that one of the spellings of the rest names."""
+        for spelling in self._spellings(provider, rest):
+            for name in (f"{provider}/{spelling}", f"{provider.replace('_', '-')}/{spelling}", spelling):
+                if name in self._rows and family(self._rows[name].provider) == provider:
+                    return name
+                if name in self._aliases and name != rest:
+                    return self._aliases[name]
+        return None
+
+    def _spellings(self, provider: str, rest: str) -> Iterator[str]:
+        yield rest
+        for route in _ROUTES.get(provider, ()):
+            if rest.startswith(route):
+                rest = rest.removeprefix(route)
+                yield rest
+        if provider == "bedrock":
+            yield from self._on_bedrock(rest)
+        elif provider == "openai" and (tuned := _FINE_TUNED.fullmatch(rest)):
+            yield tuned[1]
+        elif provider == "vertex_ai" and (versioned := _STANDARD_VERSION.fullmatch(rest)):
+            yield versioned[1]
+        elif provider == "fireworks_ai" and "/" not in rest:
+            yield f"accounts/fireworks/models/{rest}"
+
+    def _on_bedrock(self, rest: str) -> Iterator[str]:
+        located = _ARN.fullmatch(rest) or _IN_REGION.fullmatch(rest)
+        region, model = (located[1], located[2]) if located else ("", rest)
+        parts = _BEDROCK_ID.fullmatch(model)
+        if parts is None:
+            return
+        geography, base = parts[1], parts[2]
+        if region:
+            yield f"{region}/{model}"
+            if region.startswith(_APART) and not (geography or "").startswith(_APART):
+                return
+        yield model
+        if geography and not geography.startswith(_APART) and self._costs_the_same_everywhere(base):
+            yield base
+
+    def _costs_the_same_everywhere(self, base: str) -> bool:
+        """True if no geography that is known for a model of Bedrock costs more than the model itself."""
+        if self._geographies is None:
+            found: dict[str, list[str]] = {}
+            for name in self._rows:
+                if (parts := _BEDROCK_ID.fullmatch(name)) and parts[1]:
+                    found.setdefault(parts[2], []).append(name)
+            self._geographies = {base: tuple(names) for base, names in found.items()}
+        return base in self._rows and all(self._same_price(base, name) for name in self._geographies.get(base, ()))
+
+
+def family(provider: str) -> str:
+    """The provider that a branch of one belongs to, such as vertex_ai for "vertex_ai-language-models"."""
+    for name in _BRANCHED:
+        if provider.startswith(f"{name}-"):
+            return name
+    return _FAMILIES.get(provider, provider)
+
+
+def _provider_of_bare(model: str) -> str:
+    """Who serves a name without a prefix, if its form alone tells; empty otherwise."""
+    if model.startswith("ft:"):
+        return "openai"
+    if model.startswith("arn:aws"):
+        return "bedrock"
+    parts = _BEDROCK_ID.fullmatch(model)
+    return "bedrock" if parts and parts[1] else ""
