@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from budgetd._completions import completion_of
+from budgetd.usage import read_answer
 from budgetd.v1 import budget_pb2
 
 CHAT = {"prompt_tokens": 100, "completion_tokens": 50}
@@ -70,23 +70,24 @@ def as_object(value: Any) -> Any:
     ],
 )
 def test_a_usage_is_read_from_every_form(shape: Any, told: Any, expected: Any) -> None:
-    completion = completion_of(shape({"model": "m", "id": "c1", "usage": told}))
+    answer = read_answer(shape({"model": "m", "id": "c1", "usage": told}))
 
-    assert completion == ("m", None, expected, "c1")
+    assert (answer.model, answer.cost_nano_usd, answer.usage, answer.completion_id) == ("m", None, expected, "c1")
+    assert not answer.unread_fields
 
 
 @pytest.mark.parametrize(("cost", "nano_usd"), [(0.1, 100_000_000), (1e-9, 1), (2.5e-9, 2), (3.5e-9, 4)])
 def test_litellms_cost_is_taken_to_the_nano_dollar(cost: float, nano_usd: int) -> None:
     told = {"model": "m", "_hidden_params": {"response_cost": cost}}
 
-    assert completion_of(told).cost_nano_usd == completion_of(as_object(told)).cost_nano_usd == nano_usd
+    assert read_answer(told).cost_nano_usd == read_answer(as_object(told)).cost_nano_usd == nano_usd
 
 
 @pytest.mark.parametrize("cost", [None, 0, 0.0])
 def test_a_cost_of_zero_may_mean_that_nobody_knew_the_price(cost: float | None) -> None:
     told = {"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": cost}}
 
-    assert completion_of(told).cost_nano_usd is None
+    assert read_answer(told).cost_nano_usd is None
 
 
 @pytest.mark.parametrize(
@@ -112,13 +113,13 @@ def test_a_cost_of_zero_may_mean_that_nobody_knew_the_price(cost: float | None) 
 )
 def test_a_damaged_completion_is_refused_by_name(completion: Any, error: type[Exception], named: str) -> None:
     with pytest.raises(error, match=named):
-        completion_of(completion)
+        read_answer(completion)
 
 
 def test_neither_litellm_nor_a_tokenizer_is_imported() -> None:
     program = (
-        "import sys; from budgetd import BudgetManager; from budgetd._completions import completion_of;"
-        "completion_of({'model': 'm', 'usage': {'prompt_tokens': 1}});"
+        "import sys; from budgetd import BudgetManager; from budgetd.usage import read_answer;"
+        "read_answer({'model': 'm', 'usage': {'prompt_tokens': 1}});"
         "print(sorted({'litellm', 'tiktoken', 'openai', 'budgetd_server'} & sys.modules.keys()))"
     )
 

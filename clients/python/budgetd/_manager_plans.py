@@ -6,15 +6,17 @@ deliberate difference.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
-from budgetd._completions import Completion, completion_of
 from budgetd._record_plans import RecordPlans, of_user
 from budgetd._records import DAYS, Record, main_limit, record_of
 from budgetd._service import BudgetServiceRpcs as Rpcs
 from budgetd._steps import Plan, Steps, ask
-from budgetd._values import usd, user_id
+from budgetd._values import nano_usd, usd, user_id
 from budgetd.errors import NoWindow
+from budgetd.usage import Answer, read_answer
+from budgetd.usage.unread import warn_of_unread
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2
@@ -94,17 +96,20 @@ class ManagerPlans(RecordPlans):
         input_text: str | None = None,
         output_text: str | None = None,
         *,
+        cost_usd: float | Decimal | None = None,
         request_id: str | None = None,
     ) -> Plan[dict[str, Record]]:
         """Charge a user for a call that has been made. Returns once that is durable.
 
         Args:
             user: Who spends.
-            completion_obj: The provider's answer: LiteLLM's or OpenAI's object, or a dictionary made of one. Its
-                `response_cost` is charged if LiteLLM has put one into it, else its usage is priced by the server.
-            model: With both texts: the model, whose tokens the server counts. The texts then come before the object.
+            completion_obj: The provider's answer: LiteLLM's or a provider's object, or a dictionary made of one. What
+                LiteLLM, else the provider, says that it cost is charged; if neither does, the server prices its usage.
+            model: With both texts: the model, whose tokens the server counts; the texts then come before the object.
+                With an object: its model, if it does not tell that itself.
             input_text: What was sent.
             output_text: What came back.
+            cost_usd: What the call cost, in dollars; it comes before every other price. With it nothing else is needed.
             request_id: Under the same id a charge counts once, however often it is sent. None: a fresh one for this
                 call and its retries.
 
@@ -113,9 +118,15 @@ class ManagerPlans(RecordPlans):
 
         Raises:
             KeyError: There is no such user.
-            ValueError, TypeError: Neither an object nor model and both texts, or something is wrong with them.
+            ValueError, TypeError: Neither an object nor model and both texts, or something is wrong with them; if it is
+                a count of the object, a `budgetd.usage.UsageError` that names it. Nothing was recorded.
             UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
+
+        Warns:
+            UnreadUsageWarning: The object counts something that is not priced; once for each such count.
         """
+        told = None if cost_usd is None else nano_usd(cost_usd, "cost_usd")
+        answer: Answer | None = None
         request = cost_pb2.UpdateCostRequest(
             project_id=self._project_id, request_id=request_id or "", view=pb.BUDGET_VIEW_FULL
         )
@@ -123,14 +134,20 @@ class ManagerPlans(RecordPlans):
             request.model = model
             request.text.CopyFrom(pb.Text(input=input_text, output=output_text))
         elif completion_obj:
-            completion = completion_of(completion_obj)
-            _fill(request, completion)
-            if self._dedupes_completions and not request_id and completion.completion_id:
-                request.request_id = _id_of_completion(user, completion.completion_id)
+            answer = read_answer(completion_obj, model=model, cost_nano_usd=told)
+            _fill(request, answer)
+            if self._dedupes_completions and not request_id and answer.completion_id:
+                request.request_id = _id_of_completion(user, answer.completion_id)
+        elif told is not None:
+            request.model = model or ""
         else:
             raise ValueError(_NO_FORM)
+        if told is not None:
+            request.cost_nano_usd, request.cost_source = told, pb.COST_SOURCE_CALLER
         request.budget_id = user_id(user)
         response = yield from of_user(user, Rpcs.update_cost, request)
+        if answer is not None and answer.unread_fields:
+            warn_of_unread(answer.dialect, answer.unread_fields)
         return {"user": self._handed_out(request.budget_id, record_of(response.budget, was_counted=True))}
 
     @Steps
@@ -201,12 +218,16 @@ class ManagerPlans(RecordPlans):
         return {"status": "success"}
 
 
-def _fill(request: cost_pb2.UpdateCostRequest, completion: Completion) -> None:
-    request.model = completion.model
-    if completion.cost_nano_usd is not None:
-        request.cost_nano_usd = completion.cost_nano_usd
-    if completion.usage is not None:
-        request.usage.CopyFrom(completion.usage)
+def _fill(request: cost_pb2.UpdateCostRequest, answer: Answer) -> None:
+    request.model = answer.model
+    if answer.cost_nano_usd is not None:
+        request.cost_nano_usd, request.cost_source = answer.cost_nano_usd, answer.cost_source
+    if answer.usage is not None:
+        request.usage.CopyFrom(answer.usage)
+    request.provider, request.service_tier = answer.provider, answer.service_tier
+    request.is_batch, request.inference_geo = answer.is_batch, answer.inference_geo
+    request.usage_dialect = answer.dialect
+    request.unread_fields.extend(answer.unread_fields)
 
 
 def _id_of_completion(user: object, completion_id: str) -> str:

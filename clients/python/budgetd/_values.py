@@ -27,7 +27,7 @@ def nano_usd(dollars: object, argument: str) -> int:
         ValueError: It is negative, infinite, not a number, or too large.
     """
     if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
-        raise TypeError(f"{argument} must be a number of dollars, got {_shown(dollars)}")
+        raise TypeError(f"{argument} must be a number of dollars, got {shown(dollars)}")
     exact = (
         dollars
         if isinstance(dollars, Decimal)
@@ -51,14 +51,14 @@ def user_id(user: object) -> str:
         ValueError: It is empty, longer than 256 bytes of UTF-8, or has control characters.
     """
     if isinstance(user, bool) or not isinstance(user, str | int):
-        raise TypeError(f"user must be a str or an int, got {_shown(user)}")
+        raise TypeError(f"user must be a str or an int, got {shown(user)}")
     return _name(str(user), "user")
 
 
 def project_id(project_name: object) -> str:
     """A project's id; errors as for a user's, but only a text will do."""
     if not isinstance(project_name, str):
-        raise TypeError(f"project_name must be a str, got {_shown(project_name)}")
+        raise TypeError(f"project_name must be a str, got {shown(project_name)}")
     return _name(project_name, "project_name")
 
 
@@ -70,7 +70,7 @@ def timestamp(epoch_seconds: object, argument: str) -> Timestamp:
         ValueError: It is no time of the years 1970 to 9999.
     """
     if isinstance(epoch_seconds, bool) or not isinstance(epoch_seconds, int | float | Decimal):
-        raise TypeError(f"{argument} must be a number of seconds since 1970, got {_shown(epoch_seconds)}")
+        raise TypeError(f"{argument} must be a number of seconds since 1970, got {shown(epoch_seconds)}")
     if not math.isfinite(epoch_seconds) or not 0 <= epoch_seconds < 253_402_300_800:
         raise ValueError(f"{argument} must be a time of the years 1970 to 9999, got {epoch_seconds!r}")
     whole, micro = divmod(round(float(epoch_seconds) * _MICROSECONDS), _MICROSECONDS)
@@ -84,12 +84,16 @@ def epoch_seconds(at: Timestamp) -> float:
 
 def _name(text: str, argument: str) -> str:
     if not text or len(text.encode(errors="surrogatepass")) > ID_BYTES_MAX:
-        raise ValueError(f"{argument} must be 1 to {ID_BYTES_MAX} bytes of UTF-8, got {_shown(text)}")
+        raise ValueError(f"{argument} must be 1 to {ID_BYTES_MAX} bytes of UTF-8, got {shown(text)}")
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
-        raise ValueError(f"{argument} must not contain control characters, got {_shown(text)}")
+        raise ValueError(f"{argument} must not contain control characters, got {shown(text)}")
     return text
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value for a message, cut short."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - A foreign object may fail in any way, and the message is about something else.
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,206 @@
+"""What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from budgetd.usage.dialect import Look, Reading, is_number, read
+from budgetd.usage.errors import UsageTypeError, UsageValueError
+from budgetd.usage.fields import Fields, fields_of, get, leaves_of
+from budgetd.usage.recogniser import recognise
+from budgetd.usage.streams import whole_of
+from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
+from budgetd.usage.totals import check_parts
+from budgetd.v1 import budget_pb2
+
+#: The most paths of unread fields that are sent, and the longest of them.
+UNREAD_FIELDS_MAX = 16
+UNREAD_FIELD_CHARACTERS_MAX = 128
+_NO_FIELDS: Fields = {}
+#: Where answers keep their usage.
+_HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
+#: Where an answer tells its model, and where LiteLLM does for those that have none.
+_MODELS = ("model", "model_version", "modelVersion")
+_HIDDEN_MODELS = ("litellm_model_name", "model")
+#: What providers call the usual tier, or the choice of one.
+_USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only"}
+_ANYWHERE = {"global", "not_available"}
+
+
+class Answer(NamedTuple):
+    """What is charged for."""
+
+    model: str
+    #: Who serves the model, by LiteLLM's name; empty: not told.
+    provider: str = ""
+    #: None: the server prices the usage.
+    cost_nano_usd: int | None = None
+    #: Who told the cost; unspecified without one.
+    cost_source: "budget_pb2.CostSource.ValueType" = budget_pb2.COST_SOURCE_UNSPECIFIED
+    usage: budget_pb2.Usage | None = None
+    #: The provider's name for the answer; empty: it has none.
+    completion_id: str = ""
+    service_tier: str = ""
+    is_batch: bool = False
+    inference_geo: str = ""
+    #: The form of the answer; empty: none that is known.
+    dialect: str = ""
+    #: Paths of counts that are neither priced nor known to be free.
+    unread_fields: tuple[str, ...] = ()
+
+
+def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int | None = None) -> Answer:
+    """Read what to charge for.
+
+    Args:
+        answer: LiteLLM's or a provider's object, or a dictionary made of one.
+        model: The model's name, for answers that do not tell it.
+        cost_nano_usd: What the call cost; it comes before every cost that the answer tells.
+
+    Raises:
+        UsageError: The answer has no model, or neither cost nor usage, or they contradict a rule. Also a ValueError or
+            a TypeError.
+    """
+    name, look = _look(answer, model)
+    told: Told | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
+    told = told or told_by_litellm(look)
+    identity = get(look.answer, "id")
+    dialect = recognise(look)
+    leaves = leaves_of(look.usage, "usage")
+    if dialect is None:
+        return _without_usage(name, look, leaves, told, identity if isinstance(identity, str) else "")
+    if told is None and dialect.money:
+        told = told_by_provider(dialect, look, leaves)
+    reading = read(dialect, look, leaves, is_cost_told=told is not None)
+    check_parts(reading)
+    _check_not_all_unread(reading, told)
+    tier, is_batch = _tier(look)
+    return Answer(
+        name,
+        look.provider,
+        None if told is None else told[0],
+        budget_pb2.COST_SOURCE_UNSPECIFIED if told is None else told[1],
+        # An answer from LiteLLM's cache used nothing.
+        None if told and is_from_cache(look) else _neutral(reading.counts),
+        identity if isinstance(identity, str) else "",
+        tier,
+        is_batch,
+        _geo(look),
+        dialect.name,
+        _bounded(reading.unread),
+    )
+
+
+def _look(answer: object, model: str | None) -> tuple[str, Look]:
+    """The model's name, and what the dialect is recognised by."""
+    known = _known(answer)
+    whole = whole_of(known)
+    hidden = get(answer, "_hidden_params")
+    if whole is not known:
+        hidden = get(whole, "_hidden_params") or hidden
+        known = _known(whole)
+    name = _model(known, hidden, model)
+    provider = get(hidden, "custom_llm_provider") if hidden else None
+    told = provider if isinstance(provider, str) else ""
+    return name, Look(known, hidden, _usage_fields(known), name.lower(), told)
+
+
+def _known(answer: object) -> object:
+    """The fields of a dictionary or a record; any other object as it is, for its properties may do work when read."""
+    kind = type(answer)
+    if hasattr(kind, "model_fields") or hasattr(kind, "__fields_set__"):
+        return fields_of(answer, "completion_obj")
+    return answer
+
+
+def _model(answer: object, hidden: object, given: str | None) -> str:
+    model = get(answer, "model")
+    if isinstance(model, str) and model:
+        return model
+    others = [get(answer, name) for name in _MODELS] + [get(hidden, name) for name in _HIDDEN_MODELS if hidden]
+    for other in (*others, given):
+        if isinstance(other, str) and other:
+            return other
+    raise UsageValueError("model", "must be a text; of an answer that has none, pass model= as well", model)
+
+
+def _usage_fields(answer: object) -> Fields:
+    for holder in _HOLDERS:
+        usage = get(answer, holder)
+        if usage is None:
+            continue
+        fields = fields_of(usage, holder)
+        if fields is None:
+            raise UsageTypeError(holder, "must be an object or a dictionary", usage)
+        return fields
+    return _NO_FIELDS
+
+
+def _without_usage(name: str, look: Look, leaves: Fields, told: Told | None, identity: str) -> Answer:
+    """An answer that tells no usage, or one in no known form: it can be charged if it tells its cost."""
+    if told is None:
+        if look.usage or get(look.answer, "usage") is not None:
+            known = "must have the counts of a known form, such as prompt_tokens, or input_tokens and output_tokens"
+            raise UsageValueError("usage", known, dict(look.usage))
+        raise UsageValueError(
+            "usage",
+            "must be there unless the cost is, or nothing can be charged; "
+            "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...)",
+            None,
+        )
+    numbers = [path for path, value in leaves.items() if is_number(value)]
+    tier, is_batch = _tier(look)
+    return Answer(name, look.provider, *told, None, identity, tier, is_batch, _geo(look), "unknown", _bounded(numbers))
+
+
+def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
+    """A usage of which nothing is known but its unread fields would be charged as nothing."""
+    if told is None and reading.unread and not any(reading.counts.values()):
+        path = reading.unread[0]
+        rule = "must not be all that is told: it has no price, and nothing else can be charged"
+        raise UsageValueError(f"usage.{path}", rule, reading.leaves.get(path))
+
+
+def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
+    usage = budget_pb2.Usage()
+    for name, count in counts.items():
+        if count and name[0] != "_":
+            setattr(usage, name if name[-8:] != "_seconds" else f"{name[:-8]}_milliseconds", count)
+    return usage
+
+
+def _tier(look: Look) -> tuple[str, bool]:
+    """The tier that served the call; and whether it was part of a batch, which some providers call a tier."""
+    tier = _text(get(look.answer, "service_tier")) or _text(look.usage.get("service_tier"))
+    if not tier and look.usage:
+        tier = _other_tier(look)
+    if tier in _USUAL_TIERS:
+        return "", False
+    return ("", True) if tier == "batch" else (tier, False)
+
+
+def _other_tier(look: Look) -> str:
+    """Anthropic's speed, Google's type of traffic, Bedrock's holder of a tier."""
+    if _text(look.usage.get("speed")) == "fast":
+        return "fast"
+    traffic = _text(look.usage.get("traffic_type") or look.usage.get("trafficType"))
+    if traffic:
+        return traffic.removeprefix("on_demand").removeprefix("_")
+    return _text(get(get(look.answer, "serviceTier"), "type"))
+
+
+def _text(value: object) -> str:
+    text = getattr(value, "value", value)
+    return text.lower() if isinstance(text, str) else ""
+
+
+def _geo(look: Look) -> str:
+    place = _text(look.usage.get("inference_geo"))
+    return "" if place in _ANYWHERE else place
+
+
+def _bounded(paths: list[str]) -> tuple[str, ...]:
+    """As many paths as are sent; the last one tells how many more there are."""
+    shown = [path[:UNREAD_FIELD_CHARACTERS_MAX] for path in paths]
+    if len(shown) > UNREAD_FIELDS_MAX:
+        shown[UNREAD_FIELDS_MAX - 1 :] = [f"and {len(shown) - UNREAD_FIELDS_MAX + 1} more"]
+    return tuple(shown)

@@ -1,0 +1,46 @@
+"""Anthropic's messages: cached and written tokens stand beside the input; several iterations are summed up."""
+
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.iterations import add_iterations
+from budgetd.usage.totals import settle_writes
+
+_KEYS = {"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "iterations", "server_tool_use"}
+
+
+def _is_it(look: Look) -> bool:
+    if look.usage.keys().isdisjoint({"input_tokens", "output_tokens"}) or "prompt_tokens" in look.usage:
+        return False
+    return look.get("type") == "message" or not _KEYS.isdisjoint(look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    settle_writes(reading)
+    reading.add("input_tokens", reading.of("cached_input_tokens") + reading.of("cache_write_tokens"))
+    add_iterations(reading)
+    total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
+    beside = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    if total and total not in {parts, parts - beside}:
+        raise reading.refuse("_total", f"must be {parts}, the sum of input, cache and output")
+
+
+DIALECT = Dialect(
+    name="anthropic",
+    is_it=_is_it,
+    parts={
+        "input_tokens": "input_tokens",
+        "output_tokens": "output_tokens",
+        "total_tokens": "_total",
+        "cache_read_input_tokens": "cached_input_tokens",
+        "cache_creation_input_tokens": "cache_write_tokens",
+        "cache_creation.ephemeral_1h_input_tokens": "cache_write_1h_tokens",
+        "cache_creation.ephemeral_5m_input_tokens": "_written_5m",
+        "output_tokens_details.thinking_tokens": "reasoning_tokens",
+        "server_tool_use.web_search_requests": "web_searches",
+    },
+    harmless={
+        "iterations.*": "is summed up, see `iterations.py`",
+        "server_tool_use.web_fetch_requests": "costs nothing but its tokens",
+        "server_tool_use.tool_search_requests": "costs nothing but its tokens",
+    },
+    settle=_settle,
+)

@@ -1,0 +1,45 @@
+"""Amazon Bedrock's Converse: cached and written tokens stand beside the input, and may be missing from the total."""
+
+from budgetd.usage.dialect import Dialect, Look, Reading, whole
+from budgetd.usage.fields import get
+
+
+def _is_it(look: Look) -> bool:
+    return not {"inputTokens", "outputTokens"}.isdisjoint(look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    reading.add("input_tokens", cache)
+    _settle_lives(reading)
+    total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
+    if total and total not in {parts, parts - cache}:
+        raise reading.refuse("_total", f"must be {parts}, the sum of input, cache and output")
+
+
+def _settle_lives(reading: Reading) -> None:
+    """Written tokens by life: a list of lives with what was written for each."""
+    lives = reading.look.usage.get("cacheDetails")
+    for index, life in enumerate(lives if isinstance(lives, list | tuple) else ()):
+        path = f"cacheDetails.{index}.inputTokens"
+        count = whole(reading.leaves.get(path, 0), f"usage.{path}")
+        if get(life, "ttl") == "1h":
+            reading.add("cache_write_1h_tokens", count)
+            reading.paths["cache_write_1h_tokens"] = f"usage.{path}"
+
+
+DIALECT = Dialect(
+    name="bedrock_converse",
+    is_it=_is_it,
+    parts={
+        "inputTokens": "input_tokens",
+        "outputTokens": "output_tokens",
+        "totalTokens": "_total",
+        "cacheReadInputTokens": "cached_input_tokens",
+        "cacheReadInputTokenCount": "cached_input_tokens",
+        "cacheWriteInputTokens": "cache_write_tokens",
+        "cacheWriteInputTokenCount": "cache_write_tokens",
+    },
+    harmless={"cacheDetails.*": "is told with the written tokens, by life"},
+    settle=_settle,
+)

@@ -1,0 +1,39 @@
+"""Cohere's billed units: what is billed, beside what the model saw. Chats, embeddings and rerankings alike."""
+
+from budgetd.usage.dialect import Dialect, Look, Reading
+
+
+def _is_it(look: Look) -> bool:
+    return not {"billed_units", "tokens"}.isdisjoint(look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    total = reading.of("_total")
+    if reading.look.usage.get("billed_units") is None:
+        # Without what is billed, what the model saw is as near as it gets.
+        reading.add("input_tokens", reading.of("_seen_input"))
+        reading.add("output_tokens", reading.of("_seen_output"))
+    if total and not reading.of("queries") and not reading.of("input_tokens"):
+        reading.add("input_tokens", total)
+    reading.add("input_tokens", reading.of("image_input_tokens"))
+
+
+DIALECT = Dialect(
+    name="cohere",
+    is_it=_is_it,
+    parts={
+        "billed_units.input_tokens": "input_tokens",
+        "billed_units.output_tokens": "output_tokens",
+        "billed_units.image_tokens": "image_input_tokens",
+        "billed_units.images": "input_images",
+        "billed_units.search_units": "queries",
+        "billed_units.total_tokens": "_total",
+        "tokens.input_tokens": "_seen_input",
+        "tokens.output_tokens": "_seen_output",
+    },
+    harmless={
+        "cached_tokens": "is billed as input",
+        "api_version.*": "is a version",
+    },
+    settle=_settle,
+)

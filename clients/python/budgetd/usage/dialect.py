@@ -1,0 +1,188 @@
+"""A dialect: the form in which a provider tells what a call used, and the neutral counts that are read from it.
+
+The neutral counts are the fields of the contract's `Usage`. Counts whose names begin with "_" are read to check the
+others, or to be added to them by the dialect's rule of totals; they are not sent.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from numbers import Integral, Number
+from typing import NamedTuple
+
+from budgetd.usage.errors import UsageTypeError, UsageValueError
+from budgetd.usage.fields import Fields, get
+
+#: The most of anything that a call may tell.
+COUNT_MAX = 10**12
+#: What a path ends with that stands for everything below it.
+ANYTHING = ".*"
+
+
+class Look(NamedTuple):
+    """What a dialect is recognised by."""
+
+    #: The whole answer; parts of it are read with `fields.get`.
+    answer: object
+    #: LiteLLM's hidden parameters; empty if it has none.
+    hidden: object
+    #: The fields of its usage; empty if it has none.
+    usage: Fields
+    #: The model's name in lower case; empty if the answer has none.
+    model: str
+    #: Who serves the model, if LiteLLM tells; else empty.
+    provider: str
+
+    def get(self, name: str) -> object:
+        """A part of the answer, or None."""
+        return get(self.answer, name)
+
+    def is_of(self, *words: str) -> bool:
+        """True if the provider's name begins with one of the words, or the model's name has one in it."""
+        return self.provider.startswith(words) or any(word in self.model for word in words)
+
+
+@dataclass(slots=True)
+class Reading:
+    """A usage while it is read."""
+
+    look: Look
+    #: The neutral counts, and those that only check them; zero if missing.
+    counts: dict[str, int] = field(default_factory=dict)
+    #: Where each was found.
+    paths: dict[str, str] = field(default_factory=dict)
+    #: Paths of numbers that this dialect does not know.
+    unread: list[str] = field(default_factory=list)
+    #: All values of the usage, by path.
+    leaves: dict[str, object] = field(default_factory=dict)
+    #: True: the cost is known, so that an unexplained total is no reason to refuse the charge.
+    is_cost_told: bool = False
+
+    def of(self, name: str) -> int:
+        """A count; zero if it was not told."""
+        return self.counts.get(name, 0)
+
+    def add(self, name: str, more: int) -> None:
+        """Count more of something than was told under its own name."""
+        if more:
+            self.counts[name] = self.counts.get(name, 0) + more
+
+    def refuse(self, name: str, rule: str) -> UsageValueError:
+        """What to raise if a count breaks a rule."""
+        return UsageValueError(self.paths.get(name, name), rule, self.of(name))
+
+
+#: Applies a dialect's rule of totals: changes the counts of a reading, or raises UsageError.
+Settle = Callable[[Reading], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one form of answer is read.
+
+    Adding a provider is adding a module with one of these, a line in `recogniser.ORDER`, and its cases in tests/usage.
+    """
+
+    #: Sent as `usage_dialect`: 1 to 32 of a-z, 0-9 and "_".
+    name: str
+    #: True if an answer has this form.
+    is_it: Callable[[Look], bool]
+    #: The count that each path of the usage tells. "_seconds" at the end of a name: it tells seconds, perhaps a
+    #: fraction of one, and is kept as milliseconds.
+    parts: Mapping[str, str]
+    #: Paths that are no count of their own, each with the reason. One that ends with ".*" is for all below it.
+    harmless: Mapping[str, str]
+    #: Money in dollars: paths, and how many of what they count make a dollar.
+    money: Mapping[str, int] = field(default_factory=dict)
+    settle: Settle
+    #: Counts that the answer tells outside of its usage.
+    beside: Callable[[Look], Mapping[str, object]] = lambda _: {}
+
+
+def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_told: bool) -> Reading:
+    """Read a usage, all of whose values are `leaves`, as a dialect does.
+
+    Raises:
+        UsageError: A count is none, or counts contradict each other.
+    """
+    reading = Reading(look, leaves=leaves, is_cost_told=is_cost_told)
+    parts = dialect.parts
+    for path, value in reading.leaves.items():
+        name = parts.get(path)
+        if name is not None:
+            _take(reading, name, f"usage.{path}", value)
+        elif is_number(value) and not _is_known(dialect, path):
+            reading.unread.append(path)
+    for path, value in dialect.beside(look).items():
+        _take(reading, parts[path], path, value)
+    dialect.settle(reading)
+    return reading
+
+
+def is_number(value: object) -> bool:
+    """True for anything that could be a count or an amount; no bool is one."""
+    return not isinstance(value, bool) and isinstance(value, Number)
+
+
+def _take(reading: Reading, name: str, path: str, value: object) -> None:
+    """Keep a count; the same one told twice must be told alike."""
+    count = _milliseconds(value, path) if name.endswith("_seconds") else whole(value, path)
+    earlier = reading.counts.get(name)
+    if earlier and count and earlier != count:
+        rule = f"must equal {reading.paths[name]} {earlier}, which tells the same"
+        raise UsageValueError(path, rule, value)
+    if not earlier:
+        reading.counts[name] = count
+        reading.paths[name] = path
+
+
+def whole(value: object, path: str) -> int:
+    """A count.
+
+    Args:
+        value: A whole number of any type but bool.
+        path: Where it is, for the message.
+
+    Raises:
+        UsageTypeError: It is no whole number.
+        UsageValueError: It is negative or above 10^12.
+    """
+    if type(value) is int:
+        count = value
+    elif not _is_whole(value):
+        raise UsageTypeError(path, "must be a whole number", value)
+    else:
+        count = value  # type: ignore[assignment] # Whole, if it is no infinity, which is refused below.
+    if not 0 <= count <= COUNT_MAX:
+        raise UsageValueError(path, "must be from 0 to 10^12", value)
+    return int(count)
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value == value.to_integral_value()
+    return not isinstance(value, bool) and isinstance(value, Integral | float) and value == value // 1
+
+
+def _milliseconds(value: object, path: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise UsageTypeError(path, "must be a number of seconds", value)
+    try:
+        exact = Decimal(value if isinstance(value, int | str) else repr(float(value))) * 1000
+    except ArithmeticError:
+        raise UsageTypeError(path, "must be a number of seconds", value) from None
+    if not exact.is_finite() or not 0 <= exact <= COUNT_MAX:
+        raise UsageValueError(path, "must be from 0 to 10^9 seconds", value)
+    return round(exact)
+
+
+def _is_known(dialect: Dialect, path: str) -> bool:
+    """True if the path is no count of its own, or is money, which is read elsewhere."""
+    if path in dialect.harmless or path in dialect.money:
+        return True
+    above = path
+    while "." in above:
+        above = above.rpartition(".")[0]
+        if above + ANYTHING in dialect.harmless:
+            return True
+    return False

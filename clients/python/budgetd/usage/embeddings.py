@@ -1,0 +1,35 @@
+"""Embeddings: input alone, told as the prompt, as the input, or as nothing but a total."""
+
+from budgetd.usage import openai_chat
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.fields import get
+
+
+def is_embedding(look: Look) -> bool:
+    """True for an answer that is a list of vectors, or whose model's name says so."""
+    data = look.get("data")
+    if isinstance(data, list | tuple) and data:
+        return get(data[0], "embedding") is not None
+    return look.is_of("embed")
+
+
+def settle(reading: Reading) -> None:
+    """Take a total that stands alone as input.
+
+    Raises:
+        UsageValueError: Counts contradict each other.
+    """
+    total = reading.of("_total")
+    if not any(reading.of(name) for name in ("input_tokens", "output_tokens", "_other_input", "_other_output")):
+        reading.counts["input_tokens"], reading.paths["input_tokens"] = total, reading.paths.get("_total", "usage")
+    openai_chat.settle(reading)
+
+
+DIALECT = Dialect(
+    name="embeddings",
+    is_it=lambda look: "total_tokens" in look.usage and is_embedding(look),
+    parts=openai_chat.PARTS,
+    harmless=openai_chat.HARMLESS,
+    money=openai_chat.MONEY,
+    settle=settle,
+)

@@ -1,0 +1,170 @@
+"""Reading of foreign values: objects of any library, and dictionaries made of them, become plain dictionaries.
+
+No provider's library is imported; an object is read by its class's own way of keeping fields.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from numbers import Number
+from typing import Any
+
+from budgetd.usage.errors import UsageValueError
+
+#: The deepest nesting, and the most values, of a usage that is read.
+DEPTH_MAX = 8
+LEAVES_MAX = 10_000
+# The concrete types come first, since asking the abstract one takes longer.
+_SCALARS = (str, int, float, bytes, Decimal, Number)
+
+Fields = Mapping[str, object]
+
+
+def get(holder: object, name: str) -> object:
+    """A part of an object or a dictionary; None if it has none of that name.
+
+    Raises:
+        UsageValueError: The access itself failed.
+    """
+    try:
+        if isinstance(holder, Mapping):
+            return holder.get(name)
+        return getattr(holder, name, None)
+    except Exception as error:
+        raise UsageValueError(name, f"must be readable ({type(error).__name__} was raised)", error) from error
+
+
+def fields_of(holder: object, path: str) -> Fields | None:
+    """All fields of an object or a dictionary; None for what has none, such as a number or a list.
+
+    Raises:
+        UsageValueError: Reading one of them failed.
+    """
+    if type(holder) is dict:
+        return holder
+    try:
+        read = _reader_of(type(holder))  # type: ignore[arg-type] # mypy doubts that classes hash.
+        return None if read is None else read(holder)
+    except Exception as error:
+        raise UsageValueError(path, f"must be readable ({type(error).__name__} was raised)", error) from error
+
+
+def leaves_of(fields: Fields, path: str) -> dict[str, object]:
+    """Every value that may be a count, by its path below `fields`: no zeros, no Nones, no empty holders.
+
+    Items of a list are named by their modality if they have one, else by their place.
+    """
+    found: dict[str, object] = {}
+    for key, value in fields.items():
+        # Nearly all values are None or a whole number, so these two come first.
+        if value is None:
+            continue
+        if type(value) is int:
+            if value:
+                found[key] = value
+        else:
+            _collect(found, str(key), value, path, 1)
+    return found
+
+
+def _collect(found: dict[str, object], name: str, value: object, path: str, depth: int) -> None:
+    if depth > DEPTH_MAX or len(found) > LEAVES_MAX:
+        rule = f"must be nested at most {DEPTH_MAX} deep and have at most {LEAVES_MAX:,} values"
+        raise UsageValueError(path, rule, f"more at {name}")
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, _SCALARS):
+        # A bool is no count, not even False; a Decimal may be one that cannot be compared.
+        if isinstance(value, bool | Decimal) or value != 0:
+            _add(found, name, value, path)
+    elif isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        for index, item in enumerate(value):
+            _collect(found, f"{name}.{_item_name(item, index)}", item, path, depth + 1)
+    elif (fields := fields_of(value, f"{path}.{name}")) is not None:
+        for key, each in fields.items():
+            if each is not None:
+                _collect(found, f"{name}.{key}", each, path, depth + 1)
+
+
+def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
+    """Add a value; two items of a list that have the same modality are one count."""
+    earlier = found.get(name)
+    if earlier is None:
+        found[name] = value
+    elif type(earlier) is int and type(value) is int and earlier >= 0 <= value:
+        found[name] = earlier + value
+    elif isinstance(value, int | float) or isinstance(earlier, int | float):
+        raise UsageValueError(f"{path}.{name}", "must be told once, or in whole numbers", value)
+
+
+def _item_name(item: object, index: int) -> str:
+    modality = None if isinstance(item, _SCALARS) or item is None else get(item, "modality")
+    text = getattr(modality, "value", modality)
+    return text.lower() if isinstance(text, str) and text.isalpha() and len(text) <= 32 else str(index)
+
+
+@lru_cache(maxsize=512)
+def _reader_of(kind: type) -> Callable[[Any], Fields] | None:
+    """How objects of a class are read; None: they have no fields."""
+    if issubclass(kind, Mapping):
+        return dict
+    if issubclass(kind, (*_SCALARS, list, set, frozenset, bytearray, type(None))) or kind is tuple:
+        return None
+    for mark, read in _READERS:
+        if hasattr(kind, mark):
+            return read
+    if kind.__module__.partition(".")[0] in {*sys.stdlib_module_names, "builtins"} and not kind.__dictoffset__:
+        return None  # A date, an identifier, a function: nothing that has counts.
+    names = tuple(_public_names(kind))
+    if hasattr(kind, "__getattr__") or inspect.isfunction(kind.__getattribute__):
+        # Such a class finds its fields when they are asked for, so the known ones are.
+        return lambda holder: _of_object(holder, (*names, *_known_names()))
+    return lambda holder: _of_object(holder, names)
+
+
+def _of_pydantic(holder: Any) -> Fields:
+    extra = getattr(holder, "__pydantic_extra__", None)
+    return {**holder.__dict__, **extra} if extra else holder.__dict__
+
+
+def _of_protobuf(message: Any) -> Fields:
+    return {field.name: value for field, value in message.ListFields()}
+
+
+#: Classes of libraries, by what they have: of pydantic 2 and 1, named tuples, protobuf, proto-plus.
+_READERS: tuple[tuple[str, Callable[[Any], Fields]], ...] = (
+    ("__pydantic_fields__", _of_pydantic),
+    ("model_fields", _of_pydantic),
+    ("__fields_set__", _of_pydantic),
+    ("_asdict", lambda holder: dict(holder._asdict())),
+    ("ListFields", _of_protobuf),
+    ("pb", lambda holder: _of_protobuf(type(holder).pb(holder))),
+)
+
+
+def _of_object(holder: Any, names: tuple[str, ...]) -> Fields:
+    own = getattr(holder, "__dict__", {})
+    found = {name: value for name, value in own.items() if not name.startswith("_")}
+    for name in names:
+        if name not in found:
+            value = getattr(holder, name, None)
+            if value is not None and not callable(value):
+                found[name] = value
+    return found
+
+
+def _public_names(kind: type) -> Iterator[str]:
+    """What a class gives to all its objects: slots, properties and constants, but no methods."""
+    for owner in kind.__mro__[:-1]:
+        for name, value in vars(owner).items():
+            if not name.startswith("_") and not inspect.isroutine(value) and not isinstance(value, type):
+                yield name
+
+
+def _known_names() -> tuple[str, ...]:
+    from budgetd.usage.recogniser import KNOWN_NAMES  # noqa: PLC0415 - It knows all forms, which are read with this.
+
+    return KNOWN_NAMES

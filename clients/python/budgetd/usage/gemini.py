@@ -1,0 +1,104 @@
+"""Google's own form, `usage_metadata`: thoughts and the tokens of tools stand beside prompt and candidates.
+
+In snake case, as Google's libraries have it, and in camel case, as its HTTP interface has it.
+"""
+
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.totals import add_cache_outside, check_total, refuse_excess
+
+
+def camel(path: str) -> str:
+    """A path in camel case: "promptTokenCount" of "prompt_token_count"."""
+    return ".".join(
+        first + "".join(word.capitalize() for word in words)
+        for first, *words in (name.split("_") for name in path.split("."))
+    )
+
+
+def in_both_cases(parts: dict[str, str]) -> dict[str, str]:
+    """The same in snake case and in camel case."""
+    return parts | {camel(path): part for path, part in parts.items()}
+
+
+def _by_modality(holders: tuple[str, ...], **parts: str) -> dict[str, str]:
+    return {
+        f"{holder}.{kind}.{count}": part
+        for holder in holders
+        for kind, part in parts.items()
+        for count in ("token_count", "tokens")
+    }
+
+
+_PARTS = in_both_cases(
+    {
+        "prompt_token_count": "input_tokens",
+        "total_input_tokens": "input_tokens",
+        "candidates_token_count": "output_tokens",
+        "response_token_count": "output_tokens",
+        "total_output_tokens": "output_tokens",
+        "thoughts_token_count": "reasoning_tokens",
+        "total_thought_tokens": "reasoning_tokens",
+        "total_reasoning_tokens": "reasoning_tokens",
+        "tool_use_prompt_token_count": "_tool_use",
+        "total_tool_use_tokens": "_tool_use",
+        "cached_content_token_count": "cached_input_tokens",
+        "total_cached_tokens": "cached_input_tokens",
+        "total_token_count": "_total",
+        "total_tokens": "_total",
+        "billable_character_count": "characters",
+        **_by_modality(
+            ("prompt_tokens_details", "input_tokens_by_modality"),
+            text="_text_input",
+            audio="audio_input_tokens",
+            image="image_input_tokens",
+        ),
+        **_by_modality(("cache_tokens_details", "cached_tokens_by_modality"), audio="cached_audio_input_tokens"),
+        **_by_modality(
+            ("candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"),
+            text="_text_output",
+            audio="audio_output_tokens",
+            image="image_output_tokens",
+        ),
+    }
+)
+_AS_TEXT = "is priced as text"
+_HARMLESS = in_both_cases(
+    {
+        **_by_modality(("prompt_tokens_details", "input_tokens_by_modality"), document=_AS_TEXT),
+        **_by_modality(
+            ("candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"), document=_AS_TEXT
+        ),
+        "tool_use_prompt_tokens_details.*": "is priced as text",
+        "tool_use_tokens_by_modality.*": "is priced as text",
+        **_by_modality(
+            ("cache_tokens_details", "cached_tokens_by_modality"),
+            **dict.fromkeys(("text", "image", "video", "document"), "is priced as cached text"),
+        ),
+    }
+)
+
+
+def _is_it(look: Look) -> bool:
+    keys = {"prompt_token_count", "promptTokenCount", "total_token_count", "totalTokenCount", "total_input_tokens"}
+    return not keys.isdisjoint(look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    excess = add_cache_outside(reading, check_total(reading), is_allowed=True)
+    thoughts, tools = reading.of("reasoning_tokens"), reading.of("_tool_use")
+    if reading.of("_total"):
+        if excess not in {0, thoughts, tools, thoughts + tools} and thoughts:
+            refuse_excess(reading, excess)
+        elif excess == tools != thoughts:
+            reading.add("input_tokens", tools)
+        elif excess:
+            # Thoughts, told apart or by the total alone.
+            reading.counts["reasoning_tokens"] = thoughts or excess - tools
+            reading.add("output_tokens", thoughts or excess - tools)
+            reading.add("input_tokens", tools if excess != thoughts else 0)
+    else:
+        reading.add("output_tokens", thoughts)
+        reading.add("input_tokens", tools)
+
+
+DIALECT = Dialect(name="gemini", is_it=_is_it, parts=_PARTS, harmless=_HARMLESS, settle=_settle)

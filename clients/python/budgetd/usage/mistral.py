@@ -1,0 +1,34 @@
+"""Mistral's answers: chat completions with the length of the audio, agents with connectors, and pages of documents."""
+
+from budgetd.usage import openai_chat
+from budgetd.usage.dialect import Dialect, Look, Reading
+
+
+def _is_it(look: Look) -> bool:
+    keys = {"prompt_audio_seconds", "connector_tokens", "connectors", "pages_processed"}
+    return not keys.isdisjoint(look.usage) or (
+        openai_chat.is_chat(look) and look.is_of("mistral", "ministral", "codestral", "voxtral", "magistral", "pixtral")
+    )
+
+
+def _settle(reading: Reading) -> None:
+    # What a connector brings is read by the model: input that the prompt does not count, unless the total shows it.
+    if reading.of("_total") != reading.of("input_tokens") + reading.of("output_tokens"):
+        reading.add("input_tokens", reading.of("_connector"))
+    openai_chat.settle(reading)
+
+
+DIALECT = Dialect(
+    name="mistral",
+    is_it=_is_it,
+    parts={
+        **openai_chat.PARTS,
+        "prompt_audio_seconds": "audio_input_seconds",
+        "connector_tokens": "_connector",
+        "connectors.web_search": "web_searches",
+        "pages_processed": "pages",
+    },
+    harmless={**openai_chat.HARMLESS, "doc_size_bytes": "is a size; documents are billed by the page"},
+    money=openai_chat.MONEY,
+    settle=_settle,
+)

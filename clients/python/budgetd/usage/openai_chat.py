@@ -1,0 +1,162 @@
+"""OpenAI's chat completions: also what LiteLLM makes of every provider's answers, and most gateways send.
+
+Input includes cached, written, audio and image tokens; output includes reasoning, audio and image tokens. Two kinds of
+provider count otherwise under the same names, and the totals show it: xAI keeps reasoning beside the completion, Google
+keeps it beside the completion or tells it by the total alone, and Anthropic's and Google's caches may be beside the
+prompt.
+"""
+
+from collections.abc import Mapping
+
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.iterations import add_iterations
+from budgetd.usage.totals import add_cache_outside, add_reasoning_outside, check_total, refuse_excess, settle_writes
+
+_CACHE = {
+    "cached_tokens": "cached_input_tokens",
+    "cache_read_input_tokens": "cached_input_tokens",
+    "cache_write_tokens": "cache_write_tokens",
+    "cache_creation_tokens": "cache_write_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "cache_creation_token_details.ephemeral_1h_input_tokens": "cache_write_1h_tokens",
+    "cache_creation_token_details.ephemeral_5m_input_tokens": "_written_5m",
+    "cache_creation.ephemeral_1h_input_tokens": "cache_write_1h_tokens",
+    "cache_creation.ephemeral_5m_input_tokens": "_written_5m",
+}
+#: Below the details of the input, whatever those are called.
+INPUT_DETAILS = {
+    **_CACHE,
+    "cached_tokens_details.audio_tokens": "cached_audio_input_tokens",
+    "text_tokens": "_text_input",
+    "audio_tokens": "audio_input_tokens",
+    "image_tokens": "image_input_tokens",
+    "web_search_requests": "web_searches",
+    "tool_use_tokens": "_tool_use",
+    "character_count": "characters",
+    "image_count": "input_images",
+    "audio_length_seconds": "audio_input_seconds",
+    "query_count": "queries",
+}
+#: Below the details of the output.
+OUTPUT_DETAILS = {
+    "text_tokens": "_text_output",
+    "audio_tokens": "audio_output_tokens",
+    "image_tokens": "image_output_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+    "thinking_tokens": "reasoning_tokens",
+}
+#: Beside the input and output of any form of OpenAI's.
+BESIDE = {
+    **_CACHE,
+    "num_cached_tokens": "cached_input_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+    "citation_tokens": "citation_tokens",
+    "server_tool_use.web_search_requests": "web_searches",
+    "server_side_tool_usage_details.web_search_calls": "web_searches",
+    "num_search_queries": "web_searches",
+    "search_queries": "web_searches",
+}
+
+
+def below(holders: tuple[str, ...], parts: Mapping[str, str]) -> dict[str, str]:
+    """The same parts below each of several holders, such as "prompt_tokens_details"."""
+    return {f"{holder}.{name}": part for holder in holders for name, part in parts.items()}
+
+
+PARTS: dict[str, str] = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "total_tokens": "_total",
+    "input_tokens": "_other_input",
+    "output_tokens": "_other_output",
+    **BESIDE,
+    **below(
+        ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details"), INPUT_DETAILS
+    ),
+    **below(
+        ("completion_tokens_details", "completion_token_details", "output_tokens_details", "output_token_details"),
+        OUTPUT_DETAILS,
+    ),
+}
+_INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
+_INSIDE_OUTPUT = "is inside the output, and billed as such"
+_TIMING = "is a time that was taken"
+_MODAL_CACHE = {
+    f"{holder}.cached_tokens_details.{kind}_tokens": _INSIDE_CACHE
+    for holder in ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+    for kind in ("text", "image")
+}
+HARMLESS: dict[str, str] = {
+    **_MODAL_CACHE,
+    "completion_tokens_details.accepted_prediction_tokens": _INSIDE_OUTPUT,
+    "completion_tokens_details.rejected_prediction_tokens": _INSIDE_OUTPUT,
+    "iterations.*": "is summed up, see `iterations.py`",
+    "server_tool_use.web_fetch_requests": "costs nothing but its tokens",
+    "server_tool_use.tool_search_requests": "costs nothing but its tokens",
+    "queue_time": _TIMING,
+    "prompt_time": _TIMING,
+    "completion_time": _TIMING,
+    "total_time": _TIMING,
+    "cost.*": "is part of the cost",
+    "cost_details.*": "is part of the cost",
+}
+#: Providers that tell the dollars that were charged.
+MONEY = {"cost": 1, "cost.total_cost": 1, "estimated_cost": 1, "cost_in_usd_ticks": 10_000_000_000}
+
+
+def settle(reading: Reading) -> None:
+    """Bring every way of counting to the neutral one.
+
+    Raises:
+        UsageValueError: Counts contradict each other, or a total is not explained.
+    """
+    if reading.counts.keys() <= {"input_tokens", "output_tokens"}:
+        return
+    _settle_other_names(reading)
+    add_iterations(reading)
+    settle_writes(reading)
+    _check_cache_misses(reading)
+    cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    look = reading.look
+    is_of_google = look.is_of("gemini", "vertex_ai")
+    is_of_anthropic = look.is_of("claude", "anthropic", "bedrock", "amazon")
+    excess = check_total(reading, may_exclude=cache if is_of_anthropic else 0)
+    excess = add_cache_outside(reading, excess, is_allowed=is_of_google or is_of_anthropic)
+    if excess and excess == reading.of("_tool_use"):
+        excess = 0  # LiteLLM leaves out the tokens of Google's own searches, which are not billed.
+    excess = add_reasoning_outside(reading, excess)
+    if excess and is_of_google and not reading.of("reasoning_tokens"):
+        reading.add("output_tokens", excess)
+        reading.add("reasoning_tokens", excess)
+        excess = 0
+    refuse_excess(reading, excess)
+
+
+def is_chat(look: Look) -> bool:
+    """True for a usage that counts prompt and completion."""
+    return "prompt_tokens" in look.usage or "completion_tokens" in look.usage
+
+
+def _settle_other_names(reading: Reading) -> None:
+    """Input and output under a second name: they stand in for zeros, and must else be the same."""
+    uncached = reading.of("input_tokens") - reading.of("cached_input_tokens") - reading.of("cache_write_tokens")
+    for other, name, same in (("_other_input", "input_tokens", uncached), ("_other_output", "output_tokens", 0)):
+        told = reading.of(other)
+        if told and not reading.of(name):
+            reading.counts[name], reading.paths[name] = told, reading.paths[other]
+        elif told and told not in {reading.of(name), same}:
+            rule = f"must equal {reading.paths[name]} {reading.of(name)}: two forms of usage tell different numbers"
+            raise reading.refuse(other, rule)
+
+
+def _check_cache_misses(reading: Reading) -> None:
+    """DeepSeek's sum: what the cache had and what it had not are all of the input."""
+    missed = reading.of("_cache_missed")
+    whole = reading.of("cached_input_tokens") + missed
+    if missed and whole != reading.of("input_tokens"):
+        path = reading.paths.get("input_tokens", "prompt_tokens")
+        rule = f"must be {path} {reading.of('input_tokens')} less what the cache had"
+        raise reading.refuse("_cache_missed", rule)
+
+
+DIALECT = Dialect(name="openai_chat", is_it=is_chat, parts=PARTS, harmless=HARMLESS, money=MONEY, settle=settle)

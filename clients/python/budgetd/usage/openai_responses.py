@@ -1,0 +1,38 @@
+"""OpenAI's responses: input and output with details. Images, transcriptions and realtime calls are told so, too."""
+
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, MONEY, OUTPUT_DETAILS, below
+from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_writes
+
+PARTS: dict[str, str] = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "total_tokens": "_total",
+    "prompt_tokens": "_other_input",
+    "completion_tokens": "_other_output",
+    **BESIDE,
+    **below(("input_tokens_details", "input_token_details"), INPUT_DETAILS),
+    **below(("output_tokens_details", "output_token_details"), OUTPUT_DETAILS),
+    "tool_calls_details.web_search.invocation": "web_searches",
+    "tool_calls_details.search_web.invocation": "web_searches",
+}
+
+
+def is_counted_so(look: Look) -> bool:
+    """True for a usage that counts input and output."""
+    return "input_tokens" in look.usage or "output_tokens" in look.usage
+
+
+def settle(reading: Reading) -> None:
+    """Check the total; xAI's stands for reasoning beside the output, too.
+
+    Raises:
+        UsageValueError: It is not explained.
+    """
+    settle_writes(reading)
+    refuse_excess(reading, add_reasoning_outside(reading, check_total(reading)))
+
+
+DIALECT = Dialect(
+    name="openai_responses", is_it=is_counted_so, parts=PARTS, harmless=HARMLESS, money=MONEY, settle=settle
+)

@@ -1,0 +1,37 @@
+"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning beside the completion."""
+
+from budgetd.usage import openai_chat
+from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.totals import refuse_excess
+
+
+def _is_it(look: Look) -> bool:
+    keys = {"citation_tokens", "num_search_queries", "search_context_size"}
+    return openai_chat.is_chat(look) and (look.is_of("perplexity", "sonar") or not keys.isdisjoint(look.usage))
+
+
+def _settle(reading: Reading) -> None:
+    prompt, completion = reading.of("input_tokens"), reading.of("output_tokens")
+    citations, reasoning = reading.of("citation_tokens"), reading.of("reasoning_tokens")
+    total = reading.of("_total")
+    excess = total - prompt - completion
+    if total and excess not in {0, citations, reasoning, citations + reasoning}:
+        if excess < 0:
+            raise reading.refuse("_total", f"must be at least {prompt + completion}, the sum of input and output")
+        refuse_excess(reading, excess)
+    reading.counts.pop("_total", None)
+    reading.add("input_tokens", citations)
+    # Deep research reasons more than it writes, and counts that apart; the total may show it, too.
+    is_apart = excess and excess in {reasoning, citations + reasoning}
+    reading.counts["output_tokens"] = completion + reasoning if is_apart else max(completion, reasoning)
+    openai_chat.settle(reading)
+
+
+DIALECT = Dialect(
+    name="perplexity",
+    is_it=_is_it,
+    parts=openai_chat.PARTS,
+    harmless=openai_chat.HARMLESS,
+    money=openai_chat.MONEY,
+    settle=_settle,
+)

@@ -1,0 +1,70 @@
+"""Which dialect an answer is in: asked in this order, the first that knows the answer reads it.
+
+Forms that no other could be mistaken for come first; those of OpenAI, to which many others add something, come last.
+"""
+
+from budgetd.usage import (
+    anthropic,
+    bedrock,
+    cohere,
+    deepseek,
+    embeddings,
+    gemini,
+    images,
+    mistral,
+    openai_chat,
+    openai_responses,
+    openrouter,
+    perplexity,
+    realtime,
+    rerank,
+    speech,
+    transcription,
+    video,
+    voyage,
+    xai,
+)
+from budgetd.usage.dialect import Dialect, Look
+
+#: All dialects. Each stands before those that would read its answers, too, and miss some of it.
+ORDER: tuple[Dialect, ...] = tuple(
+    module.DIALECT
+    for module in (
+        gemini,
+        bedrock,
+        cohere,
+        voyage,
+        rerank,
+        embeddings,
+        video,
+        transcription,
+        speech,
+        images,
+        anthropic,
+        deepseek,
+        xai,
+        perplexity,
+        mistral,
+        openrouter,
+        openai_chat,
+        realtime,
+        openai_responses,
+    )
+)
+#: Those of a chat completion, which most answers are.
+_OF_CHATS = tuple(
+    dialect for dialect in ORDER if dialect.name in {"deepseek", "xai", "perplexity", "mistral", "openrouter"}
+)
+#: The first name of every path that is read, for objects that find their fields only when they are asked for them.
+KNOWN_NAMES: tuple[str, ...] = tuple(
+    sorted({path.partition(".")[0] for dialect in ORDER for path in (*dialect.parts, *dialect.money)})
+)
+
+
+def recognise(look: Look) -> Dialect | None:
+    """The dialect of an answer; None if it has none that is known."""
+    is_chat = "completion_tokens" in look.usage and look.get("choices") is not None
+    for dialect in _OF_CHATS if is_chat else ORDER:
+        if dialect.is_it(look):
+            return dialect
+    return openai_chat.DIALECT if is_chat else None

@@ -1,0 +1,23 @@
+"""Rerankings that are billed by tokens, such as Voyage's and Jina's. Cohere bills searches, see `cohere.py`."""
+
+from budgetd.usage import embeddings, openai_chat
+from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.fields import get
+
+
+def _is_it(look: Look) -> bool:
+    if "total_tokens" not in look.usage and "search_units" not in look.usage:
+        return False
+    found = look.get("results") or look.get("data")
+    if isinstance(found, list | tuple) and found:
+        return get(found[0], "relevance_score") is not None
+    return look.is_of("rerank")
+
+
+DIALECT = Dialect(
+    name="rerank",
+    is_it=_is_it,
+    parts={**openai_chat.PARTS, "search_units": "queries"},
+    harmless=openai_chat.HARMLESS,
+    settle=embeddings.settle,
+)

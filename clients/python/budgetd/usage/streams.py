@@ -1,0 +1,48 @@
+"""Pieces of streams: only the last one tells what the whole call used."""
+
+from budgetd.usage.errors import UsageValueError
+from budgetd.usage.fields import get
+
+_RULE = (
+    "must be a whole answer, or the last piece of a stream: what a piece in the middle tells is not yet all; "
+    "wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
+)
+#: Events whose `response` is the whole answer.
+_LAST_EVENTS = {"response.completed", "response.done", "response.incomplete", "response.failed"}
+#: Events that carry a usage that is not, or need not be, the last.
+_EARLIER_EVENTS = {
+    "message_start",
+    "message_delta",
+    "response.created",
+    "response.in_progress",
+    "response.queued",
+}
+
+
+def whole_of(answer: object) -> object:
+    """The answer itself, or the whole one that the last event of a stream carries.
+
+    Raises:
+        UsageValueError: It is a piece from the middle of a stream.
+    """
+    kind = get(answer, "type")
+    if isinstance(kind, str):
+        if kind in _LAST_EVENTS:
+            return get(answer, "response") or answer
+        if kind in _EARLIER_EVENTS:
+            raise UsageValueError("type", _RULE, kind)
+    name = get(answer, "object")
+    if isinstance(name, str) and name.endswith(".chunk"):
+        _check_is_last(get(answer, "choices"), "choices")
+    candidates = get(answer, "candidates")
+    if isinstance(candidates, list | tuple):
+        _check_is_last(candidates, "candidates")
+    return answer
+
+
+def _check_is_last(choices: object, name: str) -> None:
+    """A last piece has a reason to end, or nothing but the usage."""
+    if not isinstance(choices, list | tuple) or not choices:
+        return
+    if all(get(choice, "finish_reason") is get(choice, "finishReason") is None for choice in choices):
+        raise UsageValueError(f"{name}[0].finish_reason", _RULE, None)

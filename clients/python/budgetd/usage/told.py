@@ -1,0 +1,118 @@
+"""Money that an answer tells by itself, in this order of trust: LiteLLM's cost, then the provider's own.
+
+A cost that the caller gives comes before both. A zero is believed only from somebody who must know it: LiteLLM prices
+some models at zero because it does not know them.
+"""
+
+import sys
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from budgetd._values import nano_usd
+from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.errors import UsageTypeError, UsageValueError
+from budgetd.usage.fields import get
+from budgetd.v1 import budget_pb2
+
+#: The cost of a call, and who told it: a CostSource.
+Told = tuple[int, "budget_pb2.CostSource.ValueType"]
+_HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
+_RATES = ("input_cost_per_token", "output_cost_per_token")
+
+
+def told_by_litellm(look: Look) -> Told | None:
+    """What LiteLLM says that the call cost: nothing if the answer came from its cache.
+
+    Raises:
+        UsageError: It says an amount that is none.
+    """
+    hidden = look.hidden
+    if not hidden:
+        return None
+    if is_from_cache(look):
+        return 0, budget_pb2.COST_SOURCE_GATEWAY
+    cost = get(hidden, "response_cost")
+    if cost is not None:
+        nano = _nano_usd(cost, "_hidden_params.response_cost")
+        if cost or _is_price_zero(look):
+            return nano, budget_pb2.COST_SOURCE_GATEWAY
+    return _by_header(hidden)
+
+
+def is_from_cache(look: Look) -> bool:
+    """True for an answer that LiteLLM had in its cache."""
+    return bool(look.hidden) and get(look.hidden, "cache_hit") is True
+
+
+def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object]) -> Told | None:
+    """What the provider says that the call cost, in dollars.
+
+    Raises:
+        UsageError: It says an amount that is none.
+    """
+    for path, per_dollar in dialect.money.items():
+        cost = leaves.get(path)
+        if cost is None:
+            continue
+        nano = _nano_usd(cost, f"usage.{path}", per_dollar=per_dollar)
+        if path == "cost" and look.usage.get("is_byok") is True:
+            # With the caller's own key the cost is OpenRouter's fee; the provider bills the rest.
+            upstream = leaves.get("cost_details.upstream_inference_cost", 0)
+            nano += _nano_usd(upstream, "usage.cost_details.upstream_inference_cost")
+        if nano:
+            return nano, budget_pb2.COST_SOURCE_PROVIDER
+    if look.model.endswith(":free") and look.usage.get("cost") == 0:
+        return 0, budget_pb2.COST_SOURCE_PROVIDER
+    return None
+
+
+def _by_header(hidden: object) -> Told | None:
+    headers = get(hidden, "additional_headers")
+    if not isinstance(headers, Mapping):
+        return None
+    for name in _HEADERS:
+        text = headers.get(name)
+        if text is not None:
+            path = f"_hidden_params.additional_headers.{name}"
+            try:
+                cost = Decimal(text) if isinstance(text, str) else text
+            except InvalidOperation:
+                raise UsageTypeError(path, "must be a number of dollars", text) from None
+            if nano := _nano_usd(cost, path):
+                return nano, budget_pb2.COST_SOURCE_GATEWAY
+    return None
+
+
+def _is_price_zero(look: Look) -> bool:
+    """True if LiteLLM, where the program has loaded it, was told that this model costs nothing.
+
+    The answer alone does not show whether its zero is a price or the lack of one.
+    """
+    table = getattr(sys.modules.get("litellm"), "model_cost", None)
+    if not isinstance(table, Mapping):
+        return False
+    names = [get(look.hidden, "model_id"), get(look.hidden, "litellm_model_name"), get(look.answer, "model")]
+    for name in names:
+        row = table.get(name) if isinstance(name, str) else None
+        if isinstance(row, Mapping) and any(row.get(rate) is not None for rate in _RATES):
+            return all(row.get(rate) == 0 for rate in _RATES) and not _is_shipped(name)
+    return False
+
+
+def _is_shipped(name: object) -> bool:
+    """True if the row is LiteLLM's own: its file has zeros for prices that are not known, too."""
+    maps = getattr(sys.modules.get("litellm.litellm_core_utils.get_model_cost_map"), "GetModelCostMap", None)
+    shipped: object = getattr(maps, "loaded_model_cost_map", dict)()
+    row = get(shipped, str(name))
+    return isinstance(row, Mapping) and all(row.get(rate) == 0 for rate in _RATES)
+
+
+def _nano_usd(cost: object, path: str, *, per_dollar: int = 1) -> int:
+    if per_dollar != 1 and isinstance(cost, int) and not isinstance(cost, bool):
+        cost = Decimal(cost) / per_dollar
+    try:
+        return nano_usd(cost, path)
+    except TypeError:
+        raise UsageTypeError(path, "must be a number of dollars", cost) from None
+    except ValueError:
+        raise UsageValueError(path, "must be a finite number of dollars from 0 to 1,000,000,000", cost) from None

@@ -1,0 +1,116 @@
+"""Rules of totals: what a total must be, what may stand outside of it, and which counts are parts of which."""
+
+from collections.abc import Iterator
+
+from budgetd.usage.dialect import Reading
+
+
+def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
+    """Compare the total with input and output.
+
+    Args:
+        reading: Input and output are as they were told.
+        may_exclude: Tokens, such as cached ones, that this provider may leave out of its total.
+
+    Returns:
+        By how much the total exceeds both; zero if no total was told.
+
+    Raises:
+        UsageValueError: The total is below its parts.
+    """
+    total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
+    if not total or total == parts - may_exclude:
+        return 0
+    if total < parts:
+        raise reading.refuse("_total", f"must be at least {parts}, the sum of input and output")
+    return total - parts
+
+
+def refuse_excess(reading: Reading, excess: int) -> None:
+    """Refuse a total that nothing explains; if the cost is told anyway, it is only told as unread."""
+    if not excess:
+        return
+    if not reading.is_cost_told:
+        parts = reading.of("input_tokens") + reading.of("output_tokens")
+        raise reading.refuse("_total", f"must be {parts}, the sum of input and output: {excess} are not explained")
+    reading.unread.append(reading.paths["_total"].removeprefix("usage."))
+
+
+def add_reasoning_outside(reading: Reading, excess: int) -> int:
+    """Count reasoning as output if the total shows that it stands beside it. Returns what is still unexplained."""
+    reasoning = reading.of("reasoning_tokens")
+    if not excess or excess != reasoning:
+        return excess
+    reading.add("output_tokens", reasoning)
+    return 0
+
+
+def add_cache_outside(reading: Reading, excess: int, *, is_allowed: bool) -> int:
+    """Count cached and written tokens as input if they are not in it. Returns what is still unexplained.
+
+    Args:
+        reading: The counts so far.
+        excess: By how much the total exceeds input and output.
+        is_allowed: True if this provider is known to count its cache apart, so that a cache above the input shows it
+            even without a total.
+    """
+    cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    if not cache:
+        return excess
+    if excess == cache:
+        reading.add("input_tokens", cache)
+        return 0
+    if cache > reading.of("input_tokens") and is_allowed:
+        reading.add("input_tokens", cache)
+        return excess
+    return excess
+
+
+def settle_writes(reading: Reading) -> None:
+    """Cache writes by life: the sum of the lives is told at least as the whole."""
+    lives = reading.of("cache_write_1h_tokens") + reading.of("_written_5m")
+    if lives and not reading.of("cache_write_tokens"):
+        reading.counts["cache_write_tokens"] = lives
+        reading.paths["cache_write_tokens"] = reading.paths.get("cache_write_1h_tokens") or reading.paths["_written_5m"]
+    if lives > reading.of("cache_write_tokens"):
+        name = "cache_write_1h_tokens" if reading.of("cache_write_1h_tokens") else "_written_5m"
+        raise reading.refuse(name, f"must not exceed {_shown(reading, 'cache_write_tokens')}, which includes it")
+
+
+def check_parts(reading: Reading) -> None:
+    """Make sure that no part exceeds its whole.
+
+    Raises:
+        UsageValueError: One does.
+    """
+    counts = reading.counts
+    if counts.keys() <= {"input_tokens", "output_tokens", "_total"}:
+        return
+    for names, whole in _PARTS:
+        told = [name for name in names if counts.get(name)]
+        if sum(counts[name] for name in told) > counts.get(whole, 0):
+            name = max(told, key=counts.__getitem__)
+            beside = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
+            raise reading.refuse(name, f"must not exceed{beside} {_shown(reading, whole)}, which includes it")
+
+
+#: Parts that exclude each other, and the count that includes them.
+_PARTS = (
+    (("cached_input_tokens", "cache_write_tokens"), "input_tokens"),
+    (("audio_input_tokens", "image_input_tokens", "citation_tokens"), "input_tokens"),
+    (("_text_input", "audio_input_tokens", "image_input_tokens"), "input_tokens"),
+    (("reasoning_tokens",), "output_tokens"),
+    (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
+    (("_text_output", "audio_output_tokens", "image_output_tokens"), "output_tokens"),
+    (("cached_audio_input_tokens",), "audio_input_tokens"),
+    (("cached_audio_input_tokens",), "cached_input_tokens"),
+    (("cache_write_1h_tokens",), "cache_write_tokens"),
+)
+
+
+def _paths(reading: Reading, names: list[str], but: str) -> Iterator[str]:
+    return (reading.paths.get(name, name) for name in names if name != but)
+
+
+def _shown(reading: Reading, name: str) -> str:
+    return f"{reading.paths.get(name, name)} {reading.of(name)}"

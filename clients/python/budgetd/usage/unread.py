@@ -1,0 +1,23 @@
+"""Warns of counts that are neither priced nor known to be free: once in a process for each form of answer and count."""
+
+import warnings
+from collections.abc import Iterable
+
+from budgetd.usage.errors import UnreadUsageWarning
+
+#: So many pairs of form and count are remembered; of later ones nothing is said.
+REMEMBERED_MAX = 1_000
+_warned: set[tuple[str, str]] = set()
+
+
+def warn_of_unread(dialect: str, paths: Iterable[str]) -> None:
+    """Warn of those that were not warned of before."""
+    new = [path for path in paths if (dialect, path) not in _warned]
+    if not new or len(_warned) >= REMEMBERED_MAX:
+        return
+    _warned.update((dialect, path) for path in new)
+    text = (
+        f"an answer of the form {dialect} counts {', '.join(new)}, which budgetd does not price: it was charged "
+        "without. If this costs something, charge cost_usd= instead, and report the field"
+    )
+    warnings.warn(text, UnreadUsageWarning, stacklevel=2)

@@ -1,0 +1,26 @@
+"""Videos: how long the video is that was made."""
+
+from collections.abc import Mapping
+
+from budgetd.usage import openai_chat
+from budgetd.usage.dialect import Dialect, Look
+
+
+def _is_it(look: Look) -> bool:
+    return look.get("object") == "video" or "duration_seconds" in look.usage
+
+
+def _beside(look: Look) -> Mapping[str, object]:
+    seconds = look.get("seconds")
+    return {} if seconds is None or look.usage.get("duration_seconds") else {"seconds": seconds}
+
+
+DIALECT = Dialect(
+    name="video",
+    is_it=_is_it,
+    parts={"duration_seconds": "video_seconds", "seconds": "video_seconds"},
+    harmless={"video_resolution": "is a size; the price is by the second"},
+    money={**openai_chat.MONEY, "provider_reported_cost_usd": 1},
+    settle=lambda _: None,
+    beside=_beside,
+)

@@ -1,0 +1,25 @@
+"""xAI's chat completions: reasoning stands beside the completion, and a cost in ten-billionths of a dollar."""
+
+from budgetd.usage import openai_chat
+from budgetd.usage.dialect import Dialect, Look, Reading
+
+
+def _is_it(look: Look) -> bool:
+    return openai_chat.is_chat(look) and (look.is_of("xai", "grok") or "cost_in_usd_ticks" in look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    if not reading.of("_total"):
+        # Without a total nothing shows whether somebody has added the reasoning already; xAI itself never does.
+        reading.add("output_tokens", reading.of("reasoning_tokens"))
+    openai_chat.settle(reading)
+
+
+DIALECT = Dialect(
+    name="xai",
+    is_it=_is_it,
+    parts=openai_chat.PARTS,
+    harmless=openai_chat.HARMLESS,
+    money=openai_chat.MONEY,
+    settle=_settle,
+)

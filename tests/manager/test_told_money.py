@@ -1,0 +1,95 @@
+"""What a manager charges for an answer that tells its cost, or counts something that nobody knows."""
+
+import warnings
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budgetd import BudgetManager
+from budgetd.usage import UnreadUsageWarning
+
+CHAT = {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_000}
+
+
+def cost_of(manager: BudgetManager, answer: Any = None, **more: Any) -> float:
+    """What one charge comes to."""
+    manager.create_budget(10, "alice")
+    manager.update_cost("alice", answer, **more)
+    return manager.get_current_cost("alice")
+
+
+@pytest.mark.parametrize(
+    ("cost", "counted"), [(0.5, 0.5), (2, 2), (Decimal("0.000000001"), 1e-9), (0, 0)], ids=lambda value: repr(value)
+)
+def test_what_the_caller_says_comes_before_everything(manager: BudgetManager, cost: Any, counted: float) -> None:
+    answer = {"model": "gpt-4o", "usage": CHAT, "_hidden_params": {"response_cost": 3}}
+
+    assert cost_of(manager, answer, cost_usd=cost) == counted
+
+
+def test_a_cost_needs_nothing_else(manager: BudgetManager) -> None:
+    assert cost_of(manager, cost_usd=0.25) == 0.25
+
+
+def test_a_cost_may_name_its_model(manager: BudgetManager) -> None:
+    cost_of(manager, model="my-own", cost_usd=0.25)
+
+    assert manager.get_model_cost("alice") == {"my-own": 0.25}
+
+
+@pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), "1", True, 10**10])
+def test_a_cost_that_is_none_is_refused_by_name(manager: BudgetManager, cost: Any) -> None:
+    manager.create_budget(10, "alice")
+
+    with pytest.raises((ValueError, TypeError), match="cost_usd"):
+        manager.update_cost("alice", cost_usd=cost)
+    assert manager.get_current_cost("alice") == 0
+
+
+def test_the_model_may_be_given_beside_an_answer_that_has_none(manager: BudgetManager) -> None:
+    answer = {"usage": {"inputTokens": 1_000, "outputTokens": 1_000, "totalTokens": 2_000}}
+
+    assert cost_of(manager, answer, model="gpt-4o") == 0.0125
+    assert manager.get_model_cost("alice") == {"gpt-4o": 0.0125}
+
+
+def test_an_answer_without_a_model_is_refused_with_what_to_do(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+
+    with pytest.raises(ValueError, match="pass model= as well"):
+        manager.update_cost("alice", {"usage": {"inputTokens": 1, "outputTokens": 1}})
+
+
+def test_what_no_dialect_knows_is_sent_and_warned_of_once(manager: BudgetManager) -> None:
+    field = f"wonder_{id(manager)}_tokens"
+    answer = {"model": "gpt-4o", "usage": {**CHAT, field: 7}}
+
+    with pytest.warns(UnreadUsageWarning, match=field):
+        assert cost_of(manager, answer) == 0.0125
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        manager.update_cost("alice", answer)
+
+
+def test_the_warning_comes_after_the_charge(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+    answer = {"model": "gpt-4o", "usage": {**CHAT, f"late_{id(manager)}": 7}}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UnreadUsageWarning):
+            manager.update_cost("alice", answer)
+    assert manager.get_current_cost("alice") == 0.0125
+
+
+def test_a_bad_usage_records_nothing_however_often_it_is_sent(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+    answer = {"model": "gpt-4o", "usage": {**CHAT, "total_tokens": 1}}
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="usage.total_tokens"):
+            manager.update_cost("alice", answer, request_id="r1")
+    assert manager.get_current_cost("alice") == 0
+    manager.update_cost("alice", {"model": "gpt-4o", "usage": CHAT}, request_id="r1")
+    assert manager.get_current_cost("alice") == 0.0125

@@ -1,0 +1,205 @@
+"""A damaged or contradictory usage is refused by field, value and rule, in every form, and whatever the object is."""
+
+import math
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from budgetd.usage import UsageError, UsageTypeError, UsageValueError, read_answer
+from tests.usage.cases import as_object, message, of
+
+CHAT = {"prompt_tokens": 100, "completion_tokens": 50}
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+@pytest.mark.parametrize(
+    ("answer", "error", "field"),
+    [
+        (of("m", {**CHAT, "prompt_tokens": -1}), UsageValueError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": 10**12 + 1}), UsageValueError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": 1.5}), UsageTypeError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": math.nan}), UsageTypeError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": math.inf}), UsageTypeError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": Decimal("NaN")}), UsageTypeError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "prompt_tokens": Decimal("sNaN")}), UsageTypeError, "usage.prompt_tokens"),
+        (of("m", {**CHAT, "completion_tokens": "many"}), UsageTypeError, "usage.completion_tokens"),
+        (of("m", {**CHAT, "completion_tokens": ""}), UsageTypeError, "usage.completion_tokens"),
+        (of("m", {**CHAT, "completion_tokens": True}), UsageTypeError, "usage.completion_tokens"),
+        (of("m", {**CHAT, "completion_tokens": False}), UsageTypeError, "usage.completion_tokens"),
+        (
+            of("gpt-4o", {**CHAT, "prompt_tokens_details": {"cached_tokens": 101}}),
+            UsageValueError,
+            "usage.prompt_tokens_details.cached_tokens",
+        ),
+        (
+            of("gpt-4o", {**CHAT, "prompt_tokens_details": {"cached_tokens": 60, "cache_write_tokens": 50}}),
+            UsageValueError,
+            "usage.prompt_tokens_details.cached_tokens",
+        ),
+        (
+            of("gpt-4o", {**CHAT, "prompt_tokens_details": {"text_tokens": 10, "audio_tokens": 91}}),
+            UsageValueError,
+            "usage.prompt_tokens_details.audio_tokens",
+        ),
+        (
+            of("gpt-4o", {**CHAT, "completion_tokens_details": {"reasoning_tokens": 51}}),
+            UsageValueError,
+            "usage.completion_tokens_details.reasoning_tokens",
+        ),
+        (of("gpt-4o", {**CHAT, "total_tokens": 149}), UsageValueError, "usage.total_tokens"),
+        (of("gpt-4o", {**CHAT, "total_tokens": 151}), UsageValueError, "usage.total_tokens"),
+        (
+            of("gpt-4o", {**CHAT, "total_tokens": 110, "prompt_tokens_details": {"cached_tokens": 40}}),
+            UsageValueError,
+            "usage.total_tokens",
+        ),
+        (
+            of("gpt-4o", {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 9}),
+            ValueError,
+            "usage.total_tokens",
+        ),
+        (of("gpt-4o", {**CHAT, "input_tokens": 90}), UsageValueError, "usage.input_tokens"),
+        (of("gpt-4o", {**CHAT, "output_tokens": 51}), UsageValueError, "usage.output_tokens"),
+        (
+            of("gpt-4o", {**CHAT, "prompt_tokens_details": {"cached_tokens": 9}, "cache_read_input_tokens": 8}),
+            UsageValueError,
+            "usage.cache_read_input_tokens",
+        ),
+        (
+            of("deepseek-chat", {**CHAT, "prompt_cache_hit_tokens": 90, "prompt_cache_miss_tokens": 9}),
+            UsageValueError,
+            "usage.prompt_cache_miss_tokens",
+        ),
+        (
+            of("gemini-2.5-pro", {"promptTokenCount": 9, "candidatesTokenCount": 9, "totalTokenCount": 17}),
+            UsageValueError,
+            "usage.totalTokenCount",
+        ),
+        (
+            of("nova", {"inputTokens": 9, "outputTokens": 9, "totalTokens": 17}),
+            UsageValueError,
+            "usage.totalTokens",
+        ),
+        (
+            message(
+                "claude", {"input_tokens": 1, "output_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": -1}}
+            ),
+            UsageValueError,
+            "usage.cache_creation.ephemeral_1h_input_tokens",
+        ),
+        (
+            message(
+                "claude",
+                {
+                    "input_tokens": 1,
+                    "output_tokens": 9,
+                    "cache_creation_input_tokens": 5,
+                    "cache_creation": {"ephemeral_1h_input_tokens": 6},
+                },
+            ),
+            UsageValueError,
+            "usage.cache_creation.ephemeral_1h_input_tokens",
+        ),
+        (
+            message(
+                "claude",
+                {
+                    "input_tokens": 9,
+                    "output_tokens": 9,
+                    "iterations": [{"type": "message", "input_tokens": 5, "output_tokens": 9}],
+                },
+            ),
+            UsageValueError,
+            "usage.input_tokens",
+        ),
+        (
+            message("claude", {"input_tokens": 9, "output_tokens": 9, "iterations": 5}),
+            UsageTypeError,
+            "usage.iterations",
+        ),
+        (of("whisper-1", {"type": "duration", "seconds": -1}), UsageValueError, "usage.seconds"),
+        (of("whisper-1", {"type": "duration", "seconds": "long"}), UsageTypeError, "usage.seconds"),
+        (of("whisper-1", {"type": "duration", "seconds": math.inf}), UsageValueError, "usage.seconds"),
+        (of("m", {"wonder_tokens": 5}), UsageValueError, "usage"),
+        (of("m", {"prompt_tokens": 0, "wonder_tokens": 5}), UsageValueError, "usage.wonder_tokens"),
+        (of("m", 5), UsageTypeError, "usage"),  # type: ignore[arg-type] # What is wrong with it.
+        (of("m", [1]), UsageTypeError, "usage"),  # type: ignore[arg-type] # The same.
+    ],
+    ids=str,
+)
+def test_a_bad_usage_is_refused_by_field_value_and_rule(
+    answer: dict[str, Any], error: type[Exception], field: str, shape: Any
+) -> None:
+    with pytest.raises(error) as caught:
+        read_answer(shape(answer))
+
+    refusal = caught.value
+    assert isinstance(refusal, UsageError)
+    assert refusal.field == field
+    assert str(refusal).startswith(f"{field} of completion_obj must ")
+    assert "got " in str(refusal)
+
+
+class RaisesOnAccess:
+    """A usage that cannot be read."""
+
+    completion_tokens = 5
+
+    @property
+    def prompt_tokens(self) -> int:
+        raise RuntimeError("not now")
+
+
+class RaisesOnEverything:
+    """The same, whatever is asked for."""
+
+    def __getattr__(self, name: str) -> int:
+        raise RuntimeError("not now")
+
+
+class RaisesAsMapping(dict[str, int]):
+    """The same, as a dictionary."""
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("not now")
+
+    keys = __iter__
+
+
+class RaisesAsText:
+    """A value that no message can show."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+@pytest.mark.parametrize("usage", [RaisesOnAccess(), RaisesOnEverything(), RaisesAsMapping(prompt_tokens=5)], ids=type)
+def test_a_usage_that_raises_on_access_is_refused(usage: object) -> None:
+    with pytest.raises(UsageValueError, match="RuntimeError was raised"):
+        read_answer({"model": "gpt-4o", "usage": usage})
+
+
+def test_an_answer_that_raises_on_access_is_refused() -> None:
+    class Answer:
+        model = "gpt-4o"
+
+        @property
+        def usage(self) -> dict[str, int]:
+            raise OSError("gone")
+
+    with pytest.raises(UsageValueError, match="OSError was raised"):
+        read_answer(Answer())
+
+
+def test_a_value_that_cannot_be_shown_is_refused_all_the_same() -> None:
+    with pytest.raises(UsageValueError, match="a known form"):
+        read_answer(of("gpt-4o", {"prompt": RaisesAsText()}))
+
+
+def test_a_usage_that_contains_itself_is_refused() -> None:
+    usage: dict[str, Any] = {"prompt_tokens": 5}
+    usage["details"] = usage
+
+    with pytest.raises(UsageValueError, match="nested"):
+        read_answer(of("gpt-4o", usage))

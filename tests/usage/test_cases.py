@@ -1,0 +1,55 @@
+"""Every form of answer is read to the counts that are in it, whatever its parts are called, and as an object, too."""
+
+from typing import Any
+
+import pytest
+
+from budgetd.usage import read_answer
+from budgetd.usage.recogniser import ORDER
+from budgetd.v1.budget_pb2 import Usage
+from tests.usage.cases import PARTS, TOTALS, Case, as_object, of
+from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
+
+ALL = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS)
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_an_answer_is_read_to_the_counts_in_it(case: Case, shape: Any) -> None:
+    answer = read_answer(shape(case.answer))
+
+    assert answer.usage == Usage(**case.usage)
+    assert answer.dialect == case.dialect
+    assert (answer.cost_nano_usd, answer.unread_fields) == (None, ())
+    terms = {"service_tier": answer.service_tier, "is_batch": answer.is_batch, "inference_geo": answer.inference_geo}
+    assert terms == {"service_tier": "", "is_batch": False, "inference_geo": "", **case.terms}
+
+
+def test_every_dialect_has_a_case() -> None:
+    assert {case.dialect for case in ALL} == {dialect.name for dialect in ORDER}
+
+
+@pytest.mark.parametrize("finish_reason", [None])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(
+            of("gpt-4o", {"prompt_tokens": 1_000, "completion_tokens": 5}, object="chat.completion.chunk"),
+            id="B7 of a chat",
+        ),
+        pytest.param(
+            {"model_version": "gemini-2.5-flash", "usage_metadata": {"prompt_token_count": 5}}, id="B7 of Gemini"
+        ),
+    ],
+)
+def test_a_piece_in_the_middle_of_a_stream_is_refused(piece: dict[str, Any], finish_reason: None) -> None:
+    holder = "choices" if "object" in piece else "candidates"
+
+    with pytest.raises(ValueError, match="last piece of a stream"):
+        read_answer({**piece, holder: [{"index": 0, "finish_reason": finish_reason}]})
+
+
+@pytest.mark.parametrize("kind", ["message_start", "message_delta", "response.in_progress"])
+def test_an_earlier_event_of_a_stream_is_refused(kind: str) -> None:
+    with pytest.raises(ValueError, match="last piece of a stream"):
+        read_answer(of("m", {"input_tokens": 1, "output_tokens": 1}, type=kind))
