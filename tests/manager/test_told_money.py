@@ -19,9 +19,7 @@ def cost_of(manager: BudgetManager, answer: Any = None, **more: Any) -> float:
     return manager.get_current_cost("alice")
 
 
-@pytest.mark.parametrize(
-    ("cost", "counted"), [(0.5, 0.5), (2, 2), (Decimal("0.000000001"), 1e-9), (0, 0)], ids=lambda value: repr(value)
-)
+@pytest.mark.parametrize(("cost", "counted"), [(0.5, 0.5), (2, 2), (Decimal("0.000000001"), 1e-9), (0, 0)], ids=repr)
 def test_what_the_caller_says_comes_before_everything(manager: BudgetManager, cost: Any, counted: float) -> None:
     answer = {"model": "gpt-4o", "usage": CHAT, "_hidden_params": {"response_cost": 3}}
 
@@ -88,7 +86,7 @@ def test_a_bad_usage_records_nothing_however_often_it_is_sent(manager: BudgetMan
     answer = {"model": "gpt-4o", "usage": {**CHAT, "total_tokens": 1}}
 
     for _ in range(2):
-        with pytest.raises(ValueError, match="usage.total_tokens"):
+        with pytest.raises(ValueError, match="must be at least 2000"):
             manager.update_cost("alice", answer, request_id="r1")
     assert manager.get_current_cost("alice") == 0
     manager.update_cost("alice", {"model": "gpt-4o", "usage": CHAT}, request_id="r1")

@@ -221,7 +221,6 @@ PARTS = (
             "output_tokens": 73_248,
             "reasoning_tokens": 73_248,
             "citation_tokens": 7_299,
-            "web_searches": 74,
         },
     ),
     Case("A9 the tier of the answer", "openai_chat", of("gpt-5", U, service_tier="flex"), _U, {"service_tier": "flex"}),

@@ -53,8 +53,6 @@ BESIDE = {
     "citation_tokens": "citation_tokens",
     "server_tool_use.web_search_requests": "web_searches",
     "server_side_tool_usage_details.web_search_calls": "web_searches",
-    "num_search_queries": "web_searches",
-    "search_queries": "web_searches",
 }
 
 
@@ -80,6 +78,7 @@ PARTS: dict[str, str] = {
 }
 _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
+_SEARCHES = "is priced, as LiteLLM has it, only where it is told as `web_search_requests`"
 _TIMING = "is a time that was taken"
 _MODAL_CACHE = {
     f"{holder}.cached_tokens_details.{kind}_tokens": _INSIDE_CACHE
@@ -93,6 +92,8 @@ HARMLESS: dict[str, str] = {
     "iterations.*": "is summed up, see `iterations.py`",
     "server_tool_use.web_fetch_requests": "costs nothing but its tokens",
     "server_tool_use.tool_search_requests": "costs nothing but its tokens",
+    "num_search_queries": _SEARCHES,
+    "search_queries": _SEARCHES,
     "queue_time": _TIMING,
     "prompt_time": _TIMING,
     "completion_time": _TIMING,
