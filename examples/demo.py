@@ -42,6 +42,8 @@ LIMIT_NANO_USD = 250_000_000
 TOP_SPENDERS = 10
 DIFFERENCES_SHOWN = 10
 TIMEOUT_SECONDS = 60.0
+#: For finding a server that somebody else runs, or not.
+FIND_SECONDS = 2.0
 
 console = Console(highlight=False)
 
@@ -64,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with nullcontext(options.address) if options.address else own_server() as address:
             whose = "the running server" if options.address else "a server of its own, durable, on a temporary file,"
             _say(f"{whose} at {address}")
-            with BudgetClient(address, timeout_seconds=TIMEOUT_SECONDS) as client:
+            # A server that has just been started is surely there, and may be slow at first.
+            find_seconds = FIND_SECONDS if options.address else TIMEOUT_SECONDS
+            with BudgetClient(address, timeout_seconds=TIMEOUT_SECONDS, connect_timeout_seconds=find_seconds) as client:
                 return run(client, calls)
     except (BudgetdError, ServerFailed) as error:
         print(f"demo: {error}", file=sys.stderr)

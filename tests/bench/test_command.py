@@ -8,7 +8,7 @@ from pathlib import Path
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments], check=False, capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "bench", *arguments], check=False, capture_output=True, text=True, timeout=250
     )
 
 

@@ -8,6 +8,10 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
+import grpc
+
+START_SECONDS = 90
+
 
 class ServerProcess:
     """`budgetd serve` on a port of 127.0.0.1 and a SQLite file, and on another port for HTTP if it is asked to."""
@@ -47,6 +51,9 @@ class ServerProcess:
         self._reader = threading.Thread(target=_emptied, args=(self._process.stdout,))
         self._reader.start()
         self.http_port = int(serving["http_port"])
+        # Clients give up after a second; on a busy machine a server may need longer for its first connection.
+        with grpc.insecure_channel(str(serving["listen"])) as channel:
+            grpc.channel_ready_future(channel).result(START_SECONDS)
         return str(serving["listen"])
 
 

@@ -142,10 +142,12 @@ async def test_the_awaited_client_says_the_same(server: FakeServer) -> None:
 
 
 def test_a_server_that_hangs_is_left_at_the_deadline(server: FakeServer) -> None:
-    server.may_answer.clear()
+    with BudgetClient(server.address) as client:
+        client.update_cost(CHARGE)  # So that the deadline is not over before there is a connection.
+        server.may_answer.clear()
 
-    with BudgetClient(server.address) as client, pytest.raises(errors.DeadlineExceeded, match="unknown") as caught:
-        client.update_cost(CHARGE, timeout_seconds=0.1)
+        with pytest.raises(errors.DeadlineExceeded, match="unknown") as caught:
+            client.update_cost(CHARGE, timeout_seconds=0.1)
 
     assert len(caught.value.request_id) == 36
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -126,7 +126,7 @@ def sleep(seconds):
     sys.stdout.flush()
     os._exit(1)
 
-endpoint = Endpoint(address=address_of(sys.argv[1]), credentials=None, metadata=(), connect_timeout_seconds=1)
+endpoint = Endpoint(address=address_of(sys.argv[1]), credentials=None, metadata=(), connect_timeout_seconds=60)
 client = BudgetClient.over(GrpcTransport(endpoint), sleep=sleep)
 request = UpdateCostRequest(project_id="p", budget_id=sys.argv[2], cost_nano_usd=1)
 def charge_ten_times():
@@ -159,7 +159,7 @@ def test_a_client_that_has_been_used_serves_the_children_of_fork_and_their_child
 ) -> None:
     command = [sys.executable, "-c", FORKING, shared.address, budget_id]
 
-    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=150)
 
     assert (run.stdout, run.returncode) == ("[0, 0, 0, 0]\n", 0), run.stderr
     assert spent(client, budget_id) == 10 + 4 * (10 + 10 + 10) + 10

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from budgetd_server.config import HTTP_LISTEN_DEFAULT, LISTEN_DEFAULT
 from tests.docs.pages import Block, Page
 
-BLOCK_SECONDS = 60
+BLOCK_SECONDS = 150
 FATES = {"run", "output", "not-run"}
 
 

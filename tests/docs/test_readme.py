@@ -74,7 +74,7 @@ def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
         check=False,
     )
 

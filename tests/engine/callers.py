@@ -10,7 +10,7 @@ from tests.engine.conftest import Bench
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 async def soon(awaitable: Awaitable[T]) -> T:

@@ -60,4 +60,4 @@ def reads_begun(inside: Inside) -> int:
 
 
 async def spent(inside: Inside) -> int:
-    return (await inside.stub.GetCurrentCost(cost_of(), timeout=10)).current_cost_nano_usd
+    return (await inside.stub.GetCurrentCost(cost_of(), timeout=60)).current_cost_nano_usd

@@ -25,13 +25,16 @@ from tests.faults.crowd import Crowd
 from tests.faults.lock import locked
 from tests.faults.server_process import ServerProcess, running
 
-#: A server with nothing to wait for is gone within this; the promise is the 10 s of its grace, and little more.
-PROMPTLY_SECONDS = 5.0
+#: A server with nothing to wait for is gone long before its grace is over, also on a busy machine.
+PROMPTLY_SECONDS = 45.0
+LONG_GRACE = ("--grace-seconds", "90")
+#: A server that ends at once does not wait until its own wait for the lock of a file is over, after 5 s.
+AT_ONCE_SECONDS = 4.5
 
 
 async def test_sigterm_under_load_keeps_everything_acknowledged(database: Path) -> None:
     crowd = Crowd(clients=16, charges_each=1_000)
-    async with running(database) as server:
+    async with running(database, *LONG_GRACE) as server:
         charging = asyncio.create_task(crowd.charge_at(server.address))
         await crowd.reaches(100)
 
@@ -49,13 +52,13 @@ async def test_ten_servers_that_follow_each_other_under_load_lose_nothing(
     crowd = Crowd(clients=64, charges_each=100)
     worst_seconds = 0.0
     for turn in range(10):
-        async with running(database) as server:
+        async with running(database, *LONG_GRACE) as server:
             charging = asyncio.create_task(crowd.charge_at(server.address))
             await crowd.reaches(500 * (turn + 1))
             worst_seconds = max(worst_seconds, await assert_ends_promptly(server))
             await charging
         assert crowd.record.faults_of(database) == []
-    async with running(database) as server:
+    async with running(database, *LONG_GRACE) as server:
         await crowd.charge_at(server.address)
         await assert_ends_promptly(server)
 
@@ -65,7 +68,7 @@ async def test_ten_servers_that_follow_each_other_under_load_lose_nothing(
 
 
 async def test_an_open_health_watch_hears_of_the_end_and_does_not_delay_it(database: Path) -> None:
-    async with running(database) as server, channel_to(server.address) as channel:
+    async with running(database, *LONG_GRACE) as server, channel_to(server.address) as channel:
         turns = health_turns(channel)
         assert await anext(turns) == health_pb2.HealthCheckResponse.SERVING
         heard: list[int] = []
@@ -84,7 +87,7 @@ async def test_an_open_health_watch_hears_of_the_end_and_does_not_delay_it(datab
 
 async def test_a_call_that_waits_for_its_commit_is_answered_before_the_end(database: Path) -> None:
     record = Record()
-    async with running(database) as server, channel_to(server.address) as channel:
+    async with running(database, *LONG_GRACE) as server, channel_to(server.address) as channel:
         stub = stub_on(channel)
         await stub.CreateBudget(new_budget())
         with locked(database):
@@ -104,7 +107,7 @@ async def test_a_call_that_waits_for_its_commit_is_answered_before_the_end(datab
 
 async def test_a_second_sigterm_ends_at_once(database: Path) -> None:
     record = Record()
-    async with running(database) as server, channel_to(server.address) as channel:
+    async with running(database, *LONG_GRACE) as server, channel_to(server.address) as channel:
         stub = stub_on(channel)
         await stub.CreateBudget(new_budget())
         record.send("before", 3)
@@ -120,7 +123,7 @@ async def test_a_second_sigterm_ends_at_once(database: Path) -> None:
             server.terminate()
             code = await server.ended(PROMPTLY_SECONDS)
 
-            assert time.monotonic() - began < 1.5
+            assert time.monotonic() - began < AT_ONCE_SECONDS
             assert code == 1
             assert server.stray_lines() == []
         assert (await waiting).code is grpc.StatusCode.UNAVAILABLE
@@ -128,7 +131,7 @@ async def test_a_second_sigterm_ends_at_once(database: Path) -> None:
 
 
 async def test_sigterm_without_load_ends_in_order(database: Path) -> None:
-    async with running(database) as server:
+    async with running(database, *LONG_GRACE) as server:
         async with stub_for(server.address) as stub:
             await stub.CreateBudget(new_budget())
 

@@ -72,7 +72,7 @@ async def growth_by_unread_answers(
             number = 0
             while not reader.is_cut_off.is_set() and peak_bytes(server.pid) - before <= GROWTH_MAX:
                 number += 1
-                await stub.UpdateCost(charge(f"meanwhile-{number}", 1), timeout=10)
+                await stub.UpdateCost(charge(f"meanwhile-{number}", 1), timeout=60)
                 await asyncio.sleep(0.05)
             growth = peak_bytes(server.pid) - before
             assert growth > GROWTH_MAX or len(reader.refused) == CALLS - PAGES

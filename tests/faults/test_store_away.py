@@ -46,7 +46,7 @@ class Drill:
 
     async def spent(self) -> int:
         """What the budget has spent."""
-        return (await self.stub.GetCurrentCost(cost_of(), timeout=5)).current_cost_nano_usd
+        return (await self.stub.GetCurrentCost(cost_of(), timeout=60)).current_cost_nano_usd
 
 
 async def test_calls_wait_out_a_lock_that_another_process_holds_for_a_second(database: Path) -> None:

@@ -29,7 +29,7 @@ from tests.ledger.stores import LOCK_WAIT_SECONDS, Store, all_entries, carry_out
 
 PLACE = (PROJECT, ALICE)
 DAILY = limited(100, every_us=DAY_US)
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 
 
 async def spent(ledger: Ledger, budget_id: str = ALICE, project_id: str = PROJECT) -> int:

@@ -148,7 +148,7 @@ def test_programs_that_start_at_once_on_one_file_all_find_it_made(tmp_path: Path
         assert program.stdin is not None
         program.stdin.write("go\n")
         program.stdin.flush()
-    troubles = [program.communicate(timeout=60)[1] for program in programs]
+    troubles = [program.communicate(timeout=150)[1] for program in programs]
 
     assert [(program.returncode, trouble) for program, trouble in zip(programs, troubles, strict=True)] == [(0, "")] * 3
     assert version(path) == NEWEST

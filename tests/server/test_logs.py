@@ -24,7 +24,7 @@ TOKEN, PROMPT, ODD_ID = "bgt_SECRET-TOKEN", "PROMPT-TEXT of a user", "odd\nFORGE
 def logged(form: str) -> str:
     """What the program logs, in text or JSON."""
     ran = subprocess.run(
-        [sys.executable, PROGRAM, form], capture_output=True, text=True, encoding="utf-8", timeout=60, check=True
+        [sys.executable, PROGRAM, form], capture_output=True, text=True, encoding="utf-8", timeout=150, check=True
     )
     assert ran.stdout == ""
     return ran.stderr

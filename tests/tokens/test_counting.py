@@ -154,7 +154,7 @@ def test_an_encoding_is_loaded_once_whoever_asks() -> None:
     encodings = Noting()
 
     def ask(_: int) -> object:
-        together.wait(timeout=10)
+        together.wait(timeout=90)
         return encodings.get("cl100k_base")
 
     with ThreadPoolExecutor(8) as pool:

@@ -59,7 +59,7 @@ def run(folder: Path, place: Sequence[str], when: str, call: int) -> "subprocess
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
 

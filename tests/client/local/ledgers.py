@@ -11,7 +11,7 @@ from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 
 PROJECT, BUDGET = "p", "b"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 150
 
 #: How each program begins: a client on the file of its first argument, and a charge of one nano-USD.
 PRELUDE = """
