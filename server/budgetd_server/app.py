@@ -21,6 +21,7 @@ from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer
+from budgetd_server.unix_sockets import place_for_socket
 
 log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ class Server:
         self._http = HttpServer(http_app(self.metrics.registry, self._is_ready, hosted.routes()))
         self._is_stopping = False
         self._health_tasks: set[asyncio.Task[None]] = set()
-        #: The ports that are listened on, once started; 0: none.
+        #: The ports that are listened on, once started; 0: none, or a Unix socket.
         self.port = self.http_port = 0
 
     async def start(self) -> None:
@@ -80,7 +81,7 @@ class Server:
         try:
             if self._config.http_listen:
                 self.http_port = await self._start_http(self._config.http_listen)
-            self.port = await self._rpc.start(self._config.listen)
+            self.port = await self._start_rpc(self._config.listen)
         except PortBusy:
             await self.stop()
             raise
@@ -102,8 +103,8 @@ class Server:
 
     def _cut_off(self, peer: str) -> None:
         """End the connection of a peer that does not read its answers."""
-        ports = (self.port, self.http_port)
-        end_connections(lambda ends: ends.local in ports and ends.peer == peer)
+        locals_ = (self._rpc.local, self._http.local)
+        end_connections(lambda ends: ends.local in locals_ and ends.peer == peer)
         self.metrics.slow_readers.inc()
         log.warning("a reader that was too slow has been cut off", peer=peer)
 
@@ -117,8 +118,16 @@ class Server:
         self._health_tasks.add(task)
         task.add_done_callback(self._health_tasks.discard)
 
+    async def _start_rpc(self, address: str) -> int:
+        try:
+            with place_for_socket(address):
+                return await self._rpc.start(address)
+        except OSError as error:
+            raise PortBusy(f"cannot listen on {address}: {error}") from error
+
     async def _start_http(self, address: str) -> int:
         try:
-            return await self._http.start(address)
+            with place_for_socket(address):
+                return await self._http.start(address)
         except OSError as error:
-            raise PortBusy(f"cannot listen on {address}: {error.strerror}") from error
+            raise PortBusy(f"cannot listen on {address}: {error.strerror or error}") from error

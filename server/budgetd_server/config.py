@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from budgetd_server.unix_sockets import broken_path_rule, unix_path
+
 LISTEN_DEFAULT = "127.0.0.1:50051"
 HTTP_LISTEN_DEFAULT = "127.0.0.1:9464"
 DATABASE_DEFAULT = "sqlite:///budgetd.db"
@@ -19,9 +21,9 @@ class ConfigRefused(ValueError):
 class Config:
     """The settings of one server."""
 
-    #: Where gRPC listens, host:port; port 0 lets the system choose.
+    #: Where gRPC listens, host:port or unix:PATH; port 0 lets the system choose.
     listen: str = LISTEN_DEFAULT
-    #: Where HTTP (metrics, probes) listens, host:port; empty: nowhere.
+    #: Where HTTP (metrics, probes) listens, host:port or unix:PATH; empty: nowhere.
     http_listen: str = HTTP_LISTEN_DEFAULT
     #: A URL (sqlite:///relative, sqlite:////absolute) or a path of a SQLite file.
     database: str = DATABASE_DEFAULT
@@ -67,7 +69,10 @@ class Config:
         """
         _ = self.database_path
         for name, address in (("listen", self.listen), ("http-listen", self.http_listen)):
-            if address or name == "listen":
+            if (path := unix_path(address)) is not None:
+                if (rule := broken_path_rule(path)) is not None:
+                    raise ConfigRefused(f"{name} unix:PATH {rule}, got {address!r}")
+            elif address or name == "listen":
                 host = _host_of(name, address)
                 if not self.is_insecure and not _is_loopback(host):
                     raise ConfigRefused(
@@ -90,7 +95,7 @@ def _file(path: str, database: str) -> Path:
 def _host_of(name: str, address: str) -> str:
     host, separator, port = address.rpartition(":")
     if not separator or not host or not _is_port(port):
-        raise ConfigRefused(f"{name} must be HOST:PORT with a port from 0 to 65535, got {address!r}")
+        raise ConfigRefused(f"{name} must be HOST:PORT with a port from 0 to 65535, or unix:PATH, got {address!r}")
     return host.removeprefix("[").removesuffix("]")
 
 

@@ -15,8 +15,8 @@ END_SECONDS = 30
 BUDGETD = (str(Path(sys.executable).with_name("budgetd")),)
 HERE = Path(__file__).parent
 #: Where a server listens, in the line that says that it serves, as JSON or as text.
-_LISTEN = re.compile(r"\blisten\W+([\d.]+:\d+)")
-_HTTP_PORT = re.compile(r"\bhttp_port\W+(\d+)")
+_LISTEN = re.compile(r"\blisten\W+([\d.]+:\d+|unix:[^\s\"]+)")
+_HTTP_PORT = re.compile(r"\bhttp_port\W+(\d+|unix:)")
 
 
 def planted(name: str) -> Sequence[str]:
@@ -104,7 +104,7 @@ class ServerProcess:
             self.lines.append(line)
             listen, http_port = _LISTEN.search(line), _HTTP_PORT.search(line)
             if listen and http_port and not self._serving.done():
-                self.address, self.http_port = listen[1], int(http_port[1])
+                self.address, self.http_port = listen[1], int(http_port[1]) if http_port[1].isdecimal() else 0
                 self._serving.set_result(None)
         if not self._serving.done():
             self._serving.set_exception(AssertionError(f"the server has not started: {''.join(self.lines)}"))

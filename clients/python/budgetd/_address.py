@@ -9,6 +9,8 @@ ADDRESS_VARIABLE = "BUDGETD_ADDRESS"
 TOKEN_VARIABLE = "BUDGETD_TOKEN"  # noqa: S105 - the variable's name, not a token.
 ADDRESS_DEFAULT = "127.0.0.1:50051"
 PORT_DEFAULT = 50051
+#: What the shortest of the systems that we know allows, without the byte that ends it.
+UNIX_PATH_BYTES_MAX = 103
 
 
 class Address(NamedTuple):
@@ -19,16 +21,20 @@ class Address(NamedTuple):
     port: int
     #: True: `grpcs://`, that is TLS.
     is_tls: bool
+    #: The path of a Unix socket, in place of a host and a port; empty: none.
+    path: str = ""
 
     @property
     def target(self) -> str:
         """The address as gRPC takes it."""
+        if self.path:
+            return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def is_loopback(self) -> bool:
         """True if nothing leaves this machine."""
-        if self.host == "localhost":
+        if self.path or self.host == "localhost":
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback
@@ -37,7 +43,7 @@ class Address(NamedTuple):
 
 
 def address_of(text: str | None) -> Address:
-    """Read `host:port`, `grpc://host:port` or `grpcs://host:port`.
+    """Read `host:port`, `grpc://host:port`, `grpcs://host:port`, `unix:PATH` or `unix:///PATH`.
 
     Args:
         text: None or empty: BUDGETD_ADDRESS, and without that the server's default, 127.0.0.1:50051.
@@ -46,6 +52,13 @@ def address_of(text: str | None) -> Address:
         ValueError: It is something else; the message says what to write.
     """
     text = (text or os.environ.get(ADDRESS_VARIABLE, "")).strip() or ADDRESS_DEFAULT
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:").removeprefix("//")
+        if not path or not path.isprintable() or len(os.fsencode(path)) > UNIX_PATH_BYTES_MAX:
+            raise ValueError(
+                f"address unix:PATH must name a socket, in at most {UNIX_PATH_BYTES_MAX} bytes, got {text!r}"
+            )
+        return Address("", 0, is_tls=False, path=path)
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "grpc", text
@@ -64,7 +77,9 @@ def address_of(text: str | None) -> Address:
         )
     is_plain = scheme in ("grpc", "grpcs") and parts.path in ("", "/")
     if not is_plain or not host or not port or any(character in "@?# \t" for character in rest):
-        raise ValueError(f"address must be host:port, grpc://host:port or grpcs://host:port, got {text!r}")
+        raise ValueError(
+            f"address must be host:port, grpc://host:port or grpcs://host:port, or unix:PATH, got {text!r}"
+        )
     return Address(host, port, is_tls=scheme == "grpcs")
 
 

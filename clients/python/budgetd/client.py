@@ -34,8 +34,8 @@ class BudgetClient(BudgetServiceRpcs, Caller):
     ```
 
     Args:
-        address: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS. None: BUDGETD_ADDRESS, and without
-            that 127.0.0.1:50051.
+        address: `host:port`, `grpc://host:port`, `grpcs://host:port` for TLS, or `unix:PATH` for a Unix socket. None:
+            BUDGETD_ADDRESS, and without that 127.0.0.1:50051.
         token: Sent as `authorization: Bearer`. None: BUDGETD_TOKEN, if set; empty: none.
         credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
             certificate: what `grpc.ssl_channel_credentials` returns.

@@ -35,8 +35,8 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         project_name: A namespace for users. Projects in one file, or on one server, have nothing in common.
         client_type: "local": the server's own engine in this process, over one SQLite file, which any number of
             processes may share; needs `pip install "budgetd[local]"`. "hosted": a budgetd server, over gRPC.
-        api_base: Hosted only: `host:port`, `grpc://host:port`, or `grpcs://host:port` for TLS. None: BUDGETD_ADDRESS,
-            and without that 127.0.0.1:50051.
+        api_base: Hosted only: `host:port`, `grpc://host:port`, `grpcs://host:port` for TLS, or `unix:PATH`. None:
+            BUDGETD_ADDRESS, and without that 127.0.0.1:50051.
         headers: Hosted only: sent with every call. `{"Authorization": "Bearer ..."}` is the token; without it,
             BUDGETD_TOKEN is, if set.
         database: Local only: a path, or `sqlite:///path`. None: BUDGETD_DATABASE, and without that `budgetd.db` in the

@@ -9,6 +9,7 @@ import typer
 
 from budgetd_server.cli.failing import failure_of
 from budgetd_server.config import LISTEN_DEFAULT
+from budgetd_server.unix_sockets import unix_path
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
     from budgetd import BudgetClient
@@ -38,7 +39,7 @@ Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE"
 
 
 def address_text(address: str | None) -> str:
-    """The server to ask, as host:port, perhaps after grpc:// or grpcs://.
+    """The server to ask, as host:port, perhaps after grpc:// or grpcs://, or unix:PATH.
 
     Args:
         address: What `--address` or BUDGETD_ADDRESS says; None or empty: neither does.
@@ -48,7 +49,10 @@ def address_text(address: str | None) -> str:
     """
     if address:
         return address
-    host, _, port = (os.environ.get("BUDGETD_LISTEN") or LISTEN_DEFAULT).rpartition(":")
+    listen = os.environ.get("BUDGETD_LISTEN") or LISTEN_DEFAULT
+    if unix_path(listen) is not None:
+        return listen
+    host, _, port = listen.rpartition(":")
     if port == "0":
         raise typer.BadParameter("BUDGETD_LISTEN leaves the port to the system: say --address HOST:PORT")
     # A server that listens everywhere is asked over this machine's own address.

@@ -24,14 +24,14 @@ log = structlog.get_logger()
 def serve(
     *,
     listen: Annotated[
-        str, typer.Option(envvar="BUDGETD_LISTEN", metavar="HOST:PORT", help="Where gRPC listens.")
+        str, typer.Option(envvar="BUDGETD_LISTEN", metavar="HOST:PORT", help="Where gRPC listens; or unix:PATH.")
     ] = settings.LISTEN_DEFAULT,
     http_listen: Annotated[
         str,
         typer.Option(
             envvar="BUDGETD_HTTP_LISTEN",
             metavar="HOST:PORT",
-            help="Where HTTP listens: metrics, probes, LiteLLM's class; empty: nowhere.",
+            help="Where HTTP listens, or unix:PATH: metrics, probes, LiteLLM's class; empty: nowhere.",
         ),
     ] = settings.HTTP_LISTEN_DEFAULT,
     database: Annotated[
@@ -109,8 +109,8 @@ async def _serve(config: Config) -> bool:
     await server.start()
     log.info(
         "serving",
-        listen=f"{config.listen.rpartition(':')[0]}:{server.port}",
-        http_port=server.http_port,
+        listen=f"{config.listen.rpartition(':')[0]}:{server.port}" if server.port else config.listen,
+        http_port=server.http_port or config.http_listen,
         database=str(config.database_path),
         price_version=prices.version,
     )

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
+from budgetd_server.unix_sockets import remove_socket, unix_path
+
 
 class _Uvicorn(uvicorn.Server):
     """uvicorn, leaving signals to the program."""
@@ -25,24 +27,40 @@ class HttpServer:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
         self._server = _Uvicorn(config)
         self._task: asyncio.Task[None] | None = None
+        #: The port that is listened on, or the path of the Unix socket; 0: none.
+        self.local: int | str = 0
 
     async def start(self, address: str) -> int:
-        """Listen on host:port and serve; returns the port.
+        """Listen on host:port or unix:PATH, and serve; returns the port; 0: a Unix socket.
 
         Raises:
             OSError: The address cannot be listened on.
         """
-        host, _, port = address.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, int(port)), family=family)
-        # asyncio sets it only on sockets that name their protocol; without it an answer may wait for a delayed ACK.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening = _listening(address)
+        self.local = listening.getsockname() if listening.family == socket.AF_UNIX else listening.getsockname()[1]
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="budgetd-http")
-        return int(listening.getsockname()[1])
+        return self.local if isinstance(self.local, int) else 0
 
     async def stop(self) -> None:
         """Stop serving."""
         if self._task is not None:
             self._server.should_exit = True
             await self._task
+            if isinstance(self.local, str):
+                remove_socket(self.local)
+
+
+def _listening(address: str) -> socket.socket:
+    path = unix_path(address)
+    if path is not None:
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(path)
+        listening.listen()
+        return listening
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, int(port)), family=family)
+    # asyncio sets it only on sockets that name their protocol; without it an answer may wait for a delayed ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -6,6 +6,7 @@ from grpc_reflection.v1alpha import reflection
 
 from budgetd_server.connections import end_connections
 from budgetd_server.rpc.adapter import SERVICE
+from budgetd_server.unix_sockets import remove_socket, unix_path
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 HEALTH_NAMES = ("", SERVICE.full_name)
@@ -35,27 +36,31 @@ class RpcServer:
     def __init__(self, handler: grpc.GenericRpcHandler) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((handler,))
-        self._port = 0
+        #: The port that is listened on, or the path of the Unix socket; 0: none yet.
+        self.local: int | str = 0
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
     async def start(self, address: str) -> int:
-        """Listen on host:port and serve; returns the port, which is chosen for port 0.
+        """Listen on host:port or unix:PATH, and serve; returns the port, which is chosen for port 0; 0: a Unix socket.
 
         Raises:
             PortBusy: Somebody else does, or the address is not ours.
         """
+        path = unix_path(address)
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._server.add_insecure_port(address if path is None else f"unix:{path}")
         except RuntimeError as error:
             raise PortBusy(
                 f"cannot listen on {address}: the port is in use, or the address is not this machine's"
+                if path is None
+                else f"cannot listen on {address}: no socket can be made there"
             ) from error
         await self._server.start()
-        self._port = port
-        return port
+        self.local = port if path is None else path
+        return port if path is None else 0
 
     async def set_serving(self, *, is_serving: bool) -> None:
         """Tell health checks whether calls can succeed."""
@@ -73,7 +78,9 @@ class RpcServer:
 
         gRPC's own way to stop cancels the calls that are on their way at that moment, which clients do not retry.
         """
-        if self._port:
-            end_connections(lambda ends: ends.local == self._port and not ends.peer)
-            end_connections(lambda ends: ends.local == self._port)
+        if self.local:
+            end_connections(lambda ends: ends.local == self.local and not ends.peer)
+            end_connections(lambda ends: ends.local == self.local)
         await self._server.stop(grace_seconds)
+        if isinstance(self.local, str):
+            remove_socket(self.local)
