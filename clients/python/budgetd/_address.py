@@ -9,6 +9,9 @@ ADDRESS_VARIABLE = "BUDGETD_ADDRESS"
 TOKEN_VARIABLE = "BUDGETD_TOKEN"  # noqa: S105 - the variable's name, not a token.
 ADDRESS_DEFAULT = "127.0.0.1:50051"
 PORT_DEFAULT = 50051
+_LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
+#: The variables that gRPC looks at, in its order.
+_PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 #: What the shortest of the systems that we know allows, without the byte that ends it.
 UNIX_PATH_BYTES_MAX = 103
 
@@ -40,6 +43,22 @@ class Address(NamedTuple):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False  # A name may lead anywhere.
+
+    @property
+    def needs_no_proxy(self) -> bool:
+        """True if no proxy leads there: this machine, by whichever of its names."""
+        host = self.host.lower().rstrip(".")
+        return self.is_loopback or host in _LOOPBACK_NAMES or host.endswith(".localhost")
+
+    def proxy_variable(self) -> str:
+        """The variable of the environment that makes gRPC call through a proxy; empty: none does."""
+        if self.needs_no_proxy:
+            return ""
+        excluded = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC's names.
+        names = [name.strip().lower() for name in excluded.split(",")]
+        if any(name and self.host.lower().endswith(name) for name in names):
+            return ""
+        return next((name for name in _PROXY_VARIABLES if os.environ.get(name)), "")
 
 
 def address_of(text: str | None) -> Address:

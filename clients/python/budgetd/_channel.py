@@ -64,7 +64,7 @@ class Endpoint:
             ("grpc.max_reconnect_backoff_ms", int(RECONNECT_SECONDS_MAX * 1000)),
             ("grpc.use_local_subchannel_pool", 1),
         ]
-        if self.address.is_loopback:
+        if self.address.needs_no_proxy:
             # A proxy named in the environment does not lead back to this machine, and must not see a token.
             options.append(("grpc.enable_http_proxy", 0))
         return options
@@ -85,7 +85,10 @@ class _Peer:
 
     def failure(self, error: grpc.RpcError) -> BudgetdError:
         """What to raise for what gRPC raised."""
-        ours = error_of_rpc(error, target=self.endpoint.address.target, has_answered=self.has_answered)
+        address = self.endpoint.address
+        ours = error_of_rpc(
+            error, target=address.target, has_answered=self.has_answered, proxy_variable=address.proxy_variable()
+        )
         self.has_answered |= bool(ours.reason)
         # What budgetd itself told is whole; of other failures, gRPC's own text may tell more.
         ours.__cause__ = None if ours.reason else error

@@ -94,13 +94,14 @@ def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
     return error
 
 
-def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool) -> BudgetdError:
+def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy_variable: str = "") -> BudgetdError:
     """The error of a call over gRPC.
 
     Args:
         error: What gRPC raised.
         target: The address, for the message.
         has_answered: True: budgetd has answered at this address before.
+        proxy_variable: The variable of the environment by which gRPC went through a proxy; empty: it did not.
     """
     call = cast(grpc.Call, error)
     code, details = call.code(), call.details() or ""
@@ -110,6 +111,13 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool) -> Bu
         return told
     if code is grpc.StatusCode.UNAVAILABLE and has_answered:
         return Unavailable(f"the connection to budgetd at {target} broke: {details}", code=code)
+    if code is grpc.StatusCode.UNAVAILABLE and proxy_variable:
+        host = target.rpartition(":")[0].strip("[]")
+        return ServerUnreachable(
+            f"no budgetd server answers at {target} through the proxy that the variable {proxy_variable} names: "
+            f"add the host to no_proxy (no_proxy={host}) to call it without: {details}",
+            code=code,
+        )
     if code is grpc.StatusCode.UNAVAILABLE:
         return ServerUnreachable(
             f"no budgetd server answers at {target}: start one with `budgetd serve`, "

@@ -121,6 +121,22 @@ def budgetd(
 
 def main() -> None:
     """Run the program."""
+    _open_standard_streams()
     # gRPC itself writes lines about what it also raises; it reads this when it is imported, which no command has yet.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()
+
+
+def _open_standard_streams() -> None:
+    """Open those that whoever started the program has closed.
+
+    Their descriptors would go to the next sockets and files. What is printed would be written into a ledger, and the
+    event loop's library ends the process when it is to close a descriptor below 3.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest one that is free.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115

@@ -54,7 +54,7 @@ def _asked(server: ServerAddress, timeout_seconds: float) -> tuple[str, str]:
 
 def _channel(server: ServerAddress) -> grpc.Channel:
     # A proxy named in the environment does not lead back to this machine.
-    options = [("grpc.enable_http_proxy", 0)] if server.is_loopback else []
+    options = [("grpc.enable_http_proxy", 0)] if server.needs_no_proxy else []
     if server.is_tls:
         return grpc.secure_channel(server.target, grpc.ssl_channel_credentials(), options)
     return grpc.insecure_channel(server.target, options)
