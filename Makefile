@@ -8,6 +8,8 @@ ARGS ?=
 TESTS ?= tests
 # Test processes; auto is one for each core.
 WORKERS ?= auto
+# How many random batches `make batches-drill` has.
+BATCHES ?= 100000
 # A CSV file of LLM calls for the demo; empty: it draws one from a fixed seed.
 TRACE ?= $(wildcard ../shared/data/azure_llm_trace_2023_conv.csv)
 # A running server for the demo, as host:port; empty: it starts its own.
@@ -55,6 +57,10 @@ test: setup ## Run the tests in parallel, without the drills; TESTS chooses, WOR
 .PHONY: drill
 drill: setup ## Run the long fault drills: kill -9 under load, full disks, clocks that step back.
 	$(BIN)/pytest -m drill $(TESTS)
+
+.PHONY: batches-drill
+batches-drill: setup ## Let 100,000 random batches come to the same as their commands one by one; BATCHES sets how many.
+	BUDGETD_DRILL_BATCHES=$(BATCHES) $(BIN)/pytest -m drill -n $(WORKERS) --dist worksteal tests/ledger/test_batches.py
 
 .PHONY: parity
 parity: $(PARITY) ## Compare our BudgetManager with LiteLLM's, call by call, in an environment of its own.

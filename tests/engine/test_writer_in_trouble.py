@@ -7,6 +7,7 @@ import pytest
 from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import ShuttingDown, StoreUnavailable
 from budgetd_server.engine import writer as writers
+from budgetd_server.ledger.base import BatchEntangled
 from tests.engine.callers import begin, begin_many, first_in_hand, soon, turns
 from tests.engine.conftest import Bench
 
@@ -167,6 +168,28 @@ async def test_a_mistake_in_one_command_fails_that_one_alone(bench: Bench) -> No
     assert [type(result) for result in results] == [Outcome, TypeError, Outcome]
     assert await bench.spent() == 3
     assert bench.waiting == 0
+
+
+async def test_a_batch_whose_commands_depend_on_each_other_too_much_is_carried_out_in_parts(bench: Bench) -> None:
+    await bench.create()
+    bench.ledger.failures.append(BatchEntangled())
+
+    tasks = begin(bench, bench.charge(1), bench.charge(1), bench.charge(1))
+    results = await soon(asyncio.gather(*tasks, return_exceptions=True))
+
+    assert [type(result) for result in results] == [Outcome, Outcome, Outcome]
+    assert [len(commands) for commands in bench.ledger.commits] == [3, 1, 2]
+    assert await bench.spent() == 3
+
+
+async def test_a_command_that_alone_asks_for_ever_more_fails(bench: Bench) -> None:
+    await bench.create()
+    bench.ledger.failures.append(BatchEntangled())
+
+    with pytest.raises(BatchEntangled):
+        await bench.engine.submit(bench.charge())
+
+    assert await bench.spent() == 0
 
 
 async def test_a_mistake_in_a_large_batch_leaves_other_callers_unharmed(bench: Bench) -> None:

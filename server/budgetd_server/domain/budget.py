@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from budgetd_server.domain.lacking import StoredParts
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Lifetime, Span, Window
 
@@ -172,6 +173,8 @@ class BudgetState:
     named: dict[str, Counter] = field(default_factory=dict)
     models: dict[str, Sums] = field(default_factory=dict)
     models_count: int = 0
+    #: None: the store has no sums by model beside `models`.
+    stored_parts: StoredParts | None = None
     lifetime_cost_nano_usd: int = 0
     #: The sequence number of this budget id's newest entry, zero before the first: the head of its chain of entries.
     last_seq: int = 0
@@ -203,8 +206,16 @@ class BudgetState:
         """The counter of a limit; None: there is none of that id. The main one is always there."""
         return self.main if limit_id == MAIN else self.named.get(limit_id)
 
+    def part(self, model: str) -> Sums | None:
+        """The sums that are kept under the name of a model; None: nothing is, as far as is loaded."""
+        sums = self.models.get(model)
+        if sums is None and self.stored_parts is not None:
+            self.stored_parts.look_for(self.budget_key, model)
+        return sums
+
     def clear_models(self) -> None:
         """Forget what was counted by model."""
         self.models = {}
+        self.stored_parts = None
         self.models_count = 0
         self.is_models_cleared = True

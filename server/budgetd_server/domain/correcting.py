@@ -89,7 +89,7 @@ def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, correc
             of = f"what budget {shown(budget.budget_id)} has spent in this window"
             raise BelowZero(amount_nano_usd=amount, spent_nano_usd=spent, of=of)
     if _counts(budget, budget.main, now_us, corrects_seq):
-        sums = budget.models.get(counted_model(budget, part.model))
+        sums = budget.part(counted_model(budget, part.model))
         of_model = 0 if sums is None or _is_over(budget, budget.main, now_us) else sums.cost_nano_usd
         if of_model + amount < 0:
             of = f"what budget {shown(budget.budget_id)} has spent on this model"

@@ -135,7 +135,7 @@ def hold(budget: BudgetState, part: Part, *, sign: int) -> None:
 
 def counted_model(budget: BudgetState, model: str) -> str:
     """The name under which a model counts: its own, or that of the rest once a window has seen too many."""
-    if model in budget.models or budget.models_count < MODELS_PER_WINDOW_MAX:
+    if budget.part(model) is not None or budget.models_count < MODELS_PER_WINDOW_MAX:
         return model
     return OTHER_MODELS
 
@@ -145,7 +145,7 @@ def model_sums(budget: BudgetState, model: str) -> Sums:
     sums = budget.models.get(model)
     if sums is None:
         name = counted_model(budget, model)
-        sums = budget.models.get(name)
+        sums = budget.part(name)
         if sums is None:
             sums = budget.models[name] = Sums()
             budget.models_count += 1

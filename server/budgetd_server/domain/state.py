@@ -4,6 +4,7 @@ A ledger fills it before the commands are decided and writes what has changed in
 the transaction: there is no truth in memory.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -13,6 +14,7 @@ from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, Requested, Rpc
 from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
+from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts
 from budgetd_server.domain.record import Accepted
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
@@ -101,6 +103,16 @@ class State:
         #: By (project id, client, budget id), what was accepted last of the records that clients save.
         self.accepted: dict[tuple[str, str, str], Accepted] = {}
 
+        # What a store was asked for of the budgets that it has; of those that are new there is nothing to ask.
+        #: False: no store is behind this, and what is not here is nowhere.
+        self.has_store = False
+        #: The sums by model, by project key.
+        self.stored_parts: dict[int, StoredParts] = defaultdict(StoredParts)
+        #: Budgets of which all holds were asked for, and those of which the first were.
+        self.asked_holds: set[BudgetPlace] = set()
+        self.asked_first_holds: set[BudgetPlace] = set()
+        self._lacking = Lacking()
+
         # What the transaction writes.
         #: None: nothing is to be known any more.
         self.new_accepted: dict[tuple[str, str, str], Accepted | None] = {}
@@ -113,6 +125,8 @@ class State:
     def add_budget(self, project_id: str, budget: BudgetState) -> None:
         """Take in a budget that the store has, or that is new."""
         self.by_key[(budget.project_key, budget.budget_key)] = budget
+        if budget.models_count:
+            budget.stored_parts = self.stored_parts[budget.project_key]
         if budget.deleted_at_us is None:
             self.budgets[(project_id, budget.budget_id)] = budget
 
@@ -133,14 +147,28 @@ class State:
             for key in (reservation.budget_key, *reservation.other_keys):
                 self.holds.setdefault((reservation.project_key, key), {})[reservation.seq] = reservation
 
+    @property
+    def lacking(self) -> Lacking:
+        """What the commands so far have looked for and nobody had asked the store for: what they came to is void."""
+        for project_key, parts in self.stored_parts.items():
+            if parts.lacking:
+                self._lacking.models[project_key] |= parts.lacking
+        return self._lacking
+
     def open_holds(self, budget: BudgetState) -> list[Reservation]:
-        """The open holds on a budget that are loaded, oldest first."""
-        holds = self.holds.get((budget.project_key, budget.budget_key))
+        """The open holds on a budget, oldest first."""
+        place = (budget.project_key, budget.budget_key)
+        if self.has_store and place not in self.asked_holds and not budget.is_new:
+            self._lacking.holds.add(place)
+        holds = self.holds.get(place)
         return [] if holds is None else [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
 
     def next_holds(self, budget: BudgetState) -> list[Reservation]:
-        """The same, those that expire first in front. A refusal asks, and there may be many of them."""
-        holds = self.holds.get((budget.project_key, budget.budget_key))
+        """The same, those that expire first in front. A refusal asks, and there may be many: the first few will do."""
+        place = (budget.project_key, budget.budget_key)
+        if self.has_store and place not in self.asked_first_holds and not budget.is_new:
+            self._lacking.first_holds.add(place)
+        holds = self.holds.get(place)
         if holds is None:
             return []
         found = [each for each in holds.values() if each.state is ReservationState.OPEN]

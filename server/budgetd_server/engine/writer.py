@@ -29,7 +29,7 @@ from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, Store
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State, Tally
 from budgetd_server.engine.tally import count_tally
-from budgetd_server.ledger.base import LOGGED_KINDS, Committed, Ledger
+from budgetd_server.ledger.base import LOGGED_KINDS, BatchEntangled, Committed, Ledger
 from budgetd_server.metrics import Metrics
 
 BATCH_COMMANDS_MAX = 1_000
@@ -233,6 +233,13 @@ class Writer:
             self._metrics.store_errors.labels(error.metadata.get("kind", "other")).inc()
             self.store_failed(error)
             return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
+        except BatchEntangled as error:
+            if len(commands) == 1:
+                log.exception("a command asks for ever more")
+                return [error]
+            middle = len(commands) // 2
+            first = await self._carry_out(commands[:middle], lock_wait_seconds)
+            return first + await self._carry_out(commands[middle:], lock_wait_seconds)
         except Exception as error:
             log.exception("a batch failed by a mistake of ours", extra={"commands": len(commands)})
             if len(commands) == 1:

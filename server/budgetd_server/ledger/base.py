@@ -21,7 +21,8 @@ from budgetd_server.domain.state import State
 
 T = TypeVar("T")
 
-#: Decides a whole batch on its working set, as of a time; the engine's, called inside the transaction.
+#: Decides a whole batch on its working set, as of a time; the engine's, called inside the transaction. If the working
+#: set turns out to lack something, what it comes to is dropped, and it is called again with another one.
 Decide = Callable[[State, int], T]
 #: Microseconds since the Unix epoch.
 Clock = Callable[[], int]
@@ -35,6 +36,10 @@ class LedgerRefused(Exception):
 
 class LedgerBusy(LedgerRefused):
     """Another program kept the store locked for as long as opening waits; later it may be opened."""
+
+
+class BatchEntangled(Exception):
+    """What a batch's commands touch depends on each other too much to be loaded at once; fewer commands may do."""
 
 
 class FileLost(LedgerRefused):
@@ -79,6 +84,7 @@ class Ledger(Protocol):
 
         Raises:
             StoreUnavailable: It is not, or not for sure: an error in COMMIT itself leaves the outcome unknown.
+            BatchEntangled: Nothing was done; the commands have to be sent in smaller batches.
         """
 
     async def prove(self, now_us: int) -> None:

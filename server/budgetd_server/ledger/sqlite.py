@@ -27,7 +27,15 @@ from budgetd_server.domain.needs import Needs, needs_of
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
-from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide, FileLost, FileOutdated, LedgerRefused
+from budgetd_server.ledger.base import (
+    BudgetKey,
+    Clock,
+    Committed,
+    Decide,
+    FileLost,
+    FileOutdated,
+    LedgerRefused,
+)
 from budgetd_server.ledger.sqlite_chains import Position, recount_slice
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_guard import FileGuard
@@ -260,9 +268,7 @@ class SqliteLedger:
         locked = time.monotonic()
         try:
             self._guard.check_version(connection)
-            now_us = clock()
-            state = self._working_set.load(connection, needs, now_us)
-            outcomes = decide(state, now_us)
+            state, outcomes = self._working_set.decided(connection, needs, decide, clock())
             self._save.changes(connection, state)
             connection.execute("COMMIT")
         except BaseException:

@@ -46,7 +46,12 @@ class SqliteSave:
         self._insert_holds = _Insert(self._sql["insert_hold"])
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
-        """Write everything that has changed; nothing if nothing has."""
+        """Write everything that has changed; nothing if nothing has.
+
+        Raises:
+            AssertionError: The commands were decided without something that the store may have.
+        """
+        assert not state.lacking, "what was decided without all that it needs is never written"
         if not (state.new_entries or state.new_requests or state.new_accepted):
             return
         for project_id, project in state.projects.items():

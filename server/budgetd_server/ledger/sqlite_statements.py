@@ -4,11 +4,15 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_rows import Row, budget_from_row, counter_from_row
+
+#: A project's id or key.
+P = TypeVar("P", str, int)
+T = TypeVar("T")
 
 
 class SqliteStatements:
@@ -57,11 +61,11 @@ class SqliteStatements:
         return dict(connection.execute(self.sql["budget_names"], parameters))
 
 
-def by_project(places: Iterable[tuple[str, Any]]) -> Mapping[str, Sequence[Any]]:
-    """What comes with a project's id, by that id."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    for project_id, what in places:
-        found[project_id].append(what)
+def by_project(places: Iterable[tuple[P, T]]) -> Mapping[P, Sequence[T]]:
+    """What comes with a project's id or key, by that."""
+    found: dict[P, list[T]] = defaultdict(list)
+    for project, what in places:
+        found[project].append(what)
     return found
 
 

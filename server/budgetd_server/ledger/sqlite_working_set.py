@@ -4,18 +4,24 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TypeVar
 
 from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
+from budgetd_server.domain.lacking import Lacking
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
+from budgetd_server.ledger.base import BatchEntangled, Decide
 from budgetd_server.ledger.sqlite_chains import entries_above
 from budgetd_server.ledger.sqlite_rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
 from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_once, by_project
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
 NEXT_HOLDS_MAX = 32
+#: How often a batch is loaded, if its commands lacked something: each time only what the last one could see is added.
+LOADS_MAX = 4
+T = TypeVar("T")
 
 
 class SqliteWorkingSet:
@@ -25,15 +31,36 @@ class SqliteWorkingSet:
         self._statements = statements
         self._sql = statements.sql
 
-    def load(self, connection: sqlite3.Connection, needs: Needs, now_us: int) -> State:
+    def decided(self, connection: sqlite3.Connection, needs: Needs, decide: Decide[T], now_us: int) -> tuple[State, T]:
+        """Load and decide; again with what was lacking, if the batch itself has led its commands to other budgets.
+
+        Raises:
+            BatchEntangled: It lacked something each time.
+        """
+        lacking = Lacking()
+        for _ in range(LOADS_MAX):
+            state = self.load(connection, needs, now_us, lacking)
+            try:
+                outcomes = decide(state, now_us)
+            except Exception:
+                if not state.lacking:
+                    raise
+            else:
+                if not state.lacking:
+                    return state, outcomes
+            lacking.add(state.lacking)
+        raise BatchEntangled
+
+    def load(self, connection: sqlite3.Connection, needs: Needs, now_us: int, lacking: Lacking | None = None) -> State:
         """Everything that a batch of commands touches.
 
         Args:
             connection: In a transaction that keeps others from writing.
             needs: What the commands touch.
             now_us: The time at which they will be decided.
+            lacking: What they were found to touch beside that.
         """
-        loading = _Loading(self._statements, connection, now_us)
+        loading = _Loading(self._statements, connection, now_us, lacking or Lacking())
         loading.projects(needs)
         loading.budgets(needs)
         if needs.subtrees:
@@ -44,6 +71,8 @@ class SqliteWorkingSet:
             loading.entries(needs)
         if needs.refusing or needs.holds:
             loading.holds(needs)
+        if lacking:
+            loading.lacking_holds()
         loading.models(needs)
         loading.requests(needs)
         loading.creations(needs)
@@ -61,14 +90,20 @@ class SqliteWorkingSet:
 class _Loading:
     """One working set in the making."""
 
-    def __init__(self, statements: SqliteStatements, connection: sqlite3.Connection, now_us: int) -> None:
+    def __init__(
+        self, statements: SqliteStatements, connection: sqlite3.Connection, now_us: int, lacking: Lacking
+    ) -> None:
         self.state = State()
+        self.state.has_store = True
         self._statements = statements
         self._sql = statements.sql
         self._connection = connection
         self._now_us = now_us
+        self._lacking = lacking
         #: By project key: the sums of these models on these budgets.
         self._models: dict[int, set[tuple[int, str]]] = defaultdict(set)
+        for project_key, pairs in lacking.models.items():
+            self._models[project_key].update(pairs)
 
     def projects(self, needs: Needs) -> None:
         """The projects; those that do not exist yet get the next keys."""
@@ -147,6 +182,13 @@ class _Loading:
             below = {each.budget_key for key in keys for each in self._below(project_id, key)}
             self._holds(project_id, "load_holds", {*keys, *below})
 
+    def lacking_holds(self) -> None:
+        """The holds of budgets that only the batch itself brings into the way of a command."""
+        project_ids = {project.project_key: project_id for project_id, project in self.state.projects.items()}
+        for name, places in (("load_first_holds", self._lacking.first_holds), ("load_holds", self._lacking.holds)):
+            for project_key, keys in by_project(places).items():
+                self._holds(project_ids[project_key], name, keys)
+
     def models(self, needs: Needs) -> None:
         """The sums by model that may change."""
         state = self.state
@@ -159,6 +201,7 @@ class _Loading:
                     wanted.update((above.budget_key, model) for above in upwards(state, budget))
         for project_key, places in self._models.items():
             pairs: list[tuple[int, str]] = []
+            asked = state.stored_parts[project_key].asked
             for budget_key, model in places:
                 budget = state.by_key.get((project_key, budget_key))
                 if budget is None or not budget.models_count:
@@ -168,6 +211,7 @@ class _Loading:
                 if budget.models_count + len(places) >= MODELS_PER_WINDOW_MAX:
                     pairs.append((budget_key, OTHER_MODELS))
             if pairs:
+                asked.update(pairs)
                 parameters = {"project_key": project_key, "pairs": json.dumps(pairs)}
                 for budget_key, model, *sums in all_at_once(self._connection, self._sql["load_models"], parameters):
                     state.by_key[(project_key, budget_key)].models[model] = Sums(*sums)
@@ -225,14 +269,14 @@ class _Loading:
 
     def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> None:
         """The holds that a statement finds on some budgets; the budgets of those that may end in this transaction."""
-        parameters = {
-            "project_key": self.state.projects[project_id].project_key,
-            "keys": json.dumps(list(keys)),
-            "now_us": self._now_us,
-            "next_max": NEXT_HOLDS_MAX,
-        }
+        project_key, wanted = self.state.projects[project_id].project_key, list(keys)
+        parameters = {"project_key": project_key, "keys": json.dumps(wanted)}
+        places = [(project_key, key) for key in wanted]
+        self.state.asked_first_holds.update(places)
         if name == "load_holds":
-            del parameters["now_us"], parameters["next_max"]
+            self.state.asked_holds.update(places)
+        else:
+            parameters |= {"now_us": self._now_us, "next_max": NEXT_HOLDS_MAX}
         seqs = [seq for (seq,) in self._connection.execute(self._sql[name], parameters)]
         if seqs:
             self._reservations(project_id, seqs, ends_all=name == "load_holds")
