@@ -1,6 +1,7 @@
 """What an operator may set: one frozen record, filled by flags, then environment variables, then defaults."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,12 @@ def _file(path: str, database: str) -> Path:
     if not path or path.startswith(":") or not path.isprintable():
         # SQLite takes ":memory:" for a ledger that is gone when it is closed.
         raise ConfigRefused(f"database {database!r} must name a file")
+    if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
+        # Such as file:ledger.db, a URI to SQLite's own tools. The rest may hold a password.
+        raise ConfigRefused(
+            f"database {scheme[0]}… must be a path, sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH; "
+            f"a file whose name begins with {scheme[0]} is written ./{scheme[0]}…"
+        )
     return Path(path)
 
 

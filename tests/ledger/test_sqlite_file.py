@@ -1,7 +1,11 @@
 """Opening a SQLite file: how it is set up, and what is refused without a byte changed."""
 
+import os
 import re
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from budgetd_server.ledger import sqlite_file
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_migrations import newest_version
+from tests.ledger.older_files import make_older
 
 
 @pytest.fixture
@@ -62,8 +67,50 @@ def test_a_connection_that_could_lose_charges_is_refused(path: Path) -> None:
 
 
 def test_a_place_without_a_write_ahead_log_is_refused() -> None:
+    connection = sqlite3.connect(":memory:")
     with pytest.raises(LedgerRefused, match="write-ahead"):
-        connect(Path(":memory:"))
+        sqlite_file._check_pragmas(connection)  # noqa: SLF001
+    connection.close()
+
+
+# --- Files of one's own.
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_new_files_and_copies_are_for_their_owner_alone_whatever_the_umask(path: Path, umask: int) -> None:
+    make_older(path.with_name("older.db"), 1)
+    before = os.umask(umask)
+    try:
+        open_file(path, migrates=False)
+        connection = connect(path)
+        migrated = open_file(path.with_name("older.db"), migrates=True)
+    finally:
+        os.umask(before)
+
+    assert migrated is not None
+    made = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm")), migrated.copy]
+    assert {each.name: oct(each.stat().st_mode & 0o777) for each in made} == {each.name: "0o600" for each in made}
+    connection.close()
+
+
+def test_the_mode_of_a_file_that_exists_is_left_alone_and_its_log_has_the_same(path: Path) -> None:
+    open_file(path, migrates=False)
+    path.chmod(0o660)
+
+    open_file(path, migrates=True)
+    connection = connect(path)
+
+    modes = {oct(each.stat().st_mode & 0o777) for each in path.parent.iterdir()}
+    connection.close()
+    assert modes == {"0o660"}
+
+
+def test_a_path_that_looks_like_a_uri_of_sqlites_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    open_file(Path("file:x.db"), migrates=False)
+
+    assert [each.name for each in tmp_path.iterdir()] == ["file:x.db"]
 
 
 # --- Refusals.
@@ -135,6 +182,64 @@ def test_a_file_that_must_not_be_used_is_refused_by_name_and_left_as_it_is(
     assert "\n" not in str(refusal.value)
     assert content(path) == before
     assert [each.name for each in path.parent.iterdir()] == [path.name], "looking at a file leaves nothing beside it"
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["an empty file", "no file"])
+@pytest.mark.parametrize("is_linked", [True, False], ids=["by a symbolic link", "by its name"])
+def test_a_log_without_its_file_is_refused_and_not_touched(path: Path, is_there: bool, is_linked: bool) -> None:
+    open_file(path, migrates=False)
+    connection = connect(path)
+    connection.execute("UPDATE heartbeat SET at_us = 7")
+    log = path.with_name("budgetd.db-wal")
+    before = log.read_bytes()
+    log.with_name("kept").write_bytes(before)
+    connection.close()
+    path.unlink()
+    log.with_name("kept").rename(log)
+    if is_there:
+        path.touch()
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+
+    for migrates in (False, True):
+        with pytest.raises(LedgerRefused, match=rf"budgetd\.db-wal still holds {len(before)} bytes of a ledger"):
+            open_file(link if is_linked else path, migrates=migrates)
+
+    assert log.read_bytes() == before
+    assert path.exists() is is_there
+    assert content(path) == b""
+
+
+ON_A_SMALL_DISK = """
+import os, sys
+from pathlib import Path
+from budgetd_server.ledger.sqlite_file import open_file
+path, is_new = Path(sys.argv[1]) / "budgetd.db", sys.argv[2] == "new"
+if not is_new:
+    open_file(path, migrates=False)
+with open(path.with_name("ballast"), "wb", buffering=0) as ballast:
+    try:
+        while True:
+            ballast.write(bytes(4096))
+    except OSError:
+        pass
+try:
+    open_file(path, migrates=False)
+except Exception as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_a_disk_without_a_free_byte_is_named(tmp_path: Path, kind: str) -> None:
+    script = f'mount -t tmpfs -o size=1m tmpfs "{tmp_path}" && exec "$@"'
+    command = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", ON_A_SMALL_DISK, str(tmp_path), kind]
+    if shutil.which("unshare") is None or subprocess.run([*command[:5], "sh", "true"], check=False).returncode:
+        pytest.skip("no disk can be made small here")
+
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert run.stderr == f"LedgerRefused: {tmp_path}/budgetd.db cannot be opened: the disk is full; make room first\n"
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:

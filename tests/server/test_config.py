@@ -71,6 +71,12 @@ def test_no_http_is_fine_and_no_grpc_is_not() -> None:
         pytest.param("sqlite:///:memory:", "must name a file", id="memory by URL"),
         pytest.param("sqlite:///a%00b", "must name a file", id="a null byte"),
         pytest.param("a\nb", "must name a file", id="a line break"),
+        pytest.param("file:x.db", "file:… must be a path", id="a URI of SQLite's"),
+        pytest.param("sqlite:///file:x.db", "file:… must be a path", id="a URI of SQLite's in a URL"),
+        pytest.param("file:///x.db?mode=memory", "file://… cannot be used", id="a URI of SQLite's with slashes"),
+        pytest.param("sqlite:x.db", "sqlite:… must be a path", id="no slashes"),
+        pytest.param("sqlite:/x.db", "sqlite:… must be a path", id="one slash"),
+        pytest.param("postgresql:user:secret@db", "postgresql:… must be a path", id="PostgreSQL without slashes"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused_without_its_password(database: str, words: str) -> None:
@@ -91,6 +97,8 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(database
         ("sqlite:///with%20space%3F%23%25.db", "with space?#%.db"),
         ("/var/lib/budgetd.db", "/var/lib/budgetd.db"),
         ("what?#%20.db", "what?#%20.db"),
+        ("./file:x.db", "file:x.db"),
+        ("/data/file:x.db", "/data/file:x.db"),
     ],
 )
 def test_a_database_is_a_url_or_a_path(database: str, path: str) -> None:

@@ -1,5 +1,6 @@
 """The copy of a SQLite file that is made before its tables change: whole, on the disk, and never written over."""
 
+import errno
 import filecmp
 import os
 import sqlite3
@@ -64,9 +65,11 @@ def is_full(error: Exception, folder: Path) -> bool:
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL":
         return True
-    if isinstance(error, OSError) or name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
         room = os.statvfs(folder)
-        return room.f_bavail * room.f_frsize < FREE_BYTES_MIN or room.f_favail == 0 < room.f_files
+        return room.f_bavail * room.f_frsize < FREE_BYTES_MIN and room.f_blocks > 0
     return False
 
 

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
+from budgetd_server.ledger.sqlite_copy import is_full, make_private
 from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
 
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
@@ -19,7 +20,8 @@ CHECKPOINT_PAGES = 4_000
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
     """A connection set up the way budgetd needs it, to a file that exists or can be made."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
+    # An absolute path is never taken for a URI, whatever SQLite was compiled with.
+    connection = sqlite3.connect(path.absolute(), isolation_level=None, check_same_thread=False, cached_statements=128)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         _turn_to_wal(connection)
@@ -67,6 +69,7 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
         raise LedgerRefused(f"{path} is a folder: a file is needed")
     try:
         inspect(path)
+        make_private(path.resolve())
         connection = connect(path)
         try:
             if checks:
@@ -75,7 +78,9 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
             connection.execute("UPDATE heartbeat SET at_us = at_us WHERE id = 1")
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
+        if is_full(error, path.parent):
+            raise LedgerRefused(f"{path} cannot be opened: the disk is full; make room first") from error
         is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
         raise (LedgerBusy if is_busy else LedgerRefused)(f"{path}: {_explained(error)}") from error
     return migrated
@@ -87,15 +92,23 @@ def inspect(path: Path) -> None:
     Raises:
         LedgerRefused: It is one of those.
     """
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    # The log first: whoever makes a file gives it a log once it has its first page.
+    log_bytes = log.stat().st_size if log.is_file() else 0
+    if log_bytes and (not path.exists() or path.stat().st_size == 0):
+        what = "is empty" if path.exists() else "does not exist"
+        raise LedgerRefused(
+            f"{path} {what}, and its log {log} still holds {log_bytes} bytes of a ledger: move the log away, "
+            "and restore a backup or begin a new ledger"
+        )
     if not path.exists():
         return
     if (links := path.stat().st_nlink) > 1:
         raise LedgerRefused(f"{path} has {links} hard links: a log is found by one name only, so remove the others")
     if path.stat().st_size == 0:
         return
-    log = path.with_name(f"{path.name}-wal")
     # Without a log nobody is at work on the file; read as immutable, it gets no log and no index beside it either.
-    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    mode = "mode=ro" if log_bytes else "immutable=1"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
@@ -145,14 +158,14 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerRefused(f"{path} is damaged: {found}; restore a backup")
 
 
-def _explained(error: sqlite3.Error) -> str:
+def _explained(error: Exception) -> str:
     """What an operator has to know of an error."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return "is not a SQLite file, or damaged at its head"
     if name.startswith("SQLITE_CORRUPT"):
         return "is damaged; restore a backup"
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")) or isinstance(error, OSError):
         return f"cannot be opened for writing, with its folder ({error})"
     if name.startswith("SQLITE_BUSY"):
         return "is locked by another program"
