@@ -277,6 +277,18 @@ async def tree(tmp_path: Path) -> Path:
             id="a parent does not find a hold",
         ),
         pytest.param(
+            "INSERT INTO open_holds VALUES (1, 2, 5, 1000000)",
+            "open holds are found from their budgets",
+            "(1, 2, 5, 1000000)",
+            id="a hold behind the last reservation that is none",
+        ),
+        pytest.param(
+            "INSERT INTO entry_budgets VALUES (1, 2, 1000000)",
+            "an entry counts on its budgets alone",
+            "entry 1/1000000",
+            id="a budget that finds an entry behind the last one",
+        ),
+        pytest.param(
             "UPDATE reservations SET budget_key = 1 WHERE seq = 3",
             "a reservation has its entry",
             "reservation 3",

@@ -24,6 +24,10 @@ _SUMS = (
 )
 
 
+Row = tuple[int, ...]
+_END: Key = (2**63, 0)
+
+
 class Deviation(NamedTuple):
     """One disagreement between a file and its own entries."""
 
@@ -79,6 +83,23 @@ class _Budget:
         self.counted_lifetime = 0
 
 
+class _InStep:
+    """Rows whose first columns are project and number of an entry, taken in step with the entries themselves.
+
+    So that neither has to be kept in memory.
+    """
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def until(self, place: Key) -> Iterator[Row]:
+        """Those up to a place that were not taken yet."""
+        while self._next is not None and self._next[:2] <= place:
+            taken, self._next = self._next, next(self._rows, None)
+            yield taken
+
+
 class FileRecount:
     """One pass over a file.
 
@@ -93,10 +114,7 @@ class FileRecount:
         #: How many were looked at.
         self.entries = self.reservations = 0
         self._newest: dict[tuple[int, str], int] = {}
-        self._others: dict[Key, list[int]] = {
-            (project_key, seq): json.loads(keys)
-            for project_key, seq, keys in connection.execute(self._sql["verify_entry_budgets"])
-        }
+        self._noted = _InStep(connection.execute(self._sql["verify_entry_budgets"]))
 
     def deviations(self) -> Iterator[Deviation]:
         """Everything that is wrong."""
@@ -154,13 +172,18 @@ class FileRecount:
                 yield Deviation("6: entries are chained", where, previous_seq, self._newest.get(chain, 0))
             self._newest[chain] = seq
             yield from self._count(project_key, seq, budget, rest)
-        for (project_key, seq), keys in self._others.items():
-            yield Deviation("an entry counts on its budgets alone", f"entry {project_key}/{seq}", str(keys), "none")
+        for row in self._noted.until(_END):
+            yield _noted_alone(row)
 
     def _count(self, project_key: int, seq: int, own: _Budget, rest: Sequence[int | str | None]) -> Iterator[Deviation]:
         _, model, other_names, catalogue_model, other_keys, adjusted_seq, _, _, cost, *amounts = rest
         keys: list[int] = json.loads(str(other_keys)) if other_keys else []
-        noted = self._others.pop((project_key, seq), [])
+        noted = []
+        for row in self._noted.until((project_key, seq)):
+            if row[:2] == (project_key, seq):
+                noted.append(row[2])
+            else:
+                yield _noted_alone(row)
         if sorted(keys) != sorted(noted):
             yield Deviation("an entry is found from all its budgets", f"entry {seq}", str(noted), str(keys))
         parts = [int(each or 0) for each in (cost, *amounts)]
@@ -189,7 +212,7 @@ class FileRecount:
 
     def _reservations(self) -> Iterator[Deviation]:
         """Each open hold counts on its budgets, and nothing else is held."""
-        wanted: set[tuple[int, int, int, int]] = set()
+        holds = _InStep(self._connection.execute(self._sql["verify_holds"]))
         for row in self._connection.execute(self._sql["verify_reservations"]):
             project_key, seq, budget_key, state, nano_usd, tokens, calls, expires_at_us, kind, own_key, *named = row
             model, other_names, catalogue_model, other_keys = named
@@ -197,18 +220,30 @@ class FileRecount:
             if kind != _HOLD or own_key != budget_key:
                 yield Deviation("a reservation has its entry", f"reservation {seq}", str(kind), _HOLD)
                 continue
-            if state != _OPEN:
-                continue
-            for key in (budget_key, *(json.loads(other_keys) if other_keys else ())):
-                wanted.add((project_key, key, expires_at_us, seq))
-                for limit in self.budgets[(project_key, key)].limits.values():
+            keys = (budget_key, *(json.loads(other_keys) if other_keys else ())) if state == _OPEN else ()
+            wanted: set[Row] = {(project_key, seq, key, expires_at_us) for key in keys}
+            yield from _unlike(wanted, set(holds.until((project_key, seq))))
+            for key in keys:
+                budget = self.budgets.get((project_key, key))
+                for limit in budget.limits.values() if budget else ():
                     if limit.matches(model, *_others(other_names, catalogue_model)):
                         units = nano_usd if limit.unit == _NANO_USD else tokens if limit.unit == _TOKENS else calls
                         limit.held += units
-        found = {tuple(row) for row in self._connection.execute(self._sql["verify_holds"])}
-        for place in sorted(found ^ wanted):
-            expected = "an open hold" if place in wanted else "none"
-            yield Deviation("open holds are found from their budgets", str(place), str(place in found), expected)
+        yield from _unlike(set(), set(holds.until(_END)))
+
+
+def _noted_alone(row: Row) -> Deviation:
+    project_key, seq, key = row
+    return Deviation("an entry counts on its budgets alone", f"entry {project_key}/{seq}", str(key), "none")
+
+
+def _unlike(wanted: set[Row], found: set[Row]) -> Iterator[Deviation]:
+    """The open holds that are found and not wanted, or wanted and not found."""
+    for place in sorted(found ^ wanted):
+        project_key, seq, key, expires_at_us = place
+        where = str((project_key, key, expires_at_us, seq))
+        expected = "an open hold" if place in wanted else "none"
+        yield Deviation("open holds are found from their budgets", where, str(place in found), expected)
 
 
 def _others(other_names: object, catalogue_model: object) -> list[str]:

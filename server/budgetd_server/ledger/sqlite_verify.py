@@ -41,6 +41,7 @@ def verify_file(path: Path) -> Report:
     inspect(path)
     connection = connect(path, is_reader=True)
     try:
+        connection.execute("PRAGMA temp_store = FILE")  # What has to be sorted may be larger than the memory.
         connection.execute("BEGIN")  # One snapshot, whatever servers write meanwhile.
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:

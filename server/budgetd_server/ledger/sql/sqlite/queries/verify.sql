@@ -32,10 +32,8 @@ SELECT project_key, seq, budget_key, previous_seq, kind, model, other_names, cat
  ORDER BY project_key, seq;
 
 -- name: verify_entry_budgets
--- How many entries are noted to count on other budgets, by entry.
-SELECT project_key, seq, json_group_array(budget_key)
-  FROM entry_budgets
- GROUP BY project_key, seq;
+-- The entries that are noted to count on other budgets, oldest entry first.
+SELECT project_key, seq, budget_key FROM entry_budgets ORDER BY project_key, seq;
 
 -- name: verify_reservations
 -- Every reservation, with what its entry tells of it.
@@ -43,11 +41,12 @@ SELECT r.project_key, r.seq, r.budget_key, r.state, r.held_nano_usd,
        ifnull(r.held_input_tokens, 0) + ifnull(r.held_output_tokens, 0), r.held_calls, r.expires_at_us,
        e.kind, e.budget_key, e.model, e.other_names, e.catalogue_model, e.other_keys
   FROM reservations AS r
-  LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq;
+  LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
+ ORDER BY r.project_key, r.seq;
 
 -- name: verify_holds
--- Every open hold as the budgets see it.
-SELECT project_key, budget_key, expires_at_us, seq FROM open_holds;
+-- Every open hold as the budgets see it, in the order of the reservations.
+SELECT project_key, seq, budget_key, expires_at_us FROM open_holds ORDER BY project_key, seq;
 
 -- name: verify_requests
 -- Every request id beside the entry that it names.
