@@ -1,10 +1,12 @@
 """Creating, replacing, changing and deleting budgets: what stays, what begins again, and whose etag counts."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
-from budgetd_server.domain.budget import Action, Limit, Sums
+from budgetd_server.domain.budget import Action, BudgetState, Limit, Sums
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import BudgetExists, BudgetNotFound, EtagMismatch
@@ -13,6 +15,7 @@ from tests.domain.desk import (
     DAY_US,
     HOUR_US,
     MONDAY_US,
+    PROJECT,
     Desk,
     adjust,
     charge,
@@ -23,6 +26,7 @@ from tests.domain.desk import (
     reset_on_duration,
     update,
 )
+from tests.domain.holding_desk import move, with_limits
 
 DAILY = limited(100, every_us=DAY_US)
 
@@ -270,3 +274,28 @@ def test_deleting_and_creating_go_on_and_on(desk: Desk) -> None:
 
     assert len(set(keys)) == 3
     assert desk.budget().lifetime_cost_nano_usd == 3
+
+
+# --- Large trees.
+
+
+class _NeverSearched(dict[tuple[str, str], BudgetState]):
+    """Budgets found by their ids alone: to look through all of them for each takes the square of their number."""
+
+    def values(self) -> NoReturn:
+        raise AssertionError("every budget was looked at")
+
+
+def test_a_deletion_and_a_move_look_at_no_budgets_but_their_own() -> None:
+    desk = Desk()
+    for budget_id, parent_id in (("top", ""), ("left", "top"), ("right", "top"), ("leaf", "left"), ("root", "")):
+        desk.decide(with_limits(budget_id=budget_id, parent_id=parent_id))
+    desk.state.budgets = _NeverSearched(desk.state.budgets)
+
+    desk.decide(move("right", budget_id="leaf"))
+    desk.decide(move("root", budget_id="top"))
+    desk.decide(delete(budget_id="left"))
+    deleted = desk.decide(replace(delete(budget_id="top"), force=True))
+
+    assert deleted.result == 3
+    assert list(desk.state.budgets) == [(PROJECT, "root")]

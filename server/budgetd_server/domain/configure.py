@@ -93,8 +93,7 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
     if command.labels is not None:
         budget.labels = command.labels
     if command.parent_id is not None:
-        budget.parent_key = None if parent is None else parent.budget_key
-        budget.parent_id = command.parent_id
+        state.move(budget, parent)
     _configured(budget, now_us)
     entry = state.append(command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
     return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))

@@ -91,6 +91,8 @@ class State:
         self.requests: dict[tuple[str, Rpc, str], StoredRequest | NewRequest] = {}
         #: Every budget that is loaded, deleted ones that holds and entries still name among them, by their keys.
         self.by_key: dict[tuple[int, int], BudgetState] = {}
+        #: By parent, every budget that was ever right below it, by key; `children` leaves out those that have gone.
+        self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
         #: By (project id, the number of the entry that made it).
         self.reservations: dict[tuple[str, int], Reservation] = {}
         #: By budget, the holds to be looked at before it refuses anybody or is deleted; those of this batch among them.
@@ -129,6 +131,8 @@ class State:
             budget.stored_parts = self.stored_parts[budget.project_key]
         if budget.deleted_at_us is None:
             self.budgets[(project_id, budget.budget_id)] = budget
+            if budget.parent_key is not None:
+                self._below.setdefault((budget.project_key, budget.parent_key), {})[budget.budget_key] = budget
 
     def parent(self, budget: BudgetState) -> BudgetState | None:
         """The budget above; None: it is a root."""
@@ -136,9 +140,20 @@ class State:
 
     def children(self, budget: BudgetState) -> list[BudgetState]:
         """The live budgets right below, in order of creation, if a command that needs its subtree is in the batch."""
-        own = (budget.project_key, budget.budget_key)
-        found = (each for each in self.budgets.values() if (each.project_key, each.parent_key) == own)
-        return sorted(found, key=lambda each: each.budget_key)
+        below = self._below.get((budget.project_key, budget.budget_key))
+        if below is None:
+            return []
+        own = budget.budget_key
+        return [
+            below[key] for key in sorted(below) if below[key].parent_key == own and below[key].deleted_at_us is None
+        ]
+
+    def move(self, budget: BudgetState, parent: BudgetState | None) -> None:
+        """Put a budget below another one; None: make it a root."""
+        budget.parent_key = None if parent is None else parent.budget_key
+        budget.parent_id = "" if parent is None else parent.budget_id
+        if parent is not None:
+            self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
 
     def add_reservation(self, project_id: str, reservation: Reservation) -> None:
         """Take in a reservation that the store has, or that is new."""
