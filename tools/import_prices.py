@@ -63,8 +63,9 @@ def read_file(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def sold(entries: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The entries that are models, which all but the one that explains the keys are."""
-    return {name: entry for name, entry in entries.items() if name != "sample_spec" and "litellm_provider" in entry}
+    """The entries that are models: all but those that explain something. Another name has what it stands for."""
+    models = {name: entries.get(entry.get("alias_of", ""), {}) | entry for name, entry in entries.items()}
+    return {name: entry for name, entry in models.items() if name != "sample_spec" and "litellm_provider" in entry}
 
 
 def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ ENTRIES: dict[str, Any] = {
     "a-chat": {"litellm_provider": "a", "mode": "chat", "input_cost_per_token": 1e-6, "max_tokens": 5},
     "a-zero": {"litellm_provider": "a", "mode": "chat", "input_cost_per_token": 0.0},
     "a-picture": {"litellm_provider": "a", "mode": "image_generation", "output_cost_per_image": 0.04},
+    "a-latest": {"alias_of": "a-chat"},
     "a-search": {"litellm_provider": "a", "mode": "search", "tiered_pricing": [{"input_cost_per_query": 1}]},
 }
 
@@ -39,8 +40,8 @@ def test_a_wheel_becomes_a_catalogue_of_what_has_a_price(tmp_path: Path) -> None
     told = run(a_wheel(tmp_path, ENTRIES), "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ a-chat", "+ a-picture", "+ a-zero"]
-    assert list(prices.models()) == ["a-chat", "a-picture", "a-zero"]
+    assert told.splitlines() == ["+ a-chat", "+ a-latest", "+ a-picture", "+ a-zero"]
+    assert list(prices.models()) == ["a-chat", "a-latest", "a-picture", "a-zero"]
     assert prices.find("a-picture", 0).rates.output_image == 4 * 10**13
     assert prices.version.startswith("litellm-9.9.9+")
     assert "max_tokens" not in output.read_text("utf-8").partition('"models"')[2]
@@ -63,7 +64,7 @@ def test_a_model_that_the_new_file_drops_keeps_its_price(tmp_path: Path) -> None
     told = run(newer, "--source", "mine", "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ b", "- a-chat retired", "- a-picture retired", "- a-zero retired"]
+    assert told.splitlines() == ["+ b", "- a-chat retired", "- a-latest retired", "- a-picture retired", "- a-zero retired"]
     assert prices.find("a-chat", 0).rates.input == 10**9
     assert prices.version.startswith("mine+")
 

@@ -80,6 +80,8 @@ class Catalogue:
         version: str,
         aliases: Mapping[str, str] | None = None,
         fallback: ModelPrice | None = None,
+        patterns: Mapping[str, ModelPrice] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         """Take over the price files' content.
 
@@ -88,7 +90,12 @@ class Catalogue:
             version: Names the content; two catalogues with other prices never share it.
             aliases: The operator's own names, each with the name in `models` that it stands for.
             fallback: The price of every model that has none. None: such a model is refused.
+            patterns: Prices of all models that have none of their own and begin with what is before the star.
+            notes: What was left out of the price files, in sentences.
         """
+        self.notes = tuple(notes)
+        # The longest that matches is the one that counts.
+        self._patterns = sorted((patterns or {}).items(), key=lambda pattern: -len(pattern[0]))
         self._version = version
         self._models = models
         self._aliases = aliases or {}
@@ -146,16 +153,31 @@ class Catalogue:
     def _lookup(self, model: str, provider: str = "") -> ModelPrice:
         row = self._names.row(model, provider)
         found = None if row is None else self._models[row]
-        if found is not None and (found.is_priced or found.periods or self._fallback is None):
-            if len(self._found) >= REMEMBERED_MAX:
-                self._found.clear()
-            self._found[(model, provider) if provider else model] = found
-            return found
+        if found is not None and (found.is_priced or found.periods):
+            return self._kept(found, model, provider)
+        if (price := self._by_pattern(self._aliases.get(model, model), provider)) is not None:
+            return price
+        if found is not None and self._fallback is None:
+            return self._kept(found, model, provider)
         if self._fallback is not None:
             return replace(self._fallback, model=found.model if found else model)
         if self._near is None:
             self._near = NearNames((*self.models(), *self._aliases))
         raise UnknownModel(model, near=self._near.of(model), version=self._version)
+
+    def _kept(self, found: ModelPrice, model: str, provider: str) -> ModelPrice:
+        if len(self._found) >= REMEMBERED_MAX:
+            self._found.clear()
+        self._found[(model, provider) if provider else model] = found
+        return found
+
+    def _by_pattern(self, model: str, provider: str) -> ModelPrice | None:
+        # Not kept: there is no end of the names that a pattern matches.
+        for name in (f"{provider}/{model}", model) if provider else (model,):
+            for pattern, price in self._patterns:
+                if name.startswith(pattern[:-1]):
+                    return replace(price, model=name)
+        return None
 
     def _same_price(self, one: str, other: str) -> bool:
         ours, theirs = self._models[one], self._models[other]

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from budgetd_server.prices import litellm_hours
 from budgetd_server.prices.litellm_keys import BATCH, COUNT_KEYS, is_sized, token_key
 from budgetd_server.prices.terms import (
+    FACTOR_RULE,
     PER_TOKEN_EXPONENT,
     RATE_RULE,
     UNIT_RULE,
@@ -18,10 +18,10 @@ from budgetd_server.prices.terms import (
     Variant,
     nano_usd_per_million,
     nano_usd_per_mtok,
+    ratio,
 )
 
 _RANGE_RULE = "must be two numbers of input tokens, from and to"
-_FACTOR_RULE = "must be a number from 0.01 to 100"
 _PLACES = {
     "regional_processing_uplift_multiplier_eu": "eu",
     "regional_processing_uplift_multiplier_us": "us",
@@ -205,22 +205,12 @@ def _multipliers(entry: Mapping[str, Any], report: Report) -> dict[str, tuple[in
         told |= {place: specific[place] for place in ("us", "eu", "fast") if place in specific}
     factors = {}
     for place, value in told.items():
-        factor = _ratio(value)
+        factor = ratio(value)
         if factor is None:
-            report(f"multiplier of {place}", value, _FACTOR_RULE)
+            report(f"multiplier of {place}", value, FACTOR_RULE)
         else:
             factors[place] = factor
     return factors
-
-
-def _ratio(value: object) -> tuple[int, int] | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return None
-    try:
-        written = Decimal(value)
-    except InvalidOperation:
-        return None
-    return written.as_integer_ratio() if written.is_finite() and Decimal("0.01") <= written <= 100 else None
 
 
 def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:

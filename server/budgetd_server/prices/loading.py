@@ -1,6 +1,7 @@
 """Makes one catalogue of the shipped prices and the operator's files, and again while the server runs."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,8 @@ def load_prices(
         version=version,
         aliases=overrides.aliases,
         fallback=_fallback(overrides.fallback or fallback),
+        patterns=overrides.patterns,
+        notes=overrides.notes,
     )
 
 
@@ -63,6 +66,10 @@ def _fallback(rates: Rates | None) -> ModelPrice | None:
         return None
     given = {name: rate for name, rate in rates._asdict().items() if rate is not None}
     return model_price("fallback", Terms(rates=given), base=None, source="fallback")
+
+
+log = logging.getLogger(__name__)
+_NOTES_TOLD_MAX = 20
 
 
 class ReloadablePrices:
@@ -118,4 +125,9 @@ class ReloadablePrices:
         return self._current.other_names(model, provider)
 
     def _load(self) -> Catalogue:
-        return load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)
+        catalogue = load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)
+        for note in catalogue.notes[:_NOTES_TOLD_MAX]:
+            log.info(note)
+        if (more := len(catalogue.notes) - _NOTES_TOLD_MAX) > 0:
+            log.info("%d more models of the price files are left out", more)
+        return catalogue

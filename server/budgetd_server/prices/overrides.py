@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetd_server.domain.errors import shown
-from budgetd_server.domain.model_price import ModelPrice, Rates
+from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates
 from budgetd_server.prices import litellm_format, toml_format
 from budgetd_server.prices.terms import Report, Terms, model_price
 
@@ -17,6 +17,9 @@ FILE_BYTES_MAX = 32 * 1024 * 1024
 MODEL_BYTES_MAX = 256
 
 _TOML_KEYS = frozenset({"version", "models", "aliases", "fallback"})
+#: An entry that has one of these is of LiteLLM's file, where not every entry is a model with a price.
+_LITELLMS_KEYS = frozenset({"alias_of", "litellm_provider", "mode", "rules"})
+_PATTERN_RULE = "a pattern has one star, at its end, and matches every name that begins with what is before it"
 _NAME_RULE = f"must be a name of 1 to {MODEL_BYTES_MAX} bytes without control characters"
 
 
@@ -30,7 +33,11 @@ class Overrides:
     models: dict[str, ModelPrice] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     fallback: Rates | None = None
+    #: The prices of all models whose names begin so.
+    patterns: dict[str, ModelPrice] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    #: What was left out, and is no fault.
+    notes: list[str] = field(default_factory=list)
 
     def read(self, path: Path) -> bytes:
         """Lay a file over those before it, and return its content; its faults are added to `problems`."""
@@ -105,18 +112,34 @@ class Overrides:
                 report("entry", entry, "must be an object")
                 continue
             for key in entry:
-                if not (key in self.known_keys or key == "free" or key.startswith("supports_")):
+                if not (key in self.known_keys or key in ("free", "retired") or key.startswith("supports_")):
                     report(key, entry[key], "is no key of LiteLLM's price format")
-            self._lay(name, litellm_format.terms_of(entry, report, name), report)
+            if isinstance(meant := content.get(str(entry.get("alias_of"))), dict):
+                entry = {**meant, **entry}  # noqa: PLW2901 - another name of the same.
+            terms = litellm_format.terms_of(entry, report, name)
+            is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
+            if is_litellms and not (terms.rates or terms.tiers or terms.is_free):
+                self.notes.append(
+                    f"{path}: model {shown(name)} is left out: it has no price that a usage is charged by"
+                )
+            elif is_litellms and _is_within(name):
+                # Literal names in LiteLLM's own file, where the star stands for a region.
+                self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
+            else:
+                self._lay(name, terms, report, may_be_in_part=is_litellms)
 
-    def _lay(self, name: str, terms: Terms, report: Report) -> None:
+    def _lay(self, name: str, terms: Terms, report: Report, *, may_be_in_part: bool = False) -> None:
         if not _is_name(name):
             report("name", name, _NAME_RULE)
             return
-        price = model_price(name, terms, base=self.models.get(name) or self.base(name), source="override")
-        if not price.is_free and price.rates.input is None:
+        if _is_within(name):
+            report("name", name, _PATTERN_RULE)
+            return
+        own = self.patterns if name.endswith("*") else self.models
+        price = model_price(name, terms, base=own.get(name) or self.base(name), source="override")
+        if not (price.is_free or may_be_in_part or _is_sold(price.rates)):
             report("input price", None, "must be given, above 0; a model that costs nothing says free = true")
-        self.models[name] = price
+        own[name] = price
 
     def _reporter(self, where: str) -> Report:
         def report(key: str, value: object, rule: str) -> None:
@@ -125,6 +148,16 @@ class Overrides:
             self.problems.append(f"{where}: {key}: {rule}, got {got}")
 
         return report
+
+
+def _is_sold(rates: Rates) -> bool:
+    """False: it has neither a price for input nor for anything that is no part of tokens."""
+    return rates.input is not None or any(rate is not None for rate in rates[TOKEN_RATES:])
+
+
+def _is_within(name: str) -> bool:
+    """True: a star stands where it can match nothing."""
+    return "*" in name.removesuffix("*")
 
 
 def _table(content: Mapping[str, Any], key: str, report: Report) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ RATE_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_MTOK_MAX} per 
 #: The dearest price that is believed of one image, second, search, page or the like.
 USD_PER_UNIT_MAX = 1_000
 UNIT_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_UNIT_MAX} for one"
+FACTOR_RULE = "must be a number from 0.01 to 100"
 
 #: Decimal exponents that turn a price as written, for one or for a million, into nano-USD per million.
 PER_TOKEN_EXPONENT = 15
@@ -85,6 +86,17 @@ def nano_usd_per_million(value: object, exponent: int, *, most_usd: int | Decima
     if not written.is_finite() or written < 0 or written > most_usd:
         return None
     return int(_CONTEXT.to_integral_value(_CONTEXT.scaleb(_CONTEXT.multiply(written, times), exponent)))
+
+
+def ratio(value: object) -> tuple[int, int] | None:
+    """A factor as numerator and denominator, or None if it breaks FACTOR_RULE."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        written = Decimal(value)
+    except InvalidOperation:
+        return None
+    return written.as_integer_ratio() if written.is_finite() and Decimal("0.01") <= written <= 100 else None
 
 
 def model_price(name: str, terms: Terms, *, base: ModelPrice | None, source: str) -> ModelPrice:

@@ -1,19 +1,31 @@
-"""Reads the operator's own price file, in TOML: USD per million tokens."""
+"""Reads the operator's own price file, in TOML: USD per million tokens, or for one of what is no token."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from budgetd_server.prices.terms import PER_MTOK_EXPONENT, RATE_RULE, Report, Terms, nano_usd_per_mtok
+from budgetd_server.domain.model_price import TOKEN_RATES, Rates
+from budgetd_server.prices.terms import (
+    FACTOR_RULE,
+    PER_MTOK_EXPONENT,
+    PER_TOKEN_EXPONENT,
+    RATE_RULE,
+    UNIT_RULE,
+    USD_PER_UNIT_MAX,
+    Report,
+    Terms,
+    Variant,
+    nano_usd_per_million,
+    nano_usd_per_mtok,
+    ratio,
+)
 
+#: Every field of `Rates`: what is no token costs so much for one.
 RATE_BY_KEY = {
-    "input_usd_per_mtok": "input",
-    "output_usd_per_mtok": "output",
-    "cached_input_usd_per_mtok": "cached_input",
-    "cache_write_usd_per_mtok": "cache_write",
-    "reasoning_usd_per_mtok": "reasoning",
+    f"{name}_usd_per_mtok" if number < TOKEN_RATES else f"{name}_usd": name for number, name in enumerate(Rates._fields)
 }
-_MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", *RATE_BY_KEY})
+_MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", "service_tiers", "batch", "places", *RATE_BY_KEY})
+_SERVED_KEYS = frozenset({"tiers", *RATE_BY_KEY})
 _TIER_KEYS = frozenset({"above_input_tokens", *RATE_BY_KEY})
 _PERIOD_KEYS = frozenset({"from", "tiers", *RATE_BY_KEY})
 _ABOVE_MAX = 10**9
@@ -42,13 +54,45 @@ def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
                 f"a free model has no prices, so it cannot have {', '.join(others)} too",
             )
         return Terms(provider=provider, is_free=True)
-    periods = table.get("periods")
+    periods, served = table.get("periods"), _named(table, "service_tiers", report)
     return Terms(
+        service_tiers={name: _variant(tier, f"service_tiers.{name}.", report) for name, tier in served.items()},
+        batch=_variant(_table(table["batch"], "batch", report), "batch.", report) if "batch" in table else None,
+        multipliers=_places(table, report) if "places" in table else None,
         provider=provider,
         rates=_rates(table, "", report),
         tiers=_tiers(table, "", report),
         periods=None if periods is None else tuple(_periods(periods, report)),
     )
+
+
+def _table(written: object, path: str, report: Report) -> Mapping[str, Any]:
+    if isinstance(written, dict):
+        return written
+    report(path, written, "must be a table")
+    return {}
+
+
+def _named(table: Mapping[str, Any], key: str, report: Report) -> dict[str, Mapping[str, Any]]:
+    """The tables of a table, each by its name."""
+    tables = _table(table.get(key, {}), key, report)
+    return {name.lower(): _table(written, f"{key}.{name}", report) for name, written in tables.items()}
+
+
+def _variant(table: Mapping[str, Any], within: str, report: Report) -> Variant:
+    _report_unknown(table, _SERVED_KEYS, within, report)
+    return Variant(_rates(table, within, report), _tiers(table, within, report) or ())
+
+
+def _places(table: Mapping[str, Any], report: Report) -> dict[str, tuple[int, int]]:
+    factors = {}
+    for place, written in _table(table["places"], "places", report).items():
+        factor = ratio(written)
+        if factor is None:
+            report(f"places.{place}", written, FACTOR_RULE)
+        else:
+            factors[place.lower()] = factor
+    return factors
 
 
 def rates_of(table: Mapping[str, Any], report: Report) -> Mapping[str, int]:
@@ -67,9 +111,14 @@ def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, i
     rates = {}
     for key, name in RATE_BY_KEY.items():
         if key in table:
-            rate = nano_usd_per_mtok(table[key], PER_MTOK_EXPONENT)
+            is_of_tokens = key.endswith("_per_mtok")
+            rate = (
+                nano_usd_per_mtok(table[key], PER_MTOK_EXPONENT)
+                if is_of_tokens
+                else nano_usd_per_million(table[key], PER_TOKEN_EXPONENT, most_usd=USD_PER_UNIT_MAX)
+            )
             if rate is None:
-                report(within + key, table[key], RATE_RULE)
+                report(within + key, table[key], RATE_RULE if is_of_tokens else UNIT_RULE)
             elif rate == 0 and name == "input":
                 report(within + key, table[key], "must be above 0; a model that costs nothing says free = true")
             else:
