@@ -18,7 +18,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from functools import cache
 from pathlib import Path
@@ -59,10 +59,18 @@ class Embedded:
 
     Args:
         path: The file, absolute and without symbolic links; made by the first call if it does not exist.
+        prices: The operator's price files, read once in a process. Uses of a file with other price files have a
+            server of their own, which shares the file as another process would.
+
+    Raises:
+        PriceFileError: Something is wrong with a price file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prices: Sequence[Path] = ()) -> None:
         self.path = path
+        self._prices = tuple(prices)
+        if prices:
+            _prices_of(self._prices)
         self._host: _Host | None = None
         self._is_closed = False
 
@@ -117,9 +125,9 @@ class Embedded:
                 raise RuntimeError("the client is closed")
             if self.path in _INHERITED:
                 raise RuntimeError(f"{self.path} was open when this process was forked, in a way unknown to Python")
-            host = _HOSTS.get(self.path)
+            host = _HOSTS.get((self.path, self._prices))
             if host is None:
-                host = _HOSTS[self.path] = _Host(self.path)
+                host = _HOSTS[self.path, self._prices] = _Host(self.path, self._prices)
             host.users.add(self)
             self._host = host
             _end_unused()
@@ -129,8 +137,9 @@ class Embedded:
 class _Host:
     """One server on one file, with its thread. Only its own thread touches what is below its loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prices: tuple[Path, ...]) -> None:
         self.path = path
+        self.prices = prices
         self.users: weakref.WeakSet[Embedded] = weakref.WeakSet()
         #: Done when the file is closed.
         self.ended: Future[None] = Future()
@@ -226,7 +235,7 @@ class _Host:
         except LedgerBusy as error:
             raise StoreUnavailable(str(error), metadata={"kind": "busy"}) from error
         _SOUND.add(self.path)
-        prices, counter = _of_the_process()
+        prices, counter = _prices_of(self.prices), _counter()
         ledger = await SqliteLedger.connected(self.path)
         core = Core(
             ledger,
@@ -281,15 +290,20 @@ class _Worker(Executor):
 
 
 @cache
-def _of_the_process() -> tuple[ReloadablePrices, TokenCounter]:
+def _prices_of(paths: tuple[Path, ...]) -> ReloadablePrices:
     """What servers of one process share, and children of `fork` have already."""
-    return ReloadablePrices(), TokenCounter()
+    return ReloadablePrices(paths)
+
+
+@cache
+def _counter() -> TokenCounter:
+    return TokenCounter()
 
 
 #: For what is below, held across a fork. Never taken by the threads of servers.
 _LOCK = threading.RLock()
 #: The servers that take calls.
-_HOSTS: dict[Path, _Host] = {}
+_HOSTS: dict[tuple[Path, tuple[Path, ...]], _Host] = {}
 #: Those and the ones that have not closed their files yet.
 _LIVING: set[_Host] = set()
 #: What this process must neither use nor destroy, by path.
@@ -302,7 +316,7 @@ def _end_unused() -> list[_Host]:
     """Tell the servers to end whose users have closed, or are garbage."""
     unused = [host for host in list(_HOSTS.values()) if not host.users]
     for host in unused:
-        _HOSTS.pop(host.path, None)
+        _HOSTS.pop((host.path, host.prices), None)
         host.end()
     return unused
 

@@ -64,7 +64,13 @@ def test_a_model_that_the_new_file_drops_keeps_its_price(tmp_path: Path) -> None
     told = run(newer, "--source", "mine", "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ b", "- a-chat retired", "- a-latest retired", "- a-picture retired", "- a-zero retired"]
+    assert told.splitlines() == [
+        "+ b",
+        "- a-chat retired",
+        "- a-latest retired",
+        "- a-picture retired",
+        "- a-zero retired",
+    ]
     assert prices.find("a-chat", 0).rates.input == 10**9
     assert prices.version.startswith("mine+")
 

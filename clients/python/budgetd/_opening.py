@@ -1,7 +1,7 @@
 """The managers' constructor: what its arguments mean, and which transport they ask for."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from budgetd._address import address_of
@@ -16,6 +16,8 @@ _RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
 ClientType = Literal["local", "hosted"]
 ResetMode = Literal["automatic", "on_request"]
 Database = str | os.PathLike[str] | None
+#: One file, or several.
+PriceFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
 
 class Hosted(NamedTuple):
@@ -41,6 +43,7 @@ class Opening:
         reset_mode: ResetMode | None = None,
         dedupe_completions: bool = False,
         timeout_seconds: float | None = None,
+        prices: PriceFiles = None,
     ) -> None:
         self.project_name = project_name
         self.client_type = client_type
@@ -50,15 +53,19 @@ class Opening:
         if timeout_seconds is not None:
             check_seconds("timeout_seconds", timeout_seconds)
         if client_type == "hosted":
+            if prices is not None:
+                raise ValueError(
+                    f"prices must not be given with client_type 'hosted', got {prices!r}: a server has its own"
+                )
             self._connect(hosted(api_base, headers), timeout_seconds)
         else:
-            self._embed(database, timeout_seconds)
+            self._embed(database, timeout_seconds, prices)
 
     def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
         """Make a client of a server."""
         raise NotImplementedError
 
-    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
         """Make a client without one."""
         raise NotImplementedError
 

@@ -4,7 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening, embedded_policy
+from budgetd._opening import Database, Hosted, Opening, PriceFiles, embedded_policy
 from budgetd._steps import Awaiting
 from budgetd._user_cost_file import offer_import
 from budgetd.client import AsyncBudgetClient
@@ -31,10 +31,10 @@ class AsyncBudgetManager(Opening, ManagerPlans, Awaiting):
             server.address, token=server.token, metadata=server.metadata, timeout_seconds=timeout_seconds
         )
 
-    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
         from budgetd.local import AsyncLocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
-        transport = AsyncLocalTransport(database)
+        transport = AsyncLocalTransport(database, prices=prices)
         offer_import(transport.path, self._project_id)
         self._caller = AsyncBudgetClient.over(transport, embedded_policy(timeout_seconds))
 

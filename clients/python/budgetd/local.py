@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from budgetd._opening import PriceFiles
 from budgetd._rpcs import ResponseT, Rpc
 from budgetd._status import error_of_status, no_answer_in_time
 from budgetd.errors import DatabaseRefused
@@ -37,14 +38,16 @@ class LocalTransport:
     Args:
         database: A path, or `sqlite:///path`. None: BUDGETD_DATABASE, and if that is not set, or empty, `budgetd.db`. A
             relative path begins at the folder that is the current one now.
+        prices: A price file, TOML or LiteLLM's JSON, or several, of which later ones win; each is read once in a
+            process. None: those of BUDGETD_PRICES, with `:` between them (`;` on Windows). Empty: none but the shipped.
 
     Raises:
         ImportError: The server is not installed.
-        ValueError: The database is no SQLite file.
+        ValueError: The database is no SQLite file, or something is wrong with a price file: each fault has a sentence.
     """
 
-    def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
-        self._server = _embedded(database)
+    def __init__(self, database: str | os.PathLike[str] | None = None, *, prices: PriceFiles = None) -> None:
+        self._server = _embedded(database, prices)
 
     @property
     def path(self) -> Path:
@@ -75,8 +78,8 @@ class LocalTransport:
 class AsyncLocalTransport:
     """`LocalTransport`, awaited, on any event loop."""
 
-    def __init__(self, database: str | os.PathLike[str] | None = None) -> None:
-        self._server = _embedded(database)
+    def __init__(self, database: str | os.PathLike[str] | None = None, *, prices: PriceFiles = None) -> None:
+        self._server = _embedded(database, prices)
 
     @property
     def path(self) -> Path:
@@ -97,7 +100,7 @@ class AsyncLocalTransport:
         await asyncio.wrap_future(self._server.close())
 
 
-def _embedded(database: str | os.PathLike[str] | None) -> "Embedded":
+def _embedded(database: str | os.PathLike[str] | None, prices: PriceFiles) -> "Embedded":
     try:
         from budgetd_server.config import Config  # noqa: PLC0415 - the server is only there if the extra is.
         from budgetd_server.embedded import Embedded  # noqa: PLC0415 - the same.
@@ -112,7 +115,15 @@ def _embedded(database: str | os.PathLike[str] | None) -> "Embedded":
     if database is None:
         database = os.environ.get("BUDGETD_DATABASE") or DATABASE_DEFAULT
     path = Config(database=database).database_path if isinstance(database, str) else Path(database)
-    return Embedded(path.resolve())
+    return Embedded(path.resolve(), _price_files(prices))
+
+
+def _price_files(prices: PriceFiles) -> list[Path]:
+    if prices is None:
+        prices = [path for path in os.environ.get("BUDGETD_PRICES", "").split(os.pathsep) if path]
+    elif isinstance(prices, str | os.PathLike):
+        prices = [prices]
+    return [Path(path).resolve() for path in prices]
 
 
 def _copy(rpc: Rpc[RequestT, ResponseT], request: RequestT) -> RequestT:

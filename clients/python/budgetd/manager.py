@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening, embedded_policy
+from budgetd._opening import Database, Hosted, Opening, PriceFiles, embedded_policy
 from budgetd._steps import Waiting
 from budgetd._user_cost_file import offer_import
 from budgetd.client import BudgetClient
@@ -48,6 +48,8 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         timeout_seconds: How long each call to the server may take before a method raises Unavailable or
             DeadlineExceeded, its retries included. Most methods make one; those that read all users, one for each
             thousand. None: with a server 5 seconds for reads and 10 for changes, "local" 10 seconds for both.
+        prices: Local only: your price file, TOML or LiteLLM's JSON, or several, of which later ones win. None:
+            BUDGETD_PRICES. A server has its own.
 
     Raises:
         ValueError, TypeError: An argument breaks a rule.
@@ -67,10 +69,10 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         )
         self.load_data()
 
-    def _embed(self, database: Database, timeout_seconds: float | None) -> None:
+    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
         from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
 
-        transport = LocalTransport(database)
+        transport = LocalTransport(database, prices=prices)
         offer_import(transport.path, self._project_id)
         self._caller = BudgetClient.over(transport, embedded_policy(timeout_seconds))
         self.load_data()

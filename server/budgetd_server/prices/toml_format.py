@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from budgetd_server.domain.model_price import TOKEN_RATES, Rates
 from budgetd_server.prices.terms import (
     FACTOR_RULE,
     PER_MTOK_EXPONENT,
@@ -22,7 +21,27 @@ from budgetd_server.prices.terms import (
 
 #: Every field of `Rates`: what is no token costs so much for one.
 RATE_BY_KEY = {
-    f"{name}_usd_per_mtok" if number < TOKEN_RATES else f"{name}_usd": name for number, name in enumerate(Rates._fields)
+    "input_usd_per_mtok": "input",
+    "output_usd_per_mtok": "output",
+    "cached_input_usd_per_mtok": "cached_input",
+    "cache_write_usd_per_mtok": "cache_write",
+    "reasoning_usd_per_mtok": "reasoning",
+    "cache_write_1h_usd_per_mtok": "cache_write_1h",
+    "audio_input_usd_per_mtok": "audio_input",
+    "audio_output_usd_per_mtok": "audio_output",
+    "cached_audio_input_usd_per_mtok": "cached_audio_input",
+    "image_input_usd_per_mtok": "image_input",
+    "image_output_usd_per_mtok": "image_output",
+    "citation_usd_per_mtok": "citation",
+    "web_search_usd": "web_search",
+    "input_image_usd": "input_image",
+    "output_image_usd": "output_image",
+    "audio_input_second_usd": "audio_input_second",
+    "audio_output_second_usd": "audio_output_second",
+    "video_second_usd": "video_second",
+    "character_usd": "character",
+    "query_usd": "query",
+    "page_usd": "page",
 }
 _MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", "service_tiers", "batch", "places", *RATE_BY_KEY})
 _SERVED_KEYS = frozenset({"tiers", *RATE_BY_KEY})
