@@ -68,12 +68,13 @@ parity: $(PARITY) ## Compare our BudgetManager with LiteLLM's, call by call, in 
 
 .PHONY: parity-newest
 parity-newest: $(PARITY_NEWEST) ## Try LiteLLM's newest class against the self-hosted protocol, in an environment of its own.
-	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity-newest/bin/pytest -m "not drill" tests/parity/hosted \
+	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity-newest/bin/pytest -m "not drill" tests/parity/hosted tests/parity/pricing_grid \
 		--ignore=tests/parity/hosted/test_hosted_differential.py
 
 .PHONY: parity-drill
-parity-drill: $(PARITY) ## Let larger crowds of LiteLLM's class charge a server that loses power again and again.
+parity-drill: $(PARITY) $(PARITY_NEWEST) ## Compare all prices with both LiteLLMs, and let crowds of its class charge a server that loses power.
 	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity/bin/pytest -m drill tests/parity
+	LITELLM_LOCAL_MODEL_COST_MAP=True .venv-parity-newest/bin/pytest -m drill tests/parity/pricing_grid
 
 .PHONY: lint
 lint: setup ## Check Python with ruff, the contract with buf, the Dockerfile with hadolint.
