@@ -192,7 +192,33 @@ def test_a_price_tells_its_rates_and_where_it_comes_from(server: RunningServer) 
             cached_input_nano_usd_per_mtok=1_250_000_000,
         ),
         source=price_pb.PRICE_SOURCE_CATALOGUE,
+        count_rates=price_pb.CountRates(),
+        service_tiers=[
+            price_pb.ServedPrice(
+                service_tier="priority",
+                rates=price_pb.TokenRates(
+                    input_nano_usd_per_mtok=4_250_000_000,
+                    output_nano_usd_per_mtok=17_000_000_000,
+                    cached_input_nano_usd_per_mtok=2_125_000_000,
+                ),
+                divisor=1,
+            )
+        ],
+        batch=price_pb.ServedPrice(
+            rates=price_pb.TokenRates(
+                input_nano_usd_per_mtok=2_500_000_000,
+                output_nano_usd_per_mtok=10_000_000_000,
+                cached_input_nano_usd_per_mtok=2_500_000_000,
+            ),
+            divisor=2,
+        ),
     )
+
+
+def test_a_price_tells_what_is_no_token(server: RunningServer) -> None:
+    answer = server.stub.GetModelPrice(service.GetModelPriceRequest(model="whisper-1"))
+
+    assert answer.price.count_rates == price_pb.CountRates(audio_input_second_nano_usd_per_million=10**11)
 
 
 def test_an_operators_prices_tiers_free_models_and_fallback_are_told_as_such(start: Start, tmp_path: Path) -> None:

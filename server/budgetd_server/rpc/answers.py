@@ -9,7 +9,7 @@ from budgetd.v1 import model_price_pb2 as price_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
-from budgetd_server.domain.model_price import ModelPrice, Rates
+from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates, Schedule
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
@@ -225,14 +225,24 @@ def model_price(price: ModelPrice) -> price_pb.ModelPrice:
         ],
         is_free=price.is_free,
         source=_SOURCES[price.source],
+        count_rates=price_pb.CountRates(
+            **{f"{name}_nano_usd_per_million": rate for name, rate in list(price.rates._asdict().items())[TOKEN_RATES:]}
+        ),
+        service_tiers=[_served(name, schedule) for name, schedule in sorted(price.service_tiers.items())],
+        batch=_served("", price.batch) if price.batch is not None else None,
+    )
+
+
+def _served(service_tier: str, schedule: Schedule) -> price_pb.ServedPrice:
+    return price_pb.ServedPrice(
+        service_tier=service_tier,
+        rates=_rates(schedule.rates),
+        tiers=[price_pb.PriceTier(above_input_tokens=above, rates=_rates(rates)) for above, rates in schedule.tiers],
+        divisor=schedule.divisor,
     )
 
 
 def _rates(rates: Rates) -> price_pb.TokenRates:
     return price_pb.TokenRates(
-        input_nano_usd_per_mtok=rates.input,
-        output_nano_usd_per_mtok=rates.output,
-        cached_input_nano_usd_per_mtok=rates.cached_input,
-        cache_write_nano_usd_per_mtok=rates.cache_write,
-        reasoning_nano_usd_per_mtok=rates.reasoning,
+        **{f"{name}_nano_usd_per_mtok": rate for name, rate in list(rates._asdict().items())[:TOKEN_RATES]}
     )

@@ -58,6 +58,13 @@ class TokenRates(google.protobuf.message.Message):
     CACHED_INPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
     CACHE_WRITE_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
     REASONING_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    CACHE_WRITE_1H_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    CACHED_AUDIO_INPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    IMAGE_INPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    IMAGE_OUTPUT_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
+    CITATION_NANO_USD_PER_MTOK_FIELD_NUMBER: builtins.int
     input_nano_usd_per_mtok: builtins.int
     """Tokens sent to the model. Unset: no price."""
     output_nano_usd_per_mtok: builtins.int
@@ -68,6 +75,20 @@ class TokenRates(google.protobuf.message.Message):
     """Tokens written to a cache. Unset: the price of other input."""
     reasoning_nano_usd_per_mtok: builtins.int
     """Tokens spent on reasoning. Unset: the price of other output."""
+    cache_write_1h_nano_usd_per_mtok: builtins.int
+    """Tokens written to a cache for an hour. Unset: the price of other cache writes."""
+    audio_input_nano_usd_per_mtok: builtins.int
+    """Tokens of audio sent to the model. Unset: the price of other input."""
+    audio_output_nano_usd_per_mtok: builtins.int
+    """Tokens of audio that the model returns. Unset: the price of other output."""
+    cached_audio_input_nano_usd_per_mtok: builtins.int
+    """Tokens of audio read from a cache. Unset: the price of other cached input, or without one that of audio."""
+    image_input_nano_usd_per_mtok: builtins.int
+    """Tokens of images sent to the model. Unset: the price of other input."""
+    image_output_nano_usd_per_mtok: builtins.int
+    """Tokens of images that the model returns. Unset: the price of other output."""
+    citation_nano_usd_per_mtok: builtins.int
+    """Tokens of sources that the provider cites. Unset: the price of other input."""
     def __init__(
         self,
         *,
@@ -76,13 +97,34 @@ class TokenRates(google.protobuf.message.Message):
         cached_input_nano_usd_per_mtok: builtins.int | None = ...,
         cache_write_nano_usd_per_mtok: builtins.int | None = ...,
         reasoning_nano_usd_per_mtok: builtins.int | None = ...,
+        cache_write_1h_nano_usd_per_mtok: builtins.int | None = ...,
+        audio_input_nano_usd_per_mtok: builtins.int | None = ...,
+        audio_output_nano_usd_per_mtok: builtins.int | None = ...,
+        cached_audio_input_nano_usd_per_mtok: builtins.int | None = ...,
+        image_input_nano_usd_per_mtok: builtins.int | None = ...,
+        image_output_nano_usd_per_mtok: builtins.int | None = ...,
+        citation_nano_usd_per_mtok: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_cache_write_nano_usd_per_mtok", b"_cache_write_nano_usd_per_mtok", "_cached_input_nano_usd_per_mtok", b"_cached_input_nano_usd_per_mtok", "_input_nano_usd_per_mtok", b"_input_nano_usd_per_mtok", "_output_nano_usd_per_mtok", b"_output_nano_usd_per_mtok", "_reasoning_nano_usd_per_mtok", b"_reasoning_nano_usd_per_mtok", "cache_write_nano_usd_per_mtok", b"cache_write_nano_usd_per_mtok", "cached_input_nano_usd_per_mtok", b"cached_input_nano_usd_per_mtok", "input_nano_usd_per_mtok", b"input_nano_usd_per_mtok", "output_nano_usd_per_mtok", b"output_nano_usd_per_mtok", "reasoning_nano_usd_per_mtok", b"reasoning_nano_usd_per_mtok"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_cache_write_nano_usd_per_mtok", b"_cache_write_nano_usd_per_mtok", "_cached_input_nano_usd_per_mtok", b"_cached_input_nano_usd_per_mtok", "_input_nano_usd_per_mtok", b"_input_nano_usd_per_mtok", "_output_nano_usd_per_mtok", b"_output_nano_usd_per_mtok", "_reasoning_nano_usd_per_mtok", b"_reasoning_nano_usd_per_mtok", "cache_write_nano_usd_per_mtok", b"cache_write_nano_usd_per_mtok", "cached_input_nano_usd_per_mtok", b"cached_input_nano_usd_per_mtok", "input_nano_usd_per_mtok", b"input_nano_usd_per_mtok", "output_nano_usd_per_mtok", b"output_nano_usd_per_mtok", "reasoning_nano_usd_per_mtok", b"reasoning_nano_usd_per_mtok"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_audio_input_nano_usd_per_mtok", b"_audio_input_nano_usd_per_mtok", "_audio_output_nano_usd_per_mtok", b"_audio_output_nano_usd_per_mtok", "_cache_write_1h_nano_usd_per_mtok", b"_cache_write_1h_nano_usd_per_mtok", "_cache_write_nano_usd_per_mtok", b"_cache_write_nano_usd_per_mtok", "_cached_audio_input_nano_usd_per_mtok", b"_cached_audio_input_nano_usd_per_mtok", "_cached_input_nano_usd_per_mtok", b"_cached_input_nano_usd_per_mtok", "_citation_nano_usd_per_mtok", b"_citation_nano_usd_per_mtok", "_image_input_nano_usd_per_mtok", b"_image_input_nano_usd_per_mtok", "_image_output_nano_usd_per_mtok", b"_image_output_nano_usd_per_mtok", "_input_nano_usd_per_mtok", b"_input_nano_usd_per_mtok", "_output_nano_usd_per_mtok", b"_output_nano_usd_per_mtok", "_reasoning_nano_usd_per_mtok", b"_reasoning_nano_usd_per_mtok", "audio_input_nano_usd_per_mtok", b"audio_input_nano_usd_per_mtok", "audio_output_nano_usd_per_mtok", b"audio_output_nano_usd_per_mtok", "cache_write_1h_nano_usd_per_mtok", b"cache_write_1h_nano_usd_per_mtok", "cache_write_nano_usd_per_mtok", b"cache_write_nano_usd_per_mtok", "cached_audio_input_nano_usd_per_mtok", b"cached_audio_input_nano_usd_per_mtok", "cached_input_nano_usd_per_mtok", b"cached_input_nano_usd_per_mtok", "citation_nano_usd_per_mtok", b"citation_nano_usd_per_mtok", "image_input_nano_usd_per_mtok", b"image_input_nano_usd_per_mtok", "image_output_nano_usd_per_mtok", b"image_output_nano_usd_per_mtok", "input_nano_usd_per_mtok", b"input_nano_usd_per_mtok", "output_nano_usd_per_mtok", b"output_nano_usd_per_mtok", "reasoning_nano_usd_per_mtok", b"reasoning_nano_usd_per_mtok"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_audio_input_nano_usd_per_mtok", b"_audio_input_nano_usd_per_mtok", "_audio_output_nano_usd_per_mtok", b"_audio_output_nano_usd_per_mtok", "_cache_write_1h_nano_usd_per_mtok", b"_cache_write_1h_nano_usd_per_mtok", "_cache_write_nano_usd_per_mtok", b"_cache_write_nano_usd_per_mtok", "_cached_audio_input_nano_usd_per_mtok", b"_cached_audio_input_nano_usd_per_mtok", "_cached_input_nano_usd_per_mtok", b"_cached_input_nano_usd_per_mtok", "_citation_nano_usd_per_mtok", b"_citation_nano_usd_per_mtok", "_image_input_nano_usd_per_mtok", b"_image_input_nano_usd_per_mtok", "_image_output_nano_usd_per_mtok", b"_image_output_nano_usd_per_mtok", "_input_nano_usd_per_mtok", b"_input_nano_usd_per_mtok", "_output_nano_usd_per_mtok", b"_output_nano_usd_per_mtok", "_reasoning_nano_usd_per_mtok", b"_reasoning_nano_usd_per_mtok", "audio_input_nano_usd_per_mtok", b"audio_input_nano_usd_per_mtok", "audio_output_nano_usd_per_mtok", b"audio_output_nano_usd_per_mtok", "cache_write_1h_nano_usd_per_mtok", b"cache_write_1h_nano_usd_per_mtok", "cache_write_nano_usd_per_mtok", b"cache_write_nano_usd_per_mtok", "cached_audio_input_nano_usd_per_mtok", b"cached_audio_input_nano_usd_per_mtok", "cached_input_nano_usd_per_mtok", b"cached_input_nano_usd_per_mtok", "citation_nano_usd_per_mtok", b"citation_nano_usd_per_mtok", "image_input_nano_usd_per_mtok", b"image_input_nano_usd_per_mtok", "image_output_nano_usd_per_mtok", b"image_output_nano_usd_per_mtok", "input_nano_usd_per_mtok", b"input_nano_usd_per_mtok", "output_nano_usd_per_mtok", b"output_nano_usd_per_mtok", "reasoning_nano_usd_per_mtok", b"reasoning_nano_usd_per_mtok"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_input_nano_usd_per_mtok", b"_audio_input_nano_usd_per_mtok"]) -> typing.Literal["audio_input_nano_usd_per_mtok"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_output_nano_usd_per_mtok", b"_audio_output_nano_usd_per_mtok"]) -> typing.Literal["audio_output_nano_usd_per_mtok"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cache_write_1h_nano_usd_per_mtok", b"_cache_write_1h_nano_usd_per_mtok"]) -> typing.Literal["cache_write_1h_nano_usd_per_mtok"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cache_write_nano_usd_per_mtok", b"_cache_write_nano_usd_per_mtok"]) -> typing.Literal["cache_write_nano_usd_per_mtok"] | None: ...
     @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_cached_audio_input_nano_usd_per_mtok", b"_cached_audio_input_nano_usd_per_mtok"]) -> typing.Literal["cached_audio_input_nano_usd_per_mtok"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_cached_input_nano_usd_per_mtok", b"_cached_input_nano_usd_per_mtok"]) -> typing.Literal["cached_input_nano_usd_per_mtok"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_citation_nano_usd_per_mtok", b"_citation_nano_usd_per_mtok"]) -> typing.Literal["citation_nano_usd_per_mtok"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_image_input_nano_usd_per_mtok", b"_image_input_nano_usd_per_mtok"]) -> typing.Literal["image_input_nano_usd_per_mtok"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_image_output_nano_usd_per_mtok", b"_image_output_nano_usd_per_mtok"]) -> typing.Literal["image_output_nano_usd_per_mtok"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_input_nano_usd_per_mtok", b"_input_nano_usd_per_mtok"]) -> typing.Literal["input_nano_usd_per_mtok"] | None: ...
     @typing.overload
@@ -91,6 +133,110 @@ class TokenRates(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_reasoning_nano_usd_per_mtok", b"_reasoning_nano_usd_per_mtok"]) -> typing.Literal["reasoning_nano_usd_per_mtok"] | None: ...
 
 global___TokenRates = TokenRates
+
+@typing.final
+class CountRates(google.protobuf.message.Message):
+    """Prices of what is no token, in nano-US-dollars per million: exact, since that is 10^-15 USD for one. Unset: no price."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WEB_SEARCH_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    INPUT_IMAGE_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    OUTPUT_IMAGE_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    AUDIO_INPUT_SECOND_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    AUDIO_OUTPUT_SECOND_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    VIDEO_SECOND_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    CHARACTER_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    QUERY_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    PAGE_NANO_USD_PER_MILLION_FIELD_NUMBER: builtins.int
+    web_search_nano_usd_per_million: builtins.int
+    """Searches on the web."""
+    input_image_nano_usd_per_million: builtins.int
+    """Images sent to the model."""
+    output_image_nano_usd_per_million: builtins.int
+    """Images that the model returns."""
+    audio_input_second_nano_usd_per_million: builtins.int
+    """Seconds of audio sent to the model."""
+    audio_output_second_nano_usd_per_million: builtins.int
+    """Seconds of audio that the model returns."""
+    video_second_nano_usd_per_million: builtins.int
+    """Seconds of video."""
+    character_nano_usd_per_million: builtins.int
+    """Characters."""
+    query_nano_usd_per_million: builtins.int
+    """Queries."""
+    page_nano_usd_per_million: builtins.int
+    """Pages."""
+    def __init__(
+        self,
+        *,
+        web_search_nano_usd_per_million: builtins.int | None = ...,
+        input_image_nano_usd_per_million: builtins.int | None = ...,
+        output_image_nano_usd_per_million: builtins.int | None = ...,
+        audio_input_second_nano_usd_per_million: builtins.int | None = ...,
+        audio_output_second_nano_usd_per_million: builtins.int | None = ...,
+        video_second_nano_usd_per_million: builtins.int | None = ...,
+        character_nano_usd_per_million: builtins.int | None = ...,
+        query_nano_usd_per_million: builtins.int | None = ...,
+        page_nano_usd_per_million: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_audio_input_second_nano_usd_per_million", b"_audio_input_second_nano_usd_per_million", "_audio_output_second_nano_usd_per_million", b"_audio_output_second_nano_usd_per_million", "_character_nano_usd_per_million", b"_character_nano_usd_per_million", "_input_image_nano_usd_per_million", b"_input_image_nano_usd_per_million", "_output_image_nano_usd_per_million", b"_output_image_nano_usd_per_million", "_page_nano_usd_per_million", b"_page_nano_usd_per_million", "_query_nano_usd_per_million", b"_query_nano_usd_per_million", "_video_second_nano_usd_per_million", b"_video_second_nano_usd_per_million", "_web_search_nano_usd_per_million", b"_web_search_nano_usd_per_million", "audio_input_second_nano_usd_per_million", b"audio_input_second_nano_usd_per_million", "audio_output_second_nano_usd_per_million", b"audio_output_second_nano_usd_per_million", "character_nano_usd_per_million", b"character_nano_usd_per_million", "input_image_nano_usd_per_million", b"input_image_nano_usd_per_million", "output_image_nano_usd_per_million", b"output_image_nano_usd_per_million", "page_nano_usd_per_million", b"page_nano_usd_per_million", "query_nano_usd_per_million", b"query_nano_usd_per_million", "video_second_nano_usd_per_million", b"video_second_nano_usd_per_million", "web_search_nano_usd_per_million", b"web_search_nano_usd_per_million"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_audio_input_second_nano_usd_per_million", b"_audio_input_second_nano_usd_per_million", "_audio_output_second_nano_usd_per_million", b"_audio_output_second_nano_usd_per_million", "_character_nano_usd_per_million", b"_character_nano_usd_per_million", "_input_image_nano_usd_per_million", b"_input_image_nano_usd_per_million", "_output_image_nano_usd_per_million", b"_output_image_nano_usd_per_million", "_page_nano_usd_per_million", b"_page_nano_usd_per_million", "_query_nano_usd_per_million", b"_query_nano_usd_per_million", "_video_second_nano_usd_per_million", b"_video_second_nano_usd_per_million", "_web_search_nano_usd_per_million", b"_web_search_nano_usd_per_million", "audio_input_second_nano_usd_per_million", b"audio_input_second_nano_usd_per_million", "audio_output_second_nano_usd_per_million", b"audio_output_second_nano_usd_per_million", "character_nano_usd_per_million", b"character_nano_usd_per_million", "input_image_nano_usd_per_million", b"input_image_nano_usd_per_million", "output_image_nano_usd_per_million", b"output_image_nano_usd_per_million", "page_nano_usd_per_million", b"page_nano_usd_per_million", "query_nano_usd_per_million", b"query_nano_usd_per_million", "video_second_nano_usd_per_million", b"video_second_nano_usd_per_million", "web_search_nano_usd_per_million", b"web_search_nano_usd_per_million"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_input_second_nano_usd_per_million", b"_audio_input_second_nano_usd_per_million"]) -> typing.Literal["audio_input_second_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_audio_output_second_nano_usd_per_million", b"_audio_output_second_nano_usd_per_million"]) -> typing.Literal["audio_output_second_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_character_nano_usd_per_million", b"_character_nano_usd_per_million"]) -> typing.Literal["character_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_input_image_nano_usd_per_million", b"_input_image_nano_usd_per_million"]) -> typing.Literal["input_image_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_output_image_nano_usd_per_million", b"_output_image_nano_usd_per_million"]) -> typing.Literal["output_image_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_page_nano_usd_per_million", b"_page_nano_usd_per_million"]) -> typing.Literal["page_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_query_nano_usd_per_million", b"_query_nano_usd_per_million"]) -> typing.Literal["query_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_video_second_nano_usd_per_million", b"_video_second_nano_usd_per_million"]) -> typing.Literal["video_second_nano_usd_per_million"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_web_search_nano_usd_per_million", b"_web_search_nano_usd_per_million"]) -> typing.Literal["web_search_nano_usd_per_million"] | None: ...
+
+global___CountRates = CountRates
+
+@typing.final
+class ServedPrice(google.protobuf.message.Message):
+    """Prices of calls that are served in a way of their own."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SERVICE_TIER_FIELD_NUMBER: builtins.int
+    RATES_FIELD_NUMBER: builtins.int
+    TIERS_FIELD_NUMBER: builtins.int
+    DIVISOR_FIELD_NUMBER: builtins.int
+    service_tier: builtins.str
+    """The service tier, such as "flex"; empty for a batch."""
+    divisor: builtins.int
+    """Every price here is divided by it; 1 or 2, since half of an odd price is no whole number."""
+    @property
+    def rates(self) -> global___TokenRates:
+        """The prices, to be divided by `divisor`."""
+
+    @property
+    def tiers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PriceTier]:
+        """The prices of long requests, by rising length, to be divided likewise."""
+
+    def __init__(
+        self,
+        *,
+        service_tier: builtins.str = ...,
+        rates: global___TokenRates | None = ...,
+        tiers: collections.abc.Iterable[global___PriceTier] | None = ...,
+        divisor: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["rates", b"rates"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["divisor", b"divisor", "rates", b"rates", "service_tier", b"service_tier", "tiers", b"tiers"]) -> None: ...
+
+global___ServedPrice = ServedPrice
 
 @typing.final
 class PriceTier(google.protobuf.message.Message):
@@ -129,6 +275,9 @@ class ModelPrice(google.protobuf.message.Message):
     TIERS_FIELD_NUMBER: builtins.int
     IS_FREE_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
+    COUNT_RATES_FIELD_NUMBER: builtins.int
+    SERVICE_TIERS_FIELD_NUMBER: builtins.int
+    BATCH_FIELD_NUMBER: builtins.int
     model: builtins.str
     """The name under which the price is kept."""
     provider: builtins.str
@@ -145,6 +294,18 @@ class ModelPrice(google.protobuf.message.Message):
     def tiers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PriceTier]:
         """The prices of long requests, by rising length."""
 
+    @property
+    def count_rates(self) -> global___CountRates:
+        """The prices of what is no token."""
+
+    @property
+    def service_tiers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ServedPrice]:
+        """What service tiers cost, by name; a tier that is not here cannot be priced."""
+
+    @property
+    def batch(self) -> global___ServedPrice:
+        """What a batch costs; unset: it cannot be priced."""
+
     def __init__(
         self,
         *,
@@ -154,8 +315,11 @@ class ModelPrice(google.protobuf.message.Message):
         tiers: collections.abc.Iterable[global___PriceTier] | None = ...,
         is_free: builtins.bool = ...,
         source: global___PriceSource.ValueType = ...,
+        count_rates: global___CountRates | None = ...,
+        service_tiers: collections.abc.Iterable[global___ServedPrice] | None = ...,
+        batch: global___ServedPrice | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["rates", b"rates"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["is_free", b"is_free", "model", b"model", "provider", b"provider", "rates", b"rates", "source", b"source", "tiers", b"tiers"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "rates", b"rates"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "is_free", b"is_free", "model", b"model", "provider", b"provider", "rates", b"rates", "service_tiers", b"service_tiers", "source", b"source", "tiers", b"tiers"]) -> None: ...
 
 global___ModelPrice = ModelPrice
