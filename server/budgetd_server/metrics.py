@@ -1,4 +1,4 @@
-"""What Prometheus can see of a server. No label holds anything that a caller chooses."""
+"""What Prometheus can see of a server. No label holds anything that a caller chooses, but for a few dialects."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
@@ -8,6 +8,8 @@ from prometheus_client.process_collector import ProcessCollector
 _RPC_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
 _RPC_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+#: Dialects that have a series of their own. Callers name them, so there must be an end.
+DIALECTS_MAX = 32
 _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -101,6 +103,13 @@ class Metrics:
             ["unit", "percent"],
             registry=registry,
         )
+        self._unread = Counter(
+            "budgetd_unread_usage_total",
+            "Charges and settlements whose caller could not read every field of the provider's answer, by its form.",
+            ["dialect"],
+            registry=registry,
+        )
+        self._dialects: set[str] = set()
         # Made beforehand, so that a rate sees the first of each.
         self._charges = {each: self.charges.labels(each) for each in ("recorded", "replayed", "refused", "unavailable")}
 
@@ -136,6 +145,13 @@ class Metrics:
         for result, count in counts.items():
             if count:
                 self._charges[result].inc(count)
+
+    def count_unread(self, dialect: str, count: int) -> None:
+        """Count charges and settlements with unread fields; an empty dialect was not told."""
+        if dialect and dialect not in self._dialects and len(self._dialects) < DIALECTS_MAX:
+            self._dialects.add(dialect)
+        label = dialect if dialect in self._dialects else "other" if dialect else "unknown"
+        self._unread.labels(label).inc(count)
 
 
 def _registry_of_the_process() -> CollectorRegistry:

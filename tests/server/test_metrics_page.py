@@ -45,7 +45,7 @@ def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
 
     server = RunningServer(loop_thread, tmp_path, Setup(has_http=True, wrap=wrap))
     server.create("alice", pb.Limit(amount=1))
-    server.charge(1)
+    server.charge(1, unread_fields=["usage.new"], usage_dialect="openai_chat")
     failure(lambda: server.stub.GetBudget(service.GetBudgetRequest()))
     ledgers[0].failures.append(StoreUnavailable("away", metadata={"kind": "full"}))
     failure(lambda: server.charge(1))

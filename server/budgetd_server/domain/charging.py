@@ -68,6 +68,8 @@ def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> O
 
 def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: int, other_keys: tuple[int, ...]) -> int:
     """Write the entry of a charge; returns its number."""
+    if command.unread_fields:
+        state.tally.count_unread(command.usage_dialect)
     return state.append(
         command.project_id,
         budget,

@@ -75,6 +75,8 @@ class Charge(NamedTuple):
     unread_fields: tuple[str, ...] = ()
     #: True: it was spent long ago and is brought over from other books, so it is no news.
     is_history: bool = False
+    #: The form of the provider's answer, for metrics; empty: not told.
+    usage_dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,8 @@ class CommitReservation:
     terms: CallTerms = STANDARD_TERMS
     #: Paths in the provider's answer that the caller could not read; kept with the entry.
     unread_fields: tuple[str, ...] = ()
+    #: The form of the provider's answer, for metrics; empty: not told.
+    usage_dialect: str = ""
     #: True: the cost is a part, and the rest of the hold stays open.
     keeps_open: bool = False
     refusal: Refusal | None = None

@@ -298,6 +298,8 @@ def _book(
     adjusted_seq: int | None = None,
 ) -> int:
     """Write the entry of a settlement, in the windows of now; returns its number."""
+    if command.unread_fields:
+        state.tally.count_unread(command.usage_dialect)
     budgets = budgets_of(state, reservation)
     for budget in budgets:
         roll_if_due(state, command.project_id, budget, now_us)

@@ -58,10 +58,16 @@ class Tally:
     alerts: list[tuple[Unit, float]] = field(default_factory=list)
     #: How many holds came to each end, and how many were made.
     holds: dict[str, int] = field(default_factory=dict)
+    #: How many charges and settlements had fields that their callers could not read, by dialect.
+    unread: dict[str, int] = field(default_factory=dict)
 
     def count_hold(self, what: str) -> None:
         """One more hold that was made, committed, released, expired or estimated."""
         self.holds[what] = self.holds.get(what, 0) + 1
+
+    def count_unread(self, dialect: str) -> None:
+        """One more charge or settlement with unread fields; the dialect is empty if the caller did not give one."""
+        self.unread[dialect] = self.unread.get(dialect, 0) + 1
 
 
 @dataclass(slots=True)

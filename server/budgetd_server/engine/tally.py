@@ -8,11 +8,13 @@ _PERCENTS = (50, 75, 80, 90, 95, 100)
 
 
 def count_tally(metrics: Metrics, tally: Tally) -> None:
-    """Count the holds that were made and ended, and the alerts of limits."""
+    """Count the holds that were made and ended, the alerts of limits, and charges with unread fields."""
     for what, count in tally.holds.items():
         metrics.holds.labels(what).inc(count)
     for unit, ratio in tally.alerts:
         metrics.alerts.labels(unit.name.lower(), _label(ratio)).inc()
+    for dialect, count in tally.unread.items():
+        metrics.count_unread(dialect, count)
 
 
 def _label(ratio: float) -> str:

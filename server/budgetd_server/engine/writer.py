@@ -246,7 +246,7 @@ class Writer:
                 return [error]
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
         self._committed(len(commands), committed)
-        if tally.holds or tally.alerts:
+        if tally.holds or tally.alerts or tally.unread:
             count_tally(self._metrics, tally)
         if committed.lock_wait_seconds > CONTENDED_SECONDS:
             await asyncio.sleep(YIELD_SECONDS)

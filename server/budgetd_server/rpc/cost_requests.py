@@ -202,6 +202,7 @@ class CostRequests:
             terms,
             origin.unread_fields,
             request.is_history,
+            origin.dialect,
         )
         return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 

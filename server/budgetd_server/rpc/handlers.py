@@ -29,8 +29,8 @@ from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.rpc.reservation_handlers import ReservationHandlers
 from budgetd_server.tokens import AsyncTokenCounter
 
-#: Beside names.
-_CHARGED_BYTES, _LIMIT_BYTES = 48, 192
+#: In addition to names and paths.
+_CHARGED_BYTES, _LIMIT_BYTES, _PATH_BYTES = 48, 192, 4
 
 
 class Handlers(ReservationHandlers):
@@ -93,7 +93,7 @@ class Handlers(ReservationHandlers):
         charges, refusals = await self._costs.batch(request, self._engine.clock())
         limit_bytes = await self._checked_limit_bytes(request, charges) if request.include_limits else 0
         outcomes = await self._engine.submit_many(charges, timeout_seconds=caller.timeout_seconds)
-        results = _results(len(request.requests), outcomes, refusals, limit_bytes=limit_bytes)
+        results = _results(charges, outcomes, refusals, limit_bytes=limit_bytes)
         response = cost_pb.BatchUpdateCostResponse()
         while some := list(islice(results, ITEMS_AT_A_TIME)):
             response.results.extend(some)
@@ -260,22 +260,35 @@ def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb
 
 
 def _results(
-    items: int, outcomes: Sequence[Outcome | Refusal], refusals: Mapping[int, Refusal], *, limit_bytes: int
+    charges: Sequence[Charge],
+    outcomes: Sequence[Outcome | Refusal],
+    refusals: Mapping[int, Refusal],
+    *,
+    limit_bytes: int,
 ) -> Iterator[cost_pb.UpdateCostResult]:
-    """A result for each item, in order. Errors beyond what an answer may hold tell their code and reason alone."""
-    in_turn = iter(outcomes)
+    """A result for each item, in order.
+
+    Beyond what an answer may hold, errors tell their code and reason alone, and unread fields are left out.
+    """
+    in_turn = zip(charges, outcomes, strict=True)
+    items = len(charges) + len(refusals)
     answer_bytes = limit_bytes + items * _CHARGED_BYTES
     for index in range(items):
-        outcome = refusals.get(index) or next(in_turn)
-        if isinstance(outcome, Outcome):
-            charged = cost_pb.Charged(
-                entry_id=answers.entry_id(outcome.entry_seq),
-                cost_nano_usd=outcome.result,
-                replayed=outcome.replayed,
-            )
-            yield cost_pb.UpdateCostResult(charged=charged)
-            continue
-        error = item_error(outcome)
+        refused = refusals.get(index)
+        if refused is None:
+            charge, outcome = next(in_turn)
+            if isinstance(outcome, Outcome):
+                answer_bytes += sum(_PATH_BYTES + len(path.encode()) for path in charge.unread_fields)
+                charged = cost_pb.Charged(
+                    entry_id=answers.entry_id(outcome.entry_seq),
+                    cost_nano_usd=outcome.result,
+                    replayed=outcome.replayed,
+                    unread_fields=charge.unread_fields if answer_bytes <= ANSWER_BYTES_MAX else (),
+                )
+                yield cost_pb.UpdateCostResult(charged=charged)
+                continue
+            refused = outcome
+        error = item_error(refused)
         answer_bytes += error.ByteSize()
         if answer_bytes > ANSWER_BYTES_MAX:
             error = pb.ItemError(code=error.code, reason=error.reason)

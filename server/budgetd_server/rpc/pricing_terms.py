@@ -37,6 +37,8 @@ class Origin(NamedTuple):
     unread_fields: tuple[str, ...] = ()
     #: As they were sent, for the digest; empty for what an older client sends.
     sent: tuple[object, ...] = ()
+    #: The form of the provider's answer; empty: not told.
+    dialect: str = ""
 
 
 def call_terms(checks: Checks, request: _Served) -> CallTerms:
@@ -67,7 +69,7 @@ def origin(checks: Checks, request: cost_pb.UpdateCostRequest | reservation_pb.C
     if checks.at_most("unread_fields", len(unread), UNREAD_FIELDS_MAX, "paths"):
         for index, path in enumerate(unread):
             checks.text(f"unread_fields[{index}]", path, characters_max=UNREAD_FIELD_CHARACTERS_MAX)
-    return Origin(found, unread, (int(source), dialect) if source or dialect else ())
+    return Origin(found, unread, (int(source), dialect) if source or dialect else (), dialect)
 
 
 def sent_terms(terms: CallTerms, origin: Origin | None = None) -> tuple[object, ...]:

@@ -141,6 +141,7 @@ class ReservationRequests:
             cost_source=origin.source,
             terms=terms,
             unread_fields=origin.unread_fields,
+            usage_dialect=origin.dialect,
             keeps_open=request.keep_open,
             refusal=refusal,
         )

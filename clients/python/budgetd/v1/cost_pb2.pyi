@@ -342,20 +342,28 @@ class Charged(google.protobuf.message.Message):
     ENTRY_ID_FIELD_NUMBER: builtins.int
     COST_NANO_USD_FIELD_NUMBER: builtins.int
     REPLAYED_FIELD_NUMBER: builtins.int
+    UNREAD_FIELDS_FIELD_NUMBER: builtins.int
     entry_id: builtins.str
     """The entry that records it."""
     cost_nano_usd: builtins.int
     """What was charged."""
     replayed: builtins.bool
     """True if this item had been carried out before."""
+    @property
+    def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """As sent: what the caller could not read, and is not charged for. Left out of the last items of an answer that would
+        otherwise pass 3 MiB; their entries have it.
+        """
+
     def __init__(
         self,
         *,
         entry_id: builtins.str = ...,
         cost_nano_usd: builtins.int = ...,
         replayed: builtins.bool = ...,
+        unread_fields: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "replayed", b"replayed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cost_nano_usd", b"cost_nano_usd", "entry_id", b"entry_id", "replayed", b"replayed", "unread_fields", b"unread_fields"]) -> None: ...
 
 global___Charged = Charged
 
