@@ -1,0 +1,97 @@
+"""The cost of any usage: the short way and the whole one agree, parts add up, and rounding up is never less."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
+from budgetd_server.domain.model_price import ModelPrice, Rates, Schedule
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Parts, Usage, usage_violations
+from tests.domain.test_pricing import prices, usages
+
+RATE = st.integers(1, 10**13)
+FULL = st.builds(lambda rates: ModelPrice(model="any", rates=Rates(*rates)), st.tuples(*[RATE] * len(Rates._fields)))
+COUNT = st.integers(0, 5000)
+
+
+@st.composite
+def whole_usages(draw: st.DrawFn) -> Usage:
+    text, audio, cached_audio, image, cited = (draw(COUNT) for _ in range(5))
+    cached, written, hour, made, spoken, drawn, thought = (draw(COUNT) for _ in range(7))
+    parts = Parts(audio + cached_audio, spoken, cached_audio, image, drawn, hour, cited, draw(COUNT))
+    usage = Usage(
+        text + audio + cached_audio + image + cited + cached + written + hour,
+        made + spoken + drawn + thought,
+        cached + cached_audio,
+        written + hour,
+        thought,
+        parts,
+    )
+    assert not usage_violations(usage, "usage")
+    return usage
+
+
+def cost(
+    price: ModelPrice, usage: Usage, rounding: Rounding = Rounding.HALF_EVEN, terms: CallTerms = STANDARD_TERMS
+) -> int:
+    return whole_cost_nano_usd(price, usage, terms, at_us=0, rounding=rounding)
+
+
+@given(prices(), usages(), st.sampled_from(Rounding))
+def test_the_short_way_and_the_whole_one_come_to_the_same(price: ModelPrice, usage: Usage, rounding: Rounding) -> None:
+    assert cost(price, usage, rounding) == cost_nano_usd(price, usage, rounding)
+
+
+@given(FULL, whole_usages())
+def test_every_part_is_charged_by_its_own_rate_and_nothing_twice(price: ModelPrice, usage: Usage) -> None:
+    rates, parts = price.rates, usage.parts
+    text_in = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    text_in -= parts.audio_input_tokens - parts.cached_audio_input_tokens + parts.image_input_tokens
+    text_in -= parts.citation_tokens
+    text_out = usage.output_tokens - usage.reasoning_tokens - parts.audio_output_tokens - parts.image_output_tokens
+    counts = (
+        text_in,
+        text_out,
+        usage.cached_input_tokens - parts.cached_audio_input_tokens,
+        usage.cache_write_tokens - parts.cache_write_1h_tokens,
+        usage.reasoning_tokens,
+        parts.cache_write_1h_tokens,
+        parts.audio_input_tokens - parts.cached_audio_input_tokens,
+        parts.audio_output_tokens,
+        parts.cached_audio_input_tokens,
+        parts.image_input_tokens,
+        parts.image_output_tokens,
+        parts.citation_tokens,
+        parts.web_searches,
+    )
+
+    exact = sum(count * (rate or 0) for count, rate in zip(counts, rates, strict=False))
+
+    assert cost(price, usage, Rounding.UP) == -(-exact // 10**6)
+
+
+@given(FULL, whole_usages(), whole_usages())
+def test_two_calls_cost_what_they_do_together_but_for_the_rounding(price: ModelPrice, one: Usage, other: Usage) -> None:
+    parts = Parts(*map(sum, zip(one.parts, other.parts, strict=True)))
+    both = Usage(
+        one.input_tokens + other.input_tokens,
+        one.output_tokens + other.output_tokens,
+        one.cached_input_tokens + other.cached_input_tokens,
+        one.cache_write_tokens + other.cache_write_tokens,
+        one.reasoning_tokens + other.reasoning_tokens,
+        parts,
+    )
+
+    assert abs(cost(price, both) - cost(price, one) - cost(price, other)) <= 1
+    assert cost(price, both) >= cost(price, one)
+    assert 0 <= cost(price, both, Rounding.UP) - cost(price, both) <= 1
+
+
+@given(FULL, whole_usages())
+def test_half_of_everything_but_searches_is_exact(price: ModelPrice, usage: Usage) -> None:
+    in_batches = ModelPrice(model="any", rates=price.rates, batch=Schedule(price.rates, (), 2))
+    alone = usage._replace(parts=usage.parts._replace(web_searches=0))
+    searches = usage.parts.web_searches * (price.rates.web_search or 0)
+
+    doubled = 2 * cost(in_batches, usage, Rounding.UP, CallTerms(is_batch=True))
+
+    assert 0 <= doubled * 10**6 - cost(price, alone, Rounding.UP) * 10**6 - 2 * searches + 10**6 <= 4 * 10**6
