@@ -6,7 +6,7 @@ from typing import NamedTuple
 from budgetd.usage.dialect import Look, Reading, is_number, read
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
-from budgetd.usage.recogniser import recognise
+from budgetd.usage.recogniser import PLAIN, recognise
 from budgetd.usage.streams import whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
@@ -76,7 +76,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     tier, is_batch = _tier(look)
     return Answer(
         name,
-        look.provider,
+        look.provider or ("" if "/" in name else dialect.provider),
         None if told is None else told[0],
         budget_pb2.COST_SOURCE_UNSPECIFIED if told is None else told[1],
         # An answer from LiteLLM's cache used nothing.
@@ -94,7 +94,7 @@ def _look(answer: object, model: str | None) -> tuple[str, Look]:
     """The model's name, and what the dialect is recognised by."""
     known = _known(answer)
     whole = whole_of(known)
-    hidden = get(answer, "_hidden_params")
+    hidden = _hidden(answer, known)
     if whole is not known:
         hidden = get(whole, "_hidden_params") or hidden
         known = _known(whole)
@@ -107,9 +107,19 @@ def _look(answer: object, model: str | None) -> tuple[str, Look]:
 def _known(answer: object) -> object:
     """The fields of a dictionary or a record; any other object as it is, for its properties may do work when read."""
     kind = type(answer)
+    if kind is dict:
+        return answer
     if hasattr(kind, "model_fields") or hasattr(kind, "__fields_set__"):
         return fields_of(answer, "completion_obj")
     return answer
+
+
+def _hidden(answer: object, known: object) -> object:
+    """LiteLLM's hidden parameters, or None. A miss is slow on records, so they are looked up in their own store."""
+    if known is not answer and hasattr(answer, "__pydantic_private__"):
+        private = answer.__pydantic_private__
+        return private.get("_hidden_params") if private else None
+    return get(answer, "_hidden_params")
 
 
 def _model(answer: object, hidden: object, given: str | None) -> str:
@@ -170,9 +180,9 @@ def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
 
 def _tier(look: Look) -> tuple[str, bool]:
     """The tier that served the call; and whether it was part of a batch, which some providers call a tier."""
-    tier = _text(get(look.answer, "service_tier")) or _text(look.usage.get("service_tier"))
-    if not tier and look.usage:
-        tier = _other_tier(look)
+    tier = _text(get(look.answer, "service_tier"))
+    if not tier and not look.usage.keys() <= PLAIN:
+        tier = _text(look.usage.get("service_tier")) or _other_tier(look)
     if tier in _USUAL_TIERS:
         return "", False
     return ("", True) if tier == "batch" else (tier, False)
@@ -189,12 +199,14 @@ def _other_tier(look: Look) -> str:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     text = getattr(value, "value", value)
     return text.lower() if isinstance(text, str) else ""
 
 
 def _geo(look: Look) -> str:
-    place = _text(look.usage.get("inference_geo"))
+    place = _text(look.usage["inference_geo"]) if "inference_geo" in look.usage else ""
     return "" if place in _ANYWHERE else place
 
 

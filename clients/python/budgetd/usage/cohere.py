@@ -13,9 +13,14 @@ def _settle(reading: Reading) -> None:
         # Without what is billed, what the model saw is as near as it gets.
         reading.add("input_tokens", reading.of("_seen_input"))
         reading.add("output_tokens", reading.of("_seen_output"))
-    if total and not reading.of("queries") and not reading.of("input_tokens"):
-        reading.add("input_tokens", total)
     reading.add("input_tokens", reading.of("image_input_tokens"))
+    whole = reading.of("input_tokens") + reading.of("output_tokens")
+    if total and reading.of("queries"):
+        reading.unread.append(reading.paths["_total"].removeprefix("usage."))  # Billed by the search.
+    elif total and not whole:
+        reading.add("input_tokens", total)
+    elif total and total != whole:
+        raise reading.refuse("_total", f"must be {whole}, the sum of input and output")
 
 
 DIALECT = Dialect(

@@ -14,4 +14,5 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     money=openai_chat.MONEY,
     settle=openai_chat.settle,
+    provider="deepseek",
 )

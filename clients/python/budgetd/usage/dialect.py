@@ -95,6 +95,8 @@ class Dialect:
     #: Money in dollars: paths, and how many of what they count make a dollar.
     money: Mapping[str, int] = field(default_factory=dict)
     settle: Settle
+    #: Who serves the model, by LiteLLM's name, if nobody else sends this form; else empty.
+    provider: str = ""
     #: Counts that the answer tells outside of its usage.
     beside: Callable[[Look], Mapping[str, object]] = lambda _: {}
 

@@ -5,7 +5,8 @@ No provider's library is imported; an object is read by its class's own way of k
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -30,7 +31,7 @@ def get(holder: object, name: str) -> object:
         UsageValueError: The access itself failed.
     """
     try:
-        if isinstance(holder, Mapping):
+        if type(holder) is dict or isinstance(holder, Mapping):
             return holder.get(name)
         return getattr(holder, name, None)
     except Exception as error:
@@ -58,52 +59,55 @@ def leaves_of(fields: Fields, path: str) -> dict[str, object]:
     Items of a list are named by their modality if they have one, else by their place.
     """
     found: dict[str, object] = {}
-    for key, value in fields.items():
-        # Nearly all values are None or a whole number, so these two come first.
-        if value is None:
-            continue
-        if type(value) is int:
-            if value:
-                found[key] = value
-        else:
-            _collect(found, str(key), value, path, 1)
+    _collect_fields(found, "", fields, path, 1)
     return found
 
 
-def _collect(found: dict[str, object], name: str, value: object, path: str, depth: int) -> None:
+def _collect_fields(found: dict[str, object], prefix: str, fields: Fields, path: str, depth: int) -> None:
     if depth > DEPTH_MAX or len(found) > LEAVES_MAX:
         rule = f"must be nested at most {DEPTH_MAX} deep and have at most {LEAVES_MAX:,} values"
-        raise UsageValueError(path, rule, f"more at {name}")
+        raise UsageValueError(path, rule, f"more at {prefix}")
+    for key, value in fields.items():
+        # Nearly all values are None or a whole number, so these two come first.
+        if value is None or (type(value) is int and not value):
+            continue
+        name = f"{prefix}{key}"
+        if type(value) is int and name not in found:
+            found[name] = value
+        else:
+            _collect(found, name, value, path, depth)
+
+
+def _collect(found: dict[str, object], name: str, value: object, path: str, depth: int) -> None:
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, _SCALARS):
-        # A bool is no count, not even False; a Decimal may be one that cannot be compared.
-        if isinstance(value, bool | Decimal) or value != 0:
-            _add(found, name, value, path)
-    elif isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        for index, item in enumerate(value):
-            _collect(found, f"{name}.{_item_name(item, index)}", item, path, depth + 1)
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        items = dict(zip(_item_names(value), value, strict=True))
+        _collect_fields(found, f"{name}.", items, path, depth + 1)
     elif (fields := fields_of(value, f"{path}.{name}")) is not None:
-        for key, each in fields.items():
-            if each is not None:
-                _collect(found, f"{name}.{key}", each, path, depth + 1)
+        _collect_fields(found, f"{name}.", fields, path, depth + 1)
+    # A bool is no count, not even False; a Decimal may be one that cannot be compared.
+    elif isinstance(value, _SCALARS) and (isinstance(value, bool | Decimal) or value != 0):
+        _add(found, name, value, path)
 
 
 def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
-    """Add a value; two items of a list that have the same modality are one count."""
-    earlier = found.get(name)
-    if earlier is None:
-        found[name] = value
-    elif type(earlier) is int and type(value) is int and earlier >= 0 <= value:
-        found[name] = earlier + value
-    elif isinstance(value, int | float) or isinstance(earlier, int | float):
-        raise UsageValueError(f"{path}.{name}", "must be told once, or in whole numbers", value)
+    if name in found:
+        raise UsageValueError(f"{path}.{name}", "must be told once", value)
+    found[name] = value
 
 
-def _item_name(item: object, index: int) -> str:
+def _item_names(items: Sequence[object]) -> list[str]:
+    """The modality of each item; its place if it has none, or shares it with another."""
+    modalities = [_modality(item) for item in items]
+    alone = {modality for modality, count in Counter(modalities).items() if modality and count == 1}
+    return [modality if modality in alone else str(index) for index, modality in enumerate(modalities)]
+
+
+def _modality(item: object) -> str:
     modality = None if isinstance(item, _SCALARS) or item is None else get(item, "modality")
     text = getattr(modality, "value", modality)
-    return text.lower() if isinstance(text, str) and text.isalpha() and len(text) <= 32 else str(index)
+    return text.lower() if isinstance(text, str) and text.isalpha() and len(text) <= 32 else ""
 
 
 @lru_cache(maxsize=512)

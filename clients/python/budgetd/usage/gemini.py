@@ -86,19 +86,22 @@ def _is_it(look: Look) -> bool:
 def _settle(reading: Reading) -> None:
     excess = add_cache_outside(reading, check_total(reading), is_allowed=True)
     thoughts, tools = reading.of("reasoning_tokens"), reading.of("_tool_use")
-    if reading.of("_total"):
-        if excess not in {0, thoughts, tools, thoughts + tools} and thoughts:
-            refuse_excess(reading, excess)
-        elif excess == tools != thoughts:
-            reading.add("input_tokens", tools)
-        elif excess:
-            # Thoughts, told apart or by the total alone.
-            reading.counts["reasoning_tokens"] = thoughts or excess - tools
-            reading.add("output_tokens", thoughts or excess - tools)
-            reading.add("input_tokens", tools if excess != thoughts else 0)
-    else:
+    if not reading.of("_total") or excess == thoughts + tools:
         reading.add("output_tokens", thoughts)
         reading.add("input_tokens", tools)
+    elif excess == tools:
+        reading.add("input_tokens", tools)  # The candidates include the thoughts.
+    elif not thoughts and excess > tools:
+        # The total alone tells of thoughts.
+        reading.add("reasoning_tokens", excess - tools)
+        reading.add("output_tokens", excess - tools)
+        reading.add("input_tokens", tools)
+    elif excess in {0, thoughts}:
+        reading.add("output_tokens", excess)
+    else:
+        refuse_excess(reading, excess)
+    if tools > reading.of("input_tokens"):
+        raise reading.refuse("_tool_use", f"must not exceed the input, {reading.of('input_tokens')}")
 
 
 DIALECT = Dialect(name="gemini", is_it=_is_it, parts=_PARTS, harmless=_HARMLESS, settle=_settle)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from budgetd.usage import openai_chat, openai_responses
 from budgetd.usage.dialect import Dialect, Look, Reading
 from budgetd.usage.fields import get
+from budgetd.usage.totals import settle_other_names
 
 
 def _is_it(look: Look) -> bool:
@@ -28,6 +29,7 @@ def _beside(look: Look) -> Mapping[str, object]:
 
 
 def _settle(reading: Reading) -> None:
+    settle_other_names(reading)
     if not reading.of("_text_output") and not reading.of("image_output_tokens"):
         # Without details all of the output is images.
         reading.counts["image_output_tokens"] = reading.of("output_tokens")

@@ -7,7 +7,7 @@ model took over are not billed; runs of an adviser are another model's, and cann
 from collections.abc import Iterator
 
 from budgetd.usage.dialect import Reading, whole
-from budgetd.usage.errors import UsageTypeError, UsageValueError
+from budgetd.usage.errors import UsageTypeError
 from budgetd.usage.fields import Fields, fields_of
 
 _HOLDER = "iterations"
@@ -40,9 +40,10 @@ def add_iterations(reading: Reading) -> None:
     sums["input_tokens"] += sums["cached_input_tokens"] + sums["cache_write_tokens"]
     _check_covered(reading, sums)
     reading.counts.update(sums)
-    # The totals of the usage are not those of all runs.
-    for name in ("_total", "_text_input", "_text_output"):
-        reading.counts.pop(name, None)
+    whole = sums["input_tokens"] + sums["output_tokens"]
+    if reading.of("_total") > whole:
+        raise reading.refuse("_total", f"must not exceed {whole}, the sum of the iterations")
+    reading.counts["_total"] = 0  # It may be that of the last run alone.
 
 
 def _billed(reading: Reading) -> Iterator[int]:
@@ -81,4 +82,4 @@ def _check_covered(reading: Reading, sums: dict[str, int]) -> None:
     for name, total in sums.items():
         if reading.of(name) > total:
             rule = f"must not exceed {total}, the sum of the iterations"
-            raise UsageValueError(reading.paths[name], rule, reading.of(name))
+            raise reading.refuse(name, rule)

@@ -13,8 +13,11 @@ def _is_it(look: Look) -> bool:
 
 def _settle(reading: Reading) -> None:
     # What a connector brings is read by the model: input that the prompt does not count, unless the total shows it.
-    if reading.of("_total") != reading.of("input_tokens") + reading.of("output_tokens"):
-        reading.add("input_tokens", reading.of("_connector"))
+    total, connector = reading.of("_total"), reading.of("_connector")
+    if not total or total != reading.of("input_tokens") + reading.of("output_tokens"):
+        reading.add("input_tokens", connector)
+    if connector > reading.of("input_tokens"):
+        raise reading.refuse("_connector", f"must not exceed the input, {reading.of('input_tokens')}")
     openai_chat.settle(reading)
 
 

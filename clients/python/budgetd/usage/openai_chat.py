@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from budgetd.usage.dialect import Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
-from budgetd.usage.totals import add_cache_outside, add_reasoning_outside, check_total, refuse_excess, settle_writes
+from budgetd.usage.totals import (
+    add_cache_outside,
+    add_reasoning_outside,
+    check_total,
+    refuse_excess,
+    settle_other_names,
+    settle_writes,
+)
 
 _CACHE = {
     "cached_tokens": "cached_input_tokens",
@@ -111,13 +118,18 @@ def settle(reading: Reading) -> None:
     Raises:
         UsageValueError: Counts contradict each other, or a total is not explained.
     """
-    if reading.counts.keys() <= {"input_tokens", "output_tokens"}:
+    counts = reading.counts
+    whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
+    if counts.keys() <= _USUAL and counts.get("_total", whole) == whole:
         return
-    _settle_other_names(reading)
+    settle_other_names(reading)
     add_iterations(reading)
     settle_writes(reading)
     _check_cache_misses(reading)
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    whole = reading.of("input_tokens") + reading.of("output_tokens")
+    if counts.get("_total", whole) == whole and cache <= reading.of("input_tokens"):
+        return
     look = reading.look
     is_of_google = look.is_of("gemini", "vertex_ai")
     is_of_anthropic = look.is_of("claude", "anthropic", "bedrock", "amazon")
@@ -133,21 +145,13 @@ def settle(reading: Reading) -> None:
     refuse_excess(reading, excess)
 
 
+#: With no counts but these, and a total that is their sum, there is nothing to settle. Parts are checked by `totals`.
+_USUAL = frozenset({"input_tokens", "output_tokens", "_total"})
+
+
 def is_chat(look: Look) -> bool:
     """True for a usage that counts prompt and completion."""
     return "prompt_tokens" in look.usage or "completion_tokens" in look.usage
-
-
-def _settle_other_names(reading: Reading) -> None:
-    """Input and output under a second name: they stand in for zeros, and must else be the same."""
-    uncached = reading.of("input_tokens") - reading.of("cached_input_tokens") - reading.of("cache_write_tokens")
-    for other, name, same in (("_other_input", "input_tokens", uncached), ("_other_output", "output_tokens", 0)):
-        told = reading.of(other)
-        if told and not reading.of(name):
-            reading.counts[name], reading.paths[name] = told, reading.paths[other]
-        elif told and told not in {reading.of(name), same}:
-            rule = f"must equal {reading.paths[name]} {reading.of(name)}: two forms of usage tell different numbers"
-            raise reading.refuse(other, rule)
 
 
 def _check_cache_misses(reading: Reading) -> None:

@@ -2,7 +2,7 @@
 
 from budgetd.usage.dialect import Dialect, Look, Reading
 from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, MONEY, OUTPUT_DETAILS, below
-from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_writes
+from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
 
 PARTS: dict[str, str] = {
     "input_tokens": "input_tokens",
@@ -29,6 +29,7 @@ def settle(reading: Reading) -> None:
     Raises:
         UsageValueError: It is not explained.
     """
+    settle_other_names(reading)
     settle_writes(reading)
     refuse_excess(reading, add_reasoning_outside(reading, check_total(reading)))
 

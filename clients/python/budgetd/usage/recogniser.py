@@ -3,6 +3,8 @@
 Forms that no other could be mistaken for come first; those of OpenAI, to which many others add something, come last.
 """
 
+from functools import lru_cache
+
 from budgetd.usage import (
     anthropic,
     bedrock,
@@ -55,6 +57,10 @@ ORDER: tuple[Dialect, ...] = tuple(
 _OF_CHATS = tuple(
     dialect for dialect in ORDER if dialect.name in {"deepseek", "xai", "perplexity", "mistral", "openrouter"}
 )
+#: All that a plain chat completion tells. Most answers are that, and found without asking every dialect.
+PLAIN = frozenset(
+    {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
+)
 #: The first name of every path that is read, for objects that find their fields only when they are asked for them.
 KNOWN_NAMES: tuple[str, ...] = tuple(
     sorted({path.partition(".")[0] for dialect in ORDER for path in (*dialect.parts, *dialect.money)})
@@ -63,8 +69,18 @@ KNOWN_NAMES: tuple[str, ...] = tuple(
 
 def recognise(look: Look) -> Dialect | None:
     """The dialect of an answer; None if it has none that is known."""
-    is_chat = "completion_tokens" in look.usage and look.get("choices") is not None
+    is_chat = bool(look.usage.get("completion_tokens"))
+    if is_chat and look.usage.keys() <= PLAIN and not _has_own_dialect(look.model, look.provider):
+        return openai_chat.DIALECT
+    is_chat = is_chat and look.get("choices") is not None
     for dialect in _OF_CHATS if is_chat else ORDER:
         if dialect.is_it(look):
             return dialect
     return openai_chat.DIALECT if is_chat else None
+
+
+@lru_cache(maxsize=1_000)
+def _has_own_dialect(model: str, provider: str) -> bool:
+    """True if a model or provider with such a name may have a dialect of its own, though its usage looks plain."""
+    bare = Look({}, None, {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}, model, provider)
+    return any(dialect.is_it(bare) for dialect in ORDER if dialect is not openai_chat.DIALECT)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from budgetd.usage import openai_chat, openai_responses
 from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.totals import settle_other_names
 
 _KEYS = {"characters", "input_characters", "character_count", "billable_character_count"}
 
@@ -23,6 +24,7 @@ def _beside(look: Look) -> Mapping[str, object]:
 
 
 def _settle(reading: Reading) -> None:
+    settle_other_names(reading)
     if not reading.of("_text_output") and not reading.of("audio_output_tokens"):
         # Without details all of the output is audio.
         reading.counts["audio_output_tokens"] = reading.of("output_tokens")

@@ -32,8 +32,10 @@ def whole_of(answer: object) -> object:
         if kind in _EARLIER_EVENTS:
             raise UsageValueError("type", _RULE, kind)
     name = get(answer, "object")
-    if isinstance(name, str) and name.endswith(".chunk"):
-        _check_is_last(get(answer, "choices"), "choices")
+    if isinstance(name, str):
+        if name.endswith(".chunk"):
+            _check_is_last(get(answer, "choices"), "choices")
+        return answer
     candidates = get(answer, "candidates")
     if isinstance(candidates, list | tuple):
         _check_is_last(candidates, "candidates")

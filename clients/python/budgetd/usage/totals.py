@@ -77,6 +77,22 @@ def settle_writes(reading: Reading) -> None:
         raise reading.refuse(name, f"must not exceed {_shown(reading, 'cache_write_tokens')}, which includes it")
 
 
+def settle_other_names(reading: Reading) -> None:
+    """Input and output under a second name: they stand in for zeros, and must else be the same.
+
+    Raises:
+        UsageValueError: They are not.
+    """
+    uncached = reading.of("input_tokens") - reading.of("cached_input_tokens") - reading.of("cache_write_tokens")
+    for other, name, same in (("_other_input", "input_tokens", uncached), ("_other_output", "output_tokens", 0)):
+        told = reading.of(other)
+        if told and not reading.of(name):
+            reading.counts[name], reading.paths[name] = told, reading.paths[other]
+        elif told and told not in {reading.of(name), same}:
+            rule = f"must equal {_shown(reading, name)}: two forms of usage tell different numbers"
+            raise reading.refuse(other, rule)
+
+
 def check_parts(reading: Reading) -> None:
     """Make sure that no part exceeds its whole.
 
@@ -84,7 +100,7 @@ def check_parts(reading: Reading) -> None:
         UsageValueError: One does.
     """
     counts = reading.counts
-    if counts.keys() <= {"input_tokens", "output_tokens", "_total"}:
+    if counts.keys() <= _WHOLES:
         return
     for names, whole in _PARTS:
         told = [name for name in names if counts.get(name)]
@@ -94,6 +110,7 @@ def check_parts(reading: Reading) -> None:
             raise reading.refuse(name, f"must not exceed{beside} {_shown(reading, whole)}, which includes it")
 
 
+_WHOLES = frozenset({"input_tokens", "output_tokens", "_total"})
 #: Parts that exclude each other, and the count that includes them.
 _PARTS = (
     (("cached_input_tokens", "cache_write_tokens"), "input_tokens"),

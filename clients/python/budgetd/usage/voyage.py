@@ -11,4 +11,5 @@ DIALECT = Dialect(
     parts={**openai_chat.PARTS, "text_tokens": "_text_input"},
     harmless={**openai_chat.HARMLESS, "image_pixels": _INSIDE, "video_pixels": _INSIDE},
     settle=embeddings.settle,
+    provider="voyage",
 )

@@ -1,0 +1,134 @@
+"""What real answers cost, from their reading to the ledger: dollars derived by hand from the shipped prices.
+
+The kinds are those of tests/usage: A parts, B totals, C dialects, D costs that the answer tells.
+"""
+
+from typing import Any
+
+import pytest
+
+from budgetd import BudgetManager, UnknownModel
+from tests.usage.cases import PARTS, TOTALS, U, of
+from tests.usage.more_cases import CHATS
+
+_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "dollars"),
+    [
+        ("A1 runs that compact the context are billed with the message", 203_000 * 5e-6 + 4_500 * 25e-6),
+        ("A2 audio that was made", 17 * 2.5e-6 + 110 * 10e-6 + 482 * 64e-6),
+        ("A3 audio that was sent and made", 0.080525),
+        ("A4 details in the singular", 0.00868),
+        ("A5 images that a chat made", 10 * 0.3e-6 + 10 * 2.5e-6 + 1_290 * 30e-6),
+        ("A6 images alone, without details of the output", 150 * 5e-6 + 8_000 * 40e-6),
+        ("A7 images that were sent", 150 * 5e-6 + 1_000 * 10e-6),
+        ("A8 deep research: sources and reasoning are apart", (108 + 7_299) * 2e-6 + 73_248 * 3e-6),
+        ("A9 the tier of the answer", 0.005625),
+        ("A9 the tier of the usage", 0.0225),
+        ("A9 the usual tier", 0.01125),
+        ("A10 what is kept for an hour, by Anthropic", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
+        ("A10 what is kept for an hour, by LiteLLM", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
+        ("A11 searches", 0.018 + 2 * 0.01),
+        ("A12 where it ran", 0.033),
+        ("A12 anywhere", 0.03),
+        ("A13 a batch that is called a tier", 0.009),
+        ("B1 reasoning beside the completion", 9_992 * 1.25e-6 + 128 * 0.2e-6 + 5_809 * 2.5e-6),
+        ("B2 thoughts that only the total tells", 20 * 0.3e-6 + 603 * 2.5e-6),
+        ("B3 zeros beside real counts", 23 * 2.5e-6 + 1_056 * 10e-6),
+        ("B4 a total alone", 3_576 * 0.12e-6),
+        ("B5 a cache beside the prompt, by Google", 5 * 0.3e-6 + 13_710 * 0.03e-6 + 20 * 2.5e-6),
+        ("B6 a cache beside the prompt, by Anthropic", 31 * 3e-6 + 1_253 * 3.75e-6 + 467 * 15e-6),
+        ("B7 the last piece of a stream", 0.0125),
+        ("C1 DeepSeek's cache", 0.0000574),
+    ],
+)
+def test_an_answer_costs_what_its_parts_cost(manager: BudgetManager, name: str, dollars: float) -> None:
+    manager.create_budget(10, "alice")
+
+    manager.update_cost("alice", _CASES[name])
+
+    assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)
+    assert list(manager.get_model_cost("alice")) == [_CASES[name]["model"]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "dollars"),
+    [
+        pytest.param(of("perplexity/sonar-pro", {**U, "cost": {"total_cost": 0.024}}), 0.024, id="D1 Perplexity"),
+        pytest.param(of("openai/gpt-5", {**U, "cost": 0.002}), 0.002, id="D2 OpenRouter"),
+        pytest.param(
+            of(
+                "openai/gpt-5", {**U, "cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}}
+            ),
+            0.021,
+            id="D2 OpenRouter with a key of one's own",
+        ),
+        pytest.param(of("my/own:free", {**U, "cost": 0}), 0, id="D2 OpenRouter's free models"),
+        pytest.param(of("xai/grok-4", {**U, "cost_in_usd_ticks": 37_756_000}), 0.0037756, id="D2 xAI's ticks"),
+        pytest.param(of("own/model", {**U, "estimated_cost": 0.5}), 0.5, id="D2 an estimate of DeepInfra"),
+        pytest.param(
+            of(
+                "not-known",
+                U,
+                _hidden_params={
+                    "response_cost": 0.0,
+                    "additional_headers": {"llm_provider-x-litellm-response-cost": "0.00123"},
+                },
+            ),
+            0.00123,
+            id="D2 LiteLLM's header",
+        ),
+        pytest.param(
+            of("gpt-4o", {**U, "cost": 9}, _hidden_params={"response_cost": 0.5}),
+            0.5,
+            id="D LiteLLM before the provider",
+        ),
+        pytest.param(
+            of("gpt-4o", U, _hidden_params={"cache_hit": True, "response_cost": 0.000225}), 0, id="D3 LiteLLM's cache"
+        ),
+        pytest.param(
+            {
+                "results": [{"relevance_score": 0.5}],
+                "meta": {"billed_units": {"search_units": 1}},
+                "_hidden_params": {"response_cost": 0.002, "litellm_model_name": "cohere/rerank-v3.5"},
+            },
+            0.002,
+            id="D4 an answer without a model",
+        ),
+    ],
+)
+def test_a_cost_that_the_answer_tells_is_the_cost(manager: BudgetManager, answer: Any, dollars: float) -> None:
+    manager.create_budget(10, "alice")
+
+    manager.update_cost("alice", answer)
+
+    assert manager.get_current_cost("alice") == dollars
+
+
+def test_d_a_zero_of_litellm_that_nothing_supports_is_no_price(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+    known = of("gpt-4o", U, _hidden_params={"response_cost": 0.0})
+    unknown = of("claude-sonnet-9", U, _hidden_params={"response_cost": 0.0, "custom_llm_provider": "anthropic"})
+
+    manager.update_cost("alice", known)
+    with pytest.raises(UnknownModel, match="claude-sonnet-9"):
+        manager.update_cost("alice", unknown)
+
+    assert manager.get_current_cost("alice") == 0.0125
+
+
+def test_d_a_total_that_nothing_explains_is_only_told_if_the_cost_is(
+    manager: BudgetManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budgetd.usage.unread._warned", set())
+    manager.create_budget(10, "alice")
+    usage = {**U, "total_tokens": 2_500}
+
+    with pytest.raises(ValueError, match="not explained"):
+        manager.update_cost("alice", of("gpt-4o", usage))
+    with pytest.warns(UserWarning, match="total_tokens"):
+        manager.update_cost("alice", of("gpt-4o", usage), cost_usd=0.5)
+
+    assert manager.get_current_cost("alice") == 0.5

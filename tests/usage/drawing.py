@@ -1,0 +1,140 @@
+"""Random usages of every dialect, and an independent look at what of them was dropped."""
+
+import copy
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from budgetd.usage import UsageError, read_answer
+from budgetd.usage.dialect import Dialect
+from budgetd.usage.recogniser import ORDER
+from tests.usage.cases import PARTS, TOTALS
+from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
+
+CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS)
+HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
+DIALECTS = {dialect.name: dialect for dialect in ORDER}
+UNKNOWN = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")
+#: Larger than every count that is drawn, so that it cannot hide among them.
+BUMP = 10**9
+#: Counts that change nothing: what they are is on the page of each dialect.
+KNOWN_TO_CHANGE_NOTHING = {"_tool_use", "_seen_input", "_seen_output"}
+
+
+def draw(choose: random.Random) -> dict[str, Any]:
+    """An answer of some form, with counts scaled, set, removed and added."""
+    answer = copy.deepcopy(choose.choice(CASES).answer)
+    usage = usage_of(answer)
+    if usage is None:
+        return answer
+    if choose.random() < 0.5:
+        scale(usage, choose.randint(1, 1_000))
+    for _ in range(choose.randint(0, 3)):
+        choose.choice((_add_unknown, _add_unknown_below, _set, _remove))(usage, choose)
+    return answer
+
+
+def usage_of(answer: dict[str, Any]) -> dict[str, Any] | None:
+    """Where an answer keeps its counts, whole answers of events included."""
+    inner = answer.get("response", answer)
+    return next((inner[holder] for holder in HOLDERS if holder in inner), None)
+
+
+def lost(answer: dict[str, Any]) -> list[str]:
+    """Every nonzero number of an answer's usage that was neither priced, nor refused, nor reported as unread."""
+    try:
+        read = read_answer(answer)
+    except UsageError:
+        return []
+    dialect, found = DIALECTS[read.dialect], []
+    for path, holder, key in numbers(usage_of(answer) or {}):
+        names = set(spellings(path, usage_of(answer) or {}))
+        if names & set(read.unread_fields):
+            continue
+        part = next((dialect.parts[name] for name in names if name in dialect.parts), None)
+        if part is None:
+            is_lost = not any(_is_documented(dialect, name) for name in names)
+        else:
+            is_lost = part not in KNOWN_TO_CHANGE_NOTHING and not _matters(answer, read, holder, key)
+        if is_lost:
+            found.append(path)
+    return found
+
+
+def numbers(holder: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Each nonzero number below a holder: its path, what holds it and under which key."""
+    for key, value in list(holder.items()) if isinstance(holder, dict) else list(enumerate(holder)):
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict | list):
+            yield from numbers(value, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and value:
+            yield name, holder, key
+
+
+def spellings(path: str, usage: dict[str, Any]) -> Iterator[str]:
+    """A path by places in lists, and by modality where an item has one."""
+    yield path
+    names: list[str] = []
+    here: Any = usage
+    for name in path.split("."):
+        here = here[int(name)] if isinstance(here, list) else here[name]
+        names.append(here["modality"].lower() if isinstance(here, dict) and "modality" in here else name)
+    yield ".".join(names)
+
+
+def scale(holder: Any, factor: int) -> None:
+    """Multiply every number."""
+    for _, where, key in list(numbers(holder)):
+        where[key] *= factor
+
+
+def _matters(answer: dict[str, Any], read: Any, holder: Any, key: Any) -> bool:
+    """True if a much larger number there changes what is charged, or is refused."""
+    before = holder[key]
+    holder[key] = before + BUMP
+    try:
+        return bool(read_answer(answer).usage != read.usage)
+    except UsageError:
+        return True
+    finally:
+        holder[key] = before
+
+
+def _is_documented(dialect: Dialect, path: str) -> bool:
+    """True if the page of prices says that it is no count of its own, or money."""
+    return any(
+        path == known or (known.endswith(".*") and path.startswith(known[:-1]))
+        for known in (*dialect.harmless, *dialect.money)
+    )
+
+
+def _add_unknown(usage: dict[str, Any], choose: random.Random) -> None:
+    usage[choose.choice(UNKNOWN)] = choose.choice((1, 7, 10**6, 0.25, -3))
+
+
+def _add_unknown_below(usage: dict[str, Any], choose: random.Random) -> None:
+    holders = [value for value in usage.values() if isinstance(value, dict)]
+    target = choose.choice(holders) if holders and choose.random() < 0.7 else usage.setdefault("new_details", {})
+    target[choose.choice(UNKNOWN)] = choose.choice((5, [3, {"deep": 4}], {"one": {"two": 9}}))
+
+
+def _set(usage: dict[str, Any], choose: random.Random) -> None:
+    """Set a count of any dialect to anything, mostly something small."""
+    path = choose.choice(_PATHS)
+    count: Any = choose.choice((0, 1, 5, 50, 1_000, 10**6, -1, 1.5, True, None, "9"))
+    *holders, key = path.split(".")
+    target = usage
+    for name in holders:
+        deeper = target.setdefault(name, {})
+        if not isinstance(deeper, dict):
+            return
+        target = deeper
+    target[key] = count
+
+
+def _remove(usage: dict[str, Any], choose: random.Random) -> None:
+    if usage:
+        del usage[choose.choice(sorted(usage))]
+
+
+_PATHS = sorted({path for dialect in ORDER for path in dialect.parts})
