@@ -110,7 +110,7 @@ async def _serve(config: Config) -> bool:
     log.info(
         "serving",
         listen=f"{config.listen.rpartition(':')[0]}:{server.port}" if server.port else config.listen,
-        http_port=server.http_port or config.http_listen,
+        http_port=server.http_port or config.http_listen or 0,
         database=str(config.database_path),
         price_version=prices.version,
     )
