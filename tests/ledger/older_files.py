@@ -13,22 +13,25 @@ ROWS = {
     for file in Path(__file__).with_name("older").iterdir()
     if (match := re.fullmatch(r"version_(\d+)\.sql", file.name))
 }
+#: What a server of version 2 held after calls of models under many names.
+NAMES_OF_VERSION_2 = Path(__file__).with_name("older").joinpath("names_of_version_2.sql").read_text(encoding="utf-8")
 #: Every version before the newest.
 OLDER = [migration.number for migration in migrations()][:-1]
 
 
-def make_older(path: Path, version: int, *, with_rows: bool = True) -> None:
+def make_older(path: Path, version: int, *, with_rows: bool = True, rows: str | None = None) -> None:
     """Make a file as a program of that version left it.
 
-    A version without rows of its own has those of the version before it, taken through the migrations between.
+    A version without rows of its own has those of the version before it, taken through the migrations between. `rows`
+    are put into that version's tables in place of them.
     """
-    kept = max(number for number in ROWS if number <= version)
+    kept = version if rows else max(number for number in ROWS if number <= version)
     with closing(connect(path)) as connection:
         for migration in migrations()[:version]:
             _carry_out(connection, migration)
             if with_rows and migration.number == kept:
                 connection.execute("PRAGMA foreign_keys = OFF")
-                connection.executescript(f"BEGIN; {ROWS[kept]} COMMIT;")
+                connection.executescript(f"BEGIN; {rows or ROWS[kept]} COMMIT;")
 
 
 def rows_of(path: Path, *, columns_of: Path) -> dict[str, list[tuple[object, ...]]]:
