@@ -221,6 +221,8 @@ class ReserveCost:
     additional_ids: tuple[str, ...] = ()
     skips_missing: bool = False
     template_id: str = ""
+    #: How the work will be served, as far as that changes its price.
+    terms: CallTerms = STANDARD_TERMS
     #: Why it could not be priced; raised unless its request id has taken effect before.
     refusal: Refusal | None = None
 

@@ -50,6 +50,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         other_names=command.other_names,
         request_id=command.request.request_id,
         labels=command.labels,
+        terms=command.terms,
         other_keys=touched.other_keys,
     )
     reservation = Reservation(
@@ -61,6 +62,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
         model=command.model,
         other_names=command.other_names,
         labels=command.labels,
+        provider=command.terms.provider,
         on_expiry=command.on_expiry,
         created_at_us=now_us,
         expires_at_us=now_us + command.ttl_us,
@@ -301,6 +303,9 @@ def _book(
     if command.unread_fields:
         state.tally.count_unread(command.usage_dialect)
     budgets = budgets_of(state, reservation)
+    terms = command.terms
+    if reservation.provider and not (command.model or terms.provider):
+        terms = terms._replace(provider=reservation.provider)
     for budget in budgets:
         roll_if_due(state, command.project_id, budget, now_us)
     entry = state.append(
@@ -314,7 +319,7 @@ def _book(
         model=part.model,
         cost_source=command.cost_source,
         other_names=part.other_names,
-        terms=command.terms,
+        terms=terms,
         unread_fields=command.unread_fields,
         request_id=command.request.request_id,
         labels=command.labels if command.labels is not None else reservation.labels,

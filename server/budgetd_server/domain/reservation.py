@@ -40,6 +40,8 @@ class Reservation:
     #: What else the model is called; limits look at these names and at `model`, until it has ended.
     other_names: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
+    #: Who is to serve the model; empty: not told. A settlement that names no model is priced by it.
+    provider: str = ""
     on_expiry: OnExpiry = OnExpiry.RELEASE
     created_at_us: int
     expires_at_us: int

@@ -258,7 +258,7 @@ def reservation_row(reservation: Reservation) -> Row:
 
 def reservation_from_row(row: Row) -> Reservation:
     """A reservation."""
-    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_model, labels, *rest = row
+    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_model, labels, terms, *rest = row
     on_expiry, created_at_us, expires_at_us, state, held_nano_usd, held_input, held_output, *tail = rest
     held_calls, ended_at_us, ended_seq = tail
     return Reservation(
@@ -270,6 +270,7 @@ def reservation_from_row(row: Row) -> Reservation:
         model=model,
         other_names=names_from_row(other_names, catalogue_model),
         labels=None if labels is None else json.loads(labels),
+        provider="" if terms is None else CallTerms(*json.loads(terms)).provider,
         on_expiry=OnExpiry(on_expiry),
         created_at_us=created_at_us,
         expires_at_us=expires_at_us,

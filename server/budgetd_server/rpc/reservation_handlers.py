@@ -36,11 +36,11 @@ class ReservationHandlers:
     async def CommitReservation(
         self, request: pb.CommitReservationRequest, caller: Caller
     ) -> pb.CommitReservationResponse:
-        seq, model = check_commit(request), request.model
+        seq, model, provider = check_commit(request), request.model, request.provider
         if not model and (request.HasField("text") or not request.HasField("cost_nano_usd")):
             reservation, _ = await self._engine.reservation(request.project_id, seq)
-            model = reservation.model
-        command = await self._reservations.commit(request, seq, model, self._engine.clock())
+            model, provider = reservation.model, provider or reservation.provider
+        command = await self._reservations.commit(request, seq, model, provider, self._engine.clock())
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         released_nano_usd, overage_nano_usd, is_late = outcome.more
         return pb.CommitReservationResponse(

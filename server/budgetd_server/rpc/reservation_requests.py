@@ -94,11 +94,12 @@ class ReservationRequests:
             additional_ids=others.additional_ids,
             skips_missing=others.skips_missing,
             template_id=others.template_id,
+            terms=terms,
             refusal=refusal,
         )
 
     async def commit(
-        self, request: pb.CommitReservationRequest, seq: int, model: str, now_us: int
+        self, request: pb.CommitReservationRequest, seq: int, model: str, provider: str, now_us: int
     ) -> CommitReservation:
         """Price a checked CommitReservationRequest.
 
@@ -106,6 +107,7 @@ class ReservationRequests:
             request: One that `check_commit` has passed.
             seq: The number of its reservation.
             model: The model that did the work, for its price.
+            provider: Who served it; empty: not told.
             now_us: The time, for the price in force.
         """
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
@@ -123,7 +125,8 @@ class ReservationRequests:
                 usage = await self._costs.counted_text(model, request.text)
             if told is None:
                 assert usage is not None, "what tells no cost tells usage or text"
-                priced = self._prices.price(model, usage, at_us=now_us, terms=terms)
+                served = terms if provider == terms.provider else terms._replace(provider=provider)
+                priced = self._prices.price(model, usage, at_us=now_us, terms=served)
                 check_not_too_dear("text" if request.HasField("text") else "usage", priced.cost_nano_usd)
                 cost_nano_usd, price_version = priced.cost_nano_usd, priced.price_version
         except Refusal as error:

@@ -371,3 +371,16 @@ def test_calls_and_records_are_counted_by_what_became_of_them(hosted: Hosted) ->
 @pytest.mark.parametrize("result", ["changed", "late", "refused", "deleted"])
 def test_each_result_has_its_sample_before_it_happens(shared: Hosted, result: str) -> None:
     assert f'budgetd_hosted_records_total{{result="{result}"}} 0.0' in shared.observed.scrape()
+
+
+# --- Origin.
+
+
+def test_what_a_save_charges_is_told_by_a_gateway(hosted: Hosted) -> None:
+    view = {"alice": made()}
+    charge(view["alice"], 0.5)
+
+    hosted.save_whole(view)
+
+    (charged,) = [entry for entry in hosted.server.entries() if entry.kind == pb.ENTRY_KIND_CHARGE]
+    assert (charged.cost_source, charged.cost_nano_usd) == (pb.COST_SOURCE_GATEWAY, USD // 2)

@@ -427,7 +427,8 @@ class CommitReservationRequest(google.protobuf.message.Message):
     """
     provider: builtins.str
     """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
-    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    `provider/model`, and never by another provider's price. Empty: the hold's, if `model` is empty, too; else the model's
+    name alone tells.
     """
     service_tier: builtins.str
     """Optional. The tier that served the work, such as "flex" or "priority", at most 64 characters; empty, "default" or

@@ -108,8 +108,8 @@ SELECT b.budget_key, b.budget_id
 -- name: list_reservations
 -- The reservations of a project from :from_seq down, newest first.
 SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_model,
-       e.labels, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
-       r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+       e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
+       r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
   FROM reservations AS r
  CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
  CROSS JOIN budgets AS b ON b.project_key = r.project_key AND b.budget_key = r.budget_key

@@ -114,8 +114,8 @@ SELECT c.last_seq
 -- name: load_reservations
 -- Reservations by the numbers of the entries that made them. :seqs is a JSON array.
 SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_model,
-       e.labels, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd, r.held_input_tokens,
-       r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+       e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
+       r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
   FROM json_each(:seqs) AS k
  CROSS JOIN reservations AS r ON r.project_key = :project_key AND r.seq = k.value
  CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
