@@ -131,7 +131,8 @@ async def _digest(rpc: str, request: Any, prices: Prices) -> bytes:
     if rpc == "ReserveCost":
         return (await reservations.reserve(request, NOW_US)).request.fingerprint
     if rpc == "CommitReservation":
-        return (await reservations.commit(request, check_commit(request), request.model, NOW_US)).request.fingerprint
+        seq = check_commit(request)
+        return (await reservations.commit(request, seq, request.model, request.provider, NOW_US)).request.fingerprint
     if rpc == "AdjustCost":
         return cost_requests.adjust(request, prices).request.fingerprint
     if rpc == "ResetAllOnDuration":
