@@ -1,6 +1,7 @@
 """`budgetd create` and `budgetd reset` against a real server."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -158,3 +159,53 @@ def test_reset_wants_one_budget_or_all(give: Give, words: tuple[str, ...]) -> No
 
     assert result.exit_code == 2
     assert "either an ID or --all" in result.stderr
+
+
+# --- Limits on models.
+
+
+def test_create_with_models_makes_a_named_limit_and_tells_what_each_pattern_matches(
+    server: RunningServer, done: Done
+) -> None:
+    told = done("create", "alice", "--usd", "5", "--models", "claude-opus-4-5*", "--models", "gemini/gemini-2.5-pro")
+
+    (limit,) = budget_of(server, "alice").limits
+    assert (limit.limit_id, list(limit.models)) == ("models", ["claude-opus-4-5*", "gemini/gemini-2.5-pro"])
+    created, opus, gemini = told.splitlines()
+    assert created == "created alice: $5.00 per lifetime for claude-opus-4-5*, gemini/gemini-2.5-pro"
+    assert re.fullmatch(r"claude-opus-4-5\* matches \d+ known models, such as \S+, \S+, \S+", opus)
+    assert gemini == "gemini/gemini-2.5-pro matches 1 known model: gemini/gemini-2.5-pro"
+
+
+def test_create_warns_of_a_pattern_that_matches_no_known_model(server: RunningServer, give: Give) -> None:
+    result = give("create", "alice", "--usd", "5", "--models", "claude-opsu*")
+
+    assert result.exit_code == 0
+    assert result.stderr == "budgetd: claude-opsu* matches none of the models that the server has prices of\n"
+    assert [list(limit.models) for limit in budget_of(server, "alice").limits] == [["claude-opsu*"]]
+
+
+def test_create_tells_programs_what_each_pattern_matches(give: Give) -> None:
+    result = give("create", "alice", "--usd", "5", "--models", "claude-opsu*", "--json")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["pattern_matches"] == [
+        {"limit_id": "models", "pattern": "claude-opsu*", "matched_count": 0, "example_models": []}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(("--models", "gpt-4o"), "needs --usd", id="models without an amount"),
+        pytest.param(
+            ("--usd", "5", "--per", "7d", "--on-request", "--models", "gpt-4o"), "--on-request", id="on request"
+        ),
+        pytest.param(("--usd", "5", "--models", "*gpt"), "--models", id="a star in front"),
+    ],
+)
+def test_create_refuses_models_that_make_no_limit(give: Give, options: tuple[str, ...], says: str) -> None:
+    result = give("create", "alice", *options)
+
+    assert result.exit_code in (1, 2)
+    assert says in result.stderr

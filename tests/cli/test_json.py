@@ -52,7 +52,13 @@ IMPORT = {
 }
 NOWHERE = ("--address", "127.0.0.1:1")
 CASES = {
-    "create": Case(("create", "bob"), {"budget", "replayed"}, ("create", "alice"), "BUDGET_EXISTS", budget=STATUS),
+    "create": Case(
+        ("create", "bob"),
+        {"budget", "replayed", "pattern_matches"},
+        ("create", "alice"),
+        "BUDGET_EXISTS",
+        budget=STATUS,
+    ),
     "charge": Case(("charge", "alice", "--usd", "1"), UPDATE_COST, ("charge", "x", "--usd", "1"), "BUDGET_NOT_FOUND"),
     "show": Case(("show", "alice"), FULL, ("show", "nobody"), "BUDGET_NOT_FOUND"),
     "list": Case(("list",), STATUS, ("list", "--min-used", "80"), "USAGE", 2),

@@ -24,6 +24,9 @@ from budgetd_server.cli.dollars import amount_text
 from budgetd_server.cli.layout import print_sentence
 from budgetd_server.cli.periods import period_text, window_of
 
+#: The name of the limit that `create --models` makes.
+_MODELS_LIMIT = "models"
+
 
 def create(
     budget_id: Annotated[str, typer.Argument(metavar="ID", help="Who spends: a user, an API key, a team.")],
@@ -49,6 +52,14 @@ def create(
     warn: Annotated[
         bool, typer.Option("--warn", help="The limit is reported as exceeded and refuses nothing.")
     ] = False,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Limit these models alone: a name, or the beginning of names with * at its end; may be repeated. The "
+            "limit is then a named one, `models`.",
+        ),
+    ] = None,
     label: Labels = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a budget of that id; its count starts again, its history stays.")
@@ -60,7 +71,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a budget."""
-    limit = _limit(usd=usd, per=per, time_zone=time_zone, on_request=on_request, warn=warn)
+    limit = _limit(usd=usd, per=per, time_zone=time_zone, on_request=on_request, warn=warn, models=models or [])
     with connected(address, timeout) as client:
         budget = pb.Budget(
             project_id=project, budget_id=budget_id, limits=[limit] if limit else [], labels=labels_of(label)
@@ -72,16 +83,39 @@ def create(
         return
     limits = [
         f"{amount_text(each.amount, each.unit)} per {period_text(each.window, reset_mode=each.reset_mode)}"
+        f"{' for ' + ', '.join(each.models) if each.models else ''}"
         for each in answer.budget.limits
     ]
     again = " (by this request id, before)" if answer.replayed else ""
     print_sentence(f"created {budget_id}: {', '.join(limits) or 'no limit'}{again}")
+    for each in answer.pattern_matches:
+        _print_matches(each)
 
 
-def _limit(*, usd: str | None, per: str | None, time_zone: str | None, on_request: bool, warn: bool) -> pb.Limit | None:
-    """The main limit that the options ask for; None: they ask for none."""
+def _print_matches(found: pb.PatternMatches) -> None:
+    """Say which known models a pattern matches. None is most likely a slip, and goes to standard error."""
+    if not found.matched_count:
+        typer.echo(f"budgetd: {found.pattern} matches none of the models that the server has prices of", err=True)
+        return
+    examples = ", ".join(found.example_models)
+    such_as = f", such as {examples}" if found.matched_count > len(found.example_models) else f": {examples}"
+    print_sentence(
+        f"{found.pattern} matches {found.matched_count} known model{'s' if found.matched_count > 1 else ''}{such_as}"
+    )
+
+
+def _limit(
+    *,
+    usd: str | None,
+    per: str | None,
+    time_zone: str | None,
+    on_request: bool,
+    warn: bool,
+    models: list[str],
+) -> pb.Limit | None:
+    """The limit that the options ask for, the main one unless it is for some models; None: they ask for none."""
     if usd is None:
-        if per is not None or time_zone is not None or on_request or warn:
+        if per is not None or time_zone is not None or on_request or warn or models:
             raise typer.BadParameter("needs --usd: there is no limit without an amount", param_hint="the limit")
         return None
     try:
@@ -90,7 +124,11 @@ def _limit(*, usd: str | None, per: str | None, time_zone: str | None, on_reques
         raise typer.BadParameter(str(error), param_hint="--per") from None
     if on_request and not window.HasField("fixed"):
         raise typer.BadParameter("needs --per with a length, such as 28d", param_hint="--on-request")
+    if on_request and models:
+        raise typer.BadParameter("is for a limit on all models, not with --models", param_hint="--on-request")
     return pb.Limit(
+        limit_id=_MODELS_LIMIT if models else "",
+        models=models,
         amount=usd_option(usd),
         window=window,
         action=pb.LIMIT_ACTION_WARN if warn else pb.LIMIT_ACTION_UNSPECIFIED,

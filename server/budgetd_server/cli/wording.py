@@ -17,6 +17,7 @@ COMMAND_LINE = Words(
         "budget.limits[0].amount": "--usd",
         "budget.limits[0].window": "--per",
         "budget.limits[0].window.calendar.time_zone": "--time-zone",
+        "budget.limits[0].models": "--models",
         "budget.limits[0].reset_mode": "--on-request",
         "budget.labels": "--label",
         "labels": "--label",

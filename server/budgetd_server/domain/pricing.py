@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
+from budgetd_server.domain.known_models import KnownModels, Matches
 from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
@@ -69,6 +70,12 @@ class Prices(Protocol):
             provider: Who serves it; empty: not told.
         """
 
+    def matching(self, pattern: str) -> Matches:
+        """The models of the price files that a limit with this pattern counts.
+
+        The first call takes some 50 ms for the shipped catalogue; call it in a thread.
+        """
+
 
 class Catalogue:
     """Prices from price files, found by name as `ModelNames` does."""
@@ -106,6 +113,7 @@ class Catalogue:
         self._found: dict[str | tuple[str, str], ModelPrice] = {}
         self._sorted: tuple[str, ...] | None = None
         self._near: NearNames | None = None
+        self._known: KnownModels | None = None
 
     @property
     def version(self) -> str:
@@ -149,6 +157,12 @@ class Catalogue:
     def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
         """See `Prices`."""
         return self._names.other_names(model, provider)
+
+    def matching(self, pattern: str) -> Matches:
+        """See `Prices`."""
+        if self._known is None:  # Two threads that come at once both build it, to the same.
+            self._known = KnownModels(self._names.known())
+        return self._known.matching(pattern)
 
     def _lookup(self, model: str, provider: str = "") -> ModelPrice:
         row = self._names.row(model, provider)

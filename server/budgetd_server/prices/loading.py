@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from budgetd_server.domain.cost import Rounding
+from budgetd_server.domain.known_models import Matches
 from budgetd_server.domain.model_price import ModelPrice, Rates
 from budgetd_server.domain.pricing import Catalogue, Priced
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
@@ -123,6 +124,10 @@ class ReloadablePrices:
     def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
         """See `Prices`."""
         return self._current.other_names(model, provider)
+
+    def matching(self, pattern: str) -> Matches:
+        """See `Prices`."""
+        return self._current.matching(pattern)
 
     def _load(self) -> Catalogue:
         catalogue = load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)

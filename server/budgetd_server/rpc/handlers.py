@@ -26,6 +26,7 @@ from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.cost_requests import ITEMS_AT_A_TIME, CostRequests
 from budgetd_server.rpc.errors import item_error
 from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.rpc.pattern_matches import pattern_matches
 from budgetd_server.rpc.reservation_handlers import ReservationHandlers
 from budgetd_server.tokens import AsyncTokenCounter
 
@@ -45,7 +46,8 @@ class Handlers(ReservationHandlers):
         command = budget_requests.create_budget(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
-        return service.CreateBudgetResponse(budget=budget, replayed=outcome.replayed)
+        matches = await pattern_matches(self._prices, command.limits)
+        return service.CreateBudgetResponse(budget=budget, replayed=outcome.replayed, pattern_matches=matches)
 
     async def GetBudget(self, request: service.GetBudgetRequest, caller: Caller) -> service.GetBudgetResponse:
         read_requests.check_budget(request, view=request.view)
@@ -65,7 +67,8 @@ class Handlers(ReservationHandlers):
         command = budget_requests.update_budget(request)
         outcome = await self._engine.update_budget(command, timeout_seconds=caller.timeout_seconds)
         budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
-        return service.UpdateBudgetResponse(budget=budget, replayed=outcome.replayed)
+        matches = await pattern_matches(self._prices, command.limits)
+        return service.UpdateBudgetResponse(budget=budget, replayed=outcome.replayed, pattern_matches=matches)
 
     async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
         command = budget_requests.delete_budget(request)

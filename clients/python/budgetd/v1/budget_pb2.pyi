@@ -454,8 +454,9 @@ class Limit(google.protobuf.message.Message):
 
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Optional. Which models count, at most 64: names, or their beginnings with "*" at the end; as sent or as in the
-        price catalogue. Empty: all, and calls without a model. The main limit has none.
+        """Optional. Which models count, at most 64: names, or their beginnings with "*" at the end; as sent, as in the price
+        catalogue, or without provider, region, version and date. Empty: all, and calls without a model. The main limit has
+        none. Answers that make or change limits tell which known models each matches.
         """
 
     @property
@@ -479,6 +480,38 @@ class Limit(google.protobuf.message.Message):
     def WhichOneof(self, oneof_group: typing.Literal["_amount", b"_amount"]) -> typing.Literal["amount"] | None: ...
 
 global___Limit = Limit
+
+@typing.final
+class PatternMatches(google.protobuf.message.Message):
+    """Which models of the server's price files one pattern of a limit matches. Models that they do not have may match, too."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIMIT_ID_FIELD_NUMBER: builtins.int
+    PATTERN_FIELD_NUMBER: builtins.int
+    MATCHED_COUNT_FIELD_NUMBER: builtins.int
+    EXAMPLE_MODELS_FIELD_NUMBER: builtins.int
+    limit_id: builtins.str
+    """The limit; empty: the main one."""
+    pattern: builtins.str
+    """The pattern, as it was sent."""
+    matched_count: builtins.int
+    """How many models it matches, by any of their names. Zero is no error, but often a slip."""
+    @property
+    def example_models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """At most three of them, in alphabetical order; none in an answer about more than 256 patterns."""
+
+    def __init__(
+        self,
+        *,
+        limit_id: builtins.str = ...,
+        pattern: builtins.str = ...,
+        matched_count: builtins.int = ...,
+        example_models: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["example_models", b"example_models", "limit_id", b"limit_id", "matched_count", b"matched_count", "pattern", b"pattern"]) -> None: ...
+
+global___PatternMatches = PatternMatches
 
 @typing.final
 class AlertRatios(google.protobuf.message.Message):

@@ -69,20 +69,26 @@ class CreateBudgetResponse(google.protobuf.message.Message):
 
     BUDGET_FIELD_NUMBER: builtins.int
     REPLAYED_FIELD_NUMBER: builtins.int
+    PATTERN_MATCHES_FIELD_NUMBER: builtins.int
     replayed: builtins.bool
     """True if this request had been carried out before."""
     @property
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
         """In view STATUS."""
 
+    @property
+    def pattern_matches(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.PatternMatches]:
+        """For each pattern of the limits that the request set, in order: which known models it matches."""
+
     def __init__(
         self,
         *,
         budget: budgetd.v1.budget_pb2.Budget | None = ...,
         replayed: builtins.bool = ...,
+        pattern_matches: collections.abc.Iterable[budgetd.v1.budget_pb2.PatternMatches] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["budget", b"budget"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["budget", b"budget", "replayed", b"replayed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget", b"budget", "pattern_matches", b"pattern_matches", "replayed", b"replayed"]) -> None: ...
 
 global___CreateBudgetResponse = CreateBudgetResponse
 
@@ -275,20 +281,26 @@ class UpdateBudgetResponse(google.protobuf.message.Message):
 
     BUDGET_FIELD_NUMBER: builtins.int
     REPLAYED_FIELD_NUMBER: builtins.int
+    PATTERN_MATCHES_FIELD_NUMBER: builtins.int
     replayed: builtins.bool
     """True if this request had been carried out before."""
     @property
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
         """In view STATUS."""
 
+    @property
+    def pattern_matches(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.PatternMatches]:
+        """For each pattern of the limits that the request set, in order: which known models it matches."""
+
     def __init__(
         self,
         *,
         budget: budgetd.v1.budget_pb2.Budget | None = ...,
         replayed: builtins.bool = ...,
+        pattern_matches: collections.abc.Iterable[budgetd.v1.budget_pb2.PatternMatches] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["budget", b"budget"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["budget", b"budget", "replayed", b"replayed"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["budget", b"budget", "pattern_matches", b"pattern_matches", "replayed", b"replayed"]) -> None: ...
 
 global___UpdateBudgetResponse = UpdateBudgetResponse
 
