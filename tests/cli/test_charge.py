@@ -154,3 +154,88 @@ def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: Runn
     told = done("charge", "bob", "--usd", "0.25")
 
     assert "calls of bob: 1 calls of 2 calls spent, team: $0.25 of $1.00 spent" in told
+
+
+# --- How the call was served, and what else it used.
+
+
+def test_how_the_call_was_served_reaches_the_ledger_and_the_price(server: RunningServer, done: Done) -> None:
+    tokens = ("--input-tokens", "1000", "--output-tokens", "1000")
+    done("charge", "alice", "--model", "us/gpt-4o-2024-08-06", "--provider", "azure", *tokens)
+    done("charge", "alice", "--model", "gpt-5", "--service-tier", "flex", *tokens)
+    done("charge", "alice", "--model", "claude-sonnet-4-5", "--batch", *tokens)
+    done("charge", "alice", "--model", "claude-opus-4-6", "--region", "us", *tokens)
+
+    entries = server.entries()[:4]
+    assert [(each.provider, each.service_tier, each.is_batch, each.inference_geo) for each in reversed(entries)] == [
+        ("azure", "", False, ""),
+        ("", "flex", False, ""),
+        ("", "", True, ""),
+        ("", "", False, "us"),
+    ]
+    assert [each.cost_nano_usd for each in reversed(entries)] == [13_750_000, 5_625_000, 9_000_000, 33_000_000]
+
+
+def test_every_count_of_a_usage_is_a_part(server: RunningServer, done: Done) -> None:
+    counts = {name: number + 1 for number, name in enumerate(pb.Usage.DESCRIPTOR.fields_by_name)}
+    counts |= {"input_tokens": 1_000, "output_tokens": 1_000, "cache_write_tokens": 100, "cached_input_tokens": 100}
+    counts |= {"audio_input_tokens": 100}
+
+    done("charge", "alice", "--usd", "1", *(f"--part={name.replace('_', '-')}={n}" for name, n in counts.items()))
+
+    usage = server.entries()[0].usage
+    assert {field.name: count for field, count in usage.ListFields()} == counts
+
+
+def test_parts_are_priced_beside_tokens(server: RunningServer, done: Done) -> None:
+    tokens = ("--input-tokens", "1000", "--output-tokens", "1000")
+
+    done("charge", "alice", "--model", "claude-sonnet-4-5", *tokens, "--part", "web-searches=2")
+
+    assert server.spent() == 38_000_000
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(
+            ("--part", "web-search=2"), "'web-search' is no count of a usage; there is web-searches", id="near"
+        ),
+        pytest.param(("--part", "web_searches=2"), "there is web-searches", id="with underscores"),
+        pytest.param(("--part", "zzz=2"), "there is input-tokens, output-tokens, cached", id="near nothing"),
+        pytest.param(("--part", "pages"), "pages must be 0 to 1000000000000, got ''", id="no count"),
+        pytest.param(("--part", "pages=-1"), "got '-1'", id="negative"),
+        pytest.param(("--part", "pages=1.5"), "got '1.5'", id="a fraction"),
+        pytest.param(("--part", "pages=1000000000001"), "must be 0 to 1000000000000", id="too many"),
+        pytest.param(("--part", "pages=1", "--part", "pages=1"), "pages is told twice", id="twice"),
+        pytest.param(("--part", "input-tokens=1", "--input-tokens", "1"), "input-tokens is told twice", id="both ways"),
+        pytest.param(("--part", "pages=1", "--input-text", "a", "--output-text", "b"), "either tokens", id="and texts"),
+    ],
+)
+def test_parts_that_cannot_be_meant_are_wrong_usage(
+    server: RunningServer, give: Give, options: tuple[str, ...], says: str
+) -> None:
+    result = give("charge", "alice", "--model", "gpt-4o", *options)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert server.spent() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        pytest.param(("--part", "pages=1"), "--part pages", id="a part"),
+        pytest.param(("--service-tier", "flex"), "--service-tier", id="a tier"),
+        pytest.param(("--region", "mars"), "--region", id="a place"),
+    ],
+)
+def test_what_has_no_price_is_refused_by_the_name_of_its_option(
+    server: RunningServer, give: Give, options: tuple[str, ...], option: str
+) -> None:
+    result = give("charge", "alice", "--model", "gpt-4o-mini-2024-07-18", "--input-tokens", "1", *options)
+
+    assert result.exit_code == 1
+    assert option in result.stderr
+    assert "UNPRICED_USAGE" in result.stderr
+    assert server.spent() == 0

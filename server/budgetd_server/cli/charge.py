@@ -1,6 +1,8 @@
 """`budgetd charge`."""
 
 import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -24,8 +26,30 @@ from budgetd_server.cli.connection import (
 from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.layout import print_sentence
 
-#: Tokens of one kind that the server takes at most.
-TOKENS_MAX = 10**12
+#: Of one kind that the server takes at most.
+COUNT_MAX = 10**12
+
+Parts = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=COUNT",
+        help="Any other count of the call's usage, such as web-searches=2 or audio-input-tokens=150; may be repeated.",
+    ),
+]
+InputText = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="What was sent, to be counted; - reads standard input.")
+]
+OutputText = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="What was returned, to be counted; - reads standard input.")
+]
+Provider = Annotated[
+    str | None, typer.Option(help="Who served the model, by LiteLLM's name, such as groq; the model is priced there.")
+]
+ServiceTier = Annotated[
+    str | None, typer.Option(metavar="TIER", help="The tier that served the call, such as flex or priority.")
+]
+Batch = Annotated[bool, typer.Option("--batch", help="The call was part of a batch, at the price of one.")]
+Region = Annotated[str | None, typer.Option(metavar="PLACE", help="Where the call ran, such as us.")]
 
 
 def charge(
@@ -37,26 +61,27 @@ def charge(
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model; needed unless --usd tells the cost.")] = None,
     input_tokens: Annotated[
-        int | None, typer.Option(min=0, max=TOKENS_MAX, help="Tokens sent, cached and cache-write ones included.")
+        int | None, typer.Option(min=0, max=COUNT_MAX, help="Tokens sent, cached and cache-write ones included.")
     ] = None,
     output_tokens: Annotated[
-        int | None, typer.Option(min=0, max=TOKENS_MAX, help="Tokens returned, reasoning ones included.")
+        int | None, typer.Option(min=0, max=COUNT_MAX, help="Tokens returned, reasoning ones included.")
     ] = None,
     cached_input_tokens: Annotated[
-        int | None, typer.Option(min=0, max=TOKENS_MAX, help="Of the tokens sent: read from a cache.")
+        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens sent: read from a cache.")
     ] = None,
     cache_write_tokens: Annotated[
-        int | None, typer.Option(min=0, max=TOKENS_MAX, help="Of the tokens sent: written to a cache.")
+        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens sent: written to a cache.")
     ] = None,
     reasoning_tokens: Annotated[
-        int | None, typer.Option(min=0, max=TOKENS_MAX, help="Of the tokens returned: spent on reasoning.")
+        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens returned: spent on reasoning.")
     ] = None,
-    input_text: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What was sent, to be counted; - reads standard input.")
-    ] = None,
-    output_text: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What was returned, to be counted; - reads standard input.")
-    ] = None,
+    part: Parts = None,
+    input_text: InputText = None,
+    output_text: OutputText = None,
+    provider: Provider = None,
+    service_tier: ServiceTier = None,
+    batch: Batch = False,
+    region: Region = None,
     label: Labels = None,
     request_id: RequestId = None,
     project: Project = PROJECT_DEFAULT,
@@ -73,6 +98,7 @@ def charge(
         "reasoning_tokens": reasoning_tokens,
     }
     told = {name: count for name, count in tokens.items() if count is not None}
+    told |= _parts(part or [], told)
     has_text = _check(usd=usd, model=model, has_tokens=bool(told), texts=(input_text, output_text))
     with connected(address, timeout) as client:
         request = cost_pb.UpdateCostRequest(
@@ -82,6 +108,10 @@ def charge(
             cost_nano_usd=None if usd is None else usd_option(usd),
             usage=pb.Usage(**told) if told else None,
             text=pb.Text(input=_text(input_text), output=_text(output_text)) if has_text else None,
+            provider=provider or "",
+            service_tier=service_tier or "",
+            is_batch=batch,
+            inference_geo=region or "",
             labels=labels_of(label),
             request_id=request_id or "",
         )
@@ -103,10 +133,38 @@ def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple
         raise typer.BadParameter("either tokens or texts: the server counts the tokens of texts itself")
     if usd is None:
         if not has_text and not has_tokens:
-            raise typer.BadParameter("say what it cost: --usd, or --model with tokens or with texts")
+            raise typer.BadParameter("say what it cost: --usd, or --model with tokens, parts or texts")
         if not model:
             raise typer.BadParameter("needed to price tokens or texts", param_hint="--model")
     return has_text
+
+
+def _parts(pairs: list[str], told: Mapping[str, int]) -> dict[str, int]:
+    """Counts of a usage by the contract's names.
+
+    Args:
+        pairs: NAME=COUNT, the names with dashes.
+        told: Counts that options of their own have told.
+
+    Raises:
+        BadParameter: One is no pair, is of no known name, is no count, or is there twice.
+    """
+    known = [name.replace("_", "-") for name in pb.Usage.DESCRIPTOR.fields_by_name]
+    parts: dict[str, int] = {}
+    for pair in pairs:
+        given, _, count = pair.partition("=")
+        name = given.replace("-", "_")
+        if given not in known:
+            near = get_close_matches(given, known) or known
+            raise typer.BadParameter(
+                f"{given!r} is no count of a usage; there is {', '.join(near)}", param_hint="--part"
+            )
+        if not (count.isascii() and count.isdecimal() and int(count) <= COUNT_MAX):
+            raise typer.BadParameter(f"{given} must be 0 to {COUNT_MAX}, got {count!r}", param_hint="--part")
+        if name in told or name in parts:
+            raise typer.BadParameter(f"{given} is told twice", param_hint="--part")
+        parts[name] = int(count)
+    return parts
 
 
 def _text(given: str | None) -> str:

@@ -3,8 +3,14 @@
 # One table of sentences for all edges; both distributions are released together.
 from budgetd import BudgetdError
 from budgetd._wording import Words, reword
+from budgetd.v1 import budget_pb2 as pb
 
-_TOKENS = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+#: Counts of a usage that have an option of their own.
+_OWN = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
+_COUNTS = {
+    name: f"{'--' if name in _OWN else '--part '}{name.replace('_', '-')}"
+    for name in pb.Usage.DESCRIPTOR.fields_by_name
+}
 
 COMMAND_LINE = Words(
     tell_cost="give --usd, as in --usd 0.05",
@@ -30,7 +36,11 @@ COMMAND_LINE = Words(
         "text.output": "--output-text",
         "id_prefix": "--prefix",
         "min_used_ratio": "--min-used",
-        **{f"{prefix}{name}": f"--{name.replace('_', '-')}" for name in _TOKENS for prefix in ("", "usage.")},
+        "provider": "--provider",
+        "service_tier": "--service-tier",
+        "is_batch": "--batch",
+        "inference_geo": "--region",
+        **{f"{prefix}{name}": option for name, option in _COUNTS.items() for prefix in ("", "usage.")},
     },
 )
 
