@@ -34,6 +34,39 @@ def test_the_name_that_was_meant_comes_first(sent: str, meant: str) -> None:
     assert NearNames(NAMES).of(sent)[0] == meant
 
 
+SERVED = (
+    *("sonar-pro", "far/sonar-pro", "kyma/sonar-pro", "perplexity/sonar-pro", "kyma/eu/sonar-pro"),
+    *("vertex_ai/opus-5", "vertex_ai/opus-5-thinking", "gpt-opus", "opus-4"),
+)
+
+
+def provider_of(name: str) -> str:
+    return name.partition("/")[0] if "/" in name else "openai"
+
+
+@pytest.mark.parametrize(
+    ("sent", "provider", "near"),
+    [
+        pytest.param("sonar-pro", "", ["sonar-pro", "far/sonar-pro", "kyma/sonar-pro"], id="each provider once"),
+        pytest.param("SonarPro", "", ["sonar-pro", "far/sonar-pro", "kyma/sonar-pro"], id="the same but for its form"),
+        pytest.param("sonar-prro", "", ["sonar-pro"], id="of a slip, one"),
+        pytest.param(
+            "sonar-pro", "perplexity", ["perplexity/sonar-pro", "sonar-pro", "far/sonar-pro"], id="the provider first"
+        ),
+        pytest.param("sonar-prro", "perplexity", ["perplexity/sonar-pro", "sonar-pro"], id="a slip at a provider"),
+        pytest.param(
+            "opus-4", "vertex_ai", ["vertex_ai/opus-5", "opus-4"], id="the provider first, though others are more alike"
+        ),
+        pytest.param("sonar-pro", "groq", ["sonar-pro", "far/sonar-pro", "kyma/sonar-pro"], id="a provider without it"),
+        pytest.param("zzzz", "vertex_ai", [], id="a provider whose models are nothing like it"),
+    ],
+)
+def test_near_names_are_of_the_provider_that_was_told_and_of_several_others(
+    sent: str, provider: str, near: list[str]
+) -> None:
+    assert NearNames(SERVED, provider_of).of(sent, provider)[: len(near) or None] == near
+
+
 def test_nothing_is_near_a_name_like_no_other() -> None:
     assert NearNames(NAMES).of("zzzzzz") == []
 
@@ -59,4 +92,19 @@ def test_the_work_does_not_grow_with_the_number_of_names(monkeypatch: pytest.Mon
 
     # __init__ of a matcher sets its sequences too: once for each of the two forms.
     assert 0 < len(compared) <= 2 * 24 + 2
+
+
+def test_the_work_for_a_provider_does_not_grow_with_the_number_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def alike(matcher: difflib.SequenceMatcher[str], form: str) -> float:
+        compared.append(form)
+        return 1.0
+
+    monkeypatch.setattr(near_names, "_ratio", alike)
+    index = NearNames((f"openrouter/gpt-{number}" for number in range(20_000)), provider_of)
+
+    assert len(index.of("gpt-12345" + "y" * 10_000, "openrouter")) == NEAR_MAX
+
+    assert 0 < len(compared) <= (2 + NEAR_MAX) * 24
     assert max(map(len, compared)) <= 32

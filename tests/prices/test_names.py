@@ -69,6 +69,7 @@ def test_a_name_is_priced_by_its_own_row(shipped: Catalogue, model: str, provide
         pytest.param("llama-3.3-70b-versatile", "groq", id="E1 another provider's row alone has the name"),
         pytest.param("llama-3.3-70b-versatile", "", id="E1 none told"),
         pytest.param("gpt-4o", "groq", id="E1 a bare row of another provider"),
+        pytest.param("azure_ai/gpt-4o", "", id="E1 a provider without that row, whatever LiteLLM takes for it"),
         pytest.param("openai/gpt-4o", "azure_ai", id="E1 another provider's prefix"),
         pytest.param("deepseek/deepseek-chat", "openrouter", id="E1 a gateway's prices are its own"),
         pytest.param("claude-sonnet-4-5", "bedrock", id="E1 the same model elsewhere"),
@@ -174,3 +175,22 @@ def test_what_is_remembered_of_names_that_callers_choose_has_an_end(shipped: Cat
         assert names.other_names(f"ft:gpt-4o-2024-08-06:acme::{number}") == ("ft:gpt-4o-2024-08-06", "ft:gpt-4o")
 
     assert len(names._others) <= REMEMBERED_MAX  # noqa: SLF001 - nothing public shows what is remembered.
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "near"),
+    [
+        pytest.param("sonar-pro", "", "perplexity/sonar-pro", id="one of several providers that have it"),
+        pytest.param("gpt-4o-mni", "azure", "azure/gpt-4o-mini", id="a slip at a provider that was told"),
+        pytest.param("azure/gpt-4o-mni", "", "azure/gpt-4o-mini", id="a slip behind a prefix"),
+        pytest.param("claude-sonet-4-5", "vertex_ai_beta", "vertex_ai/claude-sonnet-4-5", id="a branch of a provider"),
+        pytest.param("gpt-4o", "azure_ai", "gpt-4o", id="what another provider has"),
+    ],
+)
+def test_a_refused_name_is_told_what_may_have_been_meant(
+    shipped: Catalogue, model: str, provider: str, near: str
+) -> None:
+    with pytest.raises(UnknownModel) as refused:
+        usd(shipped, model, provider)
+
+    assert near in refused.value.metadata["near"].split(",")

@@ -1,7 +1,7 @@
 """Names that resemble an unknown one, found in bounded time, because anybody may send any name."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 
 NEAR_MAX = 3
@@ -19,30 +19,56 @@ _PUNCTUATION = str.maketrans("", "", "-_.: @")
 
 
 class NearNames:
-    """An index over known names. A question costs some binary searches and at most 48 short comparisons."""
+    """An index over known names.
 
-    def __init__(self, names: Iterable[str]) -> None:
-        # "gpt-4o" is near "azure/gpt-4o" too, but the shortest name of a form speaks for all.
-        by_form: dict[str, str] = {}
-        for name in sorted(names, key=lambda name: (-len(name), name)):
-            by_form[_form(name.rpartition("/")[2])] = name
-            by_form[_form(name)] = name
+    A question costs some binary searches and at most 48 short comparisons; of a provider's model, at most 120.
+
+    Args:
+        names: The known names.
+        provider_of: Who serves a known name.
+    """
+
+    def __init__(self, names: Iterable[str], provider_of: Callable[[str], str] = lambda _: "") -> None:
+        # "gpt-4o" is near "azure/gpt-4o" too. The shortest names of a form, of one provider each, speak for all.
+        by_form: dict[str, list[str]] = {}
+        for name in sorted(names, key=lambda name: (len(name), name)):
+            for form in {_form(name), _bare_form(name)}:
+                same = by_form.setdefault(form, [])
+                if len(same) < NEAR_MAX and _prefix(name) not in map(_prefix, same):
+                    same.append(name)
         self._by_form = by_form
         self._forms = sorted(by_form)
+        self._provider_of = provider_of
 
-    def of(self, name: str) -> Sequence[str]:
-        """At most three names that resemble this one, the most alike first; often none."""
+    def of(self, name: str, provider: str = "") -> Sequence[str]:
+        """At most three names that resemble this one; often none.
+
+        Those of the provider come first, if one was told, then the most alike. Of models with the very name that was
+        sent, those of several providers are told; of others, one.
+        """
         ratios: dict[str, float] = {}
-        for wanted in {_form(name), _form(name.rpartition("/")[2])}:
+        for wanted in {_form(name), _bare_form(name)}:
             matcher = SequenceMatcher(None, "", wanted, autojunk=False)
             for form in self._neighbours(wanted):
-                matcher.set_seq1(form)
-                # Two cheap upper bounds spare most of the exact comparisons.
-                if matcher.real_quick_ratio() >= _RATIO_MIN and matcher.quick_ratio() >= _RATIO_MIN:
-                    known = self._by_form[form]
-                    ratios[known] = max(ratios.get(known, 0.0), matcher.ratio())
-        likely = [(-ratio, len(known), known) for known, ratio in ratios.items() if ratio >= _RATIO_MIN]
-        return [known for _, _, known in sorted(likely)[:NEAR_MAX]]
+                if ratio := _ratio(matcher, form):
+                    for known in self._by_form[form][: NEAR_MAX if form == wanted else 1]:
+                        ratios[known] = max(ratios.get(known, 0.0), ratio)
+        if provider:
+            self._add_own(ratios, name, provider)
+        likely = [
+            (bool(provider) and self._provider_of(known) != provider, -ratio, len(known), known)
+            for known, ratio in ratios.items()
+        ]
+        return [known for *_, known in sorted(likely)[:NEAR_MAX]]
+
+    def _add_own(self, ratios: dict[str, float], name: str, provider: str) -> None:
+        """Add names of the provider's that resemble one, the provider left out."""
+        bare = _bare_form(name)
+        matcher = SequenceMatcher(None, "", bare, autojunk=False)
+        for form in self._neighbours(_form(f"{provider}/{name.rpartition('/')[2]}")):
+            for known in self._by_form[form]:
+                if self._provider_of(known) == provider and (ratio := _ratio(matcher, _bare_form(known))):
+                    ratios[known] = max(ratios.get(known, 0.0), ratio)
 
     def _neighbours(self, wanted: str) -> set[str]:
         at = bisect_left(self._forms, wanted)
@@ -57,3 +83,22 @@ class NearNames:
 
 def _form(name: str) -> str:
     return name[:_COMPARED_CHARACTERS_MAX].casefold().translate(_PUNCTUATION)
+
+
+def _prefix(name: str) -> str:
+    """What stands for the provider in a name; empty: nothing does."""
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def _bare_form(name: str) -> str:
+    return _form(name.rpartition("/")[2])
+
+
+def _ratio(matcher: SequenceMatcher[str], form: str) -> float:
+    """How alike a form is to the one that the matcher was made for, from 0 to 1; zero if it is not alike."""
+    matcher.set_seq1(form)
+    # Two cheap upper bounds spare most of the exact comparisons.
+    if matcher.real_quick_ratio() >= _RATIO_MIN and matcher.quick_ratio() >= _RATIO_MIN:
+        ratio = matcher.ratio()
+        return ratio if ratio >= _RATIO_MIN else 0.0
+    return 0.0

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
-from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames
+from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
@@ -176,8 +176,12 @@ class Catalogue:
         if self._fallback is not None:
             return replace(self._fallback, model=found.model if found else model)
         if self._near is None:
-            self._near = NearNames((*self.models(), *self._aliases))
-        raise UnknownModel(model, near=self._near.of(model), version=self._version)
+            self._near = NearNames((*self.models(), *self._aliases), self._provider_of)
+        told = provider or (model.partition("/")[0] if "/" in model else "")
+        raise UnknownModel(model, near=self._near.of(model, family(told)), version=self._version)
+
+    def _provider_of(self, name: str) -> str:
+        return family(self._models[self._aliases.get(name, name)].provider)
 
     def _kept(self, found: ModelPrice, model: str, provider: str) -> ModelPrice:
         if len(self._found) >= REMEMBERED_MAX:
