@@ -132,9 +132,10 @@ def test_what_cannot_be_said_better_stays_as_the_server_says_it(make: Callable[[
 
 def test_every_option_in_the_table_exists() -> None:
     options = {option for name in ASKING for option in options_of(name)}
-    told = {name for name in COMMAND_LINE.fields.values() if name.startswith("--")}
+    told = [name.split(" ") for name in COMMAND_LINE.fields.values() if name.startswith("--")]
 
-    assert told <= options
+    assert {option for option, *_ in told} <= options
+    assert {option for option, *value in told if value} == {"--part"}, "no other option stands with a value"
 
 
 @pytest.mark.parametrize(
