@@ -3,7 +3,7 @@
 gRPC cancels the calls of a server that stops, and clients do not retry what was cancelled; when a connection ends, they
 hear UNAVAILABLE, and retry. And a peer that reads nothing keeps its answers in memory until its connection ends. So
 the sockets are found among the descriptors of this process, by their addresses, and shut down; their owner then closes
-them, as it does when the peer has gone.
+them, as it does when the peer has gone. A listener is replaced by one that nobody can call.
 """
 
 import contextlib
@@ -28,13 +28,17 @@ class Ends(NamedTuple):
 
 
 def end_connections(is_meant: Callable[[Ends], bool]) -> int:
-    """Shut down the stream sockets of this process that are meant; returns how many those were."""
+    """End the stream sockets of this process that are meant; returns how many those were."""
     ended = 0
-    for each in _sockets():
-        if is_meant(_ends_of(each)):
+    for descriptor, each in _sockets():
+        ends = _ends_of(each)
+        if is_meant(ends):
             # Fails if the peer has just gone; then there is nothing to end.
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                if ends.peer:
+                    each.shutdown(socket.SHUT_RDWR)
+                else:
+                    _let_nobody_in(descriptor)
                 ended += 1
     return ended
 
@@ -67,8 +71,18 @@ def _ends_of(each: socket.socket) -> Ends:
     return Ends(str(local), "unix")
 
 
-def _sockets() -> Iterator[socket.socket]:
-    """A duplicate of each stream socket: whoever owns the original may close it at any moment."""
+def _let_nobody_in(descriptor: int) -> None:
+    """Put a listener that nobody knows of in the place of another one, whose owner goes on to close it.
+
+    gRPC would log an error if the listener that it accepts from were shut down.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as unknown:
+        unknown.settimeout(0)
+        os.dup2(unknown.fileno(), descriptor, inheritable=False)
+
+
+def _sockets() -> Iterator[tuple[int, socket.socket]]:
+    """Each stream socket by number, and a duplicate: whoever owns the original may close it at any moment."""
     for entry in _DESCRIPTORS.iterdir():
         try:
             descriptor = os.dup(int(entry.name))
@@ -79,4 +93,4 @@ def _sockets() -> Iterator[socket.socket]:
             continue
         with socket.socket(fileno=descriptor) as duplicate:
             if duplicate.type == socket.SOCK_STREAM:
-                yield duplicate
+                yield int(entry.name), duplicate

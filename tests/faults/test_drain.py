@@ -53,7 +53,7 @@ async def told_during_a_drain(
 ) -> Counter[tuple[str, str]]:
     """What callers were told, by code and reason, who sent the next charge at once until their server was gone."""
     told = Counter[tuple[str, str]]()
-    enough = asyncio.Event()
+    enough, connected = asyncio.Event(), asyncio.Barrier(connections)
 
     async with running(database, program=program) as server:
 
@@ -75,6 +75,7 @@ async def told_during_a_drain(
         async def connection(number: int) -> None:
             async with channel_to(server.address) as channel:
                 await stub_on(channel).CreateBudget(new_budget())
+                await connected.wait()
                 await asyncio.gather(*(call(channel, f"{number}-{caller}") for caller in range(callers_each)))
 
         calling = asyncio.gather(*(connection(number) for number in range(connections)))

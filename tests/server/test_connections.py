@@ -79,3 +79,17 @@ def test_looking_leaves_no_descriptor_behind(listening: socket.socket) -> None:
 )
 def test_a_peer_is_named_as_its_socket_is(told: str, name: str) -> None:
     assert peer_name(told) == name
+
+
+def test_a_listener_that_is_ended_can_be_called_no_more_and_its_owner_accepts_without_an_error(
+    listening: socket.socket,
+) -> None:
+    port = listening.getsockname()[1]
+    listening.setblocking(False)
+
+    assert end_connections(lambda ends: ends == Ends(port, "")) == 1
+
+    with pytest.raises(BlockingIOError):
+        listening.accept()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
