@@ -132,3 +132,37 @@ def test_d_a_total_that_nothing_explains_is_only_told_if_the_cost_is(
         manager.update_cost("alice", of("gpt-4o", usage), cost_usd=0.5)
 
     assert manager.get_current_cost("alice") == 0.5
+
+
+def _grounded(*queries: str) -> dict[str, Any]:
+    usage = {"promptTokenCount": 1_000, "candidatesTokenCount": 1_000, "totalTokenCount": 2_000}
+    candidate = {"finishReason": "STOP", "groundingMetadata": {"webSearchQueries": list(queries)}}
+    return {"modelVersion": "gemini-2.5-flash", "candidates": [candidate], "usageMetadata": usage}
+
+
+def _response(*actions: str) -> dict[str, Any]:
+    calls = [{"type": "web_search_call", "action": {"type": action}} for action in actions]
+    usage = {"input_tokens": 1_000, "output_tokens": 1_000, "total_tokens": 2_000}
+    return {"object": "response", "model": "o3", "status": "completed", "output": calls, "usage": usage}
+
+
+@pytest.mark.parametrize(
+    ("answer", "dollars"),
+    [
+        pytest.param(_response(), 0.010, id="no search"),
+        pytest.param(_response("search"), 0.010 + 0.01, id="one search of OpenAI"),
+        pytest.param(
+            _response("search", "open_page", "search"), 0.010 + 2 * 0.01, id="two, and a page that was opened"
+        ),
+        pytest.param(_grounded(), 0.0028, id="an answer of Gemini that rests on nothing"),
+        pytest.param(_grounded("a", "b"), 0.0028 + 0.035, id="one that rests on searches, billed once for a prompt"),
+    ],
+)
+def test_searches_that_only_the_answer_s_output_shows_are_charged(
+    manager: BudgetManager, answer: dict[str, Any], dollars: float
+) -> None:
+    manager.create_budget(10, "alice")
+
+    manager.update_cost("alice", answer)
+
+    assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)

@@ -203,3 +203,55 @@ def test_a_usage_that_contains_itself_is_refused() -> None:
 
     with pytest.raises(UsageValueError, match="nested"):
         read_answer(of("gpt-4o", usage))
+
+
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        pytest.param(
+            {"object": "response", "model": "gpt-5", "status": "in_progress", "usage": {"input_tokens": 9}},
+            "status",
+            id="a response that is being made",
+        ),
+        pytest.param(
+            {"object": "video", "model": "sora-2", "seconds": "8", "status": "queued"}, "status", id="a queued video"
+        ),
+        pytest.param(
+            {"object": "video", "model": "sora-2", "seconds": "8", "status": "failed"}, "status", id="a failed video"
+        ),
+        pytest.param(
+            {
+                "model": "gpt-4o",
+                "usage": {"prompt_tokens": 10, "completion_tokens": 10, "total_tokens": 20},
+                "usage_metadata": {"prompt_token_count": 100, "candidates_token_count": 100},
+            },
+            "usage_metadata",
+            id="two usages in one answer",
+        ),
+        pytest.param(
+            {
+                "model": "openai/gpt-4o",
+                "usage": {"prompt_tokens": 10, "completion_tokens": 10, "cost": 0.0005, "is_byok": True},
+            },
+            "usage.cost_details.upstream_inference_cost",
+            id="a fee without the rest of the cost",
+        ),
+    ],
+)
+def test_what_is_not_the_whole_or_not_due_is_refused_by_name(answer: dict[str, object], field: str) -> None:
+    with pytest.raises(UsageValueError) as refused:
+        read_answer(answer)
+
+    assert refused.value.field == field
+
+
+def test_the_provider_s_bill_is_taken_with_the_caller_s_own_key_even_if_there_is_no_fee() -> None:
+    usage = {
+        "prompt_tokens": 1_000,
+        "completion_tokens": 1_000,
+        "cost": 0,
+        "is_byok": True,
+        "cost_details": {"upstream_inference_cost": 0.01},
+    }
+
+    assert read_answer({"model": "openai/gpt-4o", "usage": usage}).cost_nano_usd == 10_000_000

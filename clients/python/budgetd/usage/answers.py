@@ -18,6 +18,8 @@ UNREAD_FIELD_CHARACTERS_MAX = 128
 _NO_FIELDS: Fields = {}
 #: Where answers keep their usage.
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
+#: Those of them that tell the whole usage, so that there cannot be two.
+_USAGES = _HOLDERS[:3]
 #: Where an answer tells its model, and where LiteLLM does for those that have none.
 _MODELS = ("model", "model_version", "modelVersion")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
@@ -134,6 +136,7 @@ def _model(answer: object, hidden: object, given: str | None) -> str:
 
 
 def _usage_fields(answer: object) -> Fields:
+    found, first = _NO_FIELDS, ""
     for holder in _HOLDERS:
         usage = get(answer, holder)
         if usage is None:
@@ -141,8 +144,11 @@ def _usage_fields(answer: object) -> Fields:
         fields = fields_of(usage, holder)
         if fields is None:
             raise UsageTypeError(holder, "must be an object or a dictionary", usage)
-        return fields
-    return _NO_FIELDS
+        if first and holder in _USAGES and any(map(is_number, fields.values())):
+            raise UsageValueError(holder, f"must not be there if {first} is: only one of them can be charged", "both")
+        if not first:
+            found, first = fields, holder
+    return found
 
 
 def _without_usage(name: str, look: Look, leaves: Fields, told: Told | None, identity: str) -> Answer:

@@ -3,7 +3,10 @@
 In snake case, as Google's libraries have it, and in camel case, as its HTTP interface has it.
 """
 
+from collections.abc import Mapping
+
 from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.fields import get
 from budgetd.usage.totals import add_cache_outside, check_total, refuse_excess
 
 
@@ -46,6 +49,7 @@ _PARTS = in_both_cases(
         "total_token_count": "_total",
         "total_tokens": "_total",
         "billable_character_count": "characters",
+        "grounding_metadata.web_search_queries": "web_searches",
         **_by_modality(
             ("prompt_tokens_details", "input_tokens_by_modality"),
             text="_text_input",
@@ -83,6 +87,19 @@ def _is_it(look: Look) -> bool:
     return not keys.isdisjoint(look.usage)
 
 
+def _searches(look: Look) -> Mapping[str, object]:
+    """The web searches that the answer rests on, which the usage does not count."""
+    candidates = look.get("candidates")
+    if not isinstance(candidates, list | tuple):
+        return {}
+    searches = 0
+    for candidate in candidates:
+        ground = get(candidate, "grounding_metadata") or get(candidate, "groundingMetadata")
+        queries = get(ground, "web_search_queries") or get(ground, "webSearchQueries")
+        searches += len(queries) if isinstance(queries, list | tuple) else 0
+    return {"grounding_metadata.web_search_queries": searches} if searches else {}
+
+
 def _settle(reading: Reading) -> None:
     excess = add_cache_outside(reading, check_total(reading), is_allowed=True)
     thoughts, tools = reading.of("reasoning_tokens"), reading.of("_tool_use")
@@ -104,4 +121,4 @@ def _settle(reading: Reading) -> None:
         raise reading.refuse("_tool_use", f"must not exceed the input, {reading.of('input_tokens')}")
 
 
-DIALECT = Dialect(name="gemini", is_it=_is_it, parts=_PARTS, harmless=_HARMLESS, settle=_settle)
+DIALECT = Dialect(name="gemini", is_it=_is_it, parts=_PARTS, harmless=_HARMLESS, settle=_settle, beside=_searches)

@@ -1,6 +1,9 @@
 """OpenAI's responses: input and output with details. Images, transcriptions and realtime calls are told so, too."""
 
+from collections.abc import Mapping
+
 from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.fields import get
 from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, MONEY, OUTPUT_DETAILS, below
 from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
 
@@ -15,12 +18,23 @@ PARTS: dict[str, str] = {
     **below(("output_tokens_details", "output_token_details"), OUTPUT_DETAILS),
     "tool_calls_details.web_search.invocation": "web_searches",
     "tool_calls_details.search_web.invocation": "web_searches",
+    "output.web_search_call": "web_searches",
 }
 
 
 def is_counted_so(look: Look) -> bool:
     """True for a usage that counts input and output."""
     return "input_tokens" in look.usage or "output_tokens" in look.usage
+
+
+def _searches(look: Look) -> Mapping[str, object]:
+    """The searches among what the model did, which the usage does not count; opening a page found is none."""
+    output = look.get("output")
+    if not isinstance(output, list | tuple) or any(path.startswith("tool_calls_details") for path in look.usage):
+        return {}
+    calls = [item for item in output if get(item, "type") == "web_search_call"]
+    searches = sum(get(get(call, "action"), "type") in (None, "search") for call in calls)
+    return {"output.web_search_call": searches} if searches else {}
 
 
 def settle(reading: Reading) -> None:
@@ -35,5 +49,11 @@ def settle(reading: Reading) -> None:
 
 
 DIALECT = Dialect(
-    name="openai_responses", is_it=is_counted_so, parts=PARTS, harmless=HARMLESS, money=MONEY, settle=settle
+    name="openai_responses",
+    is_it=is_counted_so,
+    parts=PARTS,
+    harmless=HARMLESS,
+    money=MONEY,
+    settle=settle,
+    beside=_searches,
 )

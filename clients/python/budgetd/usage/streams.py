@@ -18,12 +18,18 @@ _EARLIER_EVENTS = {
     "response.queued",
 }
 
+#: By kind of answer: where it has not come to its end, or came to one that is not billed.
+_STATUSES_WITHOUT_COST = {
+    "response": {"queued", "in_progress"},
+    "video": {"queued", "in_progress", "failed"},
+}
+
 
 def whole_of(answer: object) -> object:
     """The answer itself, or the whole one that the last event of a stream carries.
 
     Raises:
-        UsageValueError: It is a piece from the middle of a stream.
+        UsageValueError: It is a piece from the middle of a stream, or of work that is not finished.
     """
     kind = get(answer, "type")
     if isinstance(kind, str):
@@ -33,6 +39,10 @@ def whole_of(answer: object) -> object:
             raise UsageValueError("type", _RULE, kind)
     name = get(answer, "object")
     if isinstance(name, str):
+        if name in _STATUSES_WITHOUT_COST:
+            status = get(answer, "status")
+            if isinstance(status, str) and status in _STATUSES_WITHOUT_COST[name]:
+                raise UsageValueError("status", f"must tell that the {name} is made: until then nothing is due", status)
         if name.endswith(".chunk"):
             _check_is_last(get(answer, "choices"), "choices")
         return answer

@@ -50,20 +50,30 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     Raises:
         UsageError: It says an amount that is none.
     """
+    if look.usage.get("is_byok") is True and "cost" in dialect.money:
+        return _with_own_key(look)
     for path, per_dollar in dialect.money.items():
         cost = leaves.get(path)
         if cost is None:
             continue
         nano = _nano_usd(cost, f"usage.{path}", per_dollar=per_dollar)
-        if path == "cost" and look.usage.get("is_byok") is True:
-            # With the caller's own key the cost is OpenRouter's fee; the provider bills the rest.
-            upstream = leaves.get("cost_details.upstream_inference_cost", 0)
-            nano += _nano_usd(upstream, "usage.cost_details.upstream_inference_cost")
         if nano:
             return nano, budget_pb2.COST_SOURCE_PROVIDER
     if look.model.endswith(":free") and look.usage.get("cost") == 0:
         return 0, budget_pb2.COST_SOURCE_PROVIDER
     return None
+
+
+def _with_own_key(look: Look) -> Told | None:
+    """What a call by OpenRouter with the caller's own key cost: its fee, and what the provider bills."""
+    fee, upstream = look.usage.get("cost"), get(look.usage.get("cost_details"), "upstream_inference_cost")
+    if upstream is None:
+        if not fee:
+            return None
+        rule = "must be there where is_byok is true: usage.cost is the fee alone; pass cost_usd= for the whole"
+        raise UsageValueError("usage.cost_details.upstream_inference_cost", rule, None)
+    nano = _nano_usd(fee or 0, "usage.cost") + _nano_usd(upstream, "usage.cost_details.upstream_inference_cost")
+    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
 
 
 def _by_header(hidden: object) -> Told | None:
