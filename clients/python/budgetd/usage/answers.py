@@ -1,11 +1,14 @@
 """What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
+from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading, is_number, read
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
+from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, recognise
 from budgetd.usage.streams import whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
@@ -16,6 +19,10 @@ from budgetd.v1 import budget_pb2
 UNREAD_FIELDS_MAX = 16
 UNREAD_FIELD_CHARACTERS_MAX = 128
 _NO_FIELDS: Fields = {}
+_NONE_UNREAD: tuple[str, ...] = ()
+_NOT_TOLD: "tuple[None, budget_pb2.CostSource.ValueType]" = (None, budget_pb2.COST_SOURCE_UNSPECIFIED)
+#: The field of the contract's `Usage` for each neutral count; those that only check others have none.
+_FIELDS = {name.replace("_milliseconds", "_seconds"): name for name in budget_pb2.Usage.DESCRIPTOR.fields_by_name}
 #: Where answers keep their usage.
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 #: Those of them that tell the whole usage, so that there cannot be two.
@@ -65,30 +72,36 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     name, look = _look(answer, model)
     told: Told | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
     told = told or told_by_litellm(look)
-    identity = get(look.answer, "id")
-    dialect = recognise(look)
-    leaves = leaves_of(look.usage, "usage")
-    if dialect is None:
-        return _without_usage(name, look, leaves, told, identity if isinstance(identity, str) else "")
-    if told is None and dialect.money:
-        told = told_by_provider(dialect, look, leaves)
-    reading = read(dialect, look, leaves, is_cost_told=told is not None)
-    check_parts(reading)
-    _check_not_all_unread(reading, told)
+    told_id = get(look.answer, "id")
+    identity = told_id if isinstance(told_id, str) else ""
+    counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
+    if counts is None:
+        leaves = leaves_of(look.usage, "usage")
+        known = recognise(look)
+        if known is None:
+            return _without_usage(name, look, leaves, told, identity)
+        dialect = known
+        if told is None and dialect.money:
+            told = told_by_provider(dialect, look, leaves)
+        reading = read(dialect, look, leaves, is_cost_told=told is not None)
+        check_parts(reading)
+        _check_not_all_unread(reading, told)
+        counts, unread = reading.counts, _bounded(reading.unread)
+    cost_nano_usd, cost_source = told or _NOT_TOLD
     tier, is_batch = _tier(look)
     return Answer(
         name,
         look.provider or ("" if "/" in name else dialect.provider),
-        None if told is None else told[0],
-        budget_pb2.COST_SOURCE_UNSPECIFIED if told is None else told[1],
+        cost_nano_usd,
+        cost_source,
         # An answer from LiteLLM's cache used nothing.
-        None if told and is_from_cache(look) else _neutral(reading.counts),
-        identity if isinstance(identity, str) else "",
+        None if told and is_from_cache(look) else _neutral(counts),
+        identity,
         tier,
         is_batch,
         _geo(look),
         dialect.name,
-        _bounded(reading.unread),
+        unread,
     )
 
 
@@ -111,9 +124,13 @@ def _known(answer: object) -> object:
     kind = type(answer)
     if kind is dict:
         return answer
-    if hasattr(kind, "model_fields") or hasattr(kind, "__fields_set__"):
-        return fields_of(answer, "completion_obj")
-    return answer
+    is_record = _is_record(kind)  # type: ignore[arg-type] # mypy doubts that classes hash.
+    return fields_of(answer, "completion_obj") if is_record else answer
+
+
+@lru_cache(maxsize=512)
+def _is_record(kind: type) -> bool:
+    return hasattr(kind, "model_fields") or hasattr(kind, "__fields_set__")
 
 
 def _hidden(answer: object, known: object) -> object:
@@ -177,11 +194,7 @@ def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
 
 
 def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
-    usage = budget_pb2.Usage()
-    for name, count in counts.items():
-        if count and name[0] != "_":
-            setattr(usage, name if name[-8:] != "_seconds" else f"{name[:-8]}_milliseconds", count)
-    return usage
+    return budget_pb2.Usage(**{_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS})
 
 
 def _tier(look: Look) -> tuple[str, bool]:

@@ -70,7 +70,7 @@ KNOWN_NAMES: tuple[str, ...] = tuple(
 def recognise(look: Look) -> Dialect | None:
     """The dialect of an answer; None if it has none that is known."""
     is_chat = bool(look.usage.get("completion_tokens"))
-    if is_chat and look.usage.keys() <= PLAIN and not _has_own_dialect(look.model, look.provider):
+    if is_chat and look.usage.keys() <= PLAIN and not has_own_dialect(look.model, look.provider):
         return openai_chat.DIALECT
     is_chat = is_chat and look.get("choices") is not None
     for dialect in _OF_CHATS if is_chat else ORDER:
@@ -80,7 +80,7 @@ def recognise(look: Look) -> Dialect | None:
 
 
 @lru_cache(maxsize=1_000)
-def _has_own_dialect(model: str, provider: str) -> bool:
+def has_own_dialect(model: str, provider: str) -> bool:
     """True if a model or provider with such a name may have a dialect of its own, though its usage looks plain."""
     bare = Look({}, None, {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}, model, provider)
     return any(dialect.is_it(bare) for dialect in ORDER if dialect is not openai_chat.DIALECT)

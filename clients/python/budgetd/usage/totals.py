@@ -1,6 +1,6 @@
 """Rules of totals: what a total must be, what may stand outside of it, and which counts are parts of which."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from budgetd.usage.dialect import Reading
 
@@ -100,7 +100,7 @@ def check_parts(reading: Reading) -> None:
         UsageValueError: One does.
     """
     counts = reading.counts
-    if counts.keys() <= _WHOLES:
+    if are_parts_inside(counts):
         return
     for names, whole in _PARTS:
         told = [name for name in names if counts.get(name)]
@@ -108,6 +108,20 @@ def check_parts(reading: Reading) -> None:
             name = max(told, key=counts.__getitem__)
             beside = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
             raise reading.refuse(name, f"must not exceed{beside} {_shown(reading, whole)}, which includes it")
+
+
+def are_parts_inside(counts: Mapping[str, int]) -> bool:
+    """True if no part exceeds its whole."""
+    if counts.keys() <= _WHOLES:
+        return True
+    told = counts.get
+    for names, whole in _PARTS:
+        parts = 0
+        for name in names:
+            parts += told(name, 0)
+        if parts > told(whole, 0):
+            return False
+    return True
 
 
 _WHOLES = frozenset({"input_tokens", "output_tokens", "_total"})

@@ -1,0 +1,67 @@
+"""Plain chat completions, which most answers are: read at once, without asking every dialect.
+
+Only what breaks no rule is read here, and exactly as `openai_chat` reads it. Whatever else there is, an unknown field,
+a wrong type, a total that is not the sum, is left to the dialects, which read it, refuse it or report it.
+"""
+
+from collections.abc import Mapping
+
+from budgetd.usage.dialect import COUNT_MAX, Look
+from budgetd.usage.fields import fields_of
+from budgetd.usage.openai_chat import PARTS
+from budgetd.usage.recogniser import PLAIN, has_own_dialect
+from budgetd.usage.totals import are_parts_inside
+
+_COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
+#: LiteLLM tells the cache of Anthropic's models beside the details, too.
+_CACHE = {"cache_read_input_tokens", "cache_creation_input_tokens"}
+_KEYS = PLAIN | _CACHE
+TOP = {name: PARTS[name] for name in _COUNTS | _CACHE}
+#: What each detail tells, by the name of its holder. Holders within it are left to the dialects.
+DETAILS: dict[str, dict[str, str]] = {
+    holder: {
+        path.removeprefix(f"{holder}."): part
+        for path, part in PARTS.items()
+        if path.startswith(f"{holder}.") and path.count(".") == 1 and not part.endswith("_seconds")
+    }
+    for holder in PLAIN - _COUNTS
+}
+
+
+def plain_counts(look: Look) -> dict[str, int] | None:
+    """The neutral counts of a plain chat completion; None if it is anything else.
+
+    Raises:
+        UsageValueError: Reading a field of it failed.
+    """
+    usage = look.usage
+    if not usage.get("completion_tokens") or not usage.keys() <= _KEYS or has_own_dialect(look.model, look.provider):
+        return None
+    counts: dict[str, int] = {}
+    if not _keep(counts, usage, TOP):
+        return None
+    for holder, parts in DETAILS.items():
+        told = usage.get(holder)
+        if told is None:
+            continue
+        details = fields_of(told, f"usage.{holder}")
+        if details is None or not _keep(counts, details, parts):
+            return None
+    whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
+    return counts if counts.get("_total", whole) == whole and are_parts_inside(counts) else None
+
+
+def _keep(counts: dict[str, int], fields: Mapping[str, object], parts: Mapping[str, str]) -> bool:
+    """Keep all counts of a holder; False if something in it is none that is known."""
+    for key, value in fields.items():
+        if value is None:
+            continue
+        if type(value) is not int:
+            if parts is TOP and key in DETAILS:
+                continue
+            return False
+        if value:
+            name = parts.get(key)
+            if name is None or not 0 < value <= COUNT_MAX or counts.setdefault(name, value) != value:
+                return False
+    return True
