@@ -122,6 +122,7 @@ def test_an_answer_is_one_object_a_line_with_the_members_that_are_known(name: st
 
 
 @pytest.mark.parametrize("name", FAILING)
+@pytest.mark.usefixtures("brief_search")
 def test_a_failure_is_one_object_on_standard_error_with_the_exit_code_of_the_text(name: str, give: Give) -> None:
     words, reason, exit_code = FAILING[name]
 
@@ -172,6 +173,7 @@ def test_what_an_import_could_not_take_is_in_its_report(give: Give, tmp_path: Pa
     assert len(json.loads(result.stdout)["refused"]) == 1
 
 
+@pytest.mark.usefixtures("brief_search")
 def test_an_import_without_a_server_reports_and_fails(give: Give) -> None:
     result = give("import", "user_cost.json", "--json", *NOWHERE)
 

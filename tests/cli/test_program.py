@@ -135,6 +135,7 @@ def test_an_argument_that_is_no_utf8_is_wrong_usage() -> None:
     assert "arguments must be UTF-8" in done.stderr
 
 
+@pytest.mark.usefixtures("brief_search")
 def test_a_server_that_does_not_answer_is_one_line_and_exit_code_1() -> None:
     result = CliRunner().invoke(app, ["show", "alice", "--address", "127.0.0.1:1"])
 

@@ -4,6 +4,7 @@ import pytest
 
 from budgetd import AsyncBudgetClient, BudgetClient
 from budgetd._address import Address, address_of, token_for
+from budgetd.client import policy_of
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,35 @@ def test_a_timeout_that_is_no_time_is_refused(
         client_class(timeout_seconds=seconds)
     with pytest.raises(ValueError, match="connect_timeout_seconds"):
         client_class(connect_timeout_seconds=seconds)
+
+
+@pytest.mark.parametrize("client_class", [BudgetClient, AsyncBudgetClient])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+def test_a_connect_timeout_of_the_environment_that_is_no_time_is_refused_by_the_variables_name(
+    client_class: type[BudgetClient] | type[AsyncBudgetClient], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGETD_CONNECT_TIMEOUT_SECONDS", text)
+
+    with pytest.raises(ValueError, match=r"BUDGETD_CONNECT_TIMEOUT_SECONDS must be a .*number"):
+        client_class()
+
+
+@pytest.mark.parametrize(
+    ("text", "argument", "seconds"),
+    [
+        pytest.param("7.5", None, 7.5, id="the variable where there is no argument"),
+        pytest.param("7.5", 3.0, 3.0, id="the argument before the variable"),
+        pytest.param("soon", 3.0, 3.0, id="the argument in place of a variable that is no number"),
+        pytest.param("", None, 1.0, id="one second where there is neither"),
+    ],
+)
+def test_how_long_a_server_is_looked_for(
+    text: str, argument: float | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGETD_CONNECT_TIMEOUT_SECONDS", text)
+
+    assert policy_of(None, argument).connect_timeout_seconds == seconds
+    assert policy_of(2.0, argument).connect_timeout_seconds == seconds
 
 
 def test_metadata_names_in_capitals_are_refused() -> None:

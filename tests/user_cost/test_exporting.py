@@ -133,6 +133,7 @@ def test_what_cannot_be_exported_as_told_is_exit_code_2(
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.usefixtures("brief_search")
 def test_a_server_that_does_not_answer_is_one_line_and_exit_code_1(give: Give, tmp_path: Path) -> None:
     result = give(*EXPORT, "--address", "127.0.0.1:1", "--output", str(tmp_path / "x.json"))
 

@@ -300,6 +300,7 @@ def test_what_cannot_be_done_as_given_is_exit_code_2(
     assert (server.stored(), file.read_bytes()) == (before, content)
 
 
+@pytest.mark.usefixtures("brief_search")
 def test_a_server_that_does_not_answer_is_told_with_what_was_not_reached(give: Give, file: Path) -> None:
     result = give("import", str(file), "--address", "127.0.0.1:1")
 

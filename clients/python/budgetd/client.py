@@ -5,6 +5,7 @@ is unavailable, and errors with the server's reason and numbers.
 """
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,12 +14,13 @@ from typing import Self
 import grpc
 
 from budgetd._address import address_of, token_for
-from budgetd._calls import CallPolicy
+from budgetd._calls import CallPolicy, check_seconds
 from budgetd._channel import AioTransport, Endpoint, GrpcTransport
 from budgetd._rpcs import AsyncCaller, AsyncTransport, Caller, Transport
 from budgetd._service import BudgetServiceRpcs
 
 _POLICY = CallPolicy()
+CONNECT_TIMEOUT_VARIABLE = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
 #: A read that fails loses nothing, and somebody may be waiting for it.
 READ_TIMEOUT_SECONDS = 5.0
 
@@ -43,7 +45,8 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         timeout_seconds: For a whole call with its retries, unless it sets its own. None: 10 seconds for calls that
             change something, 5 for those that only read.
         connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
-            ServerUnreachable. One that has answered is waited for until the call's deadline.
+            ServerUnreachable. One that has answered is waited for until the call's deadline. None:
+            BUDGETD_CONNECT_TIMEOUT_SECONDS, and without that 1 second.
 
     Raises:
         ValueError: An argument, or the environment variable in its place, breaks a rule.
@@ -57,7 +60,7 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
-        connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
+        connect_timeout_seconds: float | None = None,
     ) -> None:
         policy = policy_of(timeout_seconds, connect_timeout_seconds)
         super().__init__(GrpcTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
@@ -92,7 +95,7 @@ class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
         credentials: grpc.ChannelCredentials | None = None,
         metadata: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
-        connect_timeout_seconds: float = _POLICY.connect_timeout_seconds,
+        connect_timeout_seconds: float | None = None,
     ) -> None:
         policy = policy_of(timeout_seconds, connect_timeout_seconds)
         super().__init__(AioTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
@@ -113,17 +116,33 @@ class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
         return client
 
 
-def policy_of(
-    timeout_seconds: float | None, connect_timeout_seconds: float = _POLICY.connect_timeout_seconds
-) -> CallPolicy:
+def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | None = None) -> CallPolicy:
     """How long calls to a server may take; None: the defaults, which are shorter for reads.
 
     Raises:
         ValueError: A span is no positive, finite number.
     """
+    connect_seconds = _connect_seconds() if connect_timeout_seconds is None else connect_timeout_seconds
     if timeout_seconds is None:
-        return CallPolicy(read_timeout_seconds=READ_TIMEOUT_SECONDS, connect_timeout_seconds=connect_timeout_seconds)
-    return CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_timeout_seconds)
+        return CallPolicy(read_timeout_seconds=READ_TIMEOUT_SECONDS, connect_timeout_seconds=connect_seconds)
+    return CallPolicy(timeout_seconds=timeout_seconds, connect_timeout_seconds=connect_seconds)
+
+
+def _connect_seconds() -> float:
+    """How long to look for a server where no argument says it.
+
+    Raises:
+        ValueError: The environment variable is no positive, finite number.
+    """
+    text = os.environ.get(CONNECT_TIMEOUT_VARIABLE, "").strip()
+    if not text:
+        return _POLICY.connect_timeout_seconds
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"{CONNECT_TIMEOUT_VARIABLE} must be a number of seconds, got {text!r}") from None
+    check_seconds(CONNECT_TIMEOUT_VARIABLE, seconds)
+    return seconds
 
 
 def _endpoint(
