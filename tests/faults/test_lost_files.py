@@ -13,34 +13,15 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from budgetd_server.ledger.sqlite_file import open_file
 from budgetd_server.ledger.sqlite_migrations import newest_version
 from tests.faults.calls import Told, channel_to, charge, health_turns, new_budget, stub_for, stub_on
 from tests.faults.checker import Record
 from tests.faults.server_process import ServerProcess, planted, run_to_end, running
+from tests.ledger.lost_files import Fault, delete, link, move, replace
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 CLIENTS = 16
-Fault = Callable[[Path], None]
-
-
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def move(path: Path) -> None:
-    path.rename(path.with_name("moved.db"))
-
-
-def replace(path: Path) -> None:
-    other = path.with_name("other.db")
-    open_file(other, migrates=False)
-    other.rename(path)
-
-
-def link(path: Path) -> None:
-    path.with_name("link.db").hardlink_to(path)
 
 
 FAULTS = [

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.ledger.sqlite_file import open_file
 from budgetd_server.ledger.sqlite_migrations import newest_version
 from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
+from tests.ledger.lost_files import Fault, delete, link, move, replace
 from tests.ledger.stores import carry_out
 
 PLACE = (PROJECT, ALICE)
-Fault = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -40,24 +40,6 @@ def beside(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
-def delete(path: Path) -> None:
-    path.unlink()
-
-
-def replace(path: Path) -> None:
-    other = path.with_name("other.db")
-    open_file(other, migrates=False)
-    other.rename(path)
-
-
-def link(path: Path) -> None:
-    path.with_name("link.db").hardlink_to(path)
-
-
-def rename(path: Path) -> None:
-    path.rename(path.with_name("moved.db"))
-
-
 def copy_over(path: Path) -> None:
     """The same bytes under another inode."""
     shutil.copy(path, beside(path, ".copy"))
@@ -66,7 +48,7 @@ def copy_over(path: Path) -> None:
 
 FAULTS = [
     pytest.param(delete, "cannot be found any more", id="deleted"),
-    pytest.param(rename, "cannot be found any more", id="renamed"),
+    pytest.param(move, "cannot be found any more", id="renamed"),
     pytest.param(replace, "was replaced by another file", id="replaced"),
     pytest.param(copy_over, "was replaced by another file", id="replaced by a copy"),
     pytest.param(link, "has 2 hard links", id="linked"),
@@ -126,7 +108,7 @@ async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answ
 @pytest.mark.parametrize(
     ("fault", "mend"),
     [
-        pytest.param(rename, lambda path: path.with_name("moved.db").rename(path), id="renamed and back"),
+        pytest.param(move, lambda path: path.with_name("moved.db").rename(path), id="renamed and back"),
         pytest.param(link, lambda path: path.with_name("link.db").unlink(), id="linked, and the link deleted"),
     ],
 )

@@ -1,7 +1,6 @@
 """The operator's price files: what they change, what they inherit, and how they are refused."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,24 +9,10 @@ from budgetd_server.domain.errors import UnknownModel
 from budgetd_server.domain.model_price import Rates
 from budgetd_server.domain.usage import Usage
 from budgetd_server.prices import PriceFileError, ReloadablePrices, load_prices
+from tests.prices.conftest import WriteFile, toml
 
-WriteFile = Callable[[str, str], Path]
 #: 2026-12-01 00:00 UTC.
 DECEMBER_US = 1_796_083_200 * 10**6
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> WriteFile:
-    def write_file(name: str, content: str) -> Path:
-        path = tmp_path / name
-        path.write_text(content, "utf-8")
-        return path
-
-    return write_file
-
-
-def toml(content: str) -> str:
-    return f"version = 1\n{content}"
 
 
 def test_a_new_model_has_the_price_that_the_file_gives_it(write: WriteFile) -> None:

@@ -1,7 +1,6 @@
 """Rows of the operator's price files: of every kind, for many models at once, and those that are left out."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -10,17 +9,7 @@ from budgetd_server.domain.model_price import TOKEN_RATES, Rates
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.prices import PriceFileError, ReloadablePrices, load_prices, toml_format
 from budgetd_server.prices.catalogue import SHIPPED
-from tests.prices.test_overrides import WriteFile, toml
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> WriteFile:
-    def write_file(name: str, content: str) -> Path:
-        path = tmp_path / name
-        path.write_text(content, "utf-8")
-        return path
-
-    return write_file
+from tests.prices.conftest import WriteFile, toml
 
 
 def test_a_pattern_prices_every_model_that_begins_so(write: WriteFile) -> None:

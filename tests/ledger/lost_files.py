@@ -1,0 +1,30 @@
+"""What can become of a database file while somebody has it open."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from budgetd_server.ledger.sqlite_file import open_file
+
+Fault = Callable[[Path], None]
+
+
+def delete(path: Path) -> None:
+    """Delete it."""
+    path.unlink()
+
+
+def move(path: Path) -> None:
+    """Give it another name, `moved.db`."""
+    path.rename(path.with_name("moved.db"))
+
+
+def replace(path: Path) -> None:
+    """Put another ledger, an empty one, in its place."""
+    other = path.with_name("other.db")
+    open_file(other, migrates=False)
+    other.rename(path)
+
+
+def link(path: Path) -> None:
+    """Give it a second name, `link.db`."""
+    path.with_name("link.db").hardlink_to(path)
