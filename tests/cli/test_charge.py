@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
 from tests.cli.conftest import Give
-from tests.rpc.running_server import RunningServer
+from tests.rpc.running_server import PROJECT, RunningServer
 
 Done = Callable[..., str]
 
@@ -66,7 +67,7 @@ def test_the_same_request_id_charges_once(server: RunningServer, done: Done) -> 
     first, second = done(*words), done(*words)
 
     assert first == "charged $1.00 to alice by request call-1; it has no limit\n"
-    assert second == "had charged $1.00 to alice by request call-1; it has no limit\n"
+    assert second == "had charged $1.00 to alice by request call-1; it has no limit, or was deleted\n"
     assert server.spent() == 1_000_000_000
 
 
@@ -239,3 +240,36 @@ def test_what_has_no_price_is_refused_by_the_name_of_its_option(
     assert option in result.stderr
     assert "UNPRICED_USAGE" in result.stderr
     assert server.spent() == 0
+
+
+def test_a_replay_on_a_deleted_budget_tells_no_limits(server: RunningServer, done: Done) -> None:
+    again = ("charge", "alice", "--usd", "1", "--request-id", "call-1", "--json")
+    first = json.loads(done(*again))
+    server.stub.DeleteBudget(service.DeleteBudgetRequest(project_id=PROJECT, budget_id="alice"))
+
+    second = json.loads(done(*again))
+
+    assert first["limits"] == []
+    assert second["replayed"] is True
+    assert set(first) - set(second) == {"limits"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(
+            ("--model", "gpt-4o", "--input-tokens", "3", "--cached-input-tokens", "5"),
+            "--cached-input-tokens: --cached-input-tokens 5 and --cache-write-tokens 0 together must not exceed "
+            "--input-tokens 3",
+            id="counts",
+        ),
+        pytest.param(("--usd", "999999999"), "--usd: must be from $0 to $", id="money"),
+    ],
+)
+def test_a_refusal_has_the_words_that_were_typed(give: Give, options: tuple[str, ...], told: str) -> None:
+    result = give("charge", "alice", *options)
+
+    assert result.exit_code == 1
+    assert told in " ".join(result.stderr.split())
+    assert "nano" not in result.stderr
+    assert "_tokens" not in result.stderr

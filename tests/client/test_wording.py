@@ -130,6 +130,53 @@ def test_what_cannot_be_said_better_stays_as_the_server_says_it(make: Callable[[
     assert str(reword(error, MANAGER)) == before
 
 
+@pytest.mark.parametrize(
+    ("rule", "command_line", "manager"),
+    [
+        pytest.param(
+            "cached_input_tokens 5 and cache_write_tokens 7 together must not exceed input_tokens 3, "
+            "which includes both",
+            "--cached-input-tokens 5 and --cache-write-tokens 7 together must not exceed --input-tokens 3, "
+            "which includes both",
+            "cached input tokens 5 and cache write tokens 7 together must not exceed input tokens 3, "
+            "which includes both",
+            id="counts",
+        ),
+        pytest.param(
+            "must be from -1500000000 to 9000000000000000 nano-USD, got 9000000000000001",
+            "must be from -$1.5 to $9,000,000, got $9,000,000.000000001",
+            "must be from -$1.5 to $9,000,000, got $9,000,000.000000001",
+            id="money",
+        ),
+        pytest.param(
+            "must not cost more than 1000000000 nano-USD, and would cost 2000000000",
+            "must not cost more than $1, and would cost $2",
+            "must not cost more than $1, and would cost $2",
+            id="a price",
+        ),
+        pytest.param(
+            "one of cost_nano_usd, usage and text must be set, got 'cost_nano_usd 5 nano-USD'",
+            "one of --usd, usage and text must be set, got 'cost_nano_usd 5 nano-USD'",
+            "one of cost_usd, usage and text must be set, got 'cost_nano_usd 5 nano-USD'",
+            id="a value that looks like the contract's words",
+        ),
+        pytest.param(
+            "must be from 0 to 10^12, got 2000000000000",
+            "must be from 0 to 10^12, got 2000000000000",
+            "must be from 0 to 10^12, got 2000000000000",
+            id="a count",
+        ),
+    ],
+)
+def test_a_rule_names_fields_and_money_in_the_words_of_the_edge(rule: str, command_line: str, manager: str) -> None:
+    violations = [domain.FieldViolation("usage", rule)]
+
+    said = {edge: reword(arrived(domain.InvalidField(violations)), words) for edge, words in EDGES.items()}
+
+    assert [rule for _, rule in said["command line"].field_violations] == [command_line]
+    assert str(said["manager"]) == f"completion_obj: {manager}"
+
+
 def test_every_option_in_the_table_exists() -> None:
     options = {option for name in ASKING for option in options_of(name)}
     told = [name.split(" ") for name in COMMAND_LINE.fields.values() if name.startswith("--")]

@@ -5,7 +5,9 @@ again from an error's reason and the names and numbers that come with it; the se
 whose reason has no row stays as the server says it.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from budgetd.errors import BudgetdError, FieldViolation
@@ -29,6 +31,37 @@ class Words(NamedTuple):
                 return self.fields[inner]
             inner = inner[: max(inner.rfind("."), inner.rfind("["), 0)]
         return path
+
+    def rule_of(self, rule: str) -> str:
+        """A rule with these words in place of the contract's; amounts of money in dollars.
+
+        What stands after ", got " is the value that was sent: nothing but its unit changes.
+        """
+        told, got, value = rule.partition(", got ")
+        if _NANO_USD in told:
+            told = _dollars(told.replace(_NANO_USD, ""))
+            value = _dollars(value)
+        return _FIELD.sub(lambda name: self._count_or_field(name[0]), told) + got + value
+
+    def _count_or_field(self, name: str) -> str:
+        """What stands for a field that a rule names; for a count that nothing stands for, its name in plain words."""
+        return self.fields.get(name) or name.replace("_", " ")
+
+
+_NANO_USD = " nano-USD"
+#: Names of fields in a sentence: words with an underscore.
+_FIELD = re.compile(r"(?<![\w'\"])[a-z0-9]+(?:_[a-z0-9]+)+(?![\w'\"])")
+_INTEGER = re.compile(r"(?<![\w.^])-?\d+(?![\w.^])")
+
+
+def _dollars(text: str) -> str:
+    """A sentence whose whole numbers are nano-USD, in dollars."""
+    return _INTEGER.sub(lambda nano_usd: _usd_text(int(nano_usd[0])), text)
+
+
+def _usd_text(nano_usd: int) -> str:
+    decimals = f"{Decimal(abs(nano_usd)).scaleb(-9):,f}".rstrip("0").rstrip(".")
+    return f"{'-' if nano_usd < 0 else ''}${decimals}"
 
 
 #: For users of BudgetManager and AsyncBudgetManager.
@@ -62,7 +95,7 @@ def reword(error: ErrorT, words: Words) -> ErrorT:
     sentence = REWORDED.get(error.reason)
     if sentence is None:
         return error
-    named = [FieldViolation(words.name_of(field), rule) for field, rule in error.field_violations]
+    named = [FieldViolation(words.name_of(field), words.rule_of(rule)) for field, rule in error.field_violations]
     error.field_violations = tuple(named)
     try:
         error.message = sentence(error, words)

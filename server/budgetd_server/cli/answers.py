@@ -1,7 +1,7 @@
 """How the server's answers are printed for programs, and times in them for people."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ FIRST_VIEW: Mapping[str, int] = {
 }
 
 
-def print_json(message: Message, *, view: int = pb.BUDGET_VIEW_STATUS) -> None:
+def print_json(message: Message, *, view: int = pb.BUDGET_VIEW_STATUS, without: Collection[str] = ()) -> None:
     """Print a message on one line, as protobuf's JSON with the contract's field names.
 
     Fields of 64 bits are strings there, so that no reader rounds them. What is known to be zero or empty is present;
@@ -29,6 +29,7 @@ def print_json(message: Message, *, view: int = pb.BUDGET_VIEW_STATUS) -> None:
     Args:
         message: A budget, or an answer that may hold one as `budget`.
         view: How much of the budget the answer holds.
+        without: Fields that this answer does not know although they are not unset.
     """
     told: dict[str, Any] = json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -37,6 +38,8 @@ def print_json(message: Message, *, view: int = pb.BUDGET_VIEW_STATUS) -> None:
     for name, first in FIRST_VIEW.items():
         if first > view:
             budget.pop(name, None)
+    for name in without:
+        told.pop(name, None)
     typer.echo(json.dumps(told))
 
 

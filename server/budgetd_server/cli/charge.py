@@ -117,7 +117,8 @@ def charge(
         )
         answer = client.update_cost(request)
     if as_json:
-        print_json(answer)
+        # A replay on a budget that is gone has no limits to return; on one without limits, the answer is the same.
+        print_json(answer, without=("limits",) if answer.replayed and not answer.limits else ())
     else:
         print_sentence(_sentence(budget_id, answer))
 
@@ -183,9 +184,11 @@ def _sentence(budget_id: str, answer: cost_pb.UpdateCostResponse) -> str:
         f" spent{', EXCEEDED' if limit.is_exceeded else ''}"
         for limit in answer.limits
     ]
-    verb = "had charged" if answer.replayed else "charged"
+    verb, without_limits = "charged", "it has no limit"
+    if answer.replayed:
+        verb, without_limits = "had charged", "it has no limit, or was deleted"
     return f"{verb} {usd_text(answer.cost_nano_usd)} to {budget_id} by request {answer.request_id}; " + (
-        ", ".join(limits) or "it has no limit"
+        ", ".join(limits) or without_limits
     )
 
 
