@@ -52,7 +52,8 @@ CALLS = 42
 
 def run(folder: Path, place: Sequence[str], when: str, call: int) -> "subprocess.CompletedProcess[str]":
     """Run the import; it is killed at that call, and with 0 it is not."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("BUDGETD_")}
+    kept = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
+    environment = {key: value for key, value in os.environ.items() if key == kept or not key.startswith("BUDGETD_")}
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, when, str(call), "import", "user_cost.json", *place],
         cwd=folder,
