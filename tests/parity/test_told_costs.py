@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from budgetd import BudgetManager, UnknownModel
+from budgetd import BudgetManager, UnknownModel, UnpricedUsage
 from tests.parity.theirs import litellm
 
 #: LiteLLM's own classes warn when they are built, and of a cost that is an object.
@@ -80,12 +80,21 @@ def test_a_custom_price_is_the_price(manager: BudgetManager) -> None:
     assert charged(manager, answer) == pytest.approx(answer.usage.total_tokens * 1e-3, abs=1e-9)
 
 
-@pytest.mark.parametrize("model", ["ollama/llama3", "groq/llama-3.3-70b-versatile", "openai/never-heard-of"])
-def test_a_zero_or_nothing_of_litellm_that_nobody_gave_is_refused(manager: BudgetManager, model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "refusal"),
+    [
+        ("ollama/llama3", UnpricedUsage),  # Its row has zeros, which are no prices.
+        ("groq/llama-3.3-70b-versatile", UnknownModel),
+        ("openai/never-heard-of", UnknownModel),
+    ],
+)
+def test_a_zero_or_nothing_of_litellm_that_nobody_gave_is_refused(
+    manager: BudgetManager, model: str, refusal: type[Exception]
+) -> None:
     answer = completion(model)
 
     assert not hidden(answer)["response_cost"]
-    with pytest.raises(UnknownModel):
+    with pytest.raises(refusal):
         manager.update_cost("alice", answer)
     assert manager.get_current_cost("alice") == 0
 
