@@ -1,9 +1,11 @@
 """DeepSeek's chat completions: the input by what the cache had and what it had not."""
 
-from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect
+from dataclasses import replace
 
-DIALECT = Dialect(
+from budgetd.usage import openai_chat
+
+DIALECT = replace(
+    openai_chat.DIALECT,
     name="deepseek",
     is_it=lambda look: openai_chat.is_chat(look) and "prompt_cache_hit_tokens" in look.usage,
     parts={
@@ -11,8 +13,5 @@ DIALECT = Dialect(
         "prompt_cache_hit_tokens": "cached_input_tokens",
         "prompt_cache_miss_tokens": "_cache_missed",
     },
-    harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
-    settle=openai_chat.settle,
     provider="deepseek",
 )

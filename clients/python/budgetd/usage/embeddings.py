@@ -1,7 +1,9 @@
 """Embeddings: input alone, told as the prompt, as the input, or as nothing but a total."""
 
+from dataclasses import replace
+
 from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.fields import get
 
 
@@ -25,11 +27,9 @@ def settle(reading: Reading) -> None:
     openai_chat.settle(reading)
 
 
-DIALECT = Dialect(
+DIALECT = replace(
+    openai_chat.DIALECT,
     name="embeddings",
     is_it=lambda look: "total_tokens" in look.usage and is_embedding(look),
-    parts=openai_chat.PARTS,
-    harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
     settle=settle,
 )

@@ -1,11 +1,11 @@
 """Answers that are images: tokens of gpt-image models, and how many images there are."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from budgetd.usage import openai_chat, openai_responses
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import Dialect, Look
 from budgetd.usage.fields import get
-from budgetd.usage.totals import settle_other_names
 
 
 def _is_it(look: Look) -> bool:
@@ -28,20 +28,12 @@ def _beside(look: Look) -> Mapping[str, object]:
     return {"data": images} if images else {}
 
 
-def _settle(reading: Reading) -> None:
-    settle_other_names(reading)
-    if not reading.of("_text_output") and not reading.of("image_output_tokens"):
-        # Without details all of the output is images.
-        reading.counts["image_output_tokens"] = reading.of("output_tokens")
-    openai_responses.settle(reading)
-
-
 DIALECT = Dialect(
     name="images",
     is_it=_is_it,
     parts={**openai_responses.PARTS, "data": "output_images"},
     harmless=openai_chat.HARMLESS,
     money=openai_chat.MONEY,
-    settle=_settle,
+    settle=partial(openai_responses.settle_output_of, "image_output_tokens"),
     beside=_beside,
 )

@@ -48,6 +48,22 @@ def settle(reading: Reading) -> None:
     refuse_excess(reading, add_reasoning_outside(reading, check_total(reading)))
 
 
+def settle_output_of(part: str, reading: Reading) -> None:
+    """The same where all of the output is of one kind, unless the details tell something else.
+
+    Args:
+        part: The count of that kind, such as "image_output_tokens".
+        reading: The counts as they were told.
+
+    Raises:
+        UsageValueError: The total is not explained.
+    """
+    settle_other_names(reading)
+    if not reading.of("_text_output") and not reading.of(part):
+        reading.counts[part] = reading.of("output_tokens")
+    settle(reading)
+
+
 DIALECT = Dialect(
     name="openai_responses",
     is_it=is_counted_so,

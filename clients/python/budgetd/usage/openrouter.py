@@ -1,7 +1,9 @@
 """OpenRouter's chat completions: a dollar amount beside the tokens, and another if the caller's own key was used."""
 
+from dataclasses import replace
+
 from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.dialect import Look
 
 
 def _is_it(look: Look) -> bool:
@@ -9,11 +11,4 @@ def _is_it(look: Look) -> bool:
     return openai_chat.is_chat(look) and (look.provider == "openrouter" or not keys.isdisjoint(look.usage))
 
 
-DIALECT = Dialect(
-    name="openrouter",
-    is_it=_is_it,
-    parts=openai_chat.PARTS,
-    harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
-    settle=openai_chat.settle,
-)
+DIALECT = replace(openai_chat.DIALECT, name="openrouter", is_it=_is_it)

@@ -1,7 +1,9 @@
 """Perplexity's chat completions: cited sources, searches and, in deep research, reasoning beside the completion."""
 
+from dataclasses import replace
+
 from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.totals import refuse_excess
 
 
@@ -27,11 +29,4 @@ def _settle(reading: Reading) -> None:
     openai_chat.settle(reading)
 
 
-DIALECT = Dialect(
-    name="perplexity",
-    is_it=_is_it,
-    parts=openai_chat.PARTS,
-    harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
-    settle=_settle,
-)
+DIALECT = replace(openai_chat.DIALECT, name="perplexity", is_it=_is_it, settle=_settle)

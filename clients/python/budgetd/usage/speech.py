@@ -1,10 +1,10 @@
 """Speech: characters of the text that was spoken, or tokens of the audio that was made."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from budgetd.usage import openai_chat, openai_responses
-from budgetd.usage.dialect import Dialect, Look, Reading
-from budgetd.usage.totals import settle_other_names
+from budgetd.usage.dialect import Dialect, Look
 
 _KEYS = {"characters", "input_characters", "character_count", "billable_character_count"}
 
@@ -23,14 +23,6 @@ def _beside(look: Look) -> Mapping[str, object]:
     return {} if characters is None else {"RequestCharacters": characters}
 
 
-def _settle(reading: Reading) -> None:
-    settle_other_names(reading)
-    if not reading.of("_text_output") and not reading.of("audio_output_tokens"):
-        # Without details all of the output is audio.
-        reading.counts["audio_output_tokens"] = reading.of("output_tokens")
-    openai_responses.settle(reading)
-
-
 DIALECT = Dialect(
     name="speech",
     is_it=_is_it,
@@ -40,6 +32,6 @@ DIALECT = Dialect(
         "RequestCharacters": "characters",
     },
     harmless=openai_chat.HARMLESS,
-    settle=_settle,
+    settle=partial(openai_responses.settle_output_of, "audio_output_tokens"),
     beside=_beside,
 )

@@ -1,7 +1,9 @@
 """xAI's chat completions: reasoning stands beside the completion, and a cost in ten-billionths of a dollar."""
 
+from dataclasses import replace
+
 from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import Look, Reading
 
 
 def _is_it(look: Look) -> bool:
@@ -15,11 +17,4 @@ def _settle(reading: Reading) -> None:
     openai_chat.settle(reading)
 
 
-DIALECT = Dialect(
-    name="xai",
-    is_it=_is_it,
-    parts=openai_chat.PARTS,
-    harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
-    settle=_settle,
-)
+DIALECT = replace(openai_chat.DIALECT, name="xai", is_it=_is_it, settle=_settle)
