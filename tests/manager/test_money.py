@@ -9,9 +9,9 @@ import pytest
 
 from budgetd import BudgetManager, UnknownModel
 from tests.usage.cases import PARTS, TOTALS, U, of
-from tests.usage.more_cases import CHATS
+from tests.usage.more_cases import CHATS, OTHERS
 
-_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS)}
+_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS, *OTHERS)}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,8 @@ _CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS)}
         ("A9 the tier of the answer", 0.005625),
         ("A9 the tier of the usage", 0.0225),
         ("A9 the usual tier", 0.01125),
+        ("A9 Anthropic's speed beside its usual tier", 2 * (1_000 * 5e-6 + 1_000 * 25e-6)),
+        ("A9 the usual tier of the answer beside another of its usage", 0.0225),
         ("A10 what is kept for an hour, by Anthropic", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
         ("A10 what is kept for an hour, by LiteLLM", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
         ("A11 searches", 0.018 + 2 * 0.01),

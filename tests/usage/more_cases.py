@@ -1,6 +1,6 @@
 """The native form of each provider, and the same fact under another provider's name for it: kind C."""
 
-from tests.usage.cases import Case, of
+from tests.usage.cases import Case, U, message, of
 
 _TEXT = {"modality": "TEXT", "token_count": 4}
 _AUDIO = {"modality": "AUDIO", "token_count": 6}
@@ -215,6 +215,23 @@ CHATS = (
 )
 
 OTHERS = (
+    Case(
+        "A9 Anthropic's speed beside its usual tier",
+        "anthropic",
+        message(
+            "claude-opus-4-8",
+            {"input_tokens": 1_000, "output_tokens": 1_000, "service_tier": "standard", "speed": "fast"},
+        ),
+        {"input_tokens": 1_000, "output_tokens": 1_000},
+        {"service_tier": "fast"},
+    ),
+    Case(
+        "A9 the usual tier of the answer beside another of its usage",
+        "openai_chat",
+        of("gpt-5", {**U, "service_tier": "priority"}, service_tier="auto"),
+        {"input_tokens": 1_000, "output_tokens": 1_000},
+        {"service_tier": "priority"},
+    ),
     Case(
         "C2 Cohere's rerankings, billed by the search",
         "cohere",

@@ -198,10 +198,15 @@ def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
 
 
 def _tier(look: Look) -> tuple[str, bool]:
-    """The tier that served the call; and whether it was part of a batch, which some providers call a tier."""
+    """The tier that served the call; and whether it was part of a batch, which some providers call a tier.
+
+    The usual tier, told in one place, hides no other that is told elsewhere: Anthropic tells both of a fast call.
+    """
     tier = _text(get(look.answer, "service_tier"))
-    if not tier and not look.usage.keys() <= PLAIN:
-        tier = _text(look.usage.get("service_tier")) or _other_tier(look)
+    if tier in _USUAL_TIERS and not look.usage.keys() <= PLAIN:
+        tier = _text(look.usage.get("service_tier"))
+        if tier in _USUAL_TIERS:
+            tier = _other_tier(look)
     if tier in _USUAL_TIERS:
         return "", False
     return ("", True) if tier == "batch" else (tier, False)
