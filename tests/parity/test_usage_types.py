@@ -1,4 +1,4 @@
-"""Answers are read from the very types of LiteLLM and OpenAI, as those libraries make them."""
+"""Answers are read from the very types of LiteLLM, OpenAI and Anthropic, as those libraries make them."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ from budgetd.usage import Answer, read_answer
 from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, Usage
 from tests.parity.theirs import litellm
 from tests.usage.cases import PARTS, TOTALS, Case
-from tests.usage.more_cases import CHATS
+from tests.usage.more_cases import CHATS, OTHERS
 
 #: It comes with LiteLLM.
 types: Any = pytest.importorskip("openai.types")
 chat: Any = pytest.importorskip("openai.types.chat")
 audio: Any = pytest.importorskip("openai.types.audio")
 responses: Any = pytest.importorskip("openai.types.responses")
+anthropic: Any = pytest.importorskip("anthropic.types")
+anthropic_beta: Any = pytest.importorskip("anthropic.types.beta")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 #: Cases in the form that LiteLLM gives to every chat.
 _CHATS = [case for case in (*PARTS, *TOTALS, *CHATS) if "completion_tokens" in case.answer.get("usage", {})]
@@ -151,3 +153,84 @@ def test_d4_answers_without_a_model_are_charged_what_litellm_says(model: str, co
 
     assert (answer.model, answer.cost_nano_usd) == (model, round(cost * 10**9))
     assert (answer.cost_source, answer.provider, answer.unread_fields) == (COST_SOURCE_GATEWAY, "cohere", ())
+
+
+#: Cases of Anthropic's own messages.
+_MESSAGES = [case for case in (*PARTS, *TOTALS, *CHATS, *OTHERS) if case.answer.get("type") == "message"]
+
+
+def message_of(kind: Any, answer: dict[str, Any]) -> Any:
+    """A message as Anthropic's library makes it of what the service sends, though fields are missing."""
+    return kind.construct(**{"id": "msg_1", "role": "assistant", "content": [], "stop_reason": "end_turn", **answer})
+
+
+@pytest.mark.parametrize("case", _MESSAGES, ids=lambda case: case.name)
+@pytest.mark.parametrize("kind", [anthropic.Message, anthropic_beta.BetaMessage], ids=["released", "beta"])
+def test_anthropics_messages_are_read_as_the_dictionaries_that_they_are_made_of(case: Case, kind: Any) -> None:
+    answer = read_answer(message_of(kind, case.answer))
+
+    assert (answer.usage, answer.dialect) == (Usage(**case.usage), case.dialect)
+    assert answer.unread_fields == ()
+    assert {name: getattr(answer, name) for name in case.terms} == dict(case.terms)
+
+
+def test_there_are_messages_of_anthropics_among_the_cases() -> None:
+    assert len(_MESSAGES) >= 4
+    assert any("iterations" in case.answer["usage"] for case in _MESSAGES)
+
+
+def test_every_count_of_anthropics_usage_is_read_or_known() -> None:
+    usage = {
+        "input_tokens": 50,
+        "output_tokens": 40,
+        "cache_read_input_tokens": 30,
+        "cache_creation_input_tokens": 12,
+        "cache_creation": {"ephemeral_1h_input_tokens": 5, "ephemeral_5m_input_tokens": 7},
+        "output_tokens_details": {"thinking_tokens": 20},
+        "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 3},
+        "inference_geo": "us",
+        "service_tier": "standard",
+        "speed": "fast",
+    }
+
+    message = message_of(anthropic.Message, {"type": "message", "model": "claude-opus-4-6", "usage": usage})
+    answer = read_answer(message)
+
+    assert isinstance(message.usage, anthropic.Usage)
+    # A count that the library gains is missing above, and this fails.
+    assert set(usage) == set(anthropic.Usage.model_fields)
+    assert answer.usage == Usage(
+        input_tokens=50 + 30 + 12,
+        output_tokens=40,
+        cached_input_tokens=30,
+        cache_write_tokens=12,
+        cache_write_1h_tokens=5,
+        reasoning_tokens=20,
+        web_searches=2,
+    )
+    assert (answer.service_tier, answer.inference_geo, answer.unread_fields) == ("fast", "us", ())
+
+
+def test_anthropics_beta_adds_nothing_to_its_usage_but_runs_and_credits() -> None:
+    added = set(anthropic_beta.BetaUsage.model_fields) - set(anthropic.Usage.model_fields)
+
+    assert added == {"iterations", "fallback_credit"}
+
+
+@pytest.mark.parametrize("event", ["RawMessageStartEvent", "RawMessageDeltaEvent"])
+def test_anthropics_events_in_the_middle_of_a_stream_are_refused(event: str) -> None:
+    message = message_of(
+        anthropic.Message,
+        {"type": "message", "model": "claude-opus-4-6", "usage": {"input_tokens": 10, "output_tokens": 1}},
+    )
+    made = {
+        "RawMessageStartEvent": {"type": "message_start", "message": message},
+        "RawMessageDeltaEvent": {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"output_tokens": 9},
+        },
+    }[event]
+
+    with pytest.raises(ValueError, match="last piece of a stream"):
+        read_answer(getattr(anthropic, event).model_validate(made))
