@@ -96,7 +96,7 @@ types: setup ## Check the types of server, client, tests, bench and examples wit
 check: lint types test ## All that has to pass before a change lands: lint, types, test.
 
 .PHONY: format
-format: setup ## Format Python and the contract, and mend what ruff can mend by itself.
+format: setup ## Format Python and the contract, and fix what ruff can fix by itself.
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 	$(BIN)/buf format --write
