@@ -75,7 +75,7 @@ def test_they_agree_over_tens_of_thousands_of_steps(machine: type[Machine], exam
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_caught(plant: Plant) -> None:
     thorough = settings(
-        quick, max_examples=3_000, stateful_step_count=50, derandomize=True, database=None, phases=[Phase.generate]
+        quick, max_examples=3_000, stateful_step_count=120, derandomize=True, database=None, phases=[Phase.generate]
     )
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
