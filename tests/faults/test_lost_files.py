@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.error import HTTPError
@@ -14,10 +14,11 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from budgetd_server.ledger.sqlite_migrations import newest_version
+from budgetd_server.ledger.sqlite_verify import verify_file
 from tests.faults.calls import Told, channel_to, charge, health_turns, new_budget, stub_for, stub_on
 from tests.faults.checker import Record
-from tests.faults.server_process import ServerProcess, planted, run_to_end, running
-from tests.ledger.lost_files import Fault, delete, link, move, replace
+from tests.faults.server_process import BUDGETD, ServerProcess, planted, run_to_end, running
+from tests.ledger.lost_files import Fault, delete, leave_link, link, move, replace
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -29,6 +30,7 @@ FAULTS = [
     pytest.param(move, "cannot be found any more", id="moved"),
     pytest.param(replace, "was replaced by another file", id="replaced"),
     pytest.param(link, "has 2 hard links", id="linked"),
+    pytest.param(leave_link, "was replaced by a symbolic link", id="renamed, with a link left"),
 ]
 
 
@@ -127,6 +129,49 @@ async def test_a_server_that_does_not_look_is_caught(database: Path) -> None:
         load = await loaded(server, database, delete)
 
     assert load.late_acknowledged > 0
+
+
+async def charged_under_two_names(database: Path, *, program: Sequence[str]) -> tuple[Record, Mapping[str, int]]:
+    """Charge at two servers, the second of which has the file under the name that it was given beneath the first."""
+    record, acknowledged = Record(), dict.fromkeys(("first", "second"), 0)
+    async with running(database) as server, stub_for(server.address) as stub:
+        await stub.CreateBudget(new_budget())
+        server.terminate()
+        await server.ended()
+    async with running(database, program=program) as first:
+        leave_link(database)
+        async with running(database, program=program) as second:
+            for name, server in (("first", first), ("second", second)):
+                async with stub_for(server.address) as stub:
+                    for number in range(20):
+                        record.send(f"{name}-{number}", 1_000)
+                        try:
+                            answer = await stub.UpdateCost(charge(f"{name}-{number}", 1_000))
+                        except grpc.aio.AioRpcError:
+                            continue
+                        record.acknowledge(f"{name}-{number}", answer.entry_id)
+                        acknowledged[name] += 1
+            for server in (second, first):
+                server.terminate()
+                assert await server.ended() == 0
+    return record, acknowledged
+
+
+async def test_of_two_servers_on_one_file_under_two_names_only_the_one_with_its_log_acknowledges(
+    database: Path,
+) -> None:
+    record, acknowledged = await charged_under_two_names(database, program=BUDGETD)
+
+    assert acknowledged == {"first": 0, "second": 20}
+    assert record.faults_of(database.resolve()) == []
+
+
+async def test_a_server_that_follows_links_loses_what_it_acknowledges_and_is_caught(database: Path) -> None:
+    record, acknowledged = await charged_under_two_names(database, program=planted("planted_following_links"))
+
+    assert acknowledged == {"first": 20, "second": 20}
+    assert verify_file(database).deviations == [], "no count is wrong: whole charges are missing"
+    assert record.faults_of(database.resolve())
 
 
 @pytest.mark.parametrize("fault", [pytest.param(delete, id="deleted"), pytest.param(link, id="linked")])

@@ -28,3 +28,9 @@ def replace(path: Path) -> None:
 def link(path: Path) -> None:
     """Give it a second name, `link.db`."""
     path.with_name("link.db").hardlink_to(path)
+
+
+def leave_link(path: Path) -> None:
+    """Give it another name, `real.db`, and leave a symbolic link under the old one."""
+    path.rename(path.with_name("real.db"))
+    path.symlink_to("real.db")

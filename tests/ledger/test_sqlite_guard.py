@@ -15,7 +15,7 @@ from budgetd_server.ledger.sqlite import SqliteLedger
 from budgetd_server.ledger.sqlite_file import open_file
 from budgetd_server.ledger.sqlite_migrations import newest_version
 from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
-from tests.ledger.lost_files import Fault, delete, link, move, replace
+from tests.ledger.lost_files import Fault, delete, leave_link, link, move, replace
 from tests.ledger.stores import carry_out
 
 PLACE = (PROJECT, ALICE)
@@ -52,6 +52,7 @@ FAULTS = [
     pytest.param(replace, "was replaced by another file", id="replaced"),
     pytest.param(copy_over, "was replaced by another file", id="replaced by a copy"),
     pytest.param(link, "has 2 hard links", id="linked"),
+    pytest.param(leave_link, "was replaced by a symbolic link", id="renamed, with a link left"),
 ]
 
 
@@ -110,6 +111,9 @@ async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answ
     [
         pytest.param(move, lambda path: path.with_name("moved.db").rename(path), id="renamed and back"),
         pytest.param(link, lambda path: path.with_name("link.db").unlink(), id="linked, and the link deleted"),
+        pytest.param(
+            leave_link, lambda path: path.with_name("real.db").replace(path), id="renamed with a link left, and back"
+        ),
     ],
 )
 async def test_the_file_that_is_open_is_used_again_when_it_is_back(
@@ -167,6 +171,44 @@ async def test_a_symbolic_link_that_leads_elsewhere_is_noticed(path: Path, tmp_p
     with pytest.raises(StoreUnavailable):
         await carry_out(ledger, charge(7))
 
+    await ledger.close()
+
+
+async def test_a_renamed_folder_with_a_link_left_is_the_same_place_for_everybody(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "budgetd.db"
+    first = await SqliteLedger.open(path)
+    await carry_out(first, create(), charge(5))
+    folder.rename(tmp_path / "renamed")
+    folder.symlink_to("renamed")
+    second = await SqliteLedger.open(path)
+
+    await carry_out(second, charge(7))
+    await carry_out(first, charge(11))
+    found = [(await each.load_budgets([PLACE]))[PLACE].main.sums.cost_nano_usd for each in (first, second)]
+    names = sorted(each.name for each in path.parent.iterdir())
+    await first.close()
+    await second.close()
+
+    assert found == [23, 23]
+    assert names == ["budgetd.db", "budgetd.db-shm", "budgetd.db-wal"]
+
+
+async def test_a_link_that_was_made_again_is_noticed_although_it_leads_to_the_same_file(
+    path: Path, tmp_path: Path
+) -> None:
+    by_link = tmp_path / "link.db"
+    by_link.symlink_to(path)
+    ledger = await SqliteLedger.open(by_link)
+    await carry_out(ledger, create())
+    (tmp_path / "another").symlink_to(path)
+    (tmp_path / "another").replace(by_link)
+
+    with pytest.raises(StoreUnavailable):
+        await carry_out(ledger, charge(7))
+
+    assert "link.db was replaced by another link" in str(ledger.trouble)
     await ledger.close()
 
 

@@ -1,8 +1,10 @@
 """Compares a file that is open with what its path leads to, so that nothing is acknowledged that nobody can find.
 
 A file that is deleted or replaced lives on for those who have it open: they would commit to it, and all of it would be
-gone with the process. Under a second hard link, other processes would use a log of another name for the same file.
-So device, inode and number of links of the file, of its log and of the log's index are compared before every answer.
+gone with the process. Under a second name, other processes would use a log of another name for the same file: a hard
+link is such a name, and so is the new name of a file that was renamed, with a symbolic link left in its place. So
+device, inode and number of links of the file, of its log and of the log's index are compared before every answer, and
+symbolic links are not followed: each of the three has to be at its own path.
 
 SQLite has a descriptor of each open for as long as a connection is. Their inodes cannot be given to other files
 meanwhile, so what the paths led to when the connections were made is what the descriptors lead to now. A descriptor of
@@ -11,10 +13,17 @@ our own would be harmful: closing it would take away the locks that SQLite has o
 
 import os
 import sqlite3
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from budgetd_server.ledger.base import FileLost, FileOutdated
 from budgetd_server.ledger.sqlite_migrations import newest_version, version_of
+
+#: Device and inode.
+_Identity = tuple[int, int]
+#: `os.stat` or `os.lstat`: those of Path take three times as long, and this is done for each batch.
+_Look = Callable[[Path | str], os.stat_result]
 
 
 class FileGuard:
@@ -29,8 +38,9 @@ class FileGuard:
         self._path = path.absolute()
         self._real = path.resolve()
         self._version = newest_version()
-        self._known: dict[str, tuple[int, int]] = {}
-        self._before = _identity(path)
+        self._before = _identity(os.stat, path)
+        self._files: dict[str, _Identity] = {}
+        self._link: _Identity | None = None
 
     def learn(self) -> None:
         """Remember which files the connections have opened.
@@ -38,9 +48,9 @@ class FileGuard:
         Raises:
             FileLost: The file was replaced meanwhile, or has more than one name.
         """
-        self._known = {str(self._path): self._before}
-        for path in (self._real, *(self._real.with_name(f"{self._real.name}{end}") for end in ("-wal", "-shm"))):
-            self._known.setdefault(str(path), self._before if path == self._real else _identity(path))
+        log, index = (self._real.with_name(f"{self._real.name}{end}") for end in ("-wal", "-shm"))
+        self._files = {str(path): _identity(os.lstat, path) for path in (log, index)} | {str(self._real): self._before}
+        self._link = None if self._path == self._real else _identity(os.lstat, self._path)
         self.check_place()
 
     def check_place(self) -> None:
@@ -49,11 +59,15 @@ class FileGuard:
         Raises:
             FileLost: A path leads nowhere, to another file, or to one with a second name.
         """
-        for path, known in self._known.items():
-            try:
-                found = os.stat(path)  # noqa: PTH116 - a third of the time of Path.stat, for each batch.
-            except OSError as error:
-                raise FileLost(f"{path} cannot be found any more, though it is in use ({error.strerror})") from None
+        if self._link and (_identity(os.stat, self._path), _identity(os.lstat, self._path)) != (
+            self._before,
+            self._link,
+        ):
+            raise FileLost(f"{self._path} was replaced by another link or file while it was in use")
+        for path, known in self._files.items():
+            found = _found(os.lstat, path)
+            if stat.S_ISLNK(found.st_mode):
+                raise FileLost(f"{path} was replaced by a symbolic link while it was in use: only one name is safe")
             if (found.st_dev, found.st_ino) != known:
                 raise FileLost(f"{path} was replaced by another file while it was in use")
             if found.st_nlink != 1:
@@ -73,9 +87,13 @@ class FileGuard:
             )
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _found(look: _Look, path: Path | str) -> os.stat_result:
     try:
-        found = path.stat()
+        return look(path)
     except OSError as error:
         raise FileLost(f"{path} cannot be found any more, though it is in use ({error.strerror})") from None
+
+
+def _identity(look: _Look, path: Path) -> _Identity:
+    found = _found(look, path)
     return found.st_dev, found.st_ino
