@@ -1,13 +1,14 @@
 """The rules of what tells a cost: usage, texts, chats, and what they come to."""
 
+from operator import attrgetter
+
 from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.bounds import CHAT_MESSAGES_MAX, COST_NANO_USD_MAX
 from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Parts, Usage, usage_violations
 from budgetd_server.rpc.checks import Checks
 
-#: The fields of the contract's Usage up to this number are fields of the domain's; the others are its parts.
-_USUAL_FIELDS = 5
+_part_counts = attrgetter(*Parts._fields)
 
 
 def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
@@ -26,10 +27,8 @@ def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
 
 
 def _parts_of(usage: pb.Usage) -> Parts:
-    # A message has few bytes more than its five usual counts take: most calls have no other parts.
-    if not any(field.number > _USUAL_FIELDS for field, _ in usage.ListFields()):
-        return NO_PARTS
-    return Parts(*(getattr(usage, name) for name in Parts._fields))
+    counts = _part_counts(usage)
+    return Parts(*counts) if any(counts) else NO_PARTS
 
 
 def sent_usage(usage: Usage | None) -> tuple[int, ...] | None:

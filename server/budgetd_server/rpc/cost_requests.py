@@ -12,7 +12,7 @@ from budgetd_server.domain.commands import AdjustCost, Charge
 from budgetd_server.domain.cost import Rounding
 from budgetd_server.domain.errors import InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.domain.usage import STANDARD_TERMS, Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
 from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, sent_usage, usage_of
@@ -182,18 +182,21 @@ class CostRequests:
         if terms is not STANDARD_TERMS or origin.sent or request.is_history:
             history = ("is_history",) if request.is_history else ()
             sent = (*sent, *sent_terms(terms, origin), *history)
-        charge = Charge(
+        cost_nano_usd, price_version, refusal = told or 0, "", None
+        if told is None and usage is not None:
+            cost_nano_usd, price_version, refusal = self._price(model, usage, event_at_us or now_us, terms, "usage")
+        return Charge(
             project_id,
             budget_id,
             request_of(request.request_id, *sent),
-            told or 0,
+            cost_nano_usd,
             model,
             usage,
             labels,
             event_at_us,
-            "",
+            price_version,
             wants_limits,
-            None,
+            refusal,
             self._prices.other_names(model, terms.provider) if model else (),
             *others[:2],
             others.template_id,
@@ -204,7 +207,6 @@ class CostRequests:
             request.is_history,
             origin.dialect,
         )
-        return charge if told is not None or usage is None else self._priced(charge, usage, now_us)
 
     async def _counted(self, charge: Charge, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
         """The charge with its texts counted, and priced by them unless the cost was told."""
@@ -214,7 +216,12 @@ class CostRequests:
             return charge._replace(refusal=refusal)
         if request.HasField("cost_nano_usd"):
             return charge._replace(usage=usage)
-        return self._priced(charge, usage, now_us)
+        cost_nano_usd, price_version, unpriced = self._price(
+            charge.model, usage, charge.event_at_us or now_us, charge.terms, "text"
+        )
+        if unpriced is not None:
+            return charge._replace(refusal=unpriced)
+        return charge._replace(cost_nano_usd=cost_nano_usd, usage=usage, price_version=price_version)
 
     async def counted_text(self, model: str, text: pb.Text) -> Usage:
         """The tokens of a call's texts."""
@@ -222,13 +229,16 @@ class CostRequests:
         returned = await self._tokens.count_chat_text(model, text.output, field="text.output")
         return Usage(sent.tokens, returned.tokens)
 
-    def _priced(self, charge: Charge, usage: Usage, now_us: int) -> Charge:
+    def _price(
+        self, model: str, usage: Usage, at_us: int, terms: CallTerms, field: str
+    ) -> tuple[int, str, Refusal | None]:
+        """The cost in nano-dollars and the version of its price; or 0, no version, and why there is no price."""
         try:
-            priced = self._prices.price(charge.model, usage, at_us=charge.event_at_us or now_us, terms=charge.terms)
-            check_not_too_dear("text" if charge.usage is None else "usage", priced.cost_nano_usd)
+            priced = self._prices.price(model, usage, at_us=at_us, terms=terms)
+            check_not_too_dear(field, priced.cost_nano_usd)
         except Refusal as refusal:
-            return charge._replace(refusal=refusal)
-        return charge._replace(cost_nano_usd=priced.cost_nano_usd, usage=usage, price_version=priced.price_version)
+            return 0, "", refusal
+        return priced.cost_nano_usd, priced.price_version, None
 
     async def projected_usage(
         self, request: cost_pb.ProjectCostRequest | reservation_pb.ReserveCostRequest

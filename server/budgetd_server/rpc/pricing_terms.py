@@ -41,6 +41,9 @@ class Origin(NamedTuple):
     dialect: str = ""
 
 
+_TOLD, _COUNTED, _USED = (Origin(each) for each in (CostSource.CALLER, CostSource.TEXT, CostSource.USAGE))
+
+
 def call_terms(checks: Checks, request: _Served) -> CallTerms:
     """Decode and check how a call was served."""
     if not (request.provider or request.service_tier or request.is_batch or request.inference_geo):
@@ -53,23 +56,22 @@ def call_terms(checks: Checks, request: _Served) -> CallTerms:
 
 def origin(checks: Checks, request: cost_pb.UpdateCostRequest | reservation_pb.CommitReservationRequest) -> Origin:
     """Decode and check who told the cost, and what of the provider's answer could not be read."""
-    is_told, source = request.HasField("cost_nano_usd"), request.cost_source
-    if source and not is_told:
-        checks.refuse("cost_source", "must be unset unless cost_nano_usd is set", source)
-    checks.known("cost_source", source, _TELLERS)
-    if is_told:
-        found = _TELLERS.get(source, CostSource.CALLER)
-    else:
-        found = CostSource.TEXT if request.HasField("text") else CostSource.USAGE
-    dialect, unread = request.usage_dialect, tuple(request.unread_fields)
+    is_told = request.HasField("cost_nano_usd")
+    usual = _TOLD if is_told else _COUNTED if request.HasField("text") else _USED
+    source, dialect, unread = request.cost_source, request.usage_dialect, request.unread_fields
     if not (source or dialect or unread):
-        return Origin(found)
+        return usual
+    if source:
+        if not is_told:
+            checks.refuse("cost_source", "must be unset unless cost_nano_usd is set", source)
+        checks.known("cost_source", source, _TELLERS)
     if dialect and not _DIALECT.fullmatch(dialect):
         checks.refuse("usage_dialect", "must be 1 to 32 characters of a-z, 0-9 and _", dialect)
     if checks.at_most("unread_fields", len(unread), UNREAD_FIELDS_MAX, "paths"):
         for index, path in enumerate(unread):
             checks.text(f"unread_fields[{index}]", path, characters_max=UNREAD_FIELD_CHARACTERS_MAX)
-    return Origin(found, unread, (int(source), dialect) if source or dialect else (), dialect)
+    found = _TELLERS.get(source, usual.source) if is_told else usual.source
+    return Origin(found, tuple(unread), (int(source), dialect) if source or dialect else (), dialect)
 
 
 def sent_terms(terms: CallTerms, origin: Origin | None = None) -> tuple[object, ...]:
