@@ -87,6 +87,8 @@ def test_create_sent_again_under_its_request_id_changes_nothing(done: Done) -> N
         pytest.param(("--label", "novalue"), "must be KEY=VALUE", id="a label without a value"),
         pytest.param(("--label", "a=1", "--label", "a=2"), "twice", id="a label twice"),
         pytest.param(("--timeout", "0"), "--timeout", id="no time at all"),
+        pytest.param(("--timeout", "nan"), "'--timeout': the time must be a finite number", id="a time that is none"),
+        pytest.param(("--timeout", "1e300"), "at most 1,000,000, got 1e+300", id="a time without end"),
         pytest.param(("--address", "http://localhost:1"), "gRPC", id="an address of HTTP"),
     ],
 )

@@ -109,3 +109,11 @@ def test_an_address_that_cannot_be_read_is_wrong_usage(address: str) -> None:
 
     assert result.exit_code == 2
     assert "--address" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e300", "0"])
+def test_a_timeout_that_is_no_time_is_wrong_usage(silent_address: str, seconds: str) -> None:
+    result = CliRunner().invoke(app, ["health", "--address", silent_address, "--timeout", seconds])
+
+    assert result.exit_code == 2
+    assert "above 0 and at most 1,000,000" in " ".join(result.stderr.replace("│", " ").split())

@@ -1,10 +1,14 @@
 """Addresses and tokens: what is taken, what is refused, and what the refusal says."""
 
+import re
+from typing import Any
+
 import pytest
 
 from budgetd import AsyncBudgetClient, BudgetClient
 from budgetd._address import Address, address_of, token_for
 from budgetd.client import policy_of
+from tests.client.no_spans import NO_SPANS
 
 
 @pytest.mark.parametrize(
@@ -102,18 +106,17 @@ def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(token: st
 
 
 @pytest.mark.parametrize("client_class", [BudgetClient, AsyncBudgetClient])
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
-def test_a_timeout_that_is_no_time_is_refused(
-    client_class: type[BudgetClient] | type[AsyncBudgetClient], seconds: float
+@pytest.mark.parametrize("argument", ["timeout_seconds", "connect_timeout_seconds"])
+@pytest.mark.parametrize(("seconds", "error", "rule"), NO_SPANS)
+def test_a_timeout_that_is_no_time_is_refused_with_its_name_its_value_and_the_rule(
+    client_class: Any, argument: str, seconds: Any, error: type[Exception], rule: str
 ) -> None:
-    with pytest.raises(ValueError, match="timeout_seconds"):
-        client_class(timeout_seconds=seconds)
-    with pytest.raises(ValueError, match="connect_timeout_seconds"):
-        client_class(connect_timeout_seconds=seconds)
+    with pytest.raises(error, match=rf"^{argument} must be {rule}, got {re.escape(repr(seconds)[:50])}"):
+        client_class(**{argument: seconds})
 
 
 @pytest.mark.parametrize("client_class", [BudgetClient, AsyncBudgetClient])
-@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1e300"])
 def test_a_connect_timeout_of_the_environment_that_is_no_time_is_refused_by_the_variables_name(
     client_class: type[BudgetClient] | type[AsyncBudgetClient], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,10 @@
 """Deadlines, request ids and retries, by a clock that only sleeping moves, for both kinds of client."""
 
+import re
 import uuid
+from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import grpc
 import pytest
@@ -13,6 +16,7 @@ from budgetd import CallPolicy, new_request_id, with_request_ids
 from budgetd import errors as e
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
+from tests.client.no_spans import NO_SPANS
 from tests.client.scripted import CallOnce, FakeClock, Script, call_awaiting, call_waiting
 
 CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
@@ -316,3 +320,28 @@ def test_request_ids_are_time_ordered_and_all_different() -> None:
 def test_a_read_takes_no_request_id(request_: Message) -> None:
     with pytest.raises(TypeError, match="changes nothing"):
         with_request_ids(request_)
+
+
+@both
+@pytest.mark.parametrize(("seconds", "error", "rule"), NO_SPANS)
+def test_a_timeout_of_one_call_that_is_no_time_is_refused_before_anything_is_sent(
+    call: CallOnce, seconds: Any, error: type[Exception], rule: str
+) -> None:
+    script = Script(FakeClock())
+
+    with pytest.raises(error, match=rf"^timeout_seconds must be {rule}, got {re.escape(repr(seconds)[:50])}"):
+        call(script, "update_cost", CHARGE, timeout_seconds=seconds)
+
+    assert not script.attempts
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(CallPolicy)])
+@pytest.mark.parametrize(("seconds", "error", "rule"), NO_SPANS)
+def test_each_span_of_a_policy_obeys_the_rule(name: str, seconds: Any, error: type[Exception], rule: str) -> None:
+    with pytest.raises(error, match=rf"^{name} must be {rule}, got "):
+        CallPolicy(**{name: seconds})
+
+
+@pytest.mark.parametrize("seconds", [1, 0.25, 1e-9, 1_000_000])
+def test_whole_and_other_numbers_of_seconds_are_taken(seconds: float) -> None:
+    assert CallPolicy(timeout_seconds=seconds).timeout_seconds == seconds

@@ -1,5 +1,6 @@
 """The constructor: what it understands, what it refuses, and by which words."""
 
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import pytest
 
 from budgetd import AsyncBudgetManager, BudgetManager, ServerUnreachable, UnknownModel
 from budgetd._opening import hosted
+from tests.client.no_spans import NO_SPANS
 from tests.manager.conftest import an_unused_address
 
 COMPLETION = {"id": "c1", "model": "gpt-4o-mini", "usage": {"prompt_tokens": 1_000, "completion_tokens": 500}}
@@ -34,6 +36,25 @@ def test_a_bad_argument_is_refused_by_name(
 ) -> None:
     with pytest.raises(error, match=named):
         manager_class(**{"project_name": "p", **arguments})
+
+
+@pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])
+@pytest.mark.parametrize("client_type", ["local", "hosted"])
+@pytest.mark.parametrize(("seconds", "error", "rule"), NO_SPANS)
+def test_a_timeout_that_is_no_time_is_refused_before_a_file_is_made_or_a_server_is_called(
+    manager_class: Any,
+    client_type: str,
+    seconds: Any,
+    error: type[Exception],
+    rule: str,
+    tmp_path: Path,
+) -> None:
+    database = {"database": tmp_path / "b.db"} if client_type == "local" else {}
+
+    with pytest.raises(error, match=rf"^timeout_seconds must be {rule}, got {re.escape(repr(seconds)[:50])}"):
+        manager_class("p", client_type, timeout_seconds=seconds, **database)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_server_is_told_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch) -> None:

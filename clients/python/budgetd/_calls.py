@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
+from budgetd._values import shown
 from budgetd.errors import BudgetdError, ServerUnreachable, Unavailable
 from budgetd.request_ids import RequestT, with_request_ids
 
 #: What an attempt is given at least, should the pause before it have taken longer than it was meant to.
 ATTEMPT_SECONDS_MIN = 0.001
+#: The longest span for a call, some eleven days: gRPC keeps some spans as milliseconds in 32 bits.
+SECONDS_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class CallPolicy:
         if self.read_timeout_seconds is not None:
             check_seconds("read_timeout_seconds", self.read_timeout_seconds)
         check_seconds("connect_timeout_seconds", self.connect_timeout_seconds)
+        check_seconds("first_pause_seconds", self.first_pause_seconds)
+        check_seconds("pause_seconds_max", self.pause_seconds_max)
 
     def seconds_for(self, *, changes: bool) -> float:
         """How long a call may take that does, or does not, change something."""
@@ -42,14 +47,21 @@ class CallPolicy:
         return self.read_timeout_seconds
 
 
-def check_seconds(name: str, seconds: float) -> None:
-    """Refuse a span that is no positive, finite number.
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse what is no span of time that calls can wait.
+
+    Args:
+        name: The argument's name, for the message.
+        seconds: An int or a float above 0, at most `SECONDS_MAX`.
 
     Raises:
-        ValueError: The message names the argument.
+        TypeError: It is no number.
+        ValueError: It is zero, negative, not a number, infinite, or too large.
     """
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise ValueError(f"{name} must be a finite number above 0, got {seconds!r}")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{name} must be a number of seconds, got {shown(seconds)}")
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError(f"{name} must be a finite number above 0 and at most {SECONDS_MAX:,}, got {shown(seconds)}")
 
 
 class Call(Generic[RequestT]):

@@ -33,9 +33,10 @@ class Method(Protocol[RequestT_contra, ResponseT_co]):
 
         Args:
             request: The generated message; it is not changed.
-            timeout_seconds: For the whole call with its retries; None: the client's.
+            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: the client's.
 
         Raises:
+            TypeError, ValueError: An argument breaks a rule; nothing was sent.
             BudgetdError: It was refused, or failed.
         """
 

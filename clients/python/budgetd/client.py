@@ -42,13 +42,14 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
             certificate: what `grpc.ssl_channel_credentials` returns.
         metadata: More to send with every call; names in lower case.
-        timeout_seconds: For a whole call with its retries, unless it sets its own. None: 10 seconds for calls that
-            change something, 5 for those that only read.
+        timeout_seconds: For a whole call with its retries, unless it sets its own; above 0, at most 1,000,000. None: 10
+            seconds for calls that change something, 5 for those that only read.
         connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
             ServerUnreachable. One that has answered is waited for until the call's deadline. None:
             BUDGETD_CONNECT_TIMEOUT_SECONDS, and without that 1 second.
 
     Raises:
+        TypeError: A span of seconds is no number.
         ValueError: An argument, or the environment variable in its place, breaks a rule.
     """
 
@@ -120,7 +121,8 @@ def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | No
     """How long calls to a server may take; None: the defaults, which are shorter for reads.
 
     Raises:
-        ValueError: A span is no positive, finite number.
+        TypeError: A span is no number.
+        ValueError: A span is not above 0, or above 1,000,000.
     """
     connect_seconds = _connect_seconds() if connect_timeout_seconds is None else connect_timeout_seconds
     if timeout_seconds is None:
@@ -132,7 +134,7 @@ def _connect_seconds() -> float:
     """How long to look for a server where no argument says it.
 
     Raises:
-        ValueError: The environment variable is no positive, finite number.
+        ValueError: The environment variable is no number above 0 and at most 1,000,000.
     """
     text = os.environ.get(CONNECT_TIMEOUT_VARIABLE, "").strip()
     if not text:

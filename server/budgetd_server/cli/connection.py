@@ -27,8 +27,26 @@ Address = Annotated[
     ),
 ]
 Project = Annotated[str, typer.Option(envvar="BUDGETD_PROJECT", help="The project that the ids belong to.")]
+
+
+def checked_timeout(seconds: float) -> float:
+    """Refuse a span that is no time to wait: a bound of the option itself would let "nan" pass.
+
+    Raises:
+        BadParameter: It is not above 0, or too long.
+    """
+    from budgetd._calls import check_seconds  # noqa: PLC0415
+
+    try:
+        check_seconds("the time", seconds)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return seconds
+
+
 Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long to try before giving up.")
+    float,
+    typer.Option("--timeout", metavar="SECONDS", callback=checked_timeout, help="How long to try before giving up."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
 RequestId = Annotated[

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 # One reader of addresses for all commands; both distributions are released together.
 from budgetd._address import Address as ServerAddress
 from budgetd._address import address_of
-from budgetd_server.cli.connection import Address, AsJson, address_text
+from budgetd_server.cli.connection import Address, AsJson, address_text, checked_timeout
 from budgetd_server.cli.failing import EXIT_FAILED
 
 TIMEOUT_SECONDS_DEFAULT = 3.0
@@ -20,7 +20,7 @@ def health(
     *,
     address: Address = None,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.001, help="How long the answer may take.")
+        float, typer.Option(metavar="SECONDS", callback=checked_timeout, help="How long the answer may take.")
     ] = TIMEOUT_SECONDS_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
