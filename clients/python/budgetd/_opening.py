@@ -1,6 +1,7 @@
 """The managers' constructor: what its arguments mean, and which transport they ask for."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -29,8 +30,8 @@ class Hosted(NamedTuple):
     metadata: Mapping[str, str]
 
 
-class Opening:
-    """The constructor of both managers."""
+class Opening(ABC):
+    """The constructor of both managers; each says how it connects and how it embeds."""
 
     def __init__(
         self,
@@ -61,13 +62,13 @@ class Opening:
         else:
             self._embed(database, timeout_seconds, prices)
 
+    @abstractmethod
     def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
         """Make a client of a server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
         """Make a client without one."""
-        raise NotImplementedError
 
 
 def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
