@@ -36,6 +36,11 @@ from budgetd_server.domain.bare_names import bare_names
             ("ft:gpt-4o-mini-2024-07-18", "ft:gpt-4o-mini"),
             id="fine-tuned",
         ),
+        pytest.param(
+            "projects/acme/locations/us-east5/publishers/anthropic/models/claude-opus-4-5@20251101",
+            ("claude-opus-4-5-20251101", "claude-opus-4-5"),
+            id="Vertex's resource name",
+        ),
         pytest.param("gpt-4o", (), id="a bare name already"),
         pytest.param("openai/", (), id="nothing behind a slash"),
         pytest.param("", (), id="no name"),

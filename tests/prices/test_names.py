@@ -16,6 +16,7 @@ from budgetd_server.prices import load_prices
 THOUSAND = Usage(1_000, 1_000)
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 PROFILE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us."
+VERTEX = "projects/acme/locations"
 APPLICATION = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3"
 
 
@@ -57,6 +58,29 @@ def usd(prices: Catalogue, model: str, provider: str = "") -> float:
         pytest.param("eu.meta.llama3-3-70b-instruct-v1:0", "", 0.00144, id="E4 a geography at the same price"),
         pytest.param("vertex_ai/claude-sonnet-4-5@default", "", 0.018, id="E4 Vertex's standard version"),
         pytest.param("azure/responses/gpt-4o", "", 0.0125, id="E4 a route of Azure"),
+        pytest.param("models/gemini-2.5-flash", "", 0.0028, id="the Gemini API's resource name"),
+        pytest.param("models/gemini-2.5-flash", "gemini", 0.0028, id="the same with its provider"),
+        pytest.param(
+            f"{VERTEX}/us-central1/publishers/google/models/gemini-2.5-flash", "", 0.0028, id="Vertex's resource name"
+        ),
+        pytest.param(
+            f"vertex_ai/{VERTEX}/global/publishers/anthropic/models/claude-sonnet-4-5@20250929",
+            "",
+            0.018,
+            id="Vertex's resource name of another publisher",
+        ),
+        pytest.param(
+            f"{VERTEX}/us-east5/publishers/anthropic/models/claude-sonnet-4-5@default",
+            "vertex_ai",
+            0.0198,
+            id="a location that costs a tenth more",
+        ),
+        pytest.param(
+            "publishers/meta/models/llama-4-scout-17b-16e-instruct-maas",
+            "",
+            0.00095,
+            id="Vertex's name without a project, of a row with the publisher",
+        ),
     ],
 )
 def test_a_name_is_priced_by_its_own_row(shipped: Catalogue, model: str, provider: str, expected: float) -> None:
@@ -84,6 +108,10 @@ def test_a_name_is_priced_by_its_own_row(shipped: Catalogue, model: str, provide
         pytest.param("openrouter/openai/gpt-4o:free", "", id="a suffix that changes the price"),
         pytest.param("vertex_ai/gemini-2.5-flash@001", "", id="another version"),
         pytest.param("GPT-4o", "openai", id="another case"),
+        pytest.param("models/gpt-4o", "", id="the Gemini API has no such model"),
+        pytest.param("models/gemini-2.5-flash", "vertex_ai", id="the Gemini API's name at Vertex"),
+        pytest.param(f"{VERTEX}/us/publishers/google/models/gpt-4o", "", id="Vertex has no such model"),
+        pytest.param(f"{VERTEX}/us/endpoints/123", "vertex_ai", id="a deployment shows no model"),
     ],
 )
 def test_a_name_without_a_row_of_its_own_is_refused(shipped: Catalogue, model: str, provider: str) -> None:
@@ -100,6 +128,14 @@ def test_a_bare_name_that_only_another_provider_has_is_refused_with_that_row_as_
     assert "inferenceapis/llama-3.3-70b-versatile" in refused.value.metadata["near"].split(",")
 
 
+def test_a_place_that_the_call_gives_comes_before_the_location_in_its_name(shipped: Catalogue) -> None:
+    name = f"{VERTEX}/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929"
+
+    priced = shipped.price(name, THOUSAND, at_us=0, terms=CallTerms(inference_geo="global"))
+
+    assert priced.cost_nano_usd == 18_000_000
+
+
 SPELLINGS = (
     "{name}",
     "{rest}",
@@ -112,6 +148,8 @@ SPELLINGS = (
     "bedrock/us-gov-west-1/{bare}",
     "eu.{bare}",
     "models/{bare}",
+    f"{VERTEX}/global/publishers/google/models/{{bare}}",
+    f"vertex_ai/{VERTEX}/us-east5/publishers/meta/models/{{bare}}",
     "responses/{rest}",
     "{name}:free",
     "{name}@default",
@@ -162,7 +200,14 @@ def test_however_a_name_is_spelled_no_other_providers_row_is_found(
         assert owner == family(told)
     elif row != sent.removeprefix("litellm_proxy/"):
         prefix = sent.removeprefix("litellm_proxy/").partition("/")[0]
-        by_form = "bedrock" if sent.startswith(("arn:", "eu.")) else "openai" if sent.startswith("ft:") else ""
+        forms = {
+            "arn:": "bedrock",
+            "eu.": "bedrock",
+            "ft:": "openai",
+            "models/": "gemini",
+            "projects/": "vertex_ai",
+        }
+        by_form = next((owner for start, owner in forms.items() if sent.startswith(start)), "")
         assert owner in {family(prefix), by_form}
 
 

@@ -53,3 +53,10 @@ def test_a_piece_in_the_middle_of_a_stream_is_refused(piece: dict[str, Any], fin
 def test_an_earlier_event_of_a_stream_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="last piece of a stream"):
         read_answer(of("m", {"input_tokens": 1, "output_tokens": 1}, type=kind))
+
+
+@pytest.mark.parametrize("name", ["model", "model_version", "modelVersion", "modelId"])
+def test_the_model_is_read_under_every_providers_name_for_it(name: str) -> None:
+    answer = {name: "amazon.nova-pro-v1:0", "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}
+
+    assert read_answer(answer, model="another").model == "amazon.nova-pro-v1:0"

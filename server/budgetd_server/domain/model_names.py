@@ -37,6 +37,10 @@ _STANDARD_VERSION = re.compile(r"(.+)@(?:default|latest)")
 _ARN = re.compile(rf"arn:aws[a-z-]*:bedrock:({REGION}):\d*:(?:inference-profile|foundation-model)/([^/]+)")
 _IN_REGION = re.compile(rf"({REGION})/([^/]+)")
 _BEDROCK_ID = re.compile(rf"(?:({GEOGRAPHY})\.)?([a-z0-9]+\.[^/]+)")
+#: Google's resource names: Vertex AI's, with its location, publisher and model, and the beginning of the Gemini API's.
+_ON_VERTEX = re.compile(r"(?:projects/[^/]+/locations/([^/]+)/)?publishers/([^/]+)/models/([^/]+)")
+_IN_PROJECT = ("projects/", "publishers/")
+_OF_GEMINI = "models/"
 #: Partitions of AWS with prices of their own, where another region's price is never right.
 _APART = ("us-gov", "cn-")
 
@@ -77,10 +81,10 @@ class ModelNames:
         found = self._as_it_is(model)
         if found is not None:
             return found
-        prefix, slash, rest = model.partition("/")
-        if model.startswith("arn:aws") or not slash:
-            prefix, rest = _provider_of_bare(model), model
-        return self._of(family(prefix), rest) if prefix and rest else None
+        provider, rest = _provider_by_form(model), model
+        if not provider:
+            provider, _, rest = model.partition("/")
+        return self._of(family(provider), rest) if provider and rest else None
 
     def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
         """See `Prices.other_names`. Called for every charge that names a model."""
@@ -147,8 +151,8 @@ class ModelNames:
             yield from self._on_bedrock(rest)
         elif provider == "openai" and (tuned := _FINE_TUNED.fullmatch(rest)):
             yield tuned[1]
-        elif provider == "vertex_ai" and (versioned := _STANDARD_VERSION.fullmatch(rest)):
-            yield versioned[1]
+        elif provider == "vertex_ai":
+            yield from _on_vertex(rest)
         elif provider == "fireworks_ai" and "/" not in rest:
             yield f"accounts/fireworks/models/{rest}"
 
@@ -186,11 +190,32 @@ def family(provider: str) -> str:
     return _FAMILIES.get(provider, provider)
 
 
-def _provider_of_bare(model: str) -> str:
-    """Who serves a name without a prefix, if its form alone tells; empty otherwise."""
-    if model.startswith("ft:"):
-        return "openai"
+def place_of(model: str) -> str:
+    """The location that a resource name of Vertex AI gives, such as "us-east5"; empty: the name gives none."""
+    resource = _ON_VERTEX.search(model)
+    return (resource[1] or "") if resource else ""
+
+
+def _on_vertex(rest: str) -> Iterator[str]:
+    if resource := _ON_VERTEX.fullmatch(rest):
+        publisher, rest = resource[2], resource[3]
+        yield f"{publisher}/{rest}"
+        yield rest
+    if versioned := _STANDARD_VERSION.fullmatch(rest):
+        yield versioned[1]
+
+
+def _provider_by_form(model: str) -> str:
+    """Who serves a name without a provider's prefix, if its form alone shows it; empty otherwise."""
     if model.startswith("arn:aws"):
         return "bedrock"
+    if model.startswith(_IN_PROJECT):
+        return "vertex_ai"
+    if model.startswith(_OF_GEMINI):
+        return "gemini"
+    if "/" in model:
+        return ""
+    if model.startswith("ft:"):
+        return "openai"
     parts = _BEDROCK_ID.fullmatch(model)
     return "bedrock" if parts and parts[1] else ""

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
-from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family
+from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, place_of
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
@@ -134,6 +134,8 @@ class Catalogue:
         price = self._found.get((model, provider) if provider else model) or self._lookup(model, provider)
         if price.periods:
             price = price.at(at_us)
+        if price.multipliers and "/locations/" in model:
+            terms = _placed(terms, model, price)
         version = self._version if price.source != "fallback" else f"{self._version}/fallback"
         try:
             if usage.parts is NO_PARTS and price.off_peak is None and (terms is STANDARD_TERMS or terms[1:] == _USUAL):
@@ -200,3 +202,11 @@ class Catalogue:
     def _same_price(self, one: str, other: str) -> bool:
         ours, theirs = self._models[one], self._models[other]
         return replace(ours, model=other, provider=theirs.provider, aliases=theirs.aliases) == theirs
+
+
+def _placed(terms: CallTerms, model: str, price: ModelPrice) -> CallTerms:
+    """The terms with the place that the model's name gives, where that changes the price and the terms give none."""
+    place = place_of(model)
+    if terms.inference_geo or price.multipliers.keys().isdisjoint({place, "*"}):
+        return terms
+    return terms._replace(inference_geo=place)

@@ -27,8 +27,8 @@ _FIELDS = {name.replace("_milliseconds", "_seconds"): name for name in budget_pb
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 #: Those of them that tell the whole usage, so that there cannot be two.
 _USAGES = _HOLDERS[:3]
-#: Where an answer tells its model, and where LiteLLM does for those that have none.
-_MODELS = ("model", "model_version", "modelVersion")
+#: Where an answer gives its model ("modelId" is Amazon Bedrock's name for it), and where LiteLLM does for the others.
+_MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
 #: What providers call the usual tier, or the choice of one.
 _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only"}
