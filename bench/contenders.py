@@ -104,7 +104,7 @@ class CommitPerCall:
                 ),
             )
             await self._connection.execute(
-                "INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)"
+                "INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)"
                 " VALUES (1, 4, ?, ?, ?, ?, ?)",
                 (kept.request_id, kept.fingerprint, seq, cost, now_us),
             )

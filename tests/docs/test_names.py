@@ -119,7 +119,8 @@ def _defines(path: Path, symbol: str) -> bool:
         return symbol.removesuffix("()") in _definitions(path)
     text = path.read_text("utf-8")
     if path.suffix == ".sql":
-        return bool(re.search(rf"^(-- name: |CREATE TABLE ){re.escape(symbol)}\b", text, flags=re.MULTILINE))
+        heads = r"-- name: |CREATE TABLE |ALTER TABLE \w+ RENAME TO "
+        return bool(re.search(rf"^({heads}){re.escape(symbol)}\b", text, flags=re.MULTILINE))
     return re.search(rf"(?<!\w){re.escape(symbol)}(?!\w)", text) is not None
 
 

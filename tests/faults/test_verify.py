@@ -74,14 +74,14 @@ async def ledger(database: Path) -> Path:
             id="a request that took effect twice, and was counted twice",
         ),
         pytest.param(
-            "UPDATE requests SET result = 31 WHERE request_id = 'r-3'",
+            "UPDATE request_ids SET result = 31 WHERE request_id = 'r-3'",
             "5: a request id has its cost",
             31,
             30,
             id="a request that remembers another cost",
         ),
         pytest.param(
-            "UPDATE requests SET entry_seq = 2 WHERE request_id = 'r-3'",
+            "UPDATE request_ids SET entry_seq = 2 WHERE request_id = 'r-3'",
             "5: a request id has its entry",
             2,
             "r-3",

@@ -15,6 +15,8 @@ ROWS = {
 }
 #: What a server of version 2 held after calls of models under many names.
 NAMES_OF_VERSION_2 = Path(__file__).with_name("older").joinpath("names_of_version_2.sql").read_text(encoding="utf-8")
+#: The tables and columns that got another name, and the version in which they did.
+RENAMED, RENAMED_IN = {"requests": "request_ids", "catalogue_model": "catalogue_name"}, 3
 #: Every version before the newest.
 OLDER = [migration.number for migration in migrations()][:-1]
 
@@ -35,13 +37,19 @@ def make_older(path: Path, version: int, *, with_rows: bool = True, rows: str | 
 
 
 def rows_of(path: Path, *, columns_of: Path) -> dict[str, list[tuple[object, ...]]]:
-    """What a file holds in the tables and columns that another, older one has."""
+    """What a file holds in the tables and columns that another, older one has, by the older's names."""
     held: dict[str, list[tuple[object, ...]]] = {}
     with closing(sqlite3.connect(columns_of)) as older, closing(sqlite3.connect(path)) as newer:
         for (table,) in older.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'heartbeat'"):
-            columns = ", ".join(row[1] for row in older.execute(f"PRAGMA table_info({table})"))
-            held[table] = newer.execute(f"SELECT {columns} FROM {table}").fetchall()
+            columns = [row[1] for row in older.execute(f"PRAGMA table_info({table})")]
+            names = RENAMED if _version(newer) >= RENAMED_IN else {}
+            wanted = ", ".join(names.get(column, column) for column in columns)
+            held[table] = newer.execute(f"SELECT {wanted} FROM {names.get(table, table)}").fetchall()
     return held
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _carry_out(connection: sqlite3.Connection, migration: Migration) -> None:

@@ -75,7 +75,7 @@ def test_a_new_file_has_the_newest_tables_and_says_whose_it_is(path: Path) -> No
 
     assert version(path) == NEWEST
     assert asked(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert {"projects", "budgets", "counters", "entries", "requests"} <= {name for _, name, _ in schema(path)}
+    assert {"projects", "budgets", "counters", "entries", "request_ids"} <= {name for _, name, _ in schema(path)}
 
 
 def test_every_table_is_strict_and_its_key_begins_with_the_project(path: Path) -> None:
@@ -186,6 +186,39 @@ async def test_a_migrated_file_counts_on_where_the_older_one_ended(path: Path, o
     assert replayed.replayed
     assert [(budget.main.sums.cost_nano_usd - 5,)] == spent
     assert verify_file(path).deviations == []
+
+
+@pytest.mark.parametrize("older", [1, 2])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param(
+            "SELECT fingerprint FROM requests WHERE request_id = 'a'", id="a command looks for its request id"
+        ),
+        pytest.param(
+            "INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)"
+            " VALUES (1, 4, 'a', x'00', 0, 0, 0)",
+            id="a command keeps its request id",
+        ),
+        pytest.param(
+            "INSERT INTO entries (project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd,"
+            " model, request_id, reservation_seq, catalogue_model) VALUES (1, 999, 1, 1, 5, 0, 0, '', '', 1, '')",
+            id="an expiry writes its entry",
+        ),
+    ],
+)
+def test_what_programs_that_do_not_look_at_the_version_would_write_after_a_migration_fails(
+    path: Path, older: int, statement: str
+) -> None:
+    make_older(path, older)
+    with closing(connect(path)) as still_open:
+        still_open.execute("BEGIN")
+        still_open.execute(statement)  # It is right in the tables of its time.
+        still_open.execute("ROLLBACK")
+        open_file(path, migrates=True)
+
+        with pytest.raises(sqlite3.OperationalError, match=r"no such table: requests|no column named catalogue_model"):
+            still_open.execute(statement)
 
 
 @pytest.mark.parametrize("older", OLDER)

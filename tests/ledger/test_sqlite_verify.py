@@ -313,7 +313,7 @@ async def tree(tmp_path: Path) -> Path:
             id="a limit is lost",
         ),
         pytest.param(
-            "UPDATE requests SET entry_seq = 5 WHERE rpc = 10",
+            "UPDATE request_ids SET entry_seq = 5 WHERE rpc = 10",
             "5: a request id has its entry",
             "request ",
             id="a commit names a charge",

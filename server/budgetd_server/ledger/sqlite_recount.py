@@ -176,7 +176,7 @@ class FileRecount:
             yield _noted_alone(row)
 
     def _count(self, project_key: int, seq: int, own: _Budget, rest: Sequence[int | str | None]) -> Iterator[Deviation]:
-        _, model, other_names, catalogue_model, other_keys, adjusted_seq, _, _, cost, *amounts = rest
+        _, model, other_names, catalogue_name, other_keys, adjusted_seq, _, _, cost, *amounts = rest
         keys: list[int] = json.loads(str(other_keys)) if other_keys else []
         noted = []
         for row in self._noted.until((project_key, seq)):
@@ -197,7 +197,7 @@ class FileRecount:
             else:
                 budgets.append(budget)
         corrected = None if adjusted_seq is None else int(adjusted_seq)
-        models = (str(model), *_others(other_names, catalogue_model))
+        models = (str(model), *_others(other_names, catalogue_name))
         for budget in budgets:
             _add(budget, seq, corrected, models, parts)
 
@@ -215,7 +215,7 @@ class FileRecount:
         holds = _InStep(self._connection.execute(self._sql["verify_holds"]))
         for row in self._connection.execute(self._sql["verify_reservations"]):
             project_key, seq, budget_key, state, nano_usd, tokens, calls, expires_at_us, kind, own_key, *named = row
-            model, other_names, catalogue_model, other_keys = named
+            model, other_names, catalogue_name, other_keys = named
             self.reservations += 1
             if kind != _HOLD or own_key != budget_key:
                 yield Deviation("a reservation has its entry", f"reservation {seq}", str(kind), _HOLD)
@@ -226,7 +226,7 @@ class FileRecount:
             for key in keys:
                 budget = self.budgets.get((project_key, key))
                 for limit in budget.limits.values() if budget else ():
-                    if limit.matches(model, *_others(other_names, catalogue_model)):
+                    if limit.matches(model, *_others(other_names, catalogue_name)):
                         units = nano_usd if limit.unit == _NANO_USD else tokens if limit.unit == _TOKENS else calls
                         limit.held += units
         yield from _unlike(set(), set(holds.until(_END)))
@@ -246,9 +246,9 @@ def _unlike(wanted: set[Row], found: set[Row]) -> Iterator[Deviation]:
         yield Deviation("open holds are found from their budgets", where, str(place in found), expected)
 
 
-def _others(other_names: object, catalogue_model: object) -> list[str]:
+def _others(other_names: object, catalogue_name: object) -> list[str]:
     """A model's other names; entries of the first tables have at most the catalogue's."""
-    names: list[str] = [str(catalogue_model)] if other_names is None else json.loads(str(other_names))
+    names: list[str] = [str(catalogue_name)] if other_names is None else json.loads(str(other_names))
     return names
 
 

@@ -203,7 +203,7 @@ def entry_from_row(row: Row) -> tuple[str, Entry]:
     budget_id, project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd, *rest = row
     tokens, (model, request_id, labels, *tail) = tuple(rest[:5]), rest[5:]
     reason, event_at_us, price_version, windows_skipped, calls, cost_source, other_names, *tail = tail
-    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, catalogue_model, limit_id, *tail = tail
+    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, catalogue_name, limit_id, *tail = tail
     parts, terms, unread_fields, other_keys = tail
     return budget_id, Entry(
         project_key,
@@ -223,7 +223,7 @@ def entry_from_row(row: Row) -> tuple[str, Entry]:
         windows_skipped,
         calls,
         _SOURCES[cost_source],
-        names_from_row(other_names, catalogue_model),
+        names_from_row(other_names, catalogue_name),
         reservation_seq,
         adjusted_seq,
         bool(is_estimated),
@@ -258,7 +258,7 @@ def reservation_row(reservation: Reservation) -> Row:
 
 def reservation_from_row(row: Row) -> Reservation:
     """A reservation."""
-    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_model, labels, terms, *rest = row
+    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_name, labels, terms, *rest = row
     on_expiry, created_at_us, expires_at_us, state, held_nano_usd, held_input, held_output, *tail = rest
     held_calls, ended_at_us, ended_seq = tail
     return Reservation(
@@ -268,7 +268,7 @@ def reservation_from_row(row: Row) -> Reservation:
         budget_id=budget_id,
         other_keys=_keys(other_keys),
         model=model,
-        other_names=names_from_row(other_names, catalogue_model),
+        other_names=names_from_row(other_names, catalogue_name),
         labels=None if labels is None else json.loads(labels),
         provider="" if terms is None else CallTerms(*json.loads(terms)).provider,
         on_expiry=OnExpiry(on_expiry),
@@ -284,11 +284,11 @@ def reservation_from_row(row: Row) -> Reservation:
     )
 
 
-def names_from_row(other_names: str | None, catalogue_model: str) -> tuple[str, ...]:
+def names_from_row(other_names: str | None, catalogue_name: str) -> tuple[str, ...]:
     """What else a model is called, by an entry's two columns. Entries of the first tables have the second alone."""
     if other_names is not None:
         return _names_from_text(other_names)
-    return (catalogue_model,) if catalogue_model else ()
+    return (catalogue_name,) if catalogue_name else ()
 
 
 def hold_rows(reservation: Reservation, expires_at_us: int) -> list[Row]:

@@ -65,7 +65,7 @@ SELECT b.budget_id,
        e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
        e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
        e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_model, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
   FROM walk AS w
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = w.seq
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
@@ -77,7 +77,7 @@ SELECT b.budget_id,
        e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
        e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
        e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_model, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
   FROM entry_budgets AS o
  CROSS JOIN entries AS e ON e.project_key = o.project_key AND e.seq = o.seq
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
@@ -92,7 +92,7 @@ SELECT b.budget_id,
        e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
        e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
        e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_model, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
   FROM entries AS e
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
  WHERE e.project_key = :project_key AND e.seq <= :from_seq
@@ -107,7 +107,7 @@ SELECT b.budget_key, b.budget_id
 
 -- name: list_reservations
 -- The reservations of a project from :from_seq down, newest first.
-SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_model,
+SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_name,
        e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
        r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
   FROM reservations AS r

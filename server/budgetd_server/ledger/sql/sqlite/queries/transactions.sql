@@ -97,7 +97,7 @@ SELECT json_group_array(json_array(
 -- Those of some request ids that have taken effect. :ids is a JSON array.
 SELECT r.request_id, r.fingerprint, r.entry_seq, r.result, r.more
   FROM json_each(:ids) AS k
- CROSS JOIN requests AS r
+ CROSS JOIN request_ids AS r
     ON r.project_key = :project_key AND r.rpc = :rpc AND r.request_id = k.value;
 
 -- name: last_seq_of_deleted
@@ -113,7 +113,7 @@ SELECT c.last_seq
 
 -- name: load_reservations
 -- Reservations by the numbers of the entries that made them. :seqs is a JSON array.
-SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_model,
+SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_name,
        e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
        r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
   FROM json_each(:seqs) AS k
@@ -151,7 +151,7 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
        e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
        e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
        e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_model, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
   FROM json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;

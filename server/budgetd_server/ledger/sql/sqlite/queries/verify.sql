@@ -25,7 +25,7 @@ SELECT project_key, budget_key, model, cost_nano_usd, input_tokens, output_token
 
 -- name: verify_entries
 -- The whole ledger, oldest entry first.
-SELECT project_key, seq, budget_key, previous_seq, kind, model, other_names, catalogue_model, other_keys,
+SELECT project_key, seq, budget_key, previous_seq, kind, model, other_names, catalogue_name, other_keys,
        adjusted_seq, reservation_seq, is_estimated, cost_nano_usd,
        input_tokens, output_tokens, cached_input_tokens, cache_write_tokens, reasoning_tokens, calls
   FROM entries
@@ -39,7 +39,7 @@ SELECT project_key, seq, budget_key FROM entry_budgets ORDER BY project_key, seq
 -- Every reservation, with what its entry tells of it.
 SELECT r.project_key, r.seq, r.budget_key, r.state, r.held_nano_usd,
        ifnull(r.held_input_tokens, 0) + ifnull(r.held_output_tokens, 0), r.held_calls, r.expires_at_us,
-       e.kind, e.budget_key, e.model, e.other_names, e.catalogue_model, e.other_keys
+       e.kind, e.budget_key, e.model, e.other_names, e.catalogue_name, e.other_keys
   FROM reservations AS r
   LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
  ORDER BY r.project_key, r.seq;
@@ -51,7 +51,7 @@ SELECT project_key, seq, budget_key, expires_at_us FROM open_holds ORDER BY proj
 -- name: verify_requests
 -- Every request id beside the entry that it names.
 SELECT r.rpc, r.request_id, r.entry_seq, r.result, e.kind, e.request_id, e.cost_nano_usd, e.adjusted_seq
-  FROM requests AS r
+  FROM request_ids AS r
   LEFT JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.entry_seq;
 
 -- name: verify_double_effects

@@ -149,12 +149,12 @@ DELETE FROM open_holds WHERE project_key = ? AND budget_key = ? AND expires_at_u
 
 -- name: insert_request
 -- A request id that takes effect.
-INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us, more)
+INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us, more)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_plain_request
 -- The same of one whose answer has no other numbers.
-INSERT INTO requests (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)
+INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: save_accepted
