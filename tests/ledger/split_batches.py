@@ -128,13 +128,14 @@ class MemoryFile:
         return ((*row[:place], names[row[place]], *row[place + 1 :]) for row in cursor)
 
 
-def play(seed: int, batches: int) -> None:
+def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
     """Let the three carry out random batches, and compare all that they keep and answer.
 
     Raises:
         AssertionError: They differ, or one deviates from its own entries.
     """
     whole, cut, single = MemoryFile(), MemoryFile(), MemoryFile()
+    patch.setattr(sqlite_working_set, "DESCENDANTS_LOADED_MAX", seed % 3)
     drawn = Batches(seed, single.seen)
     now_us = MONDAY_US + 10**9
     single.commit(drawn.first(), now_us)

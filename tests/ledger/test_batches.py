@@ -28,9 +28,9 @@ DRILL_BATCHES = 10_000
 
 
 def play_many(first_seed: int, histories: int) -> None:
-    with narrow_bounds():
+    with narrow_bounds() as patch:
         for seed in range(first_seed, first_seed + histories):
-            play(seed, HISTORY_BATCHES)
+            play(seed, HISTORY_BATCHES, patch)
 
 
 @pytest.mark.parametrize("part", range(20))
@@ -99,9 +99,20 @@ def loads_holds_along_the_tree_before_the_batch(patch: Patch) -> None:
     patch.setattr(Lacking, "__bool__", models_alone)
 
 
+def asks_of_large_trees_as_they_were_before_the_batch(patch: Patch) -> None:
+    """What is below a budget is not loaded, and nobody notices that the batch itself has changed it."""
+    patch.setattr(
+        State, "large_tree", lambda state, budget: state.large_trees.get((budget.project_key, budget.budget_key))
+    )
+
+
 @pytest.mark.parametrize(
     "plant",
-    [loads_sums_along_the_tree_before_the_batch, loads_holds_along_the_tree_before_the_batch],
+    [
+        loads_sums_along_the_tree_before_the_batch,
+        loads_holds_along_the_tree_before_the_batch,
+        asks_of_large_trees_as_they_were_before_the_batch,
+    ],
     ids=lambda plant: plant.__name__,
 )
 def test_a_planted_bug_is_caught(plant: Callable[[Patch], Any]) -> None:

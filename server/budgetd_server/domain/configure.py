@@ -129,14 +129,14 @@ def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
     project_id = command.project_id
     budget = state.budget(project_id, command.budget_id)
     _check_etag(budget, command.etag)
-    subtree = list(_subtree(state, budget))
     if not command.force:
-        if len(subtree) > 1:
-            raise HasChildren(budget.budget_id, len(state.children(budget)))
+        tree = state.large_tree(budget)
+        if children := len(state.children(budget)) if tree is None else tree.children:
+            raise HasChildren(budget.budget_id, children)
         expire_due(state, project_id, [budget], now_us)
         if holds := state.open_holds(budget):
             raise HasOpenReservations(budget.budget_id, len(holds))
-    seq = 0
+    seq, subtree = 0, list(_subtree(state, budget))
     for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
         for reservation in state.open_holds(each):
             if reservation.budget_key == each.budget_key:
@@ -152,11 +152,8 @@ def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, .
 
 def _delete(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> int:
     entry = state.append(project_id, budget, EntryKind.DELETE, now_us, request_id=request_id)
-    budget.deleted_at_us = now_us
+    state.delete(project_id, budget, now_us)
     _configured(budget, now_us)
-    key = (project_id, budget.budget_id)
-    del state.budgets[key]
-    state.last_seqs[key] = entry.seq
     return entry.seq
 
 
@@ -237,6 +234,9 @@ def _depth(state: State, budget: BudgetState) -> int:
 
 def _height(state: State, budget: BudgetState) -> int:
     """How many levels there are from a budget down to its lowest descendant."""
+    tree = state.large_tree(budget)
+    if tree is not None:
+        return tree.levels
     return 1 + max((_height(state, child) for child in state.children(budget)), default=0)
 
 

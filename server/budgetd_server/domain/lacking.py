@@ -8,6 +8,7 @@ what was lacking, too, and decides it again.
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: (project key, budget key).
 BudgetPlace = tuple[int, int]
@@ -28,6 +29,15 @@ class StoredParts:
             self.lacking.add((budget_key, model))
 
 
+class StoredTree(NamedTuple):
+    """What the store knows of a subtree that is too large to be loaded, as it was before the batch."""
+
+    #: How many live budgets are right below its root.
+    children: int
+    #: How many levels it has, its root's included; 0: not asked for.
+    levels: int = 0
+
+
 @dataclass(slots=True)
 class Lacking:
     """What was lacking, to be loaded along with what the commands themselves name."""
@@ -38,9 +48,11 @@ class Lacking:
     first_holds: set[BudgetPlace] = field(default_factory=set)
     #: Budgets on which all open holds are wanted.
     holds: set[BudgetPlace] = field(default_factory=set)
+    #: True: a command depends on a large tree that the commands before it have changed. Fewer at once will do.
+    is_entangled: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.models or self.first_holds or self.holds)
+        return bool(self.models or self.first_holds or self.holds or self.is_entangled)
 
     def add(self, other: "Lacking") -> None:
         """Take in what was found to be lacking beside this."""

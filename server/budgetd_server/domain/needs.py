@@ -46,12 +46,17 @@ class Needs:
     entries: set[tuple[str, int]] = field(default_factory=set)
     #: Budgets that may refuse: on each and its ancestors the holds that are due, and some of those that are due next.
     refusing: set[Place] = field(default_factory=set)
-    #: Budgets on which all open holds are wanted; of `subtrees` those on all their budgets.
+    #: Budgets on which all open holds are wanted.
     holds: set[Place] = field(default_factory=set)
     #: (project id, client) → the users whose accepted records are wanted.
     accepted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    #: Budgets whose live descendants are wanted.
+    #: Budgets whose live descendants are wanted, however many, with all open holds on them and on these.
     subtrees: set[Place] = field(default_factory=set)
+    #: Budgets that are deleted unless they have children: what is below them is wanted, or that it is much; in the
+    #: latter case their holds are not.
+    deleted: set[Place] = field(default_factory=set)
+    #: Budgets that get another parent: what is below them is wanted, or that it is much and how many levels it has.
+    moved: set[Place] = field(default_factory=set)
 
 
 def needs_of(commands: Sequence[Command]) -> Needs:
@@ -90,8 +95,7 @@ def _add_saved(needs: Needs, command: SaveRecord | DropRecord) -> None:
     project_id, budget_id = command.project_id, command.budget_id
     needs.budgets.setdefault(project_id, set()).add(budget_id)
     if isinstance(command, DropRecord):
-        needs.subtrees.add((project_id, budget_id))
-        needs.holds.add((project_id, budget_id))
+        needs.deleted.add((project_id, budget_id))
         return
     needs.accepted.setdefault((project_id, command.client), set()).add(budget_id)
     needs.creating.add(project_id)
@@ -138,13 +142,11 @@ def _add_configuring(needs: Needs, command: CreateBudget | UpdateBudget | Delete
         if command.parent_id:
             needs.budgets[project_id].add(command.parent_id)
     elif isinstance(command, DeleteBudget):
-        needs.subtrees.add(place)
-        needs.holds.add(place)
+        (needs.subtrees if command.force else needs.deleted).add(place)
     else:
-        if command.parent_id is not None:
-            needs.subtrees.add(place)
-            if command.parent_id:
-                needs.budgets[project_id].add(command.parent_id)
+        if command.parent_id:
+            needs.moved.add(place)
+            needs.budgets[project_id].add(command.parent_id)
         if command.sets_limits:
             needs.holds.add(place)
         if command.recount is not None:

@@ -14,7 +14,7 @@ from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, Requested, Rpc
 from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
-from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts
+from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts, StoredTree
 from budgetd_server.domain.record import Accepted
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
@@ -99,6 +99,10 @@ class State:
         self.by_key: dict[tuple[int, int], BudgetState] = {}
         #: By parent, every budget that was ever right below it, by key; `children` leaves out those that have gone.
         self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
+        #: By root, subtrees that are too large to be loaded, as they were before the batch.
+        self.large_trees: dict[BudgetPlace, StoredTree] = {}
+        #: The keys of projects whose trees the batch has changed so far.
+        self._changed_trees: set[int] = set()
         #: By (project id, the number of the entry that made it).
         self.reservations: dict[tuple[str, int], Reservation] = {}
         #: By budget, the holds to be looked at before it refuses anybody or is deleted; those of this batch among them.
@@ -135,6 +139,8 @@ class State:
         self.by_key[(budget.project_key, budget.budget_key)] = budget
         if budget.models_count:
             budget.stored_parts = self.stored_parts[budget.project_key]
+        if budget.is_new:
+            self._changed_trees.add(budget.project_key)
         if budget.deleted_at_us is None:
             self.budgets[(project_id, budget.budget_id)] = budget
             if budget.parent_key is not None:
@@ -146,7 +152,10 @@ class State:
 
     def children(self, budget: BudgetState) -> list[BudgetState]:
         """The live budgets right below, in order of creation, if a command that needs its subtree is in the batch."""
-        below = self._below.get((budget.project_key, budget.budget_key))
+        place = (budget.project_key, budget.budget_key)
+        if place in self.large_trees:
+            self._lacking.is_entangled = True  # A command before has brought it below this one's budget.
+        below = self._below.get(place)
         if below is None:
             return []
         own = budget.budget_key
@@ -154,12 +163,28 @@ class State:
             below[key] for key in sorted(below) if below[key].parent_key == own and below[key].deleted_at_us is None
         ]
 
+    def large_tree(self, budget: BudgetState) -> StoredTree | None:
+        """What is known of a budget's subtree, if that is too large to be loaded; None: `children` has all of it."""
+        tree = self.large_trees.get((budget.project_key, budget.budget_key))
+        if tree is not None and budget.project_key in self._changed_trees:
+            self._lacking.is_entangled = True
+        return tree
+
     def move(self, budget: BudgetState, parent: BudgetState | None) -> None:
         """Put a budget below another one; None: make it a root."""
+        self._changed_trees.add(budget.project_key)
         budget.parent_key = None if parent is None else parent.budget_key
         budget.parent_id = "" if parent is None else parent.budget_id
         if parent is not None:
             self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
+
+    def delete(self, project_id: str, budget: BudgetState, now_us: int) -> None:
+        """Take a budget from those that live; its newest entry stays known."""
+        budget.deleted_at_us = now_us
+        key = (project_id, budget.budget_id)
+        del self.budgets[key]
+        self.last_seqs[key] = budget.last_seq
+        self._changed_trees.add(budget.project_key)
 
     def add_reservation(self, project_id: str, reservation: Reservation) -> None:
         """Take in a reservation that the store has, or that is new."""

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
+from budgetd_server.domain.bounds import DEPTH_MAX, MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
-from budgetd_server.domain.lacking import Lacking
-from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.lacking import Lacking, StoredTree
+from budgetd_server.domain.needs import Needs, Place
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
 from budgetd_server.ledger.base import BatchEntangled, Decide
@@ -21,6 +21,9 @@ from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_onc
 NEXT_HOLDS_MAX = 32
 #: How often a batch is loaded, if its commands lacked something: each time only what the last one could see is added.
 LOADS_MAX = 4
+#: How many descendants of a budget are loaded where it is enough to know how many there are.
+DESCENDANTS_LOADED_MAX = 100
+_ALL = -1
 T = TypeVar("T")
 
 
@@ -35,7 +38,8 @@ class SqliteWorkingSet:
         """Load and decide; again with what was lacking, if the batch itself has led its commands to other budgets.
 
         Raises:
-            BatchEntangled: It lacked something each time.
+            BatchEntangled: It lacked something each time, or changes a tree that is too large to be loaded, and then
+                asks what is in it. One command alone does not.
         """
         lacking = Lacking()
         for _ in range(LOADS_MAX):
@@ -48,6 +52,8 @@ class SqliteWorkingSet:
             else:
                 if not state.lacking:
                     return state, outcomes
+            if state.lacking.is_entangled:
+                break
             lacking.add(state.lacking)
         raise BatchEntangled
 
@@ -63,13 +69,13 @@ class SqliteWorkingSet:
         loading = _Loading(self._statements, connection, now_us, lacking or Lacking())
         loading.projects(needs)
         loading.budgets(needs)
-        if needs.subtrees:
-            loading.subtrees(needs)
+        if needs.subtrees or needs.deleted or needs.moved:
+            loading.trees(needs)
         if needs.reservations:
             loading.reservations(needs)
         if needs.entries:
             loading.entries(needs)
-        if needs.refusing or needs.holds:
+        if needs.refusing or needs.holds or needs.subtrees or needs.deleted:
             loading.holds(needs)
         if lacking:
             loading.lacking_holds()
@@ -134,15 +140,23 @@ class _Loading:
             if parents:
                 self._by_keys(project_id, parents)
 
-    def subtrees(self, needs: Needs) -> None:
-        """The live descendants of some budgets."""
+    def trees(self, needs: Needs) -> None:
+        """The live descendants of some budgets: of those that are not needed one by one, how many, if it is many."""
         for project_id, budget_ids in by_project(needs.subtrees).items():
+            self._by_keys(project_id, self._descendants(project_id, self._keys(project_id, budget_ids), _ALL))
+        for project_id, budget_ids in by_project(needs.deleted | needs.moved).items():
             keys = self._keys(project_id, budget_ids)
-            if keys:
-                project_key = self.state.projects[project_id].project_key
-                parameters = {"project_key": project_key, "keys": json.dumps(keys)}
-                found = self._connection.execute(self._sql["load_descendants"], parameters)
-                self._by_keys(project_id, (key for (key,) in found.fetchall()))
+            rows_max = len(keys) + DESCENDANTS_LOADED_MAX
+            found = self._descendants(project_id, keys, rows_max + 1)
+            if len(found) > rows_max:
+                found = []
+                for key in keys:
+                    below = self._descendants(project_id, [key], DESCENDANTS_LOADED_MAX + 2)
+                    if len(below) <= DESCENDANTS_LOADED_MAX + 1:
+                        found.extend(below)
+                    else:
+                        self._measure(project_id, key, needs)
+            self._by_keys(project_id, found)
 
     def reservations(self, needs: Needs) -> None:
         """The reservations that are named, and all their budgets."""
@@ -177,9 +191,12 @@ class _Loading:
                 for each in upwards(self.state, self.state.by_key[(self.state.projects[project_id].project_key, key)])
             }
             self._holds(project_id, "load_first_holds", {*keys, *above})
-        for project_id, budget_ids in by_project(needs.holds).items():
+        # A budget that has many others below it is not deleted, whatever is held on it.
+        deleted = {place for place in needs.deleted if not self._is_large(place)}
+        for project_id, budget_ids in by_project(needs.holds | needs.subtrees | deleted).items():
             keys = self._keys(project_id, budget_ids)
-            below = {each.budget_key for key in keys for each in self._below(project_id, key)}
+            forced = self._keys(project_id, (name for project, name in needs.subtrees if project == project_id))
+            below = {each.budget_key for key in forced for each in self._below(project_id, key)}
             self._holds(project_id, "load_holds", {*keys, *below})
 
     def lacking_holds(self) -> None:
@@ -251,6 +268,35 @@ class _Loading:
     def _keys(self, project_id: str, budget_ids: Iterable[str]) -> list[int]:
         found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)
         return [budget.budget_key for budget in found if budget is not None]
+
+    def _descendants(self, project_id: str, keys: list[int], rows_max: int) -> list[int]:
+        """The keys of some budgets and of their live descendants, level by level, at most so many."""
+        found, level = dict.fromkeys(keys), keys
+        while level and (rows_max == _ALL or len(found) < rows_max):
+            parameters = {
+                "project_key": self.state.projects[project_id].project_key,
+                "keys": json.dumps(level),
+                "rows_max": rows_max,
+            }
+            below = self._connection.execute(self._sql["load_children"], parameters).fetchall()
+            level = [key for (key,) in below if key not in found]
+            found |= dict.fromkeys(level)
+        return list(found)
+
+    def _measure(self, project_id: str, key: int, needs: Needs) -> None:
+        """What has to be known of a tree that is not loaded."""
+        project_key = self.state.projects[project_id].project_key
+        parameters = {"project_key": project_key, "budget_key": key}
+        (children,) = self._connection.execute(self._sql["count_children"], parameters).fetchone()
+        levels = 0
+        if (project_id, self.state.by_key[(project_key, key)].budget_id) in needs.moved:
+            of_tree = {"project_key": project_key, "keys": json.dumps([key]), "levels_max": DEPTH_MAX}
+            (levels,) = self._connection.execute(self._sql["tree_levels"], of_tree).fetchone()
+        self.state.large_trees[(project_key, key)] = StoredTree(children, levels)
+
+    def _is_large(self, place: Place) -> bool:
+        budget = self.state.budgets.get(place)
+        return budget is not None and (budget.project_key, budget.budget_key) in self.state.large_trees
 
     def _below(self, project_id: str, key: int) -> list[BudgetState]:
         """The descendants of a budget that are loaded."""

@@ -58,18 +58,37 @@ SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
     ON c.project_key = b.project_key AND c.budget_key = b.budget_key
    AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
 
--- name: load_descendants
--- The keys of the live descendants of some budgets. :keys is a JSON array.
-WITH RECURSIVE down (budget_key) AS (
-    SELECT value FROM json_each(:keys)
+-- name: load_children
+-- The keys of the live budgets right below some, at most :rows_max. :keys is a JSON array.
+SELECT b.budget_key
+  FROM json_each(:keys) AS k
+ CROSS JOIN budgets AS b INDEXED BY budgets_by_parent
+    ON b.project_key = :project_key AND b.parent_key = k.value AND b.deleted_at_us IS NULL
+ LIMIT :rows_max;
+
+-- name: count_children
+-- How many live budgets are right below one.
+SELECT count(*)
+  FROM budgets AS b INDEXED BY budgets_by_parent
+ WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL;
+
+-- name: tree_levels
+-- How many levels there are from a budget with children down to its lowest live descendant. Of the budgets below it only
+-- those with children are walked. :keys is a JSON array of the one key.
+WITH RECURSIVE down (budget_key, level) AS (
+    SELECT value, 1 FROM json_each(:keys)
      UNION
-    SELECT b.budget_key
+    SELECT b.budget_key, d.level + 1
       FROM down AS d
      CROSS JOIN budgets AS b INDEXED BY budgets_by_parent
         ON b.project_key = :project_key AND b.parent_key = d.budget_key
      WHERE b.deleted_at_us IS NULL
+       AND d.level <= :levels_max
+       AND EXISTS (SELECT 1
+                     FROM budgets AS c INDEXED BY budgets_by_parent
+                    WHERE c.project_key = :project_key AND c.parent_key = b.budget_key AND c.deleted_at_us IS NULL)
 )
-SELECT budget_key FROM down;
+SELECT max(d.level) + 1 FROM down AS d;
 
 -- name: load_named
 -- The limits beside the main ones of some budgets, with their counts. :keys is a JSON array of budget keys.
