@@ -139,7 +139,7 @@ class RunningServer:
                 "entry_budgets",
                 "reservations",
                 "open_holds",
-                "requests",
+                "request_ids",
                 "accepted_records",
             )
             return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
