@@ -75,6 +75,13 @@ def test_a_row_names_the_part_that_is_read(dialect: str) -> None:
         assert named == ([] if part.startswith("_") else [part.replace("_seconds", "_milliseconds")]), path
 
 
+def test_every_cost_that_a_usage_may_give_has_its_row() -> None:
+    documented = {name for where, _ in PAGE.table_rows("A cost in the answer") for name in _names(where)}
+
+    read = {path for dialect in ORDER for path in dialect.money}
+    assert documented == read | {"cost_details.upstream_inference_cost"}
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_part_that_is_marked_priced_is_never_unread(dialect: str) -> None:
     missed = [path for name, path in PRICED if name == dialect and not _is_priced(dialect, path)]

@@ -315,4 +315,10 @@ OTHERS = (
         {"model": "sora-2", "object": "video", "seconds": "8"},
         {"video_milliseconds": 8_000},
     ),
+    Case(
+        "C2 videos by their length in a usage, as LiteLLM has it",
+        "video",
+        of("sora-2", {"duration_seconds": 8.0, "video_resolution": "720p"}, object="video", seconds="8"),
+        {"video_milliseconds": 8_000},
+    ),
 )

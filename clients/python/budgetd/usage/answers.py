@@ -9,7 +9,7 @@ from budgetd.usage.dialect import Look, Reading, is_number, read
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.plain import plain_counts
-from budgetd.usage.recogniser import PLAIN, recognise
+from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.streams import whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
@@ -77,12 +77,10 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
     if counts is None:
         leaves = leaves_of(look.usage, "usage")
-        known = recognise(look)
-        if known is None:
-            return _without_usage(name, look, leaves, told, identity)
-        dialect = known
-        if told is None and dialect.money:
-            told = told_by_provider(dialect, look, leaves)
+        dialect = recognise(look)
+        told = told or told_by_provider(dialect, look, leaves)
+        if dialect is UNKNOWN and told is None:
+            raise _without_cost(look)
         reading = read(dialect, look, leaves, is_cost_told=told is not None)
         check_parts(reading)
         _check_not_all_unread(reading, told)
@@ -95,7 +93,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         cost_nano_usd,
         cost_source,
         # An answer from LiteLLM's cache used nothing.
-        None if told and is_from_cache(look) else _neutral(counts),
+        None if dialect is UNKNOWN or (told and is_from_cache(look)) else _neutral(counts),
         identity,
         tier,
         is_batch,
@@ -168,21 +166,17 @@ def _usage_fields(answer: object) -> Fields:
     return found
 
 
-def _without_usage(name: str, look: Look, leaves: Fields, told: Told | None, identity: str) -> Answer:
-    """An answer that tells no usage, or one in no known form: it can be charged if it tells its cost."""
-    if told is None:
-        if look.usage or get(look.answer, "usage") is not None:
-            known = "must have the counts of a known form, such as prompt_tokens, or input_tokens and output_tokens"
-            raise UsageValueError("usage", known, dict(look.usage))
-        raise UsageValueError(
-            "usage",
-            "must be there unless the cost is, or nothing can be charged; "
-            "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...)",
-            None,
-        )
-    numbers = [path for path, value in leaves.items() if is_number(value)]
-    tier, is_batch = _tier(look)
-    return Answer(name, look.provider, *told, None, identity, tier, is_batch, _geo(look), "unknown", _bounded(numbers))
+def _without_cost(look: Look) -> UsageValueError:
+    """What to raise for an answer that has neither a usage in a known form nor a cost."""
+    if look.usage or get(look.answer, "usage") is not None:
+        known = "must have the counts of a known form, such as prompt_tokens, or input_tokens and output_tokens"
+        return UsageValueError("usage", known, dict(look.usage))
+    return UsageValueError(
+        "usage",
+        "must be there unless the cost is, or nothing can be charged; "
+        "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...)",
+        None,
+    )
 
 
 def _check_not_all_unread(reading: Reading, told: Told | None) -> None:

@@ -1,6 +1,6 @@
 """Anthropic's messages: cached and written tokens stand beside the input; several iterations are summed up."""
 
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
 from budgetd.usage.totals import settle_writes
 
@@ -41,6 +41,7 @@ DIALECT = Dialect(
         "iterations.*": "is summed up, see `iterations.py`",
         "server_tool_use.web_fetch_requests": "costs nothing but its tokens",
         "server_tool_use.tool_search_requests": "costs nothing but its tokens",
+        **COST_PARTS,
     },
     settle=_settle,
 )

@@ -1,6 +1,6 @@
 """Amazon Bedrock's Converse: cached and written tokens stand beside the input, and may be missing from the total."""
 
-from budgetd.usage.dialect import Dialect, Look, Reading, whole
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, whole
 from budgetd.usage.fields import get
 
 
@@ -40,6 +40,6 @@ DIALECT = Dialect(
         "cacheWriteInputTokens": "cache_write_tokens",
         "cacheWriteInputTokenCount": "cache_write_tokens",
     },
-    harmless={"cacheDetails.*": "is told with the written tokens, by life"},
+    harmless={"cacheDetails.*": "repeats the written tokens by how long they are kept", **COST_PARTS},
     settle=_settle,
 )

@@ -1,6 +1,6 @@
 """Cohere's billed units: what is billed, beside what the model saw. Chats, embeddings and rerankings alike."""
 
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 
 
 def _is_it(look: Look) -> bool:
@@ -39,6 +39,7 @@ DIALECT = Dialect(
     harmless={
         "cached_tokens": "is billed as input",
         "api_version.*": "is a version",
+        **COST_PARTS,
     },
     settle=_settle,
 )

@@ -17,6 +17,16 @@ from budgetd.usage.fields import Fields, get
 COUNT_MAX = 10**12
 #: What a path ends with that stands for everything below it.
 ANYTHING = ".*"
+#: The cost of a call, which gateways and some providers add to a usage of any form: paths, and how many of what they
+#: count make a dollar.
+MONEY = {"cost": 1, "cost.total_cost": 1, "estimated_cost": 1, "cost_in_usd_ticks": 10_000_000_000}
+#: What may be reported with that cost, and adds nothing to it.
+COST_PARTS = {
+    "cost.*": "is part of the cost",
+    "cost_details.*": "is part of the cost",
+    "gateway_cost": "is the cost again",
+    "market_cost": "is the cost at list prices",
+}
 
 
 class Look(NamedTuple):
@@ -92,8 +102,8 @@ class Dialect:
     parts: Mapping[str, str]
     #: Paths that are no count of their own, each with the reason. One that ends with ".*" is for all below it.
     harmless: Mapping[str, str]
-    #: Money in dollars: paths, and how many of what they count make a dollar.
-    money: Mapping[str, int] = field(default_factory=dict)
+    #: As `MONEY`.
+    money: Mapping[str, int] = field(default_factory=lambda: MONEY)
     settle: Settle
     #: Who serves the model, by LiteLLM's name, if nobody else sends this form; else empty.
     provider: str = ""

@@ -5,7 +5,7 @@ In snake case, as Google's libraries have it, and in camel case, as its HTTP int
 
 from collections.abc import Mapping
 
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.fields import get
 from budgetd.usage.totals import add_cache_outside, check_total, refuse_excess
 
@@ -121,4 +121,11 @@ def _settle(reading: Reading) -> None:
         raise reading.refuse("_tool_use", f"must not exceed the input, {reading.of('input_tokens')}")
 
 
-DIALECT = Dialect(name="gemini", is_it=_is_it, parts=_PARTS, harmless=_HARMLESS, settle=_settle, beside=_searches)
+DIALECT = Dialect(
+    name="gemini",
+    is_it=_is_it,
+    parts=_PARTS,
+    harmless={**_HARMLESS, **COST_PARTS},
+    settle=_settle,
+    beside=_searches,
+)

@@ -33,7 +33,6 @@ DIALECT = Dialect(
     is_it=_is_it,
     parts={**openai_responses.PARTS, "data": "output_images"},
     harmless=openai_chat.HARMLESS,
-    money=openai_chat.MONEY,
     settle=partial(openai_responses.settle_output_of, "image_output_tokens"),
     beside=_beside,
 )

@@ -32,6 +32,5 @@ DIALECT = Dialect(
         "pages_processed": "pages",
     },
     harmless={**openai_chat.HARMLESS, "doc_size_bytes": "is a size; documents are billed by the page"},
-    money=openai_chat.MONEY,
     settle=_settle,
 )

@@ -8,7 +8,7 @@ prompt.
 
 from collections.abc import Mapping
 
-from budgetd.usage.dialect import Dialect, Look, Reading
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
 from budgetd.usage.totals import (
     add_cache_outside,
@@ -105,11 +105,8 @@ HARMLESS: dict[str, str] = {
     "prompt_time": _TIMING,
     "completion_time": _TIMING,
     "total_time": _TIMING,
-    "cost.*": "is part of the cost",
-    "cost_details.*": "is part of the cost",
+    **COST_PARTS,
 }
-#: Providers that tell the dollars that were charged.
-MONEY = {"cost": 1, "cost.total_cost": 1, "estimated_cost": 1, "cost_in_usd_ticks": 10_000_000_000}
 
 
 def settle(reading: Reading) -> None:
@@ -164,4 +161,4 @@ def _check_cache_misses(reading: Reading) -> None:
         raise reading.refuse("_cache_missed", rule)
 
 
-DIALECT = Dialect(name="openai_chat", is_it=is_chat, parts=PARTS, harmless=HARMLESS, money=MONEY, settle=settle)
+DIALECT = Dialect(name="openai_chat", is_it=is_chat, parts=PARTS, harmless=HARMLESS, settle=settle)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from budgetd.usage.dialect import Dialect, Look, Reading
 from budgetd.usage.fields import get
-from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, MONEY, OUTPUT_DETAILS, below
+from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, OUTPUT_DETAILS, below
 from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
 
 PARTS: dict[str, str] = {
@@ -69,7 +69,6 @@ DIALECT = Dialect(
     is_it=is_counted_so,
     parts=PARTS,
     harmless=HARMLESS,
-    money=MONEY,
     settle=settle,
     beside=_searches,
 )

@@ -26,7 +26,7 @@ from budgetd.usage import (
     voyage,
     xai,
 )
-from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look
 
 #: All dialects. Each stands before those that would read its answers, too, and miss some of it.
 ORDER: tuple[Dialect, ...] = tuple(
@@ -53,6 +53,8 @@ ORDER: tuple[Dialect, ...] = tuple(
         openai_responses,
     )
 )
+#: An answer in none of them, which can be charged only if its cost is given.
+UNKNOWN = Dialect(name="unknown", is_it=lambda _: True, parts={}, harmless=COST_PARTS, settle=lambda _: None)
 #: Those of a chat completion, which most answers are.
 _OF_CHATS = tuple(
     dialect for dialect in ORDER if dialect.name in {"deepseek", "xai", "perplexity", "mistral", "openrouter"}
@@ -67,8 +69,8 @@ KNOWN_NAMES: tuple[str, ...] = tuple(
 )
 
 
-def recognise(look: Look) -> Dialect | None:
-    """The dialect of an answer; None if it has none that is known."""
+def recognise(look: Look) -> Dialect:
+    """The dialect of an answer; UNKNOWN if it has no other."""
     is_chat = bool(look.usage.get("completion_tokens"))
     if is_chat and look.usage.keys() <= PLAIN and not has_own_dialect(look.model, look.provider):
         return openai_chat.DIALECT
@@ -76,7 +78,7 @@ def recognise(look: Look) -> Dialect | None:
     for dialect in _OF_CHATS if is_chat else ORDER:
         if dialect.is_it(look):
             return dialect
-    return openai_chat.DIALECT if is_chat else None
+    return openai_chat.DIALECT if is_chat else UNKNOWN
 
 
 @lru_cache(maxsize=1_000)

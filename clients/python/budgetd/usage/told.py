@@ -50,7 +50,7 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     Raises:
         UsageError: It says an amount that is none.
     """
-    if look.usage.get("is_byok") is True and "cost" in dialect.money:
+    if look.usage.get("is_byok") is True:
         return _with_own_key(look)
     for path, per_dollar in dialect.money.items():
         cost = leaves.get(path)

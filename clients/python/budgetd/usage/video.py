@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.dialect import COST_PARTS, MONEY, Dialect, Look
 
 
 def _is_it(look: Look) -> bool:
@@ -19,8 +18,8 @@ DIALECT = Dialect(
     name="video",
     is_it=_is_it,
     parts={"duration_seconds": "video_seconds", "seconds": "video_seconds"},
-    harmless={"video_resolution": "is a size; the price is by the second"},
-    money={**openai_chat.MONEY, "provider_reported_cost_usd": 1},
+    harmless={**COST_PARTS, "video_resolution": "is a size; the price is by the second"},
+    money={**MONEY, "provider_reported_cost_usd": 1},
     settle=lambda _: None,
     beside=_beside,
 )

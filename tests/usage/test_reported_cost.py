@@ -1,0 +1,82 @@
+"""A cost in the usage is taken as the provider's, whatever form the answer has."""
+
+from typing import Any
+
+import pytest
+
+from budgetd.usage import UsageValueError, read_answer
+from budgetd.usage.recogniser import ORDER
+from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, COST_SOURCE_PROVIDER
+from tests.usage.cases import U, of
+from tests.usage.drawing import CASES, HOLDERS
+
+#: One answer in each form that has a usage, as gateways send it.
+ONE_OF_EACH = {case.dialect: case for case in reversed(CASES) if case.answer.keys() & HOLDERS}
+
+
+def with_usage(answer: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The same answer with more in its usage."""
+    holder = next(iter(answer.keys() & HOLDERS))
+    return {**answer, holder: {**answer[holder], **more}}
+
+
+def test_every_form_has_an_answer_with_a_usage() -> None:
+    assert set(ONE_OF_EACH) == {dialect.name for dialect in ORDER}
+
+
+@pytest.mark.parametrize(
+    ("cost", "nano_usd"),
+    [
+        pytest.param({"cost": 0.02}, 20_000_000, id="OpenRouter, LiteLLM's proxy, Vercel, Requesty"),
+        pytest.param({"cost": {"input_cost": 0.01, "total_cost": 0.02}}, 20_000_000, id="Perplexity"),
+        pytest.param({"estimated_cost": 0.02}, 20_000_000, id="DeepInfra"),
+        pytest.param(
+            {"cost": 0.01, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}},
+            30_000_000,
+            id="OpenRouter with the caller's own key",
+        ),
+        pytest.param({"cost": 0.02, "gateway_cost": 0.02, "market_cost": 0.03}, 20_000_000, id="Vercel, in detail"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ONE_OF_EACH)
+def test_a_cost_in_the_usage_is_taken_in_every_form(dialect: str, cost: dict[str, Any], nano_usd: int) -> None:
+    case = ONE_OF_EACH[dialect]
+
+    answer = read_answer(with_usage(case.answer, **cost))
+
+    assert (answer.cost_nano_usd, answer.cost_source) == (nano_usd, COST_SOURCE_PROVIDER)
+    assert (answer.usage, answer.unread_fields) == (read_answer(case.answer).usage, ())
+
+
+@pytest.mark.parametrize("dialect", ONE_OF_EACH)
+def test_litellms_cost_comes_before_that_of_the_usage_in_every_form(dialect: str) -> None:
+    answer = with_usage(ONE_OF_EACH[dialect].answer, cost=0.02)
+
+    read = read_answer({**answer, "_hidden_params": {"response_cost": 0.5}})
+
+    assert (read.cost_nano_usd, read.cost_source) == (500_000_000, COST_SOURCE_GATEWAY)
+
+
+@pytest.mark.parametrize("names", [("prompt_tokens", "completion_tokens"), ("input_tokens", "output_tokens")])
+def test_a_cost_in_xais_ticks_is_taken_of_chats_and_responses(names: tuple[str, str]) -> None:
+    answer = read_answer(of("grok-4", {**dict.fromkeys(names, 10), "cost_in_usd_ticks": 37_756_000}))
+
+    assert (answer.cost_nano_usd, answer.cost_source, answer.unread_fields) == (3_775_600, COST_SOURCE_PROVIDER, ())
+
+
+def test_a_cost_needs_no_usage_in_a_known_form() -> None:
+    answer = read_answer(of("openai/gpt-5", {"total_tokens": 133, "cost": 8.227e-05, "gateway_cost": 8.227e-05}))
+
+    assert (answer.cost_nano_usd, answer.usage, answer.dialect) == (82_270, None, "unknown")
+    assert answer.unread_fields == ("total_tokens",)
+
+
+@pytest.mark.parametrize("cost", [{"cost": 0}, {"cost": None}, {"gateway_cost": 0.5}])
+def test_a_usage_in_no_known_form_without_a_cost_is_refused(cost: dict[str, Any]) -> None:
+    with pytest.raises(UsageValueError, match="a known form"):
+        read_answer(of("openai/gpt-5", {"total_tokens": 133, **cost}))
+
+
+def test_a_cost_of_zero_is_believed_of_free_models_alone() -> None:
+    assert read_answer(of("deepseek/deepseek-r1:free", {**U, "cost": 0})).cost_nano_usd == 0
+    assert read_answer(of("deepseek/deepseek-r1", {**U, "cost": 0})).cost_nano_usd is None
