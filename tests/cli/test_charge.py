@@ -227,8 +227,9 @@ def test_parts_that_cannot_be_meant_are_wrong_usage(
     ("options", "option"),
     [
         pytest.param(("--part", "pages=1"), "--part pages", id="a part"),
-        pytest.param(("--service-tier", "flex"), "--service-tier", id="a tier"),
-        pytest.param(("--region", "mars"), "--region", id="a place"),
+        pytest.param(("--service-tier", "flex"), "no price for --service-tier 'flex';", id="a tier"),
+        pytest.param(("--region", "mars"), "no price for --region 'mars';", id="a place"),
+        pytest.param(("--region", "MARS"), "no price for --region 'MARS';", id="a place as it was written"),
     ],
 )
 def test_what_has_no_price_is_refused_by_the_name_of_its_option(
@@ -239,6 +240,14 @@ def test_what_has_no_price_is_refused_by_the_name_of_its_option(
     assert result.exit_code == 1
     assert option in result.stderr
     assert "UNPRICED_USAGE" in result.stderr
+    assert server.spent() == 0
+
+
+def test_a_provider_that_has_no_such_model_is_named(server: RunningServer, give: Give) -> None:
+    result = give("charge", "alice", "--model", "gpt-4o", "--provider", "groq", "--input-tokens", "1")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("budgetd: model 'gpt-4o' of provider 'groq' has no price")
     assert server.spent() == 0
 
 

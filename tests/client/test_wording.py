@@ -97,6 +97,34 @@ def _sentences(error: type[domain.BudgetError]) -> str:
     return re.sub(r"{[^}]*}", "", " ".join(re.findall(r'"([^"]*)"', source)))
 
 
+@pytest.mark.parametrize(
+    ("error", "command_line", "manager"),
+    [
+        pytest.param(
+            domain.UnknownModel("gpt-4o", provider="groq"),
+            "model 'gpt-4o' of provider 'groq' has no price;",
+            "model 'gpt-4o' of provider 'groq' has no price;",
+            id="provider",
+        ),
+        pytest.param(
+            domain.UnpricedUsage("gpt-4o", "service_tier", value="turbo"),
+            "model 'gpt-4o' has no price for --service-tier 'turbo';",
+            "model 'gpt-4o' has no price for service_tier 'turbo';",
+            id="tier",
+        ),
+        pytest.param(
+            domain.UnpricedUsage("gpt-4o", "inference_geo", value="mars"),
+            "model 'gpt-4o' has no price for --region 'mars';",
+            "model 'gpt-4o' has no price for inference_geo 'mars';",
+            id="place",
+        ),
+    ],
+)
+def test_the_value_that_is_the_reason_is_named(error: domain.BudgetError, command_line: str, manager: str) -> None:
+    assert reword(arrived(error), COMMAND_LINE).message.startswith(command_line)
+    assert reword(arrived(error), MANAGER).message.startswith(manager)
+
+
 def test_violations_have_the_names_of_the_edge_too() -> None:
     error = reword(arrived(SAMPLES["INVALID_FIELD"]), COMMAND_LINE)
 

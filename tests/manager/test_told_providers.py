@@ -59,7 +59,8 @@ def test_an_answer_is_priced_as_its_providers(
 def test_an_answer_is_never_priced_as_another_providers(manager: BudgetManager, model: str, provider: str) -> None:
     manager.create_budget(10, "alice")
 
-    with pytest.raises(UnknownModel, match=model):
+    of = f" of provider '{provider}'" if provider else ""
+    with pytest.raises(UnknownModel, match=rf"^model '{model}'{of} has no price"):
         manager.update_cost("alice", answer_of(model, provider))
 
     assert manager.get_current_cost("alice") == 0

@@ -20,7 +20,6 @@ from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidFie
 from budgetd_server.domain.status import LimitStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Span
-from budgetd_server.prices import load_prices
 from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.conftest import Start
@@ -192,22 +191,6 @@ def test_a_request_id_with_other_content_is_refused(server: RunningServer) -> No
     assert server.stored() == before
 
 
-@pytest.mark.parametrize("rpc", ["UpdateCost", "ProjectCost"])
-def test_usage_without_a_price_names_what_has_none(rpc: str, start: Start, tmp_path: Path) -> None:
-    path = tmp_path / "prices.toml"
-    path.write_text('version = 1\n[models."embedder"]\ninput_usd_per_mtok = "0.02"\n', "utf-8")
-    server = start(Setup(prices=load_prices([path])))
-    server.create()
-    before = server.stored()
-
-    failed = _call(server, rpc, model="embedder")
-
-    assert (failed.code, failed.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNPRICED_USAGE")
-    assert failed.info.metadata["model"] == "embedder"
-    assert failed.info.metadata["field"] == "output_tokens"
-    assert server.stored() == before
-
-
 # --- Errors to retry.
 
 
@@ -320,8 +303,8 @@ def _longest() -> list[BudgetError]:
     return [
         InvalidField([FieldViolation(name * 2, name * 4)] * 500),
         errors.RequestIdReused("%" * 64),
-        errors.UnknownModel(name, near=[name] * 3, version="v" * 100),
-        errors.UnpricedUsage(name, "output_tokens", version="v" * 100),
+        errors.UnknownModel(name, provider=name, near=[name] * 3, version="v" * 100),
+        errors.UnpricedUsage(name, "cached_audio_input_tokens", value=name, version="v" * 100),
         errors.BudgetNotFound(name, name),
         errors.BudgetExists(name, name),
         errors.ReservationNotFound(name, "r" * 64),

@@ -108,13 +108,16 @@ def reword(error: ErrorT, words: Words) -> ErrorT:
 def _unknown_model(error: BudgetdError, words: Words) -> str:
     near = error.metadata.get("near", "").replace(",", ", ")
     hint = f"; near names: {near}" if near else ""
-    model = error.metadata["model"]
-    return f"model {model!r} has no price{hint}; {words.tell_cost}, or add the model to {words.price_file}"
+    model, provider = error.metadata["model"], error.metadata.get("provider", "")
+    of = f" of provider {provider!r}" if provider else ""
+    return f"model {model!r}{of} has no price{hint}; {words.tell_cost}, or add the model to {words.price_file}"
 
 
 def _unpriced_usage(error: BudgetdError, words: Words) -> str:
     model, field = error.metadata["model"], words.name_of(error.metadata["field"])
-    return f"model {model!r} has no price for {field}; {words.tell_cost}, or add the price to {words.price_file}"
+    value = error.metadata.get("value", "")
+    named = f"{field} {value!r}" if value else field
+    return f"model {model!r} has no price for {named}; {words.tell_cost}, or add the price to {words.price_file}"
 
 
 def _invalid_field(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.

@@ -113,7 +113,7 @@ def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
         # LiteLLM's table has one price for both names.
         schedule = None if terms.is_batch else price.service_tiers.get("priority" if tier == "fast" else tier)
         if schedule is None:
-            raise UnpricedUsage(price.model, "service_tier")
+            raise UnpricedUsage(price.model, "service_tier", value=terms.service_tier)
     if terms.is_batch:
         schedule = price.batch
         if schedule is None:
@@ -121,7 +121,7 @@ def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
     if place not in USUAL_PLACES:
         factor = price.multipliers.get(place) or price.multipliers.get("*")
         if factor is None or place == "fast":
-            raise UnpricedUsage(price.model, "inference_geo")
+            raise UnpricedUsage(price.model, "inference_geo", value=terms.inference_geo)
         numerator, denominator = numerator * factor[0], denominator * factor[1]
     assert schedule is not None
     return schedule, numerator, denominator

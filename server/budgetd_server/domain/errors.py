@@ -74,34 +74,40 @@ class UnknownModel(Refusal):
 
     Args:
         model: The name as it was sent.
+        provider: Who serves it, as it was sent; empty: not given.
         near: Known names that resemble it, best first; may be empty.
         version: The price catalogue that was asked.
     """
 
     reason = "UNKNOWN_MODEL"
 
-    def __init__(self, model: str, *, near: Sequence[str] = (), version: str = "") -> None:
+    def __init__(self, model: str, *, provider: str = "", near: Sequence[str] = (), version: str = "") -> None:
+        of = f" of provider {shown(provider)}" if provider else ""
         hint = f"; near names: {', '.join(near)}" if near else ""
         super().__init__(
-            f"model {shown(model)} has no price{hint}; send cost_nano_usd, or add the model to the price file",
-            metadata={"model": model[:256], "near": ",".join(near)[:256], "price_version": version},
+            f"model {shown(model)}{of} has no price{hint}; send cost_nano_usd, or add the model to the price file",
+            metadata={"model": model[:256], "near": ",".join(near)[:256], "price_version": version}
+            | ({"provider": provider} if provider else {}),
         )
 
 
 class UnpricedUsage(Refusal):
-    """The model is known, but not at a price for something that the usage contains.
+    """The model is known, but not at a price for something that the usage, or how the call was served, contains.
 
     Args:
         model: The catalogue's name of the model.
-        field: The usage field that has no price, such as "output_tokens".
+        field: The field that has no price, such as "output_tokens" or "service_tier".
+        value: The field's value, where it is this that has no price; empty: no count of the field has one.
     """
 
     reason = "UNPRICED_USAGE"
 
-    def __init__(self, model: str, field: str, *, version: str = "") -> None:
+    def __init__(self, model: str, field: str, *, value: str = "", version: str = "") -> None:
+        named = f"{field} {shown(value)}" if value else field
         super().__init__(
-            f"model {shown(model)} has no price for {field}; send cost_nano_usd, or add the price to the price file",
-            metadata={"model": model[:256], "field": field, "price_version": version},
+            f"model {shown(model)} has no price for {named}; send cost_nano_usd, or add the price to the price file",
+            metadata={"model": model[:256], "field": field, "price_version": version}
+            | ({"value": value} if value else {}),
         )
 
 

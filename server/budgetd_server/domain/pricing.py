@@ -143,7 +143,8 @@ class Catalogue:
             else:
                 cost = whole_cost_nano_usd(price, usage, terms, at_us=at_us, rounding=rounding)
         except UnpricedUsage as refusal:
-            raise UnpricedUsage(price.model, refusal.metadata["field"], version=version) from None
+            told = refusal.metadata
+            raise UnpricedUsage(price.model, told["field"], value=told.get("value", ""), version=version) from None
         return Priced(cost, price.model, version)
 
     def find(self, model: str, at_us: int) -> ModelPrice:
@@ -180,7 +181,8 @@ class Catalogue:
         if self._near is None:
             self._near = NearNames((*self.models(), *self._aliases), self._provider_of)
         told = provider or (model.partition("/")[0] if "/" in model else "")
-        raise UnknownModel(model, near=self._near.of(model, family(told)), version=self._version)
+        near = self._near.of(model, family(told))
+        raise UnknownModel(model, provider=provider, near=near, version=self._version)
 
     def _provider_of(self, name: str) -> str:
         return family(self._models[self._aliases.get(name, name)].provider)
