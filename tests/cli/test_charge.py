@@ -268,7 +268,12 @@ def test_a_replay_on_a_deleted_budget_tells_no_limits(server: RunningServer, don
     [
         pytest.param(
             ("--model", "gpt-4o", "--input-tokens", "3", "--cached-input-tokens", "5"),
-            "--cached-input-tokens: --cached-input-tokens 5 and --cache-write-tokens 0 together must not exceed "
+            "--cached-input-tokens: must not exceed --input-tokens 3, which includes it, got 5",
+            id="a count",
+        ),
+        pytest.param(
+            ("--model", "gpt-4o", "--input-tokens", "3", "--cached-input-tokens", "2", "--cache-write-tokens", "2"),
+            "--cached-input-tokens: --cached-input-tokens 2 and --cache-write-tokens 2 together must not exceed "
             "--input-tokens 3",
             id="counts",
         ),

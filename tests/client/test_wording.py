@@ -163,11 +163,11 @@ def test_what_cannot_be_said_better_stays_as_the_server_says_it(make: Callable[[
     [
         pytest.param(
             "cached_input_tokens 5 and cache_write_tokens 7 together must not exceed input_tokens 3, "
-            "which includes both",
+            "which includes them",
             "--cached-input-tokens 5 and --cache-write-tokens 7 together must not exceed --input-tokens 3, "
-            "which includes both",
+            "which includes them",
             "cached input tokens 5 and cache write tokens 7 together must not exceed input tokens 3, "
-            "which includes both",
+            "which includes them",
             id="counts",
         ),
         pytest.param(

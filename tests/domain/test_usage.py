@@ -81,8 +81,26 @@ WHOLE = Usage(100, 50, 40, 30, 10)
         ),
         pytest.param(
             Parts(audio_input_tokens=60, image_input_tokens=60),
-            ["audio_input_tokens + image_input_tokens + citation_tokens"],
-            id="audio and images that are more than all",
+            ["audio_input_tokens"],
+            id="audio and images that are more than all, the first of equals",
+        ),
+        pytest.param(
+            Parts(audio_input_tokens=1, image_input_tokens=20, citation_tokens=80),
+            ["citation_tokens"],
+            id="three that are more than all, the largest",
+        ),
+        pytest.param(
+            Parts(audio_output_tokens=20, image_output_tokens=31), ["image_output_tokens"], id="more made than output"
+        ),
+        pytest.param(
+            Parts(audio_input_tokens=101, image_input_tokens=102, citation_tokens=1),
+            ["audio_input_tokens", "image_input_tokens"],
+            id="each that is more than all by itself, and not their sum",
+        ),
+        pytest.param(
+            Parts(audio_input_tokens=50, cached_audio_input_tokens=60),
+            ["cached_audio_input_tokens", "cached_audio_input_tokens"],
+            id="more cached audio than cached, and than audio",
         ),
         pytest.param(Parts(web_searches=-1), ["web_searches"], id="a negative number of searches"),
         pytest.param(Parts(characters=COUNT_MAX + 1), ["characters"], id="far too many characters"),
@@ -91,7 +109,28 @@ WHOLE = Usage(100, 50, 40, 30, 10)
 def test_a_part_is_refused_by_name_where_it_is_more_than_its_whole(parts: Parts, fields: list[str]) -> None:
     found = [violation.field for violation in usage_violations(WHOLE._replace(parts=parts), "usage")]
 
-    assert set(fields) <= {field.removeprefix("usage.") for field in found}
+    assert found == [f"usage.{field}" for field in fields]
+
+
+def test_parts_that_are_too_many_together_are_all_told_under_the_name_of_the_largest() -> None:
+    parts = Parts(audio_input_tokens=60, image_input_tokens=70)
+
+    (violation,) = usage_violations(WHOLE._replace(parts=parts), "usage")
+
+    assert violation.field == "usage.image_input_tokens"
+    told = "audio_input_tokens 60 and image_input_tokens 70 together must not exceed input_tokens 100"
+    assert violation.description == f"{told}, which includes them"
+
+
+_SMALL = st.integers(-1, 4)
+
+
+@given(st.builds(Usage, _SMALL, _SMALL, _SMALL, _SMALL, _SMALL, st.builds(Parts, *[_SMALL] * len(Parts._fields))))
+def test_a_violation_names_one_field_and_is_told_once(usage: Usage) -> None:
+    violations = usage_violations(usage, "usage")
+
+    assert {each.field.removeprefix("usage.") for each in violations} <= {*Usage._fields[:-1], *Parts._fields}
+    assert len(violations) == len(set(violations))
 
 
 def test_parts_that_fill_their_wholes_exactly_are_fine() -> None:

@@ -1,5 +1,6 @@
 """Anything may arrive: every answer is one that the contract knows, and the server and its ledger stay sound."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ from budgetd_server.ledger.sqlite_verify import verify_file
 from budgetd_server.rpc.adapter import SERVICE
 from budgetd_server.rpc.errors import STATUS
 from tests.rpc.bad_values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
-from tests.rpc.failures import failure_of
+from tests.rpc.failures import Failure, failure_of
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, LoopThread, RunningServer, Setup
 from tests.rpc.valid_requests import HOUR, MODEL, VALID
 
@@ -45,6 +47,7 @@ _LEAVES: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_ENUM: _SMALL_NUMBERS,
     FieldDescriptor.TYPE_DOUBLE: st.floats(),
 }
+_INDEX = re.compile(r"\[(?:\d+|'.*'|\".*\")\]")
 #: Names that most requests get, so that they come further than to the first check.
 _USUAL = {"project_id": PROJECT, "budget_id": "alice", "model": MODEL}
 
@@ -101,6 +104,24 @@ def target(loop_thread: LoopThread, tmp_path_factory: pytest.TempPathFactory) ->
     assert verify_file(server.database).deviations == []
 
 
+def _assert_one_path_each(rpc: str, failed: Failure) -> None:
+    """Each violation names one field that the request has, and none is there twice."""
+    bad = failed.detail(error_details_pb2.BadRequest)
+    violations = [] if bad is None else [(each.field, each.description) for each in bad.field_violations]
+    assert len(violations) == len(set(violations))
+    for path, _ in violations:
+        if path:  # A body that is no message has no fields.
+            _walk(SERVICE.methods_by_name[rpc].input_type, _INDEX.sub("", path).split("."))
+
+
+def _walk(message: Descriptor | None, names: list[str]) -> None:
+    first, *inner = names
+    assert message is not None
+    assert first in message.fields_by_name or (not inner and first in message.oneofs_by_name)
+    if inner:
+        _walk(message.fields_by_name[first].message_type, inner)
+
+
 @settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(sent=_BODIES)
 def test_whatever_is_sent_the_answer_is_one_that_the_contract_knows(
@@ -114,6 +135,7 @@ def test_whatever_is_sent_the_answer_is_one_that_the_contract_knows(
         failed = failure_of(error)
         assert failed.code in EXPECTED
         assert failed.info.domain == "budgetd"
+        _assert_one_path_each(rpc, failed)
 
 
 def test_the_server_works_after_all_that(target: RunningServer) -> None:

@@ -111,44 +111,39 @@ def _violations(usage: Usage, field: str) -> list[FieldViolation]:
     ]
     if violations:  # How counts relate says nothing while one of them is no count.
         return violations
-    cached, written = usage.cached_input_tokens, usage.cache_write_tokens
-    if cached + written > usage.input_tokens:
-        # The field named is the one that is too big by itself, else the first of the two.
-        name = "cache_write_tokens" if written > usage.input_tokens >= cached else "cached_input_tokens"
-        violations.append(
-            FieldViolation(
-                f"{field}.{name}",
-                f"cached_input_tokens {cached} and cache_write_tokens {written} together must not exceed "
-                f"input_tokens {usage.input_tokens}, which includes both",
-            )
-        )
-    if usage.reasoning_tokens > usage.output_tokens:
-        violations.append(
-            FieldViolation(
-                f"{field}.reasoning_tokens",
-                f"must not exceed output_tokens {usage.output_tokens}, which includes it, got {usage.reasoning_tokens}",
-            )
-        )
-    violations += [
-        FieldViolation(f"{field}.{name}", f"must not exceed {whole} {most}, which includes it, got {count}")
-        for name, count, whole, most in _parts_and_wholes(usage)
-        if count > most
-    ]
+    for names, whole in _PARTS_OF_WHOLES:
+        violations += _too_large(usage, field, names, whole)
     return violations
 
 
-def _parts_and_wholes(usage: Usage) -> Iterator[tuple[str, int, str, int]]:
-    """Each count that is part of another one: its name and value, the other one's name and value."""
-    parts = usage.parts
-    for name in ("audio_input_tokens", "image_input_tokens", "citation_tokens"):
-        yield name, getattr(parts, name), "input_tokens", usage.input_tokens
-    for name in ("audio_output_tokens", "image_output_tokens"):
-        yield name, getattr(parts, name), "output_tokens", usage.output_tokens
-    name, cached_audio = "cached_audio_input_tokens", parts.cached_audio_input_tokens
-    yield name, cached_audio, "audio_input_tokens", parts.audio_input_tokens
-    yield name, cached_audio, "cached_input_tokens", usage.cached_input_tokens
-    yield "cache_write_1h_tokens", parts.cache_write_1h_tokens, "cache_write_tokens", usage.cache_write_tokens
-    modal = parts.audio_input_tokens + parts.image_input_tokens + parts.citation_tokens
-    yield "audio_input_tokens + image_input_tokens + citation_tokens", modal, "input_tokens", usage.input_tokens
-    made = parts.audio_output_tokens + parts.image_output_tokens
-    yield "audio_output_tokens + image_output_tokens", made, "output_tokens", usage.output_tokens
+#: Counts that are parts of another one and do not overlap, and that other one.
+_PARTS_OF_WHOLES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("cached_input_tokens", "cache_write_tokens"), "input_tokens"),
+    (("reasoning_tokens",), "output_tokens"),
+    (("audio_input_tokens", "image_input_tokens", "citation_tokens"), "input_tokens"),
+    (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
+    (("cached_audio_input_tokens",), "audio_input_tokens"),
+    (("cached_audio_input_tokens",), "cached_input_tokens"),
+    (("cache_write_1h_tokens",), "cache_write_tokens"),
+)
+
+
+def _too_large(usage: Usage, field: str, names: tuple[str, ...], whole: str) -> Iterator[FieldViolation]:
+    """Each part that is larger than its whole; if none is by itself, the largest of those that are together."""
+    most = _count(usage, whole)
+    counts = {name: count for name in names if (count := _count(usage, name))}
+    if sum(counts.values()) <= most:
+        return
+    alone = [name for name, count in counts.items() if count > most]
+    for name in alone:
+        rule = f"must not exceed {whole} {most}, which includes it, got {counts[name]}"
+        yield FieldViolation(f"{field}.{name}", rule)
+    if not alone:
+        *others, last = (f"{name} {count}" for name, count in counts.items())
+        rule = f"{', '.join(others)} and {last} together must not exceed {whole} {most}, which includes them"
+        yield FieldViolation(f"{field}.{max(counts, key=counts.__getitem__)}", rule)
+
+
+def _count(usage: Usage, name: str) -> int:
+    count: int = getattr(usage if name in Usage._fields else usage.parts, name)
+    return count
