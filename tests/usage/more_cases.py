@@ -125,6 +125,27 @@ CHATS = (
         {"input_tokens": 140, "output_tokens": 20, "audio_input_milliseconds": 12_000, "web_searches": 3},
     ),
     Case(
+        "B Mistral: tokens of audio, which the prompt leaves out",
+        "mistral",
+        of(
+            "voxtral-mini-latest",
+            {
+                "prompt_audio_seconds": 12,
+                "prompt_tokens": 3,
+                "completion_tokens": 41,
+                "total_tokens": 419,
+                "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 375},
+            },
+            text="Hello",
+        ),
+        {
+            "input_tokens": 378,
+            "output_tokens": 41,
+            "audio_input_tokens": 375,
+            "audio_input_milliseconds": 12_000,
+        },
+    ),
+    Case(
         "C2 pages of documents",
         "mistral",
         {"model": "mistral-ocr-latest", "usage_info": {"pages_processed": 29, "doc_size_bytes": 3_002_783}},

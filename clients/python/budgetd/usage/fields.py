@@ -130,8 +130,12 @@ def _reader_of(kind: type) -> Callable[[Any], Fields] | None:
 
 
 def _of_pydantic(holder: Any) -> Fields:
+    own: dict[str, object] = holder.__dict__
     extra = getattr(holder, "__pydantic_extra__", None)
-    return {**holder.__dict__, **extra} if extra else holder.__dict__
+    if not extra:
+        return own
+    # Mistral's classes declare the extra fields as one of their own.
+    return {**{name: value for name, value in own.items() if name != "__pydantic_extra__"}, **extra}
 
 
 def _of_protobuf(message: Any) -> Fields:

@@ -18,7 +18,17 @@ def _settle(reading: Reading) -> None:
         reading.add("input_tokens", connector)
     if connector > reading.of("input_tokens"):
         raise reading.refuse("_connector", f"must not exceed the input, {reading.of('input_tokens')}")
+    _add_audio_outside(reading)
     openai_chat.settle(reading)
+
+
+def _add_audio_outside(reading: Reading) -> None:
+    """Count the tokens of audio as input: the prompt does not include them, and the total does."""
+    excess = reading.of("_total") - reading.of("input_tokens") - reading.of("output_tokens")
+    if excess > 0 and reading.of("audio_input_seconds") and reading.of("audio_input_tokens") in {0, excess}:
+        reading.add("input_tokens", excess)
+        reading.counts["audio_input_tokens"] = excess
+        reading.paths.setdefault("audio_input_tokens", reading.paths["_total"])
 
 
 DIALECT = Dialect(
