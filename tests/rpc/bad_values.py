@@ -104,7 +104,9 @@ DIALECT = Rule(
     [*_word("a-z, 0-9", 32, may_be_empty=True).bad, Bad("a capital", "Chat", ("a-z, 0-9", "'Chat'"))], ("", "a_1")
 )
 #: The first of a list of paths in an answer.
-UNREAD_FIELDS = Rule(_word("1 to 128 characters", 128, may_be_empty=False).bad)
+UNREAD_FIELDS = Rule(
+    [*_word("1 to 128 characters", 128, may_be_empty=False).bad, Bad("blank", " \u2003", ("must not be blank", "' "))]
+)
 
 LABELS = Rule(
     [

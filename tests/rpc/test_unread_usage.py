@@ -91,6 +91,41 @@ def test_what_is_refused_or_read_in_full_is_not_counted(alice: RunningServer) ->
     assert counted(alice.server.metrics, "voyage") is None
 
 
+@pytest.mark.parametrize(
+    ("paths", "violations"),
+    [
+        pytest.param(["a", "b", "a"], {"unread_fields[2]": "must name each path once, got 'a'"}, id="a path twice"),
+        pytest.param(
+            ["a", " ", "a", "\n"],
+            {
+                "unread_fields[1]": "must not be blank, got ' '",
+                "unread_fields[2]": "must name each path once, got 'a'",
+                "unread_fields[3]": "must be 1 to 128 characters without control characters, got '\\n'",
+            },
+            id="each that is wrong",
+        ),
+        pytest.param(
+            ["", ""],
+            {
+                "unread_fields[0]": "must be 1 to 128 characters without control characters, got ''",
+                "unread_fields[1]": "must be 1 to 128 characters without control characters, got ''",
+            },
+            id="nothing, twice",
+        ),
+    ],
+)
+def test_paths_that_say_nothing_or_nothing_new_are_refused_with_their_rule(
+    alice: RunningServer, paths: list[str], violations: dict[str, str]
+) -> None:
+    held = hold(alice)
+
+    charged = failure(lambda: alice.charge(1, unread_fields=paths))
+    settled = failure(lambda: commit(alice, held, unread_fields=paths))
+
+    assert charged.violations == settled.violations == violations
+    assert alice.spent() == 0
+
+
 def test_unread_fields_beyond_the_answer_of_a_batch_are_left_out_and_counted(
     alice: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

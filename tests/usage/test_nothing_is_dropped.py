@@ -2,10 +2,12 @@
 
 import dataclasses
 import random
+from pathlib import Path
 
 import pytest
 
-from budgetd.usage import read_answer
+from budgetd import BudgetManager
+from budgetd.usage import UnreadUsageWarning, read_answer
 from budgetd.usage.answers import UNREAD_FIELDS_MAX
 from tests.usage.cases import U, of
 from tests.usage.drawing import CASES, DIALECTS, draw, lost
@@ -69,3 +71,31 @@ def test_unread_fields_are_paths_and_never_values() -> None:
     usage = {**U, "new": {"secret": 12345, "text": "67890", "list": [1, 2]}, "zero": 0}
 
     assert read_answer(of("gpt-4o", usage)).unread_fields == ("new.secret", "new.list.0", "new.list.1")
+
+
+@pytest.mark.parametrize(
+    ("names", "sent"),
+    [
+        pytest.param([""], ("''",), id="an empty name"),
+        pytest.param(["  "], ("'  '",), id="blanks"),
+        pytest.param(["a\nb"], ("a\\nb",), id="a line break"),
+        pytest.param(["\x85"], ("\\x85",), id="a control character alone"),
+        pytest.param(["\ud800"], ("\\ud800",), id="half of a character"),
+        pytest.param(
+            ["x" * 128 + "1", "x" * 128 + "2"], ("x" * 128,), id="two that are the same as far as they are sent"
+        ),
+    ],
+)
+def test_a_name_that_no_path_may_have_is_escaped_so_that_it_costs_nobody_a_charge(
+    names: list[str], sent: tuple[str, ...], tmp_path: Path
+) -> None:
+    answer = of("gpt-4o", {"prompt_tokens": 10, "completion_tokens": 1, **dict.fromkeys(names, 5)})
+
+    with BudgetManager("p", database=tmp_path / "b.db") as manager:
+        manager.create_budget(10, "alice")
+        with pytest.warns(UnreadUsageWarning):
+            manager.update_cost("alice", answer)
+        spent = manager.get_current_cost("alice")
+
+    assert read_answer(answer).unread_fields == sent
+    assert spent == pytest.approx(10 * 2.5e-6 + 10e-6)

@@ -9,6 +9,7 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.bounds import TERM_CHARACTERS_MAX, UNREAD_FIELD_CHARACTERS_MAX, UNREAD_FIELDS_MAX
 from budgetd_server.domain.entry import CostSource
+from budgetd_server.domain.names import CONTROL
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms
 from budgetd_server.rpc.checks import Checks
 
@@ -69,7 +70,12 @@ def origin(checks: Checks, request: cost_pb.UpdateCostRequest | reservation_pb.C
         checks.refuse("usage_dialect", "must be 1 to 32 characters of a-z, 0-9 and _", dialect)
     if checks.at_most("unread_fields", len(unread), UNREAD_FIELDS_MAX, "paths"):
         for index, path in enumerate(unread):
-            checks.text(f"unread_fields[{index}]", path, characters_max=UNREAD_FIELD_CHARACTERS_MAX)
+            field = f"unread_fields[{index}]"
+            checks.text(field, path, characters_max=UNREAD_FIELD_CHARACTERS_MAX)
+            if path.isspace() and not CONTROL.search(path):
+                checks.refuse(field, "must not be blank", path)
+            elif path and path in unread[:index]:
+                checks.refuse(field, "must name each path once", path)
     found = _TELLERS.get(source, usual.source) if is_told else usual.source
     return Origin(found, tuple(unread), (int(source), dialect) if source or dialect else (), dialect)
 

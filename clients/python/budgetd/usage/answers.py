@@ -229,8 +229,14 @@ def _geo(look: Look) -> str:
 
 
 def _bounded(paths: list[str]) -> tuple[str, ...]:
-    """As many paths as are sent; the last one tells how many more there are."""
-    shown = [path[:UNREAD_FIELD_CHARACTERS_MAX] for path in paths]
+    """As many paths as are sent, each once; the last one tells how many more there are."""
+    shown = list(dict.fromkeys(_sendable(path) for path in paths))
     if len(shown) > UNREAD_FIELDS_MAX:
         shown[UNREAD_FIELDS_MAX - 1 :] = [f"and {len(shown) - UNREAD_FIELDS_MAX + 1} more"]
     return tuple(shown)
+
+
+def _sendable(path: str) -> str:
+    """A path as the server takes it: what a name has of blanks alone, control characters and the like is escaped."""
+    text = path if path.isprintable() else repr(path)[1:-1]
+    return text[:UNREAD_FIELD_CHARACTERS_MAX] if text.strip() else repr(path)

@@ -456,9 +456,9 @@ class CommitReservationRequest(google.protobuf.message.Message):
 
     @property
     def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Optional. Paths in the provider's answer that the caller could not read, at most 16 of 1 to 128 characters, and never
-        their values. Kept with the entry, returned, and counted by `budgetd_unread_usage_total`. A repetition of the request
-        may tell others.
+        """Optional. Paths in the provider's answer that the caller could not read, and never their values: at most 16, each once,
+        of 1 to 128 characters, not blank and without control characters. Kept with the entry, returned, and counted by
+        `budgetd_unread_usage_total`. A repetition of the request may tell others.
         """
 
     def __init__(
