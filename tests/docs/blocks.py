@@ -2,8 +2,11 @@
 
 A block says behind its language what becomes of it: `run`, `run needs=PROGRAM` or `run needs-module=MODULE` (left out
 where that is not installed), `output` (what the block before it prints; `…` stands for anything), or `not-run`.
+`run continued` is for Python that has the imports and variables of the Python blocks before it, `run awaited` for
+Python within a coroutine.
 """
 
+import ast
 import os
 import re
 import shutil
@@ -12,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import indent
 from typing import NamedTuple
 
 from budgetd_server.config import HTTP_LISTEN_DEFAULT, LISTEN_DEFAULT
@@ -19,11 +23,14 @@ from tests.docs.pages import Block, Page
 
 BLOCK_SECONDS = 150
 FATES = {"run", "output", "not-run"}
+#: Drawings, and price files, which have a test of their own.
+NO_PROGRAMS = {"", "toml"}
 
 
 def unmarked(page: Page) -> list[str]:
     """The blocks that do not say what becomes of them."""
-    return [block.code for block in page.blocks() if len(FATES.intersection(block.marks)) != 1]
+    blocks = (block for block in page.blocks() if block.language not in NO_PROGRAMS)
+    return [block.code for block in blocks if len(FATES.intersection(block.marks)) != 1]
 
 
 class Place(NamedTuple):
@@ -47,13 +54,16 @@ def run(page: Page, place: Place) -> int:
     """
     count = 0
     printed: str | None = ""
+    names = ""
     for block in page.blocks():
         if "output" in block.marks:
             if printed is not None:
                 _compare(page, block, printed)
         elif "run" in block.marks:
-            printed = _run(page, block, place) if _has_needs(block) else None
+            printed = _run(page, block, place, names) if _has_needs(block) else None
             count += printed is not None
+        if block.language == "python":
+            names += _names_of(block)
     return count
 
 
@@ -63,7 +73,7 @@ def _has_needs(block: Block) -> bool:
     return all(shutil.which(program) for program in programs) and all(find_spec(module) for module in modules)
 
 
-def _run(page: Page, block: Block, place: Place) -> str:
+def _run(page: Page, block: Block, place: Place, names: str) -> str:
     environment = {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -72,7 +82,7 @@ def _run(page: Page, block: Block, place: Place) -> str:
         "NO_COLOR": "1",
     }
     done = subprocess.run(
-        _command(block, place),
+        _command(block, place, names),
         cwd=place.folder,
         env=environment,
         capture_output=True,
@@ -85,14 +95,24 @@ def _run(page: Page, block: Block, place: Place) -> str:
     return done.stdout
 
 
-def _command(block: Block, place: Place) -> Sequence[str]:
+def _command(block: Block, place: Place, names: str) -> Sequence[str]:
     code = place.moved(block.code)
     match block.language:
         case "sh":
             return ["sh", "-eu", "-c", code]
         case "python":
-            return [sys.executable, "-c", code]
+            if "awaited" in block.marks:
+                code = f"async def main():\n{indent(code, '    ')}\nimport asyncio\nasyncio.run(main())"
+            return [sys.executable, "-c", names + code if "continued" in block.marks else code]
     raise AssertionError(f"nobody knows how to run {block.language!r}")
+
+
+def _names_of(block: Block) -> str:
+    """The imports and assignments of a Python block, without what it does."""
+    if "awaited" in block.marks:
+        return ""
+    kept = (each for each in ast.parse(block.code).body if isinstance(each, ast.Import | ast.ImportFrom | ast.Assign))
+    return "".join(f"{ast.unparse(each)}\n" for each in kept)
 
 
 def _compare(page: Page, block: Block, printed: str) -> None:

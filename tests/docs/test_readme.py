@@ -1,4 +1,4 @@
-"""What the README and the operator's page tell the reader to run, runs; what they tell of the contract is so."""
+"""What the pages give the reader to run, runs; what the README says of the contract is so."""
 
 import asyncio
 import re
@@ -11,12 +11,16 @@ import pytest
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.config import HTTP_LISTEN_DEFAULT, LISTEN_DEFAULT
 from tests.docs import blocks
-from tests.docs.pages import REPOSITORY, Page, page
+from tests.docs.pages import REPOSITORY, Page, all_pages, page
 from tests.faults.server_process import running
 
 README = page("README.md")
 RPCS = [method.name for method in service.DESCRIPTOR.services_by_name["BudgetService"].methods]
-RUNNABLE = ["README.md", "docs/litellm.md", "docs/operations.md"]
+PAGES = [each.name for each in all_pages()]
+#: docs/cli.md is run with the tests of the command line.
+RUNNABLE = [
+    name for name in PAGES if name != "docs/cli.md" and any("run" in each.marks for each in page(name).blocks())
+]
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
@@ -28,9 +32,16 @@ async def test_every_block_that_can_be_run_does_what_the_page_says(name: str, tm
     assert ran > 0
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
+@pytest.mark.parametrize("name", PAGES)
 def test_every_block_says_what_becomes_of_it(name: str) -> None:
     assert blocks.unmarked(page(name)) == []
+
+
+def test_every_python_example_of_every_page_is_run() -> None:
+    examples = [(name, each) for name in PAGES for each in page(name).blocks() if each.language == "python"]
+
+    assert [(name, each.code) for name, each in examples if "run" not in each.marks] == []
+    assert {name for name, _ in examples} <= set(RUNNABLE)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +50,8 @@ def test_every_block_says_what_becomes_of_it(name: str) -> None:
         pytest.param("```sh run\nexit 3\n```\n", "exit code 3", id="a command that fails"),
         pytest.param("```python run\n1 / 0\n```\n", "exit code 1", id="a program that fails"),
         pytest.param("```sh run\necho a b\n```\n```text output\na …c\n```\n", "promises", id="another output"),
+        pytest.param("```python run awaited\nawait nobody\n```\n", "exit code 1", id="a coroutine that fails"),
+        pytest.param("```python run\na = 1\n```\n```python run\na\n```\n", "exit code 1", id="a name not its own"),
     ],
 )
 def test_a_block_that_does_something_else_is_noticed(text: str, complaint: str, tmp_path: Path) -> None:
