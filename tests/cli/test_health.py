@@ -117,3 +117,14 @@ def test_a_timeout_that_is_no_time_is_wrong_usage(silent_address: str, seconds: 
 
     assert result.exit_code == 2
     assert "above 0 and at most 1,000,000" in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_proxy_in_the_way_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for name in ("grpc_proxy", "https_proxy", "no_grpc_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    result = CliRunner().invoke(app, ["health", "--address", "budgets.example:1", "--timeout", "0.2"])
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("through the proxy of the variable http_proxy\n")

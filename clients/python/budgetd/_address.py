@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -40,15 +41,22 @@ class Address(NamedTuple):
         if self.path or self.host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            address = ipaddress.ip_address(self.host)
         except ValueError:
             return False  # A name may lead anywhere.
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     @property
     def needs_no_proxy(self) -> bool:
-        """True if no proxy leads there: this machine, by whichever of its names."""
+        """True if no proxy leads there: this machine, by whichever of its names and addresses."""
         host = self.host.lower().rstrip(".")
-        return self.is_loopback or host in _LOOPBACK_NAMES or host.endswith(".localhost")
+        own = socket.gethostname().lower().rstrip(".")
+        return (
+            self.is_loopback
+            or host in {*_LOOPBACK_NAMES, own, own.partition(".")[0]}
+            or host.endswith(".localhost")
+            or _is_own_address(host)
+        )
 
     def proxy_variable(self) -> str:
         """The variable of the environment that makes gRPC call through a proxy; empty: none does."""
@@ -59,6 +67,18 @@ class Address(NamedTuple):
         if any(name and self.host.lower().endswith(name) for name in names):
             return ""
         return next((name for name in _PROXY_VARIABLES if os.environ.get(name)), "")
+
+
+def _is_own_address(host: str) -> bool:
+    """True for an IP address of this machine, which a socket can be bound to. No name is looked up."""
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError):  # A name, another machine's address, or a family that this one lacks.
+        return False
+    return True
 
 
 def address_of(text: str | None) -> Address:

@@ -109,15 +109,11 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
     told = error_of_status(status) if status else None
     if told is not None:
         return told
+    through = _through(proxy_variable, target)
     if code is grpc.StatusCode.UNAVAILABLE and has_answered:
-        return Unavailable(f"the connection to budgetd at {target} broke: {details}", code=code)
+        return Unavailable(f"the connection to budgetd at {target}{through} broke: {details}", code=code)
     if code is grpc.StatusCode.UNAVAILABLE and proxy_variable:
-        host = target.rpartition(":")[0].strip("[]")
-        return ServerUnreachable(
-            f"no budgetd server answers at {target} through the proxy that the variable {proxy_variable} names: "
-            f"add the host to no_proxy (no_proxy={host}) to call it without: {details}",
-            code=code,
-        )
+        return ServerUnreachable(f"no budgetd server answers at {target}{through}: {details}", code=code)
     if code is grpc.StatusCode.UNAVAILABLE:
         return ServerUnreachable(
             f"no budgetd server answers at {target}: start one with `budgetd serve`, "
@@ -125,9 +121,17 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
             code=code,
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return no_answer_in_time(target)
+        return no_answer_in_time(f"{target}{through}")
     hint = f"; {_HINTS[code]}" if code in _HINTS else ""
-    return CallFailed(f"{target} answered {code.name}, and not as budgetd does: {details}{hint}", code=code)
+    return CallFailed(f"{target}{through} answered {code.name}, and not as budgetd does: {details}{hint}", code=code)
+
+
+def _through(proxy_variable: str, target: str) -> str:
+    """How a call went, for a sentence after its address; empty: directly."""
+    if not proxy_variable:
+        return ""
+    host = target.rpartition(":")[0].strip("[]")
+    return f" through the proxy that the variable {proxy_variable} names (no_proxy={host} calls it without)"
 
 
 def no_answer_in_time(target: str) -> DeadlineExceeded:

@@ -48,7 +48,9 @@ def _asked(server: ServerAddress, timeout_seconds: float) -> tuple[str, str]:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_seconds)
         except grpc.RpcError as error:
-            return error.code().name, " ".join(str(error.details()).split())
+            detail = " ".join(str(error.details()).split())
+            proxy = server.proxy_variable()
+            return error.code().name, f"{detail}, through the proxy of the variable {proxy}" if proxy else detail
         return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status), ""
 
 
