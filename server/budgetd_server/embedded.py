@@ -187,7 +187,7 @@ class _Host:
         # Connections make threads, which are daemons as the thread is that makes them.
         try:
             self._loop.run_until_complete(self._served())
-        except Exception:
+        except Exception:  # Whatever it is: those who wait for `ended` would wait for ever.
             log.exception("the ledger could not be closed cleanly")
         self._loop.close()
         _LIVING.discard(self)

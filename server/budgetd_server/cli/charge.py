@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +28,12 @@ from budgetd_server.cli.layout import print_sentence
 
 #: Of one kind that the server takes at most.
 COUNT_MAX = 10**12
+
+
+def _count(text: str) -> Any:
+    """An option for a count of tokens."""
+    return typer.Option(min=0, max=COUNT_MAX, help=text)
+
 
 Parts = Annotated[
     list[str] | None,
@@ -60,21 +66,11 @@ def charge(
         typer.Option(metavar="DOLLARS", help="What it cost; tokens or texts then only tell how much it was."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model; needed unless --usd tells the cost.")] = None,
-    input_tokens: Annotated[
-        int | None, typer.Option(min=0, max=COUNT_MAX, help="Tokens sent, cached and cache-write ones included.")
-    ] = None,
-    output_tokens: Annotated[
-        int | None, typer.Option(min=0, max=COUNT_MAX, help="Tokens returned, reasoning ones included.")
-    ] = None,
-    cached_input_tokens: Annotated[
-        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens sent: read from a cache.")
-    ] = None,
-    cache_write_tokens: Annotated[
-        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens sent: written to a cache.")
-    ] = None,
-    reasoning_tokens: Annotated[
-        int | None, typer.Option(min=0, max=COUNT_MAX, help="Of the tokens returned: spent on reasoning.")
-    ] = None,
+    input_tokens: Annotated[int | None, _count("Tokens sent, cached and cache-write ones included.")] = None,
+    output_tokens: Annotated[int | None, _count("Tokens returned, reasoning ones included.")] = None,
+    cached_input_tokens: Annotated[int | None, _count("Of the tokens sent: read from a cache.")] = None,
+    cache_write_tokens: Annotated[int | None, _count("Of the tokens sent: written to a cache.")] = None,
+    reasoning_tokens: Annotated[int | None, _count("Of the tokens returned: spent on reasoning.")] = None,
     part: Parts = None,
     input_text: InputText = None,
     output_text: OutputText = None,

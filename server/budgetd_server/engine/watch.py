@@ -55,5 +55,5 @@ class Watch:
             await asyncio.sleep(self._watch_seconds)
             try:
                 await self.look()
-            except Exception:
+            except Exception:  # Whatever it is: a watch that has ended would never report a lost file.
                 log.exception("looking at the store failed by an internal error")

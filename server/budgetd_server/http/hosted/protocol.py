@@ -75,7 +75,7 @@ class HostedProtocol:
                 status, answer = error.status, _error(error.message)
             except Unavailable as error:
                 status, answer = 503, _error(error.message)
-            except Exception:
+            except Exception:  # An internal error: LiteLLM's class expects JSON, and the log has the traceback.
                 incident_id = uuid.uuid4().hex[:12]
                 log.exception("unexpected error", call=name, incident_id=incident_id)
                 status, answer = 500, _error(f"internal error; the log tells more under {incident_id}")
