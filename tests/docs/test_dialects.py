@@ -82,6 +82,31 @@ def test_every_cost_that_a_usage_may_give_has_its_row() -> None:
     assert documented == read | {"cost_details.upstream_inference_cost"}
 
 
+#: Dialects that are not read in OpenAI's way.
+NATIVE = {"anthropic", "bedrock_converse", "cohere", "gemini", "video"}
+
+
+def _listed(heading: str) -> dict[str, set[str]]:
+    """By dialect: the paths of a table that has them in its second column."""
+    found: dict[str, set[str]] = {}
+    for dialect, where, _ in PAGE.table_rows(heading):
+        spelled = _expanded if dialect != "all" else lambda _, path: [path]
+        for name in _names(dialect) or DIALECTS:
+            found.setdefault(name, set()).update(each for path in _names(where) for each in spelled(name, path))
+    return found
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("Read, but not priced", "harmless"), ("Priced in part, and reported", "unpriced")]
+)
+def test_what_has_no_price_is_what_the_page_lists(dialect: str, heading: str, kind: str) -> None:
+    listed = _listed(heading)
+    common = set() if dialect in NATIVE else listed["openai_chat"]
+
+    assert set(getattr(DIALECTS[dialect], kind)) == listed.get(dialect, set()) | common
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_part_that_is_marked_priced_is_never_unread(dialect: str) -> None:
     missed = [path for name, path in PRICED if name == dialect and not _is_priced(dialect, path)]

@@ -5,8 +5,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from budgetd.usage import UsageError, read_answer
-from budgetd.usage.dialect import Dialect
+from budgetd.usage import Answer, UsageError, read_answer
+from budgetd.usage.dialect import COST_PARTS, Dialect
 from budgetd.usage.recogniser import ORDER
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
@@ -53,7 +53,7 @@ def lost(answer: dict[str, Any]) -> list[str]:
             continue
         part = next((dialect.parts[name] for name in names if name in dialect.parts), None)
         if part is None:
-            is_lost = not any(_is_documented(dialect, name) for name in names)
+            is_lost = not _is_accounted(dialect, read, names) and not _matters(answer, read, holder, key)
         else:
             is_lost = part not in KNOWN_TO_CHANGE_NOTHING and not _matters(answer, read, holder, key)
         if is_lost:
@@ -89,23 +89,25 @@ def scale(holder: Any, factor: int) -> None:
 
 
 def _matters(answer: dict[str, Any], read: Any, holder: Any, key: Any) -> bool:
-    """True if a much larger number there changes what is charged, or is refused."""
+    """True if a much larger number there changes what is charged or reported, or is refused."""
     before = holder[key]
     holder[key] = before + BUMP
     try:
-        return bool(read_answer(answer).usage != read.usage)
+        after = read_answer(answer)
+        return bool((after.usage, after.unread_fields) != (read.usage, read.unread_fields))
     except UsageError:
         return True
     finally:
         holder[key] = before
 
 
-def _is_documented(dialect: Dialect, path: str) -> bool:
-    """True if the page of prices says that it is no count of its own, or money."""
-    return any(
-        path == known or (known.endswith(".*") and path.startswith(known[:-1]))
-        for known in (*dialect.harmless, *dialect.money)
-    )
+def _is_accounted(dialect: Dialect, read: Answer, names: set[str]) -> bool:
+    """True for what the page of prices calls no count of its own, or money, or part of a cost that was given."""
+    if read.cost_nano_usd is None:
+        known = {*dialect.harmless, *dialect.money} - COST_PARTS.keys()
+    else:
+        known = {*dialect.harmless, *dialect.money, *dialect.unpriced}
+    return any(name == path or (path.endswith(".*") and name.startswith(path[:-1])) for name in names for path in known)
 
 
 def _add_unknown(usage: dict[str, Any], choose: random.Random) -> None:
@@ -119,7 +121,7 @@ def _add_unknown_below(usage: dict[str, Any], choose: random.Random) -> None:
 
 
 def _set(usage: dict[str, Any], choose: random.Random) -> None:
-    """Set a count of any dialect to anything, mostly something small."""
+    """Set a count or amount of any dialect to anything, mostly something small."""
     path = choose.choice(_PATHS)
     count: Any = choose.choice((0, 1, 5, 50, 1_000, 10**6, -1, 1.5, True, None, "9"))
     *holders, key = path.split(".")
@@ -137,4 +139,4 @@ def _remove(usage: dict[str, Any], choose: random.Random) -> None:
         del usage[choose.choice(sorted(usage))]
 
 
-_PATHS = sorted({path for dialect in ORDER for path in dialect.parts})
+_PATHS = sorted({path for dialect in ORDER for path in (*dialect.parts, *dialect.unpriced, *dialect.money)})

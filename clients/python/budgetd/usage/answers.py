@@ -207,13 +207,14 @@ def _tier(look: Look) -> tuple[str, bool]:
 
 
 def _other_tier(look: Look) -> str:
-    """Anthropic's speed, Google's type of traffic, Bedrock's holder of a tier."""
+    """Anthropic's speed, Google's type of traffic, Bedrock's holder of a tier and its optimized latency."""
     if _text(look.usage.get("speed")) == "fast":
         return "fast"
     traffic = _text(look.usage.get("traffic_type") or look.usage.get("trafficType"))
     if traffic:
         return traffic.removeprefix("on_demand").removeprefix("_")
-    return _text(get(get(look.answer, "serviceTier"), "type"))
+    latency = _text(get(get(look.answer, "performanceConfig"), "latency"))
+    return latency if latency == "optimized" else _text(get(get(look.answer, "serviceTier"), "type"))
 
 
 def _text(value: object) -> str:

@@ -15,12 +15,14 @@ from budgetd.usage.fields import Fields, get
 
 #: The most of anything that a call may tell.
 COUNT_MAX = 10**12
+#: Whose tokens of video have a price that is not that of text, and that no usage can be charged by.
+DEAR_VIDEO = ("-live", "native-audio", "-omni", "gemini-embedding")
 #: What a path ends with that stands for everything below it.
 ANYTHING = ".*"
 #: The cost of a call, which gateways and some providers add to a usage of any form: paths, and how many of what they
 #: count make a dollar.
 MONEY = {"cost": 1, "cost.total_cost": 1, "estimated_cost": 1, "cost_in_usd_ticks": 10_000_000_000}
-#: What may be reported with that cost, and adds nothing to it.
+#: What may be reported with that cost, and adds nothing to it. Without the cost, their numbers are unread.
 COST_PARTS = {
     "cost.*": "is part of the cost",
     "cost_details.*": "is part of the cost",
@@ -67,6 +69,8 @@ class Reading:
     leaves: dict[str, object] = field(default_factory=dict)
     #: True: the cost is known, so that an unexplained total is no reason to refuse the charge.
     is_cost_told: bool = False
+    #: The counts before the rule of totals changed them; kept only where something is unread.
+    told: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
         """A count; zero if it was not told."""
@@ -76,6 +80,11 @@ class Reading:
         """Count more of something than was told under its own name."""
         if more:
             self.counts[name] = self.counts.get(name, 0) + more
+
+    def leave_unpriced(self, path: str) -> None:
+        """Report what costs something that no price here covers. A cost that was given includes it already."""
+        if not self.is_cost_told and path not in self.unread:
+            self.unread.append(path)
 
     def refuse(self, name: str, rule: str) -> UsageValueError:
         """What to raise if a count breaks a rule."""
@@ -102,12 +111,15 @@ class Dialect:
     parts: Mapping[str, str]
     #: Paths that are no count of their own, each with the reason. One that ends with ".*" is for all below it.
     harmless: Mapping[str, str]
+    #: Paths, also of texts and of what `beside` finds, of what costs something that no price here covers, each with the
+    #: reason. They are reported as unread, unless the cost was given. ".*" as above.
+    unpriced: Mapping[str, str] = field(default_factory=dict)
     #: As `MONEY`.
     money: Mapping[str, int] = field(default_factory=lambda: MONEY)
     settle: Settle
     #: Who serves the model, by LiteLLM's name, if nobody else sends this form; else empty.
     provider: str = ""
-    #: Counts that the answer tells outside of its usage.
+    #: What the answer counts outside of its usage: `parts`, or what is `unpriced`.
     beside: Callable[[Look], Mapping[str, object]] = lambda _: {}
 
 
@@ -118,17 +130,38 @@ def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_tol
         UsageError: A count is none, or counts contradict each other.
     """
     reading = Reading(look, leaves=leaves, is_cost_told=is_cost_told)
+    _take_usage(reading, dialect)
+    _take_beside(reading, dialect)
+    if reading.unread:
+        reading.told = dict(reading.counts)
+    dialect.settle(reading)
+    for name in ("_video_input", "_video_output"):
+        if reading.of(name) and look.is_of(*DEAR_VIDEO):
+            reading.leave_unpriced(reading.paths[name].removeprefix("usage."))
+    return reading
+
+
+def _take_usage(reading: Reading, dialect: Dialect) -> None:
     parts = dialect.parts
     for path, value in reading.leaves.items():
         name = parts.get(path)
         if name is not None:
             _take(reading, name, f"usage.{path}", value)
+        elif _is_in(dialect.unpriced, path) or (is_number(value) and _is_in(COST_PARTS, path)):
+            reading.leave_unpriced(path)
         elif is_number(value) and not _is_known(dialect, path):
             reading.unread.append(path)
-    for path, value in dialect.beside(look).items():
-        _take(reading, parts[path], path, value)
-    dialect.settle(reading)
-    return reading
+
+
+def _take_beside(reading: Reading, dialect: Dialect) -> None:
+    counted = reading.of("web_searches")
+    for path, value in dialect.beside(reading.look).items():
+        name = dialect.parts.get(path)
+        if name is None:
+            reading.leave_unpriced(path)
+        elif name != "web_searches" or not counted:
+            # Of searches, those that the usage counts are billed; the answer may show more.
+            _take(reading, name, path, value)
 
 
 def is_number(value: object) -> bool:
@@ -190,11 +223,16 @@ def _milliseconds(value: object, path: str) -> int:
 
 def _is_known(dialect: Dialect, path: str) -> bool:
     """True if the path is no count of its own, or is money, which is read elsewhere."""
-    if path in dialect.harmless or path in dialect.money:
+    return path in dialect.money or _is_in(dialect.harmless, path)
+
+
+def _is_in(paths: Mapping[str, str], path: str) -> bool:
+    """True if a path is one of these, or below one that stands for everything below it."""
+    if path in paths:
         return True
     above = path
     while "." in above:
         above = above.rpartition(".")[0]
-        if above + ANYTHING in dialect.harmless:
+        if above + ANYTHING in paths:
             return True
     return False

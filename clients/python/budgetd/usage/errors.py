@@ -33,7 +33,7 @@ class UsageTypeError(UsageError, TypeError):
 
 
 class UnreadUsageWarning(UserWarning):
-    """An answer counts something that this version of budgetd neither prices nor knows to be free.
+    """An answer has something that this version of budgetd neither prices nor knows to be free.
 
-    The call was charged without it. Warned once in a process for each field of each form of answer.
+    Nothing was added to the charge for it. Warned once in a process for each field of each form of answer.
     """

@@ -6,7 +6,7 @@ In snake case, as Google's libraries have it, and in camel case, as its HTTP int
 from collections.abc import Mapping
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
-from budgetd.usage.fields import get
+from budgetd.usage.tools import grounding, tool_calls
 from budgetd.usage.totals import add_cache_outside, check_total, refuse_excess
 
 
@@ -55,6 +55,7 @@ _PARTS = in_both_cases(
             text="_text_input",
             audio="audio_input_tokens",
             image="image_input_tokens",
+            video="_video_input",
         ),
         **_by_modality(("cache_tokens_details", "cached_tokens_by_modality"), audio="cached_audio_input_tokens"),
         **_by_modality(
@@ -62,6 +63,7 @@ _PARTS = in_both_cases(
             text="_text_output",
             audio="audio_output_tokens",
             image="image_output_tokens",
+            video="_video_output",
         ),
     }
 )
@@ -87,17 +89,9 @@ def _is_it(look: Look) -> bool:
     return not keys.isdisjoint(look.usage)
 
 
-def _searches(look: Look) -> Mapping[str, object]:
-    """The web searches that the answer rests on, which the usage does not count."""
-    candidates = look.get("candidates")
-    if not isinstance(candidates, list | tuple):
-        return {}
-    searches = 0
-    for candidate in candidates:
-        ground = get(candidate, "grounding_metadata") or get(candidate, "groundingMetadata")
-        queries = get(ground, "web_search_queries") or get(ground, "webSearchQueries")
-        searches += len(queries) if isinstance(queries, list | tuple) else 0
-    return {"grounding_metadata.web_search_queries": searches} if searches else {}
+def _tools(look: Look) -> Mapping[str, object]:
+    """What the answer rests on, which the usage does not count."""
+    return {**grounding(look.get("candidates")), **tool_calls(look.get("outputs"), "outputs")}
 
 
 def _settle(reading: Reading) -> None:
@@ -126,6 +120,14 @@ DIALECT = Dialect(
     is_it=_is_it,
     parts=_PARTS,
     harmless={**_HARMLESS, **COST_PARTS},
+    unpriced=in_both_cases(
+        {
+            "grounding_metadata.google_maps": "grounding with Google Maps",
+            "grounding_metadata.image_search_queries": "searches of images",
+            "grounding_metadata.retrieval_queries": "grounding with own data",
+            "outputs.*": "a call of a tool that is not known to be free",
+        }
+    ),
     settle=_settle,
-    beside=_searches,
+    beside=_tools,
 )

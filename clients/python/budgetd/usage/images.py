@@ -33,6 +33,7 @@ DIALECT = Dialect(
     is_it=_is_it,
     parts={**openai_responses.PARTS, "data": "output_images"},
     harmless=openai_chat.HARMLESS,
+    unpriced=openai_chat.UNPRICED,
     settle=partial(openai_responses.settle_output_of, "image_output_tokens"),
     beside=_beside,
 )

@@ -42,5 +42,6 @@ DIALECT = Dialect(
         "pages_processed": "pages",
     },
     harmless={**openai_chat.HARMLESS, "doc_size_bytes": "is a size; documents are billed by the page"},
+    unpriced=openai_chat.UNPRICED,
     settle=_settle,
 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
+from budgetd.usage.tools import SEARCH_MODELS, cites_pages
 from budgetd.usage.totals import (
     add_cache_outside,
     add_reasoning_outside,
@@ -37,6 +38,7 @@ INPUT_DETAILS = {
     "text_tokens": "_text_input",
     "audio_tokens": "audio_input_tokens",
     "image_tokens": "image_input_tokens",
+    "video_tokens": "_video_input",
     "web_search_requests": "web_searches",
     "tool_use_tokens": "_tool_use",
     "character_count": "characters",
@@ -49,6 +51,7 @@ OUTPUT_DETAILS = {
     "text_tokens": "_text_output",
     "audio_tokens": "audio_output_tokens",
     "image_tokens": "image_output_tokens",
+    "video_tokens": "_video_output",
     "reasoning_tokens": "reasoning_tokens",
     "thinking_tokens": "reasoning_tokens",
 }
@@ -63,6 +66,9 @@ BESIDE = {
 }
 
 
+_INPUT_HOLDERS = ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details")
+
+
 def below(holders: tuple[str, ...], parts: Mapping[str, str]) -> dict[str, str]:
     """The same parts below each of several holders, such as "prompt_tokens_details"."""
     return {f"{holder}.{name}": part for holder in holders for name, part in parts.items()}
@@ -75,13 +81,12 @@ PARTS: dict[str, str] = {
     "input_tokens": "_other_input",
     "output_tokens": "_other_output",
     **BESIDE,
-    **below(
-        ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details"), INPUT_DETAILS
-    ),
+    **below(_INPUT_HOLDERS, INPUT_DETAILS),
     **below(
         ("completion_tokens_details", "completion_token_details", "output_tokens_details", "output_token_details"),
         OUTPUT_DETAILS,
     ),
+    "choices.message.annotations.url_citation": "web_searches",
 }
 _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
@@ -89,7 +94,7 @@ _SEARCHES = "is priced, as LiteLLM has it, only where it is told as `web_search_
 _TIMING = "is a time that was taken"
 _MODAL_CACHE = {
     f"{holder}.cached_tokens_details.{kind}_tokens": _INSIDE_CACHE
-    for holder in ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+    for holder in _INPUT_HOLDERS
     for kind in ("text", "image")
 }
 HARMLESS: dict[str, str] = {
@@ -106,6 +111,14 @@ HARMLESS: dict[str, str] = {
     "completion_time": _TIMING,
     "total_time": _TIMING,
     **COST_PARTS,
+}
+#: Beside what is harmless in every form of OpenAI's.
+UNPRICED: dict[str, str] = {
+    "search_context_size": "Perplexity's fee for a request depends on it",
+    "num_sources_used": "sources of xAI's live search",
+    "num_server_side_tools_used": "calls of xAI's tools",
+    "server_side_tool_usage_details.*": "calls of xAI's tools other than web searches",
+    **below(_INPUT_HOLDERS, {"google_maps_grounding_requests": "grounding with Google Maps"}),
 }
 
 
@@ -161,4 +174,18 @@ def _check_cache_misses(reading: Reading) -> None:
         raise reading.refuse("_cache_missed", rule)
 
 
-DIALECT = Dialect(name="openai_chat", is_it=is_chat, parts=PARTS, harmless=HARMLESS, settle=settle)
+def _searches(look: Look) -> Mapping[str, object]:
+    """The search that an answer of a search model rests on: one, as LiteLLM has it, if it cites a page."""
+    is_searching = any(word in look.model for word in SEARCH_MODELS) and cites_pages(look.get("choices"))
+    return {"choices.message.annotations.url_citation": 1} if is_searching else {}
+
+
+DIALECT = Dialect(
+    name="openai_chat",
+    is_it=is_chat,
+    parts=PARTS,
+    harmless=HARMLESS,
+    unpriced=UNPRICED,
+    settle=settle,
+    beside=_searches,
+)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from budgetd.usage.dialect import Dialect, Look, Reading
-from budgetd.usage.fields import get
-from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, OUTPUT_DETAILS, below
+from budgetd.usage.dialect import Dialect, Look, Reading, is_number
+from budgetd.usage.fields import fields_of, get, leaves_of
+from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, OUTPUT_DETAILS, UNPRICED, below
+from budgetd.usage.tools import tool_calls
 from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
 
 PARTS: dict[str, str] = {
@@ -19,6 +20,14 @@ PARTS: dict[str, str] = {
     "tool_calls_details.web_search.invocation": "web_searches",
     "tool_calls_details.search_web.invocation": "web_searches",
     "output.web_search_call": "web_searches",
+    "tool_usage.web_search.num_requests": "web_searches",
+}
+_TOOLS = {
+    "output.file_search_call": "a search of files",
+    "output.code_interpreter_call": "a container, by the session",
+    "output.image_generation_call": "tokens of another model, which makes the images",
+    "output.*": "a call of any other tool that is not known to be free",
+    "tool_usage.*": "what tools used, but web searches",
 }
 
 
@@ -27,14 +36,20 @@ def is_counted_so(look: Look) -> bool:
     return "input_tokens" in look.usage or "output_tokens" in look.usage
 
 
-def _searches(look: Look) -> Mapping[str, object]:
-    """The searches among what the model did, which the usage does not count; opening a page found is none."""
+def _tools(look: Look) -> Mapping[str, object]:
+    """The tools among what the model did, which the usage does not count; opening a page found is no search."""
     output = look.get("output")
-    if not isinstance(output, list | tuple) or any(path.startswith("tool_calls_details") for path in look.usage):
-        return {}
-    calls = [item for item in output if get(item, "type") == "web_search_call"]
-    searches = sum(get(get(call, "action"), "type") in (None, "search") for call in calls)
-    return {"output.web_search_call": searches} if searches else {}
+    calls = tool_calls(output, "output")
+    used = fields_of(look.get("tool_usage"), "tool_usage")
+    counted = leaves_of(used, "tool_usage") if used else {}
+    calls |= {f"tool_usage.{path}": count for path, count in counted.items() if is_number(count)}
+    searches = "output.web_search_call"
+    if get(get(used, "web_search"), "num_requests") is not None:
+        calls.pop(searches, None)  # The provider counts those that are billed.
+    elif searches in calls and isinstance(output, list | tuple):
+        actions = (get(get(item, "action"), "type") for item in output if get(item, "type") == "web_search_call")
+        calls[searches] = sum(action in (None, "search") for action in actions)
+    return {path: count for path, count in calls.items() if count}
 
 
 def settle(reading: Reading) -> None:
@@ -69,6 +84,7 @@ DIALECT = Dialect(
     is_it=is_counted_so,
     parts=PARTS,
     harmless=HARMLESS,
+    unpriced={**UNPRICED, **_TOOLS},
     settle=settle,
-    beside=_searches,
+    beside=_tools,
 )

@@ -13,6 +13,9 @@ def _is_it(look: Look) -> bool:
 
 
 def _settle(reading: Reading) -> None:
+    if reading.of("web_searches") and reading.leaves.get("search_context_size") == "low":
+        # Searches are charged the fee of a small context.
+        reading.unread = [path for path in reading.unread if path != "search_context_size"]
     prompt, completion = reading.of("input_tokens"), reading.of("output_tokens")
     citations, reasoning = reading.of("citation_tokens"), reading.of("reasoning_tokens")
     total = reading.of("_total")

@@ -17,12 +17,14 @@ _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _CACHE = {"cache_read_input_tokens", "cache_creation_input_tokens"}
 _KEYS = PLAIN | _CACHE
 TOP = {name: PARTS[name] for name in _COUNTS | _CACHE}
+#: Parts that are not whole numbers, or whose price depends on the model.
+_NOT_PLAIN = {"audio_input_seconds", "_video_input", "_video_output"}
 #: What each detail tells, by the name of its holder. Holders within it are left to the dialects.
 DETAILS: dict[str, dict[str, str]] = {
     holder: {
         path.removeprefix(f"{holder}."): part
         for path, part in PARTS.items()
-        if path.startswith(f"{holder}.") and path.count(".") == 1 and not part.endswith("_seconds")
+        if path.startswith(f"{holder}.") and path.count(".") == 1 and part not in _NOT_PLAIN
     }
     for holder in PLAIN - _COUNTS
 }

@@ -16,5 +16,6 @@ DIALECT = Dialect(
     is_it=_is_it,
     parts=openai_responses.PARTS,
     harmless=openai_chat.HARMLESS,
+    unpriced=openai_chat.UNPRICED,
     settle=openai_responses.settle,
 )

@@ -27,6 +27,7 @@ from budgetd.usage import (
     xai,
 )
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look
+from budgetd.usage.tools import SEARCH_MODELS
 
 #: All dialects. Each stands before those that would read its answers, too, and miss some of it.
 ORDER: tuple[Dialect, ...] = tuple(
@@ -65,7 +66,9 @@ PLAIN = frozenset(
 )
 #: The first name of every path that is read, for objects that find their fields only when they are asked for them.
 KNOWN_NAMES: tuple[str, ...] = tuple(
-    sorted({path.partition(".")[0] for dialect in ORDER for path in (*dialect.parts, *dialect.money)})
+    sorted(
+        {path.partition(".")[0] for dialect in ORDER for path in (*dialect.parts, *dialect.money, *dialect.unpriced)}
+    )
 )
 
 
@@ -83,6 +86,7 @@ def recognise(look: Look) -> Dialect:
 
 @lru_cache(maxsize=1_000)
 def has_own_dialect(model: str, provider: str) -> bool:
-    """True if a model or provider with such a name may have a dialect of its own, though its usage looks plain."""
+    """True if a model or provider with such a name may count more than a usage that looks plain."""
     bare = Look({}, None, {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}, model, provider)
-    return any(dialect.is_it(bare) for dialect in ORDER if dialect is not openai_chat.DIALECT)
+    is_plain = not any(dialect.is_it(bare) for dialect in ORDER if dialect is not openai_chat.DIALECT)
+    return not is_plain or any(word in model for word in SEARCH_MODELS)

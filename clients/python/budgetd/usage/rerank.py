@@ -19,5 +19,6 @@ DIALECT = Dialect(
     is_it=_is_it,
     parts={**openai_chat.PARTS, "search_units": "queries"},
     harmless=openai_chat.HARMLESS,
+    unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
 )

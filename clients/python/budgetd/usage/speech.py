@@ -32,6 +32,7 @@ DIALECT = Dialect(
         "RequestCharacters": "characters",
     },
     harmless=openai_chat.HARMLESS,
+    unpriced=openai_chat.UNPRICED,
     settle=partial(openai_responses.settle_output_of, "audio_output_tokens"),
     beside=_beside,
 )

@@ -1,7 +1,7 @@
 """Pieces of streams: only the last one tells what the whole call used."""
 
 from budgetd.usage.errors import UsageValueError
-from budgetd.usage.fields import get
+from budgetd.usage.fields import fields_of, get
 
 _RULE = (
     "must be a whole answer, or the last piece of a stream: what a piece in the middle tells is not yet all; "
@@ -37,6 +37,8 @@ def whole_of(answer: object) -> object:
             return get(answer, "response") or answer
         if kind in _EARLIER_EVENTS:
             raise UsageValueError("type", _RULE, kind)
+        if kind == "message":
+            _check_is_stopped(answer)
     name = get(answer, "object")
     if isinstance(name, str):
         if name in _STATUSES_WITHOUT_COST:
@@ -50,6 +52,12 @@ def whole_of(answer: object) -> object:
     if isinstance(candidates, list | tuple):
         _check_is_last(candidates, "candidates")
     return answer
+
+
+def _check_is_stopped(message: object) -> None:
+    """A message of Anthropic's has no reason to stop while a stream still makes it, and then counts as it runs."""
+    if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:
+        raise UsageValueError("stop_reason", _RULE, None)
 
 
 def _check_is_last(choices: object, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from budgetd._values import nano_usd
-from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.dialect import Dialect, Look, is_number
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import get
 from budgetd.v1 import budget_pb2
@@ -17,6 +17,8 @@ from budgetd.v1 import budget_pb2
 #: The cost of a call, and who told it: a CostSource.
 Told = tuple[int, "budget_pb2.CostSource.ValueType"]
 _HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
+#: Where a cost has parts, and where their total.
+_COST_PARTS, _COST_TOTAL = "cost.", "cost.total_cost"
 _RATES = ("input_cost_per_token", "output_cost_per_token")
 
 
@@ -40,8 +42,18 @@ def told_by_litellm(look: Look) -> Told | None:
 
 
 def is_from_cache(look: Look) -> bool:
-    """True for an answer that LiteLLM had in its cache."""
-    return bool(look.hidden) and get(look.hidden, "cache_hit") is True
+    """True for an answer that LiteLLM had in its cache.
+
+    Raises:
+        UsageTypeError: It is neither true nor false, nor a text of one of them.
+    """
+    hit = get(look.hidden, "cache_hit") if look.hidden else None
+    if hit is None or hit is False or hit is True:
+        return hit is True
+    text = hit.lower() if isinstance(hit, str) else ""
+    if text not in {"true", "false"}:
+        raise UsageTypeError("_hidden_params.cache_hit", "must be true or false", hit)
+    return text == "true"
 
 
 def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object]) -> Told | None:
@@ -52,6 +64,7 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     """
     if look.usage.get("is_byok") is True:
         return _with_own_key(look)
+    _check_cost_parts(leaves)
     for path, per_dollar in dialect.money.items():
         cost = leaves.get(path)
         if cost is None:
@@ -62,6 +75,21 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     if look.model.endswith(":free") and look.usage.get("cost") == 0:
         return 0, budget_pb2.COST_SOURCE_PROVIDER
     return None
+
+
+def _check_cost_parts(leaves: Mapping[str, object]) -> None:
+    """A cost in parts needs their total, which none of them exceeds.
+
+    Raises:
+        UsageValueError: It is missing or too small.
+    """
+    parts = {path: value for path, value in leaves.items() if path.startswith(_COST_PARTS) and is_number(value)}
+    total = parts.pop(_COST_TOTAL, None)
+    for path, value in parts.items():
+        nano = _nano_usd(value, f"usage.{path}") if path.endswith("_cost") else 0
+        if total is None or nano > _nano_usd(total, f"usage.{_COST_TOTAL}"):
+            rule = f"must be there, and at least usage.{path} {value}, or nothing shows the whole cost; pass cost_usd="
+            raise UsageValueError(f"usage.{_COST_TOTAL}", rule, total)
 
 
 def _with_own_key(look: Look) -> Told | None:

@@ -129,10 +129,10 @@ _WHOLES = frozenset({"input_tokens", "output_tokens", "_total"})
 _PARTS = (
     (("cached_input_tokens", "cache_write_tokens"), "input_tokens"),
     (("audio_input_tokens", "image_input_tokens", "citation_tokens"), "input_tokens"),
-    (("_text_input", "audio_input_tokens", "image_input_tokens"), "input_tokens"),
+    (("_text_input", "audio_input_tokens", "image_input_tokens", "_video_input"), "input_tokens"),
     (("reasoning_tokens",), "output_tokens"),
     (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
-    (("_text_output", "audio_output_tokens", "image_output_tokens"), "output_tokens"),
+    (("_text_output", "audio_output_tokens", "image_output_tokens", "_video_output"), "output_tokens"),
     (("cached_audio_input_tokens",), "audio_input_tokens"),
     (("cached_audio_input_tokens",), "cached_input_tokens"),
     (("cache_write_1h_tokens",), "cache_write_tokens"),

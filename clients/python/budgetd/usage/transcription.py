@@ -36,6 +36,7 @@ DIALECT = Dialect(
         _LENGTH: "audio_input_seconds",
     },
     harmless=openai_chat.HARMLESS,
+    unpriced=openai_chat.UNPRICED,
     settle=openai_responses.settle,
     beside=_beside,
 )

@@ -17,7 +17,7 @@ def warn_of_unread(dialect: str, paths: Iterable[str]) -> None:
         return
     _warned.update((dialect, path) for path in new)
     text = (
-        f"an answer of the form {dialect} counts {', '.join(new)}, which budgetd does not price: it was charged "
-        "without. If this costs something, charge cost_usd= instead, and report the field"
+        f"an answer of the form {dialect} has {', '.join(new)}, for which budgetd has no price: nothing was added to "
+        "the charge for it. If this costs something, charge cost_usd= instead, and report the field"
     )
     warnings.warn(text, UnreadUsageWarning, stacklevel=2)

@@ -10,6 +10,7 @@ DIALECT = Dialect(
     is_it=lambda look: "total_tokens" in look.usage and look.is_of("voyage"),
     parts={**openai_chat.PARTS, "text_tokens": "_text_input"},
     harmless={**openai_chat.HARMLESS, "image_pixels": _INSIDE, "video_pixels": _INSIDE},
+    unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
     provider="voyage",
 )

@@ -1,0 +1,74 @@
+"""What an answer shows of tools that cost something of their own, outside of its usage."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from budgetd.usage.fields import get
+
+#: Calls of these models search the web, although their usage does not count it.
+SEARCH_MODELS = ("search-preview", "search-api")
+#: Calls of tools that cost nothing but their tokens, or that the caller executes.
+_FREE_CALLS = {
+    "apply_patch_call",
+    "code_execution_call",
+    "computer_call",
+    "custom_tool_call",
+    "function_call",
+    "local_shell_call",
+    "mcp_call",
+    "mcp_server_tool_call",
+    "tool_search_call",
+    "url_context_call",
+}
+
+
+def tool_calls(items: object, holder: str) -> dict[str, object]:
+    """How many calls of each tool that is not free are in a list of what a model did, by path below the holder."""
+    if not isinstance(items, list | tuple):
+        return {}
+    kinds = (get(item, "type") for item in items)
+    calls = Counter(kind for kind in kinds if isinstance(kind, str) and kind.endswith("_call"))
+    return {f"{holder}.{kind}": count for kind, count in calls.items() if kind not in _FREE_CALLS}
+
+
+def cites_pages(choices: object) -> bool:
+    """True if a message of a chat completion cites a page of the web."""
+    if not isinstance(choices, list | tuple):
+        return False
+    for choice in choices:
+        notes = get(get(choice, "message"), "annotations")
+        if isinstance(notes, list | tuple) and any(get(note, "type") == "url_citation" for note in notes):
+            return True
+    return False
+
+
+def grounding(candidates: object) -> Mapping[str, object]:
+    """What the candidates of a Gemini answer rest on, by path.
+
+    Queries are counted once however often they are repeated. Where a candidate rests on maps and on no page, its
+    queries are those of the maps.
+    """
+    found: dict[str, set[str]] = {}
+    for candidate in candidates if isinstance(candidates, list | tuple) else ():
+        ground = _either(candidate, "grounding_metadata", "groundingMetadata")
+        chunks = _either(ground, "grounding_chunks", "groundingChunks")
+        chunks = chunks if isinstance(chunks, list | tuple) else ()
+        is_of_maps = bool(_either(ground, "google_maps_widget_context_token", "googleMapsWidgetContextToken"))
+        is_of_maps = is_of_maps or any(get(chunk, "maps") is not None for chunk in chunks)
+        if is_of_maps:
+            found.setdefault("google_maps", set()).add("")
+        is_of_web = not is_of_maps or any(get(chunk, "web") is not None for chunk in chunks)
+        queries = {
+            "web_search_queries" if is_of_web else "google_maps": ("web_search_queries", "webSearchQueries"),
+            "image_search_queries": ("image_search_queries", "imageSearchQueries"),
+            "retrieval_queries": ("retrieval_queries", "retrievalQueries"),
+        }
+        for name, spellings in queries.items():
+            told = _either(ground, *spellings)
+            if isinstance(told, list | tuple) and told:
+                found.setdefault(name, set()).update(str(query) for query in told if query)
+    return {f"grounding_metadata.{name}": len(queries) for name, queries in found.items() if queries}
+
+
+def _either(holder: object, name: str, other: str) -> object:
+    return get(holder, name) or get(holder, other)
