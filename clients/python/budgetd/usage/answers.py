@@ -13,6 +13,7 @@ from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.streams import whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
+from budgetd.usage.two_forms import check_one_form
 from budgetd.v1 import budget_pb2
 
 #: The most paths of unread fields that are sent, and the longest of them.
@@ -83,6 +84,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
             raise _without_cost(look)
         reading = read(dialect, look, leaves, is_cost_told=told is not None)
         check_parts(reading)
+        check_one_form(reading)
         _check_not_all_unread(reading, told)
         counts, unread = reading.counts, _bounded(reading.unread)
     cost_nano_usd, cost_source = told or _NOT_TOLD

@@ -1,0 +1,75 @@
+"""One usage in two forms is refused where they give different numbers, whichever of them is read."""
+
+from typing import Any
+
+import pytest
+
+from budgetd.usage import UsageValueError, answers, read_answer
+from tests.usage.cases import as_object, message, of
+
+CHAT = {"prompt_tokens": 1_000, "completion_tokens": 100}
+BEDROCK = {"inputTokens": 10, "outputTokens": 20}
+GEMINI = {"prompt_token_count": 10, "candidates_token_count": 20, "total_token_count": 30}
+ANTHROPIC = {"input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 5}
+
+DIFFERING = [
+    pytest.param(of("nova", {"inputTokens": 10, "prompt_tokens": 1_000}), "prompt_tokens", id="input alone"),
+    pytest.param(of("nova", {**BEDROCK, **CHAT}), "prompt_tokens", id="Converse with a chat's counts"),
+    pytest.param(of("nova", {**CHAT, **BEDROCK}, choices=[]), "inputTokens", id="a chat with Converse's counts"),
+    pytest.param(of("nova", {**BEDROCK, "total_tokens": 31}), "total_tokens", id="Converse with another total"),
+    pytest.param(of("gemini-2.5-pro", {**GEMINI, **CHAT}), "prompt_tokens", id="Gemini with a chat's counts"),
+    pytest.param(of("gemini-2.5-pro", {**GEMINI, "output_tokens": 21}), "output_tokens", id="Gemini with responses'"),
+    pytest.param(message("claude", {**ANTHROPIC, "completion_tokens": 21}), "completion_tokens", id="Anthropic's"),
+    pytest.param(
+        of("command-a", {"billed_units": {"input_tokens": 5}, "prompt_tokens": 71}), "prompt_tokens", id="Cohere's"
+    ),
+    pytest.param(of("gpt-4o", {**CHAT, "cacheReadInputTokens": 900}), "cacheReadInputTokens", id="cached tokens"),
+    pytest.param(of("gpt-4o", {**CHAT, "thoughtsTokenCount": 9}), "thoughtsTokenCount", id="reasoning"),
+]
+EQUAL = [
+    pytest.param(
+        of("nova", {**BEDROCK, "prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}), id="Converse"
+    ),
+    pytest.param(
+        of("nova", {**BEDROCK, "cacheReadInputTokens": 90, "prompt_tokens": 100, "cached_tokens": 90}),
+        id="input with and without the cache",
+    ),
+    pytest.param(of("gemini-2.5-pro", {**GEMINI, "prompt_tokens": 10, "total_tokens": 30}), id="Gemini"),
+    pytest.param(
+        of("nova", {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30, **BEDROCK}, choices=[]),
+        id="a chat",
+    ),
+    pytest.param(message("claude", {**ANTHROPIC, "completion_tokens": 20, "total_tokens": 35}), id="Anthropic"),
+]
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+@pytest.mark.parametrize(("answer", "path"), DIFFERING)
+def test_two_forms_with_different_numbers_are_refused(answer: dict[str, Any], path: str, shape: Any) -> None:
+    with pytest.raises(UsageValueError, match="two forms of usage") as refused:
+        read_answer(shape(answer))
+
+    assert refused.value.field == f"usage.{path}"
+
+
+@pytest.mark.parametrize("answer", EQUAL)
+def test_two_forms_with_the_same_numbers_are_one_usage(answer: dict[str, Any]) -> None:
+    read = read_answer(answer)
+
+    assert read.unread_fields == ()
+    assert read.usage is not None
+    assert read.usage.output_tokens in {0, 20}
+
+
+@pytest.mark.parametrize(("answer", "path"), DIFFERING)
+def test_a_second_form_is_unread_where_the_cost_is_given(answer: dict[str, Any], path: str) -> None:
+    read = read_answer(answer, cost_nano_usd=5)
+
+    assert read.cost_nano_usd == 5
+    assert path in read.unread_fields
+
+
+def test_a_planted_reading_that_believes_the_first_form_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "check_one_form", lambda _: None)
+
+    assert all(read_answer(case.values[0]).unread_fields for case in DIFFERING)
