@@ -11,7 +11,7 @@ _STACK_LEVEL = 4
 
 
 class UserCostFileFound(UserWarning):
-    """A new database begins empty, and beside it lies a file of LiteLLM's budgets. The text is the command to type."""
+    """A new database begins empty, and next to it is a file of LiteLLM's budgets. The text has the command to type."""
 
 
 def offer_import(database: Path, project_id: str) -> None:
@@ -30,8 +30,8 @@ def offer_import(database: Path, project_id: str) -> None:
         return
     command = ["budgetd", "import", _typed(found), "--database", _typed(database), "--project", project_id]
     warnings.warn(
-        f"{database} is new and has no budgets; beside it lies LiteLLM's {FILE_NAME} ({size_bytes:,} bytes), of which "
-        f"nothing is imported. To import its budgets, before users are made anew, type: {shlex.join(command)}",
+        f"{database} is new and has no budgets; next to it is LiteLLM's {FILE_NAME} ({size_bytes:,} bytes), of which "
+        f"nothing is imported. To import its budgets, before users are created again, type: {shlex.join(command)}",
         UserCostFileFound,
         stacklevel=_STACK_LEVEL,
     )
