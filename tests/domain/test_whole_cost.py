@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
-from budgetd_server.domain.model_price import ModelPrice, Rates, Schedule
+from budgetd_server.domain.model_price import MTOK, TOKEN_RATES, ModelPrice, Rates, Schedule
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Parts, Usage, usage_violations
 from tests.domain.test_pricing import prices, usages
 
@@ -95,3 +95,72 @@ def test_half_of_everything_but_searches_is_exact(price: ModelPrice, usage: Usag
     doubled = 2 * cost(in_batches, usage, Rounding.UP, CallTerms(is_batch=True))
 
     assert 0 <= doubled * 10**6 - cost(price, alone, Rounding.UP) * 10**6 - 2 * searches + 10**6 <= 4 * 10**6
+
+
+@st.composite
+def overlapping_usages(draw: st.DrawFn) -> Usage:
+    """A valid usage whose audio, images and citations may be cached or written as well."""
+
+    def up_to(most: int) -> int:
+        return draw(st.integers(0, most))
+
+    made = up_to(5_000)
+    sent = up_to(5_000)
+    cached = up_to(sent)
+    written = up_to(sent - cached)
+    audio = up_to(sent)
+    image = up_to(sent - audio)
+    spoken = up_to(made)
+    parts = Parts(
+        audio_input_tokens=audio,
+        audio_output_tokens=spoken,
+        cached_audio_input_tokens=up_to(min(audio, cached)),
+        image_input_tokens=image,
+        image_output_tokens=up_to(made - spoken),
+        cache_write_1h_tokens=up_to(written),
+        citation_tokens=up_to(sent - audio - image),
+    )
+    usage = Usage(sent, made, cached, written, up_to(made), parts)
+    assert not usage_violations(usage, "usage")
+    return usage
+
+
+OF_OUTPUT = ("output", "reasoning", "audio_output", "image_output")
+
+
+def tokens_by_rate(usage: Usage, **rates: int | None) -> dict[str, int]:
+    """How many tokens each rate is charged for: each is one nano-USD a token in turn, and the others nothing."""
+    nothing = Rates(*[0] * TOKEN_RATES)
+    return {
+        rate: cost(ModelPrice(model="any", rates=nothing._replace(**{rate: MTOK, **rates})), usage)
+        for rate in Rates._fields[:TOKEN_RATES]
+    }
+
+
+@given(overlapping_usages())
+def test_overlapping_parts_are_charged_neither_twice_nor_less_than_nothing(usage: Usage) -> None:
+    told = {**usage._asdict(), **usage.parts._asdict()}
+
+    charged = tokens_by_rate(usage)
+
+    for rate, tokens in charged.items():
+        assert 0 <= tokens <= told[f"{rate}_tokens"], rate
+    assert sum(charged[rate] for rate in OF_OUTPUT) == usage.output_tokens
+    assert sum(tokens for rate, tokens in charged.items() if rate not in OF_OUTPUT) == usage.input_tokens
+
+
+@given(overlapping_usages(), st.integers(1, 3))
+def test_overlapping_tokens_of_what_is_paid_by_the_piece_are_left_out_once(usage: Usage, images: int) -> None:
+    with_images = usage._replace(parts=usage.parts._replace(input_images=images))
+
+    charged = tokens_by_rate(with_images, image_input=None, input_image=0)
+
+    assert min(charged.values()) >= 0
+    assert sum(charged.values()) == usage.input_tokens - usage.parts.image_input_tokens + usage.output_tokens
+
+
+def test_cached_images_cost_cached_input_and_the_rest_of_them_images() -> None:
+    usage = Usage(1_000, 0, 900, parts=Parts(image_input_tokens=800))
+    rates = Rates(input=3 * MTOK, output=MTOK, cached_input=MTOK, image_input=10 * MTOK)
+
+    assert cost(ModelPrice(model="any", rates=rates), usage) == 900 * 1 + 100 * 10

@@ -49,7 +49,7 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
             DeadlineExceeded, its retries included. Most methods make one; those that read all users, one for each
             thousand. None: with a server 5 seconds for reads and 10 for changes, "local" 10 seconds for both.
         prices: Local only: your price file, TOML or LiteLLM's JSON, or several, of which later ones win. None:
-            BUDGETD_PRICES. A server has its own.
+            BUDGETD_PRICES. Each is read once in a process; there is no reload. A server has its own.
 
     Raises:
         ValueError, TypeError: An argument breaks a rule.
