@@ -212,6 +212,7 @@ def test_a_price_tells_its_rates_and_where_it_comes_from(server: RunningServer) 
             ),
             divisor=2,
         ),
+        places=[price_pb.PriceFactor(inference_geo="fedramp", numerator=11, denominator=10)],
     )
 
 

@@ -5,22 +5,13 @@ from collections.abc import Mapping, Sequence
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd.v1 import model_price_pb2 as price_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
-from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates, Schedule
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
-
-_SOURCES = {
-    "catalogue": price_pb.PRICE_SOURCE_CATALOGUE,
-    "override": price_pb.PRICE_SOURCE_OVERRIDE,
-    "fallback": price_pb.PRICE_SOURCE_FALLBACK,
-}
-
 
 #: So many limits are told with all their patterns of models, which take up to 16 KiB each; more could be too much.
 LIMITS_WITH_PATTERNS_MAX = 128
@@ -211,38 +202,3 @@ def reservation_state(held: Reservation, now_us: int) -> ReservationState:
     if not held.is_due(now_us):
         return held.state
     return ReservationState.ESTIMATED if held.on_expiry is OnExpiry.COMMIT else ReservationState.EXPIRED
-
-
-def model_price(price: ModelPrice) -> price_pb.ModelPrice:
-    """What a model's tokens cost."""
-    return price_pb.ModelPrice(
-        model=price.model,
-        provider=price.provider,
-        rates=_rates(price.rates),
-        tiers=[
-            price_pb.PriceTier(above_input_tokens=tier.above_input_tokens, rates=_rates(tier.rates))
-            for tier in price.tiers
-        ],
-        is_free=price.is_free,
-        source=_SOURCES[price.source],
-        count_rates=price_pb.CountRates(
-            **{f"{name}_nano_usd_per_million": rate for name, rate in list(price.rates._asdict().items())[TOKEN_RATES:]}
-        ),
-        service_tiers=[_served(name, schedule) for name, schedule in sorted(price.service_tiers.items())],
-        batch=_served("", price.batch) if price.batch is not None else None,
-    )
-
-
-def _served(service_tier: str, schedule: Schedule) -> price_pb.ServedPrice:
-    return price_pb.ServedPrice(
-        service_tier=service_tier,
-        rates=_rates(schedule.rates),
-        tiers=[price_pb.PriceTier(above_input_tokens=above, rates=_rates(rates)) for above, rates in schedule.tiers],
-        divisor=schedule.divisor,
-    )
-
-
-def _rates(rates: Rates) -> price_pb.TokenRates:
-    return price_pb.TokenRates(
-        **{f"{name}_nano_usd_per_mtok": rate for name, rate in list(rates._asdict().items())[:TOKEN_RATES]}
-    )

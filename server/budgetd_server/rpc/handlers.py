@@ -27,6 +27,7 @@ from budgetd_server.rpc.cost_requests import ITEMS_AT_A_TIME, CostRequests
 from budgetd_server.rpc.errors import item_error
 from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.rpc.pattern_matches import pattern_matches
+from budgetd_server.rpc.price_answers import model_price
 from budgetd_server.rpc.reservation_handlers import ReservationHandlers
 from budgetd_server.tokens import AsyncTokenCounter
 
@@ -193,7 +194,7 @@ class Handlers(ReservationHandlers):
         names = [name for name in self._prices.models() if name.startswith(request.model_prefix)]
         now_us, end = self._engine.clock(), begin + page_size
         return service.ListModelPricesResponse(
-            prices=[answers.model_price(self._prices.find(name, now_us)) for name in names[begin:end]],
+            prices=[model_price(self._prices.find(name, now_us)) for name in names[begin:end]],
             next_page_token=page_token(request, end if end < len(names) else None),
             price_version=self._prices.version,
         )
@@ -202,7 +203,7 @@ class Handlers(ReservationHandlers):
         self, request: service.GetModelPriceRequest, caller: Caller
     ) -> service.GetModelPriceResponse:
         price = self._prices.find(read_requests.model_name(request), self._engine.clock())
-        return service.GetModelPriceResponse(price=answers.model_price(price), price_version=self._prices.version)
+        return service.GetModelPriceResponse(price=model_price(price), price_version=self._prices.version)
 
     async def _lineage(self, project_id: str, budget_id: str) -> list[BudgetStatus]:
         """A budget and its ancestors."""

@@ -264,6 +264,93 @@ class PriceTier(google.protobuf.message.Message):
 global___PriceTier = PriceTier
 
 @typing.final
+class PriceFactor(google.protobuf.message.Message):
+    """What the cost of a call is multiplied with, searches left aside: `numerator` divided by `denominator`, exactly."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INFERENCE_GEO_FIELD_NUMBER: builtins.int
+    NUMERATOR_FIELD_NUMBER: builtins.int
+    DENOMINATOR_FIELD_NUMBER: builtins.int
+    inference_geo: builtins.str
+    """The `inference_geo` that it holds for, in small letters, such as "us"; "*": any place but the usual ones and those that
+    have a factor of their own. Empty for a factor of something else.
+    """
+    numerator: builtins.int
+    """Above 0."""
+    denominator: builtins.int
+    """Above 0."""
+    def __init__(
+        self,
+        *,
+        inference_geo: builtins.str = ...,
+        numerator: builtins.int = ...,
+        denominator: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["denominator", b"denominator", "inference_geo", b"inference_geo", "numerator", b"numerator"]) -> None: ...
+
+global___PriceFactor = PriceFactor
+
+@typing.final
+class PriceHours(google.protobuf.message.Message):
+    """Hours of the day, in UTC."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEGIN_MINUTE_FIELD_NUMBER: builtins.int
+    END_MINUTE_FIELD_NUMBER: builtins.int
+    WEEKDAYS_FIELD_NUMBER: builtins.int
+    begin_minute: builtins.int
+    """The minute of the day at which they begin, from 0 to 1439."""
+    end_minute: builtins.int
+    """The minute of the day before which they end. Below `begin_minute`: on the next day; equal to it: they are the whole day."""
+    @property
+    def weekdays(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """The days on which they hold, 1 (Monday) to 7, by the calendar of `weekday_time_zone`; empty: every day."""
+
+    def __init__(
+        self,
+        *,
+        begin_minute: builtins.int = ...,
+        end_minute: builtins.int = ...,
+        weekdays: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["begin_minute", b"begin_minute", "end_minute", b"end_minute", "weekdays", b"weekdays"]) -> None: ...
+
+global___PriceHours = PriceHours
+
+@typing.final
+class OffPeakPrice(google.protobuf.message.Message):
+    """Prices that hold for calls at certain hours."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RATES_FIELD_NUMBER: builtins.int
+    HOURS_FIELD_NUMBER: builtins.int
+    WEEKDAY_TIME_ZONE_FIELD_NUMBER: builtins.int
+    weekday_time_zone: builtins.str
+    """The IANA time zone in whose calendar the day of a call is looked up."""
+    @property
+    def rates(self) -> global___TokenRates:
+        """Replaces the same prices of the tier, service tier or batch that the call has, before a divisor; what is unset stays."""
+
+    @property
+    def hours(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PriceHours]:
+        """When they hold: a call in any of these hours has them."""
+
+    def __init__(
+        self,
+        *,
+        rates: global___TokenRates | None = ...,
+        hours: collections.abc.Iterable[global___PriceHours] | None = ...,
+        weekday_time_zone: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["rates", b"rates"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["hours", b"hours", "rates", b"rates", "weekday_time_zone", b"weekday_time_zone"]) -> None: ...
+
+global___OffPeakPrice = OffPeakPrice
+
+@typing.final
 class ModelPrice(google.protobuf.message.Message):
     """What the server charges for a model."""
 
@@ -278,6 +365,10 @@ class ModelPrice(google.protobuf.message.Message):
     COUNT_RATES_FIELD_NUMBER: builtins.int
     SERVICE_TIERS_FIELD_NUMBER: builtins.int
     BATCH_FIELD_NUMBER: builtins.int
+    PLACES_FIELD_NUMBER: builtins.int
+    FAST_FIELD_NUMBER: builtins.int
+    OFF_PEAK_FIELD_NUMBER: builtins.int
+    SEARCHES_ARE_ONE_FIELD_NUMBER: builtins.int
     model: builtins.str
     """The name under which the price is kept."""
     provider: builtins.str
@@ -286,6 +377,8 @@ class ModelPrice(google.protobuf.message.Message):
     """True if the operator has said that the model costs nothing."""
     source: global___PriceSource.ValueType
     """Where the price comes from."""
+    searches_are_one: builtins.bool
+    """True if a call with many searches costs as much as with one."""
     @property
     def rates(self) -> global___TokenRates:
         """The usual prices."""
@@ -306,6 +399,18 @@ class ModelPrice(google.protobuf.message.Message):
     def batch(self) -> global___ServedPrice:
         """What a batch costs; unset: it cannot be priced."""
 
+    @property
+    def places(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PriceFactor]:
+        """What places cost, by name; a place that is neither here nor usual cannot be priced, unless "*" is here."""
+
+    @property
+    def fast(self) -> global___PriceFactor:
+        """What the service tier "fast" costs; unset: as the service tier "priority"."""
+
+    @property
+    def off_peak(self) -> global___OffPeakPrice:
+        """The prices of quiet hours; unset: all hours cost the same."""
+
     def __init__(
         self,
         *,
@@ -318,8 +423,12 @@ class ModelPrice(google.protobuf.message.Message):
         count_rates: global___CountRates | None = ...,
         service_tiers: collections.abc.Iterable[global___ServedPrice] | None = ...,
         batch: global___ServedPrice | None = ...,
+        places: collections.abc.Iterable[global___PriceFactor] | None = ...,
+        fast: global___PriceFactor | None = ...,
+        off_peak: global___OffPeakPrice | None = ...,
+        searches_are_one: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "rates", b"rates"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "is_free", b"is_free", "model", b"model", "provider", b"provider", "rates", b"rates", "service_tiers", b"service_tiers", "source", b"source", "tiers", b"tiers"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "fast", b"fast", "off_peak", b"off_peak", "rates", b"rates"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "count_rates", b"count_rates", "fast", b"fast", "is_free", b"is_free", "model", b"model", "off_peak", b"off_peak", "places", b"places", "provider", b"provider", "rates", b"rates", "searches_are_one", b"searches_are_one", "service_tiers", b"service_tiers", "source", b"source", "tiers", b"tiers"]) -> None: ...
 
 global___ModelPrice = ModelPrice
