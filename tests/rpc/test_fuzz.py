@@ -47,7 +47,8 @@ _LEAVES: dict[int, st.SearchStrategy[Any]] = {
     FieldDescriptor.TYPE_ENUM: _SMALL_NUMBERS,
     FieldDescriptor.TYPE_DOUBLE: st.floats(),
 }
-_INDEX = re.compile(r"\[(?:\d+|'.*'|\".*\")\]")
+#: A position in a list, or a key of a map, of which a long one is shown shortened and without its last quote.
+_INDEX = re.compile(r"\[(?:\d+|['\"].*['\"…])\]")
 #: Names that most requests get, so that they come further than to the first check.
 _USUAL = {"project_id": PROJECT, "budget_id": "alice", "model": MODEL}
 
