@@ -10,8 +10,9 @@ import pytest
 from budgetd import BudgetManager, UnknownModel
 from tests.usage.cases import PARTS, TOTALS, U, of
 from tests.usage.more_cases import CHATS, OTHERS
+from tests.usage.wrapped_cases import WRAPPED
 
-_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS, *OTHERS)}
+_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS, *OTHERS, *WRAPPED)}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,8 @@ _CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS, *OTHERS)}
         ("A12 where it ran", 0.033),
         ("A12 anywhere", 0.03),
         ("A13 a batch that is called a tier", 0.009),
+        ("C2 Google's embeddings, by the tokens of each vector", 14 * 0.1e-6),
+        ("C2 Google's embeddings with characters alone", 30 * 0.025e-6),
         ("B1 reasoning beside the completion", 9_992 * 1.25e-6 + 128 * 0.2e-6 + 5_809 * 2.5e-6),
         ("B2 thoughts that only the total tells", 20 * 0.3e-6 + 603 * 2.5e-6),
         ("B3 zeros beside real counts", 23 * 2.5e-6 + 1_056 * 10e-6),
@@ -53,6 +56,22 @@ def test_an_answer_costs_what_its_parts_cost(manager: BudgetManager, name: str, 
 
     assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)
     assert list(manager.get_model_cost("alice")) == [_CASES[name]["model"]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "dollars"),
+    [
+        ("A13 a line of a batch of OpenAI's, Azure's, Mistral's or Groq's", "gpt-4o", 0.0125 / 2),
+        ("A13 a line of a batch of Anthropic's", "claude-sonnet-4-5", (10 * 3e-6 + 5 * 15e-6) / 2),
+        ("A13 a line of a batch of the Gemini API's", "gemini-2.5-flash", (10 * 0.3e-6 + 5 * 2.5e-6) / 2),
+    ],
+)
+def test_a_line_of_a_batch_costs_half(manager: BudgetManager, name: str, model: str, dollars: float) -> None:
+    manager.create_budget(10, "alice")
+
+    manager.update_cost("alice", _CASES[name])
+
+    assert manager.get_model_cost("alice") == pytest.approx({model: dollars}, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from budgetd.usage import Answer, read_answer
+from budgetd.usage import Answer, bedrock, read_answer
 from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, Usage
 from tests.parity.theirs import litellm
 from tests.usage.cases import PARTS, TOTALS, Case
@@ -17,6 +17,8 @@ audio: Any = pytest.importorskip("openai.types.audio")
 responses: Any = pytest.importorskip("openai.types.responses")
 anthropic: Any = pytest.importorskip("anthropic.types")
 anthropic_beta: Any = pytest.importorskip("anthropic.types.beta")
+batches: Any = pytest.importorskip("anthropic.types.messages")
+botocore_session: Any = pytest.importorskip("botocore.session")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 #: Cases in the form that LiteLLM gives to every chat.
 _CHATS = [case for case in (*PARTS, *TOTALS, *CHATS) if "completion_tokens" in case.answer.get("usage", {})]
@@ -234,3 +236,31 @@ def test_anthropics_events_in_the_middle_of_a_stream_are_refused(event: str) -> 
 
     with pytest.raises(ValueError, match="last piece of a stream"):
         read_answer(getattr(anthropic, event).model_validate(made))
+
+
+def test_a_line_of_a_batch_of_anthropics_is_read_if_it_succeeded() -> None:
+    usage = {"input_tokens": 10, "output_tokens": 5, "service_tier": "batch"}
+    message = message_of(anthropic.Message, {"type": "message", "model": "claude-opus-4-6", "usage": usage})
+
+    def line(**result: Any) -> Any:
+        return batches.MessageBatchIndividualResponse.model_validate({"custom_id": "1", "result": result})
+
+    answer = read_answer(line(type="succeeded", message=message))
+    assert (answer.usage, answer.is_batch) == (Usage(input_tokens=10, output_tokens=5), True)
+    for kind in ("canceled", "expired"):
+        with pytest.raises(ValueError, match="failed costs nothing"):
+            read_answer(line(type=kind))
+
+
+def test_every_count_of_bedrocks_usage_is_read_where_its_library_has_it() -> None:
+    service = botocore_session.get_session().get_service_model("bedrock-runtime")
+    answer, event = service.shape_for("ConverseResponse"), service.shape_for("ConverseStreamMetadataEvent")
+    counts = dict.fromkeys(service.shape_for("TokenUsage").members, 0)
+    counts |= {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
+
+    assert {"usage", "serviceTier"} <= set(answer.members) & set(event.members)
+    # A count that the library gains is missing here, and this fails.
+    assert set(counts) <= {path.partition(".")[0] for path in (*bedrock.DIALECT.parts, *bedrock.DIALECT.harmless)}
+    assert "metadata" in service.shape_for("ConverseStreamOutput").members
+    read = read_answer({"metadata": {"usage": counts}}, model="amazon.nova-pro-v1:0")
+    assert read.usage == Usage(input_tokens=10, output_tokens=5)

@@ -10,8 +10,9 @@ from budgetd.usage.dialect import COST_PARTS, Dialect
 from budgetd.usage.recogniser import ORDER
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
+from tests.usage.wrapped_cases import WRAPPED
 
-CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS)
+CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS, *WRAPPED)
 HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 DIALECTS = {dialect.name: dialect for dialect in ORDER}
 UNKNOWN = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")

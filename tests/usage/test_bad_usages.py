@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from budgetd.usage import UsageError, UsageTypeError, UsageValueError, read_answer
+from budgetd.v1.budget_pb2 import Usage
 from tests.usage.cases import as_object, message, of
 
 CHAT = {"prompt_tokens": 100, "completion_tokens": 50}
@@ -236,6 +237,41 @@ def test_a_usage_that_contains_itself_is_refused() -> None:
             "usage.cost_details.upstream_inference_cost",
             id="a fee without the rest of the cost",
         ),
+        pytest.param(
+            {"custom_id": "1", "response": {"status_code": 429, "body": {"error": {}}}, "error": None},
+            "response.status_code",
+            id="a failed line of a batch of OpenAI's",
+        ),
+        pytest.param(
+            {"custom_id": "1", "response": None, "error": {"code": "batch_expired"}},
+            "response.status_code",
+            id="an expired line of a batch of OpenAI's",
+        ),
+        pytest.param(
+            {"custom_id": "1", "result": {"type": "errored", "error": {}}},
+            "result.type",
+            id="a failed line of a batch of Anthropic's",
+        ),
+        pytest.param(
+            {"key": "1", "error": {"code": 13}}, "response", id="a failed line of a batch of the Gemini API's"
+        ),
+        pytest.param(
+            {
+                "model": "text-embedding-005",
+                "embeddings": [{"statistics": {"tokenCount": 1}}, {"statistics": {"tokenCount": -1}}],
+            },
+            "embeddings[1].statistics.tokenCount",
+            id="a negative count of one of several vectors",
+        ),
+        pytest.param(
+            {
+                "modelVersion": "gemini-2.5-flash",
+                "candidates": [{"index": 0}],
+                "usageMetadata": {"promptTokenCount": 10},
+            },
+            "candidates[0].finishReason",
+            id="a piece of a stream, by the name that it has in camel case",
+        ),
     ],
 )
 def test_what_is_not_the_whole_or_not_due_is_refused_by_name(answer: dict[str, object], field: str) -> None:
@@ -243,6 +279,38 @@ def test_what_is_not_the_whole_or_not_due_is_refused_by_name(answer: dict[str, o
         read_answer(answer)
 
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        pytest.param(lambda answer: {"response": answer}, id="an answer alone"),
+        pytest.param(lambda answer: {"request": {"contents": []}, "response": answer}, id="with its request"),
+    ],
+)
+def test_what_is_not_surely_a_line_of_a_batch_is_refused_with_what_to_pass(wrapped: Any) -> None:
+    answer = of("gpt-4o", CHAT)
+
+    with pytest.raises(UsageValueError, match="pass an answer without what it is wrapped in"):
+        read_answer(wrapped(answer), model="gpt-4o")
+    assert not read_answer(answer).is_batch
+
+
+def test_an_answer_that_contains_itself_is_refused() -> None:
+    line: dict[str, Any] = {"key": "1"}
+    line["response"] = line
+
+    with pytest.raises(UsageValueError, match="must be there"):
+        read_answer(line, model="gpt-4o")
+
+
+def test_a_whole_answer_of_gemini_without_a_reason_to_end_is_read_by_its_usage_alone() -> None:
+    usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
+
+    with pytest.raises(UsageValueError, match="pass its model and usage alone"):
+        read_answer({"modelVersion": "gemini-2.5-flash", "candidates": [{}], "usageMetadata": usage})
+    read = read_answer({"modelVersion": "gemini-2.5-flash", "usageMetadata": usage})
+    assert read.usage == Usage(input_tokens=10, output_tokens=5)
 
 
 def test_the_provider_s_bill_is_taken_with_the_caller_s_own_key_even_if_there_is_no_fee() -> None:

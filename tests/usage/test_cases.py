@@ -7,14 +7,12 @@ import pytest
 from budgetd.usage import read_answer
 from budgetd.usage.recogniser import ORDER
 from budgetd.v1.budget_pb2 import Usage
-from tests.usage.cases import PARTS, TOTALS, Case, as_object, of
-from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
-
-ALL = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS)
+from tests.usage.cases import Case, as_object, of
+from tests.usage.drawing import CASES
 
 
 @pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
-@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_answer_is_read_to_the_counts_in_it(case: Case, shape: Any) -> None:
     answer = read_answer(shape(case.answer))
 
@@ -26,7 +24,7 @@ def test_an_answer_is_read_to_the_counts_in_it(case: Case, shape: Any) -> None:
 
 
 def test_every_dialect_has_a_case() -> None:
-    assert {case.dialect for case in ALL} == {dialect.name for dialect in ORDER}
+    assert {case.dialect for case in CASES} == {dialect.name for dialect in ORDER}
 
 
 @pytest.mark.parametrize("finish_reason", [None])
@@ -60,3 +58,14 @@ def test_the_model_is_read_under_every_providers_name_for_it(name: str) -> None:
     answer = {name: "amazon.nova-pro-v1:0", "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}}
 
     assert read_answer(answer, model="another").model == "amazon.nova-pro-v1:0"
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+def test_the_last_event_of_a_stream_of_bedrocks_converse_is_read(shape: Any) -> None:
+    usage = {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}
+    event = {"metadata": {"usage": usage, "metrics": {"latencyMs": 551}, "serviceTier": {"type": "priority"}}}
+
+    answer = read_answer(shape(event), model="amazon.nova-pro-v1:0")
+
+    assert (answer.model, answer.usage) == ("amazon.nova-pro-v1:0", Usage(input_tokens=10, output_tokens=5))
+    assert (answer.service_tier, answer.is_batch, answer.unread_fields) == ("priority", False, ())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading, is_number, read
+from budgetd.usage.envelopes import unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.plain import plain_counts
@@ -98,25 +99,35 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         None if dialect is UNKNOWN or (told and is_from_cache(look)) else _neutral(counts),
         identity,
         tier,
-        is_batch,
+        is_batch or look.is_batch,
         _geo(look),
         dialect.name,
         unread,
     )
 
 
-def _look(answer: object, model: str | None) -> tuple[str, Look]:
-    """The model's name, and what the dialect is recognised by."""
+def _look(answer: object, model: str | None, *, is_batch: bool | None = None) -> tuple[str, Look]:
+    """The model's name, and what the dialect is recognised by.
+
+    Args:
+        answer: As it was passed, or what `unpack` found in that.
+        model: The name that the caller gave.
+        is_batch: Whether what held the answer is a line of a batch. None: nothing held it.
+    """
     known = _known(answer)
     whole = whole_of(known)
     hidden = _hidden(answer, known)
     if whole is not known:
         hidden = get(whole, "_hidden_params") or hidden
         known = _known(whole)
+    usage = _usage_fields(known)
+    if not usage and is_batch is None and (unpacked := unpack(known)) is not None:
+        inner, is_batch = unpacked
+        return _look(inner, model, is_batch=is_batch)
     name = _model(known, hidden, model)
     provider = get(hidden, "custom_llm_provider") if hidden else None
     told = provider if isinstance(provider, str) else ""
-    return name, Look(known, hidden, _usage_fields(known), name.lower(), told)
+    return name, Look(known, hidden, usage, name.lower(), told, bool(is_batch))
 
 
 def _known(answer: object) -> object:
@@ -176,7 +187,8 @@ def _without_cost(look: Look) -> UsageValueError:
     return UsageValueError(
         "usage",
         "must be there unless the cost is, or nothing can be charged; "
-        "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...)",
+        "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
+        "pass an answer without what it is wrapped in, but a line of a batch as it is, with its custom_id or key",
         None,
     )
 

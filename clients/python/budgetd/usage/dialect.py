@@ -44,6 +44,8 @@ class Look(NamedTuple):
     model: str
     #: Who serves the model, if LiteLLM tells; else empty.
     provider: str
+    #: True for a line of a batch's results.
+    is_batch: bool = False
 
     def get(self, name: str) -> object:
         """A part of the answer, or None."""

@@ -12,6 +12,7 @@ from budgetd.usage import (
     deepseek,
     embeddings,
     gemini,
+    gemini_embeddings,
     images,
     mistral,
     openai_chat,
@@ -34,6 +35,7 @@ ORDER: tuple[Dialect, ...] = tuple(
     module.DIALECT
     for module in (
         gemini,
+        gemini_embeddings,
         bedrock,
         cohere,
         voyage,

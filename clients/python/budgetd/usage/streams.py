@@ -3,9 +3,14 @@
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import fields_of, get
 
-_RULE = (
-    "must be a whole answer, or the last piece of a stream: what a piece in the middle tells is not yet all; "
-    "wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
+_WAIT = (
+    "an earlier piece has only a part of the usage; wait for the last one, "
+    "or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
+)
+_RULE = f"must be that of a whole answer, or of the last piece of a stream: {_WAIT}"
+_REASON_RULE = (
+    f"must be there, as in a whole answer and the last piece of a stream: {_WAIT}; "
+    "of an answer that is whole all the same, pass its model and usage alone"
 )
 #: Events whose `response` is the whole answer.
 _LAST_EVENTS = {"response.completed", "response.done", "response.incomplete", "response.failed"}
@@ -46,23 +51,24 @@ def whole_of(answer: object) -> object:
             if isinstance(status, str) and status in _STATUSES_WITHOUT_COST[name]:
                 raise UsageValueError("status", f"must tell that the {name} is made: until then nothing is due", status)
         if name.endswith(".chunk"):
-            _check_is_last(get(answer, "choices"), "choices")
+            _check_is_last(get(answer, "choices"), "choices", "finish_reason")
         return answer
     candidates = get(answer, "candidates")
     if isinstance(candidates, list | tuple):
-        _check_is_last(candidates, "candidates")
+        is_camel = get(answer, "usageMetadata") is not None
+        _check_is_last(candidates, "candidates", "finishReason" if is_camel else "finish_reason")
     return answer
 
 
 def _check_is_stopped(message: object) -> None:
     """A message of Anthropic's has no reason to stop while a stream still makes it, and then counts as it runs."""
     if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:
-        raise UsageValueError("stop_reason", _RULE, None)
+        raise UsageValueError("stop_reason", _REASON_RULE, None)
 
 
-def _check_is_last(choices: object, name: str) -> None:
+def _check_is_last(choices: object, holder: str, reason: str) -> None:
     """A last piece has a reason to end, or nothing but the usage."""
     if not isinstance(choices, list | tuple) or not choices:
         return
     if all(get(choice, "finish_reason") is get(choice, "finishReason") is None for choice in choices):
-        raise UsageValueError(f"{name}[0].finish_reason", _RULE, None)
+        raise UsageValueError(f"{holder}[0].{reason}", _REASON_RULE, None)

@@ -1,0 +1,47 @@
+"""What an answer is wrapped in: a line of a batch's results, or the last event of a stream of Bedrock's Converse."""
+
+from budgetd.usage.errors import UsageValueError
+from budgetd.usage.fields import get
+
+_FAILED = "a request of a batch that failed costs nothing"
+
+
+def unpack(holder: object) -> tuple[object, bool] | None:
+    """The answer in it, and whether it was part of a batch; None if this holds no answer.
+
+    Only the lines of batches are recognised whose form nothing else has: what is taken for one costs half.
+
+    Raises:
+        UsageValueError: It is the line of a request that failed.
+    """
+    last = get(holder, "metadata")
+    if get(last, "usage") is not None:
+        return last, False
+    if get(holder, "custom_id") is not None:
+        result = get(holder, "result")
+        return _of_anthropic(result) if result is not None else _of_openai(get(holder, "response"))
+    if get(holder, "key") is None and get(last, "key") is None and get(holder, "processed_time") is None:
+        return None
+    return _of_google(get(holder, "response"))
+
+
+def _of_openai(response: object) -> tuple[object, bool]:
+    """OpenAI's form, which others, such as Mistral, Groq and Azure, have as well."""
+    status = get(response, "status_code")
+    if status != 200:
+        raise UsageValueError("response.status_code", f"must be 200: {_FAILED}", status)
+    return get(response, "body"), True
+
+
+def _of_anthropic(result: object) -> tuple[object, bool]:
+    kind = get(result, "type")
+    if kind != "succeeded":
+        raise UsageValueError("result.type", f"must be succeeded: {_FAILED}", kind)
+    return get(result, "message"), True
+
+
+def _of_google(response: object) -> tuple[object, bool]:
+    """The Gemini API's form, with a key in the line or its metadata, and Vertex AI's, with the time of processing."""
+    if response is None:
+        raise UsageValueError("response", f"must be there: {_FAILED}", None)
+    return response, True
