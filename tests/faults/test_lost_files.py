@@ -3,9 +3,10 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -15,14 +16,28 @@ from grpc_health.v1 import health_pb2
 
 from budgetd_server.ledger.sqlite_migrations import newest_version
 from budgetd_server.ledger.sqlite_verify import verify_file
-from tests.faults.calls import Told, channel_to, charge, health_turns, new_budget, stub_for, stub_on
+from tests.faults.calls import (
+    Told,
+    channel_to,
+    charge,
+    eventually,
+    health_turns,
+    new_budget,
+    refusal_of,
+    stub_for,
+    stub_on,
+)
 from tests.faults.checker import Record
-from tests.faults.server_process import BUDGETD, ServerProcess, planted, run_to_end, running
+from tests.faults.server_process import ServerProcess, planted, run_to_end, running
 from tests.ledger.lost_files import Fault, delete, leave_link, link, move, replace
+
+if TYPE_CHECKING:
+    from budgetd.v1.budget_service_pb2_grpc import BudgetServiceAsyncStub
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 CLIENTS = 16
+NO_PORTS = ("--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")
 
 
 FAULTS = [
@@ -131,47 +146,73 @@ async def test_a_server_that_does_not_look_is_caught(database: Path) -> None:
     assert load.late_acknowledged > 0
 
 
-async def charged_under_two_names(database: Path, *, program: Sequence[str]) -> tuple[Record, Mapping[str, int]]:
-    """Charge at two servers, the second of which has the file under the name that it was given beneath the first."""
-    record, acknowledged = Record(), dict.fromkeys(("first", "second"), 0)
+async def test_no_second_server_starts_under_another_name_and_the_first_serves_on_under_its_own(database: Path) -> None:
+    record = Record()
     async with running(database) as server, stub_for(server.address) as stub:
         await stub.CreateBudget(new_budget())
-        server.terminate()
-        await server.ended()
-    async with running(database, program=program) as first:
+        await acknowledged(stub, record, "before")
         leave_link(database)
-        async with running(database, program=program) as second:
-            for name, server in (("first", first), ("second", second)):
+
+        code, _, errors = await run_to_end("serve", "--database", str(database), *NO_PORTS)
+        record.send("after", 1_000)
+        told = await refusal_of(stub.UpdateCost(charge("after", 1_000)))
+        database.with_name("real.db").replace(database)
+        await eventually(lambda: acknowledged(stub, record, "after"))
+
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{database} is in use by another program, and was last used in this folder, under the name" in errors
+    assert told.reason == "STORE_UNAVAILABLE"
+    assert record.faults_of(database) == []
+
+
+async def test_a_file_that_was_renamed_without_its_log_is_whole_once_the_log_has_its_name(database: Path) -> None:
+    record, renamed = Record(), database.with_name("renamed.db")
+    async with running(database) as server, stub_for(server.address) as stub:
+        await stub.CreateBudget(new_budget())
+        await acknowledged(stub, record, "before")
+        server.kill()
+        await server.ended()
+    database.rename(renamed)
+
+    code, _, errors = await run_to_end("serve", "--database", str(renamed), *NO_PORTS)
+    database.with_name(f"{database.name}-wal").rename(f"{renamed}-wal")
+    async with running(renamed) as server, stub_for(server.address) as stub:
+        await acknowledged(stub, record, "after")
+
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"was renamed from {database.name} without its log" in errors
+    assert f"rename that file to {renamed.name}-wal" in errors
+    assert record.faults_of(renamed) == []
+
+
+async def test_servers_that_follow_links_and_do_not_claim_their_name_lose_charges_and_are_caught(
+    database: Path,
+) -> None:
+    record = Record()
+    async with running(database, program=planted("planted_two_names")) as first:
+        async with stub_for(first.address) as stub:
+            await stub.CreateBudget(new_budget())
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # So that both know the budget.
+        leave_link(database)
+        async with running(database, program=planted("planted_two_names")) as second:
+            for server in (first, second):
                 async with stub_for(server.address) as stub:
                     for number in range(20):
-                        record.send(f"{name}-{number}", 1_000)
-                        try:
-                            answer = await stub.UpdateCost(charge(f"{name}-{number}", 1_000))
-                        except grpc.aio.AioRpcError:
-                            continue
-                        record.acknowledge(f"{name}-{number}", answer.entry_id)
-                        acknowledged[name] += 1
+                        await acknowledged(stub, record, f"{server.pid}-{number}")
             for server in (second, first):
                 server.terminate()
                 assert await server.ended() == 0
-    return record, acknowledged
 
-
-async def test_of_two_servers_on_one_file_under_two_names_only_the_one_with_its_log_acknowledges(
-    database: Path,
-) -> None:
-    record, acknowledged = await charged_under_two_names(database, program=BUDGETD)
-
-    assert acknowledged == {"first": 0, "second": 20}
-    assert record.faults_of(database.resolve()) == []
-
-
-async def test_a_server_that_follows_links_loses_what_it_acknowledges_and_is_caught(database: Path) -> None:
-    record, acknowledged = await charged_under_two_names(database, program=planted("planted_following_links"))
-
-    assert acknowledged == {"first": 20, "second": 20}
-    assert verify_file(database).deviations == [], "no count is wrong: whole charges are missing"
+    assert len(record.acknowledged) == 40
+    assert verify_file(database.resolve()).deviations == [], "no count is wrong: whole charges are missing"
     assert record.faults_of(database.resolve())
+
+
+async def acknowledged(stub: "BudgetServiceAsyncStub", record: Record, request_id: str) -> None:
+    """Charge, and write down what was acknowledged."""
+    record.send(request_id, 1_000)
+    record.acknowledge(request_id, (await stub.UpdateCost(charge(request_id, 1_000))).entry_id)
 
 
 @pytest.mark.parametrize("fault", [pytest.param(delete, id="deleted"), pytest.param(link, id="linked")])
@@ -194,8 +235,7 @@ async def test_no_second_server_starts_on_a_hard_link_and_the_first_serves_on_wh
         link(database)
         second = database.with_name("link.db")
 
-        options = ("--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0")
-        code, _, errors = await run_to_end("serve", "--database", str(second), *options)
+        code, _, errors = await run_to_end("serve", "--database", str(second), *NO_PORTS)
         assert await anext(turns) == NOT_SERVING
         second.unlink()
         assert await anext(turns) == SERVING

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from budgetd_server.ledger.sqlite_file import connect
 from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migration, migrations
+from budgetd_server.ledger.sqlite_place import KEPT_SINCE_VERSION, keep_place
 
 ROWS = {
     int(match[1]): file.read_text(encoding="utf-8")
@@ -34,13 +35,17 @@ def make_older(path: Path, version: int, *, with_rows: bool = True, rows: str | 
             if with_rows and migration.number == kept:
                 connection.execute("PRAGMA foreign_keys = OFF")
                 connection.executescript(f"BEGIN; {rows or ROWS[kept]} COMMIT;")
+        if version >= KEPT_SINCE_VERSION:
+            keep_place(connection, path)
 
 
 def rows_of(path: Path, *, columns_of: Path) -> dict[str, list[tuple[object, ...]]]:
     """What a file holds in the tables and columns that another, older one has, by the older's names."""
     held: dict[str, list[tuple[object, ...]]] = {}
     with closing(sqlite3.connect(columns_of)) as older, closing(sqlite3.connect(path)) as newer:
-        for (table,) in older.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'heartbeat'"):
+        for (table,) in older.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('heartbeat', 'place')"
+        ):
             columns = [row[1] for row in older.execute(f"PRAGMA table_info({table})")]
             names = RENAMED if _version(newer) >= RENAMED_IN else {}
             wanted = ", ".join(names.get(column, column) for column in columns)

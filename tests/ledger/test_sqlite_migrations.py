@@ -84,7 +84,7 @@ def test_every_table_is_strict_and_its_key_begins_with_the_project(path: Path) -
     tables = {str(name): str(sql) for kind, name, sql in schema(path) if kind == "table"}
     assert [name for name, sql in tables.items() if "STRICT" not in sql] == []
     keys = asked(path, "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE c.pk = 1")
-    assert {table for table, column in keys if column != "project_key"} == {"heartbeat"}
+    assert {table for table, column in keys if column != "project_key"} == {"heartbeat", "place"}
     assert {table for table, _ in keys} == tables.keys()
 
 

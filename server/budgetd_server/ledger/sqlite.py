@@ -95,7 +95,7 @@ class SqliteLedger:
             for _ in range(READERS):
                 ledger._readers.put_nowait(await _opened(path, is_reader=True))
             ledger._writer = await _opened(path, is_reader=False)
-            ledger._guard.learn()
+            await _on_thread(ledger._writer, ledger._guard.learn)
         except BaseException:
             while not ledger._readers.empty():
                 await ledger._readers.get_nowait().close()

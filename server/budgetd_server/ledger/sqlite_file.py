@@ -7,6 +7,7 @@ from pathlib import Path
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
 from budgetd_server.ledger.sqlite_copy import is_full, make_private
 from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
+from budgetd_server.ledger.sqlite_place import KEPT_SINCE_VERSION, Kept, claim, is_mounted_alone, kept_place
 
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
@@ -68,7 +69,7 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
     if path.is_dir():
         raise LedgerRefused(f"{path} is a folder: a file is needed")
     try:
-        inspect(path)
+        claim(path, lambda: inspect(path))
         make_private(path.resolve())
         connection = connect(path)
         try:
@@ -86,8 +87,11 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
     return migrated
 
 
-def inspect(path: Path) -> None:
+def inspect(path: Path) -> Kept | None:
     """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are.
+
+    Returns:
+        The name that it keeps; None: it keeps none yet.
 
     Raises:
         LedgerRefused: It is one of those.
@@ -101,12 +105,18 @@ def inspect(path: Path) -> None:
             f"{path} {what}, and its log {log} still holds {log_bytes} bytes of a ledger: move the log away, "
             "and restore a backup or begin a new ledger"
         )
+    for part in (path.resolve(), log):
+        if is_mounted_alone(part):
+            raise LedgerRefused(
+                f"{part} is mounted by itself: other programs would have another log, and this one would be lost with "
+                "its folder; mount the folder instead"
+            )
     if not path.exists():
-        return
+        return None
     if (links := path.stat().st_nlink) > 1:
         raise LedgerRefused(f"{path} has {links} hard links: a log is found by one name only, so remove the others")
     if path.stat().st_size == 0:
-        return
+        return None
     # Without a log nobody is at work on the file; read as immutable, it gets no log and no index beside it either.
     mode = "mode=ro" if log_bytes else "immutable=1"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
@@ -114,15 +124,18 @@ def inspect(path: Path) -> None:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        newest = newest_version()
+        keeps_place = application_id == APPLICATION_ID and KEPT_SINCE_VERSION <= version <= newest
+        kept = Kept(kept_place(connection), is_newest=version == newest) if keeps_place else None
     finally:
         connection.close()
     if application_id != APPLICATION_ID and (tables or application_id):
         raise LedgerRefused(f"{path} is a SQLite file of another program")
-    newest = newest_version()
     if version > newest:
         raise LedgerRefused(
             f"{path} is of a newer version of budgetd (tables of version {version}; this program knows {newest})"
         )
+    return kept
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from budgetd_server.ledger.base import FileLost, FileOutdated
 from budgetd_server.ledger.sqlite_migrations import newest_version, version_of
+from budgetd_server.ledger.sqlite_place import kept_place, place_of
 
 #: Device and inode.
 _Identity = tuple[int, int]
@@ -42,12 +43,15 @@ class FileGuard:
         self._files: dict[str, _Identity] = {}
         self._link: _Identity | None = None
 
-    def learn(self) -> None:
-        """Remember which files the connections have opened.
+    def learn(self, connection: sqlite3.Connection) -> None:
+        """Remember which files the connections have opened, one of which is given.
 
         Raises:
             FileLost: The file was replaced meanwhile, or has more than one name.
         """
+        # Nobody can change it any more: whoever does so has to be alone with the file.
+        if kept_place(connection) != place_of(self._path):
+            raise FileLost(f"{self._path} was opened under another name meanwhile")
         log, index = (self._real.with_name(f"{self._real.name}{end}") for end in ("-wal", "-shm"))
         self._files = {str(path): _identity(os.lstat, path) for path in (log, index)} | {str(self._real): self._before}
         self._link = None if self._path == self._real else _identity(os.lstat, self._path)

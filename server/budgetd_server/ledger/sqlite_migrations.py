@@ -19,6 +19,7 @@ from typing import NamedTuple
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_copy import copy_before
+from budgetd_server.ledger.sqlite_place import keep_place
 
 APPLICATION_ID = 0x42554447  # "BUDG"
 
@@ -81,6 +82,7 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path, *, migrates: bo
     try:
         migrated = _carry_out(connection, path, migrates=migrates)
         connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # So that the file says what it is, without its log.
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -119,6 +121,7 @@ def _carry_out(connection: sqlite3.Connection, path: Path, *, migrates: bool) ->
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {pending[-1].number}")
+    keep_place(connection, path)
     return migrated
 
 

@@ -15,6 +15,7 @@ from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite_file import connect, inspect
 from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, newest_version, version_of
+from budgetd_server.ledger.sqlite_place import claim
 from budgetd_server.ledger.sqlite_recount import Deviation, FileRecount
 
 _CHARGE, _HOLD, _SETTLE, _ADJUST = 1, 2, 3, 6
@@ -38,7 +39,7 @@ def verify_file(path: Path) -> Report:
     """
     if not path.is_file():
         raise LedgerRefused(f"{path}: there is no such file")
-    inspect(path)
+    claim(path, lambda: inspect(path), writes=False)
     connection = connect(path, is_reader=True)
     try:
         connection.execute("PRAGMA temp_store = FILE")  # What has to be sorted may be larger than the memory.

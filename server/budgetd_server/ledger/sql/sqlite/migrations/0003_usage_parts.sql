@@ -10,3 +10,12 @@ ALTER TABLE entries ADD COLUMN unread_fields TEXT;  -- A JSON array of paths in 
 -- commands look up and keep their request ids; expiries and resets insert entries with all columns.
 ALTER TABLE requests RENAME TO request_ids;
 ALTER TABLE entries RENAME COLUMN catalogue_model TO catalogue_name;
+
+-- One row: the only name under which the file may be used. In a page of its own, which no other row's change brings into
+-- the log.
+CREATE TABLE place (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    folder TEXT NOT NULL,  -- The inode of its folder; '': not used yet.
+    name   BLOB NOT NULL
+) STRICT;
+INSERT INTO place (id, folder, name) VALUES (1, '', x'');

@@ -143,3 +143,7 @@ SELECT e.seq, e.kind
  CROSS JOIN json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = p.project_key AND e.seq = k.value
  WHERE p.project_id = :project_id;
+
+-- name: kept_place
+-- The only name under which the file may be used.
+SELECT folder, name FROM place WHERE id = 1;

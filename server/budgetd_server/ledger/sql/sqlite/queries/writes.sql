@@ -174,3 +174,7 @@ DELETE FROM accepted_records WHERE project_key = ? AND client = ? AND budget_id 
 -- name: beat
 -- Proves that the file takes writes.
 UPDATE heartbeat SET at_us = ? WHERE id = 1;
+
+-- name: keep_place
+-- The only name under which the file may be used from now on.
+UPDATE place SET folder = ?, name = ? WHERE id = 1;

@@ -1,0 +1,14 @@
+"""A program with a planted mistake: the real server, which follows links to its file and claims no name for it."""
+
+import os
+
+from budgetd_server.cli import main
+from budgetd_server.ledger import sqlite_file, sqlite_guard
+
+if __name__ == "__main__":
+    os.lstat = os.stat
+    # They are the names that opening and the guard look up.
+    setattr(sqlite_file, "claim", lambda *_: None)  # noqa: B010
+    setattr(sqlite_guard, "kept_place", lambda _: None)  # noqa: B010
+    setattr(sqlite_guard, "place_of", lambda _: None)  # noqa: B010
+    main()
