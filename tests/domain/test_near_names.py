@@ -92,6 +92,11 @@ def test_the_work_does_not_grow_with_the_number_of_names(monkeypatch: pytest.Mon
 
     # __init__ of a matcher sets its sequences too: once for each of the two forms.
     assert 0 < len(compared) <= 2 * 24 + 2
+    compared.clear()
+
+    index.of("bedrock/eu.anthropic.gpt-x-20250929-v1:0" + "y" * 10_000)
+
+    assert 0 < len(compared) <= 3 * 24 + 3
 
 
 def test_the_work_for_a_provider_does_not_grow_with_the_number_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,6 +222,9 @@ def test_what_is_remembered_of_names_that_callers_choose_has_an_end(shipped: Cat
     assert len(names._others) <= REMEMBERED_MAX  # noqa: SLF001 - nothing public shows what is remembered.
 
 
+SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+
+
 @pytest.mark.parametrize(
     ("model", "provider", "near"),
     [
@@ -230,6 +233,16 @@ def test_what_is_remembered_of_names_that_callers_choose_has_an_end(shipped: Cat
         pytest.param("azure/gpt-4o-mni", "", "azure/gpt-4o-mini", id="a slip behind a prefix"),
         pytest.param("claude-sonet-4-5", "vertex_ai_beta", "vertex_ai/claude-sonnet-4-5", id="a branch of a provider"),
         pytest.param("gpt-4o", "azure_ai", "gpt-4o", id="what another provider has"),
+        pytest.param("anthropic.claude-sonnet-4-5", "", SONNET, id="an id of Bedrock without date and version"),
+        pytest.param("anthropic.claude-sonnet-4-5", "bedrock", SONNET, id="the same, its provider told"),
+        pytest.param("claude-sonnet-4.5", "bedrock", SONNET, id="without the vendor, and other punctuation"),
+        pytest.param("anthropic.claude-sonnet-4-5-20250930-v2:0", "", SONNET, id="another date and version"),
+        pytest.param(
+            "eu.anthropic.claude-opus-4-5", "", "eu.anthropic.claude-opus-4-5-20251101-v1:0", id="a geography"
+        ),
+        pytest.param("anthropic.claude-sonet-4-5-20250929-v1:0", "", SONNET, id="a slip in the middle of a long id"),
+        pytest.param("bedrock/eu-west-9/anthropic.claude-v3:2", "", "anthropic.claude-v2:1", id="a region nobody has"),
+        pytest.param("amazon.nova-por-v1:0", "", "amazon.nova-pro-v1:0", id="a slip in a short id"),
     ],
 )
 def test_a_refused_name_is_told_what_may_have_been_meant(
@@ -239,3 +252,14 @@ def test_a_refused_name_is_told_what_may_have_been_meant(
         usd(shipped, model, provider)
 
     assert near in refused.value.metadata["near"].split(",")
+
+
+@pytest.mark.parametrize(
+    "model", ["anthropic.claude-sonnet-4-5", "us.anthropic.claude-3-5-sonet-20241022-v2:0", "cohere.command-rplus-v1:0"]
+)
+def test_near_names_of_an_id_of_bedrock_are_of_bedrock_first(shipped: Catalogue, model: str) -> None:
+    with pytest.raises(UnknownModel) as refused:
+        usd(shipped, model, "")
+
+    first = refused.value.metadata["near"].split(",")[0]
+    assert family(shipped.find(first, 0).provider) == "bedrock"

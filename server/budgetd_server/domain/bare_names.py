@@ -42,3 +42,8 @@ def bare_names(name: str) -> tuple[str, ...]:
     dated = _AT_VERSION.sub(lambda at: f"-{at[0][1:]}" if at[0][1:].isdigit() else "", _VARIANT.sub("", model))
     undated = _DATE.sub("", dated)
     return tuple(each for each in dict.fromkeys((dated, undated)) if each and each != name)
+
+
+def is_bedrock_id(name: str) -> bool:
+    """True for a name such as "us.anthropic.claude-opus-4-5", which tells by its form that Amazon Bedrock serves it."""
+    return _BEDROCK_ID.fullmatch(name) is not None

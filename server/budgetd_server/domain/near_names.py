@@ -4,10 +4,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 
+from budgetd_server.domain.bare_names import bare_names
+
 NEAR_MAX = 3
 
 #: What is compared of a name; the rest of a longer one cannot cost time.
 _COMPARED_CHARACTERS_MAX = 32
+#: The longest name that is looked through for a version.
+_BARED_CHARACTERS_MAX = 256
 #: How many neighbours in alphabetical order are compared, on each side of the name and after each shortened
 #: form.
 _NEIGHBOURS = 4
@@ -21,7 +25,7 @@ _PUNCTUATION = str.maketrans("", "", "-_.: @")
 class NearNames:
     """An index over known names.
 
-    A question costs some binary searches and at most 48 short comparisons; of a provider's model, at most 120.
+    A question costs some binary searches and at most 72 short comparisons; of a provider's model, at most 144.
 
     Args:
         names: The known names.
@@ -32,7 +36,7 @@ class NearNames:
         # "gpt-4o" is near "azure/gpt-4o" too. The shortest names of a form, of one provider each, speak for all.
         by_form: dict[str, list[str]] = {}
         for name in sorted(names, key=lambda name: (len(name), name)):
-            for form in {_form(name), _bare_form(name)}:
+            for form in _forms(name, provider_of):
                 same = by_form.setdefault(form, [])
                 if len(same) < NEAR_MAX and _prefix(name) not in map(_prefix, same):
                     same.append(name)
@@ -47,7 +51,7 @@ class NearNames:
         sent, those of several providers are told; of others, one.
         """
         ratios: dict[str, float] = {}
-        for wanted in {_form(name), _bare_form(name)}:
+        for wanted in _forms(name):
             matcher = SequenceMatcher(None, "", wanted, autojunk=False)
             for form in self._neighbours(wanted):
                 if ratio := _ratio(matcher, form):
@@ -67,7 +71,7 @@ class NearNames:
         matcher = SequenceMatcher(None, "", bare, autojunk=False)
         for form in self._neighbours(_form(f"{provider}/{name.rpartition('/')[2]}")):
             for known in self._by_form[form]:
-                if self._provider_of(known) == provider and (ratio := _ratio(matcher, _bare_form(known))):
+                if self._provider_of(known) == provider and (ratio := _ratio(matcher, form.rpartition("/")[2])):
                     ratios[known] = max(ratios.get(known, 0.0), ratio)
 
     def _neighbours(self, wanted: str) -> set[str]:
@@ -83,6 +87,24 @@ class NearNames:
 
 def _form(name: str) -> str:
     return name[:_COMPARED_CHARACTERS_MAX].casefold().translate(_PUNCTUATION)
+
+
+def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[str]:
+    """What a name is compared by: whole, without a provider, and without a version and a date.
+
+    Args:
+        name: Any name.
+        provider_of: Who serves a known name. Ids that begin with a vendor, as Bedrock's "us.anthropic.claude…" do, are
+            also compared without it, as names of that provider. None: the name is not known.
+    """
+    forms = {_form(name), _bare_form(name)}
+    bare = (bare_names(name[:_BARED_CHARACTERS_MAX]) or ("",))[-1]
+    begin, found, _ = name.partition(bare) if bare else ("", "", "")
+    if found:
+        forms.add(_form(begin + bare))
+        if provider_of is not None and begin.endswith("."):
+            forms.add(_form(f"{provider_of(name)}/{bare}"))
+    return forms
 
 
 def _prefix(name: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from budgetd_server.domain.bare_names import is_bedrock_id
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
@@ -180,7 +181,7 @@ class Catalogue:
             return replace(self._fallback, model=found.model if found else model)
         if self._near is None:
             self._near = NearNames((*self.models(), *self._aliases), self._provider_of)
-        told = provider or (model.partition("/")[0] if "/" in model else "")
+        told = provider or (model.partition("/")[0] if "/" in model else "bedrock" if is_bedrock_id(model) else "")
         near = self._near.of(model, family(told))
         raise UnknownModel(model, provider=provider, near=near, version=self._version)
 
