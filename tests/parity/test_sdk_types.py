@@ -70,6 +70,40 @@ def test_googles_pieces_of_streams_are_refused_until_the_last() -> None:
         read_answer(google.GenerateContentResponse.model_validate(piece))
 
 
+def test_every_count_of_googles_embeddings_is_read_or_known() -> None:
+    details = [{"modality": "TEXT", "tokenCount": 3}, {"modality": "IMAGE", "tokenCount": 4}]
+    statistics = {"truncated": False, "tokenCount": 7.0, "tokensDetails": details}
+    made = {"embeddings": [{"values": [0.1], "statistics": statistics}], "metadata": {"billableCharacterCount": 30}}
+    told = google.EmbedContentResponse.model_validate(made)
+
+    answer = read_answer(told, model="gemini-embedding-2")
+
+    # A count that the library gains is missing above, and this fails.
+    assert set(type(told.embeddings[0].statistics).model_fields) == {"truncated", "token_count", "tokens_details"}
+    assert set(type(told.metadata).model_fields) == {"billable_character_count"}
+    assert (answer.usage, answer.unread_fields) == (Usage(input_tokens=7, image_input_tokens=4), ())
+
+
+def test_googles_inline_answers_of_batches_are_read_with_a_key() -> None:
+    whole = {
+        "modelVersion": "gemini-2.5-flash",
+        "usageMetadata": GOOGLE_USAGE,
+        "candidates": [{"finishReason": "STOP"}],
+    }
+    with_key = google.InlinedResponse.model_validate({"response": whole, "metadata": {"key": "1"}})
+    without = google.InlinedResponse.model_validate({"response": whole})
+    failed = google.InlinedResponse.model_validate({"error": {"code": 13}, "metadata": {"key": "1"}})
+
+    for line in (with_key, {"key": "1", "response": without.response}):
+        answer = read_answer(line)
+
+        assert (answer.usage, answer.is_batch) == (Usage(**GOOGLE_COUNTS), True)
+    with pytest.raises(ValueError, match="with its custom_id or key"):
+        read_answer(without, model="gemini-2.5-flash")
+    with pytest.raises(ValueError, match="failed costs nothing"):
+        read_answer(failed)
+
+
 def mistral_chat(usage: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A chat completion as Mistral's service sends it."""
     made = {"id": "c1", "object": "chat.completion", "model": "mistral-small-latest", "created": 1, "choices": []}

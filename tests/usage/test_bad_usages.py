@@ -264,6 +264,11 @@ def test_a_usage_that_contains_itself_is_refused() -> None:
             id="a negative count of one of several vectors",
         ),
         pytest.param(
+            {"model": "text-embedding-005", "embeddings": [{"statistics": {"truncated": False}}]},
+            "usage",
+            id="vectors that count nothing",
+        ),
+        pytest.param(
             {
                 "modelVersion": "gemini-2.5-flash",
                 "candidates": [{"index": 0}],

@@ -69,3 +69,11 @@ def test_the_last_event_of_a_stream_of_bedrocks_converse_is_read(shape: Any) -> 
 
     assert (answer.model, answer.usage) == ("amazon.nova-pro-v1:0", Usage(input_tokens=10, output_tokens=5))
     assert (answer.service_tier, answer.is_batch, answer.unread_fields) == ("priority", False, ())
+
+
+def test_what_no_dialect_knows_of_the_statistics_of_a_vector_is_reported() -> None:
+    vector = {"statistics": {"tokenCount": 5, "wonderCount": 3}}
+
+    answer = read_answer({"model": "text-embedding-005", "embeddings": [vector]})
+
+    assert answer.unread_fields == ("embeddings.statistics.wonderCount",)

@@ -60,6 +60,28 @@ WRAPPED = (
         {"input_tokens": 14},
     ),
     Case(
+        "C2 Google's embeddings of text, a document, audio and images",
+        "gemini_embeddings",
+        {
+            "model": "gemini-embedding-2",
+            "embeddings": [
+                {
+                    "statistics": {
+                        "token_count": 100,
+                        "tokens_details": [
+                            {"modality": "TEXT", "token_count": 10},
+                            {"modality": "DOCUMENT", "token_count": 20},
+                            {"modality": "AUDIO", "token_count": 30},
+                            {"modality": "IMAGE", "token_count": 40},
+                        ],
+                    }
+                },
+                {"statistics": {"tokenCount": 5, "tokensDetails": [{"modality": "IMAGE", "tokenCount": 5}]}},
+            ],
+        },
+        {"input_tokens": 105, "audio_input_tokens": 30, "image_input_tokens": 45},
+    ),
+    Case(
         "C2 Google's embeddings, as Vertex AI's HTTP interface has them",
         "gemini_embeddings",
         {"model": "text-embedding-005", "predictions": [{"embeddings": {"statistics": {"token_count": 7}}}]},

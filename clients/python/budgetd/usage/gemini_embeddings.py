@@ -2,8 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
-from budgetd.usage.dialect import COST_PARTS, Dialect, Look, whole
-from budgetd.usage.fields import get
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, is_number, whole
+from budgetd.usage.fields import fields_of, get, leaves_of
+from budgetd.usage.gemini import in_both_cases
+
+_STATISTICS = "embeddings.statistics"
+_DETAILS = "tokens_details"
+_PARTS = {
+    "token_count": "input_tokens",
+    f"{_DETAILS}.text.token_count": "_text_input",
+    f"{_DETAILS}.audio.token_count": "audio_input_tokens",
+    f"{_DETAILS}.image.token_count": "image_input_tokens",
+    f"{_DETAILS}.video.token_count": "_video_input",
+}
+#: The paths below the statistics of a vector, in snake case and in camel case, each as it is in `parts`.
+_PATHS = in_both_cases(
+    {path: f"{_STATISTICS}.{path}" for path in _PARTS}
+    # Documents are priced as text.
+    | {f"{_DETAILS}.document.token_count": f"{_STATISTICS}.{_DETAILS}.text.token_count"}
+)
 
 
 def _vectors(look: Look) -> Sequence[object]:
@@ -14,32 +31,28 @@ def _vectors(look: Look) -> Sequence[object]:
     return vectors if isinstance(vectors, list | tuple) else ()
 
 
-def _is_it(look: Look) -> bool:
-    return any(get(vector, "statistics") is not None for vector in _vectors(look))
-
-
-def _first(holder: object, *names: str) -> tuple[str, object]:
-    """The first of some fields that is there, with its name."""
-    return next(((name, value) for name in names if (value := get(holder, name)) is not None), (names[0], None))
-
-
 def _beside(look: Look) -> Mapping[str, object]:
-    tokens = 0
-    for index, vector in enumerate(_vectors(look)):
-        name, count = _first(get(vector, "statistics"), "token_count", "tokenCount")
-        tokens += 0 if count is None else whole(count, f"embeddings[{index}].statistics.{name}")
-    if tokens:
-        return {"embeddings.statistics.token_count": tokens}
-    # Tokens are the price, and characters where there are none.
-    _, characters = _first(look.get("metadata"), "billable_character_count", "billableCharacterCount")
-    return {} if characters is None else {"metadata.billable_character_count": characters}
+    """What all vectors count together; the characters only where they count no tokens."""
+    found: dict[str, object] = {}
+    vectors = _vectors(look)
+    for index, vector in enumerate(vectors):
+        where = f"embeddings[{index}].statistics"
+        for path, value in leaves_of(fields_of(get(vector, "statistics"), where) or {}, where).items():
+            if path in _PATHS or is_number(value):
+                name = _PATHS.get(path, f"{_STATISTICS}.{path}")
+                found[name] = whole(found.get(name, 0), where) + whole(value, f"{where}.{path}")
+    if vectors and f"{_STATISTICS}.token_count" not in found:
+        metadata = look.get("metadata")
+        characters = get(metadata, "billable_character_count") or get(metadata, "billableCharacterCount")
+        found |= {"metadata.billable_character_count": characters} if characters else {}
+    return found
 
 
 DIALECT = Dialect(
     name="gemini_embeddings",
-    is_it=_is_it,
+    is_it=lambda look: bool(_beside(look)),
     parts={
-        "embeddings.statistics.token_count": "input_tokens",
+        **{f"{_STATISTICS}.{path}": part for path, part in _PARTS.items()},
         "metadata.billable_character_count": "characters",
     },
     harmless=COST_PARTS,
