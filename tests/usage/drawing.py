@@ -7,15 +7,15 @@ from typing import Any
 
 from budgetd.usage import Answer, UsageError, read_answer
 from budgetd.usage.dialect import COST_PARTS, Dialect
-from budgetd.usage.recogniser import ORDER
+from budgetd.usage.recogniser import ORDER, UNKNOWN
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
 from tests.usage.wrapped_cases import WRAPPED
 
 CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS, *WRAPPED)
 HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
-DIALECTS = {dialect.name: dialect for dialect in ORDER}
-UNKNOWN = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")
+DIALECTS = {dialect.name: dialect for dialect in (*ORDER, UNKNOWN)}
+NEW_NAMES = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")
 #: Larger than every count that is drawn, so that it cannot hide among them.
 BUMP = 10**9
 #: Counts that change nothing: what they are is on the page of each dialect.
@@ -112,13 +112,13 @@ def _is_accounted(dialect: Dialect, read: Answer, names: set[str]) -> bool:
 
 
 def _add_unknown(usage: dict[str, Any], choose: random.Random) -> None:
-    usage[choose.choice(UNKNOWN)] = choose.choice((1, 7, 10**6, 0.25, -3))
+    usage[choose.choice(NEW_NAMES)] = choose.choice((1, 7, 10**6, 0.25, -3))
 
 
 def _add_unknown_below(usage: dict[str, Any], choose: random.Random) -> None:
     holders = [value for value in usage.values() if isinstance(value, dict)]
     target = choose.choice(holders) if holders and choose.random() < 0.7 else usage.setdefault("new_details", {})
-    target[choose.choice(UNKNOWN)] = choose.choice((5, [3, {"deep": 4}], {"one": {"two": 9}}))
+    target[choose.choice(NEW_NAMES)] = choose.choice((5, [3, {"deep": 4}], {"one": {"two": 9}}))
 
 
 def _set(usage: dict[str, Any], choose: random.Random) -> None:
