@@ -242,6 +242,12 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
         ),
         pytest.param("anthropic.claude-sonet-4-5-20250929-v1:0", "", SONNET, id="a slip in the middle of a long id"),
         pytest.param("bedrock/eu-west-9/anthropic.claude-v3:2", "", "anthropic.claude-v2:1", id="a region nobody has"),
+        pytest.param(
+            "anthropic.claude-3-5-sonet-20241022-v2:0",
+            "",
+            "anthropic.claude-3-5-sonnet-20241022-v2:0",
+            id="a slip in an id with an older namesake",
+        ),
         pytest.param("amazon.nova-por-v1:0", "", "amazon.nova-pro-v1:0", id="a slip in a short id"),
     ],
 )

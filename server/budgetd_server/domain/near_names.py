@@ -86,7 +86,8 @@ class NearNames:
 
 
 def _form(name: str) -> str:
-    return name[:_COMPARED_CHARACTERS_MAX].casefold().translate(_PUNCTUATION)
+    # Cut a second time: punctuation takes no room from what is compared.
+    return name[: 2 * _COMPARED_CHARACTERS_MAX].casefold().translate(_PUNCTUATION)[:_COMPARED_CHARACTERS_MAX]
 
 
 def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[str]:
