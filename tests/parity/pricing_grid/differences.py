@@ -270,7 +270,7 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "sizes",
         _sized,
-        "an image or video of a size that is not told has the price without a size, or that of 1024 by 1024 pixels; "
+        "an image or video of a size that is not given has the price without a size, or that of 1024 by 1024 pixels; "
         "here it is refused where a size is dearer, or not in the name, and has the size that is in the name",
     ),
     Reason("searches of Parallel", _fixed_search, "one price for every search, however it is called"),

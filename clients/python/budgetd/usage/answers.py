@@ -27,7 +27,7 @@ _NOT_TOLD: "tuple[None, budget_pb2.CostSource.ValueType]" = (None, budget_pb2.CO
 _FIELDS = {name.replace("_milliseconds", "_seconds"): name for name in budget_pb2.Usage.DESCRIPTOR.fields_by_name}
 #: Where answers keep their usage.
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
-#: Those of them that tell the whole usage, so that there cannot be two.
+#: Those of them that hold a whole usage, so that an answer has at most one.
 _USAGES = _HOLDERS[:3]
 #: Where an answer gives its model ("modelId" is Amazon Bedrock's name for it), and where LiteLLM does for the others.
 _MODELS = ("model_version", "modelVersion", "modelId")
@@ -41,11 +41,11 @@ class Answer(NamedTuple):
     """What is charged for."""
 
     model: str
-    #: Who serves the model, by LiteLLM's name; empty: not told.
+    #: Who serves the model, by LiteLLM's name; empty if the answer does not say.
     provider: str = ""
     #: None: the server prices the usage.
     cost_nano_usd: int | None = None
-    #: Who told the cost; unspecified without one.
+    #: Who reported the cost; unspecified if nobody did.
     cost_source: "budget_pb2.CostSource.ValueType" = budget_pb2.COST_SOURCE_UNSPECIFIED
     usage: budget_pb2.Usage | None = None
     #: The provider's name for the answer; empty: it has none.
@@ -64,8 +64,8 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
 
     Args:
         answer: LiteLLM's or a provider's object, or a dictionary made of one.
-        model: The model's name, for answers that do not tell it.
-        cost_nano_usd: What the call cost; it comes before every cost that the answer tells.
+        model: The model's name, for answers that do not contain it.
+        cost_nano_usd: What the call cost; it takes precedence over every cost in the answer.
 
     Raises:
         UsageError: The answer has no model, or neither cost nor usage, or they contradict a rule. Also a ValueError or
@@ -194,10 +194,10 @@ def _without_cost(look: Look) -> UsageValueError:
 
 
 def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
-    """A usage of which nothing is known but its unread fields would be charged as nothing."""
+    """Refuse a usage whose only counts are unread ones: it would be charged as nothing."""
     if told is None and reading.unread and not any(reading.counts.values()):
         path = reading.unread[0]
-        rule = "must not be all that is told: it has no price, and nothing else can be charged"
+        rule = "must not be the only count: it has no price, so nothing can be charged"
         raise UsageValueError(f"usage.{path}", rule, reading.leaves.get(path))
 
 
@@ -206,9 +206,10 @@ def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
 
 
 def _tier(look: Look) -> tuple[str, bool]:
-    """The tier that served the call; and whether it was part of a batch, which some providers call a tier.
+    """The tier that served the call, and whether the call was part of a batch, which some providers call a tier.
 
-    The usual tier, told in one place, hides no other that is told elsewhere: Anthropic tells both of a fast call.
+    Several fields may name a tier. One that names the usual tier is passed over for the next: a fast call of
+    Anthropic's has both `service_tier: "standard"` and `speed: "fast"`.
     """
     tier = _text(get(look.answer, "service_tier"))
     if tier in _USUAL_TIERS and not look.usage.keys() <= PLAIN:
@@ -244,7 +245,7 @@ def _geo(look: Look) -> str:
 
 
 def _bounded(paths: list[str]) -> tuple[str, ...]:
-    """As many paths as are sent, each once; the last one tells how many more there are."""
+    """As many paths as are sent, each once; the last one says how many more there are."""
     shown = list(dict.fromkeys(_sendable(path) for path in paths))
     if len(shown) > UNREAD_FIELDS_MAX:
         shown[UNREAD_FIELDS_MAX - 1 :] = [f"and {len(shown) - UNREAD_FIELDS_MAX + 1} more"]

@@ -1,4 +1,4 @@
-"""Anthropic's messages: cached and written tokens stand beside the input; several iterations are summed up."""
+"""Anthropic's messages: input excludes cached and written tokens; several iterations are added up."""
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
@@ -18,8 +18,8 @@ def _settle(reading: Reading) -> None:
     reading.add("input_tokens", reading.of("cached_input_tokens") + reading.of("cache_write_tokens"))
     add_iterations(reading)
     total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
-    beside = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
-    if total and total not in {parts, parts - beside}:
+    cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
+    if total and total not in {parts, parts - cache}:
         raise reading.refuse("_total", f"must be {parts}, the sum of input, cache and output")
 
 

@@ -1,4 +1,4 @@
-"""Amazon Bedrock's Converse: cached and written tokens stand beside the input, and may be missing from the total."""
+"""Amazon Bedrock's Converse: input excludes cached and written tokens, and the total may exclude them, too."""
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, whole
 from budgetd.usage.fields import get

@@ -1,4 +1,4 @@
-"""Cohere's billed units: what is billed, beside what the model saw. Chats, embeddings and rerankings alike."""
+"""Cohere's billed units, which may differ from what the model read: of chats, embeddings and rerankings."""
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 

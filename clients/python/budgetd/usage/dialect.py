@@ -1,4 +1,4 @@
-"""A dialect: the form in which a provider tells what a call used, and the neutral counts that are read from it.
+"""A dialect: the form in which a provider reports what a call used, and the neutral counts that are read from it.
 
 The neutral counts are the fields of the contract's `Usage`. Counts whose names begin with "_" are read to check the
 others, or to be added to them by the dialect's rule of totals; they are not sent.
@@ -13,11 +13,11 @@ from typing import NamedTuple
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, get
 
-#: The most of anything that a call may tell.
+#: The highest count that is accepted.
 COUNT_MAX = 10**12
 #: Whose tokens of video have a price that is not that of text, and that no usage can be charged by.
 DEAR_VIDEO = ("-live", "native-audio", "-omni", "gemini-embedding")
-#: What a path ends with that stands for everything below it.
+#: The end of a path that means everything below it.
 ANYTHING = ".*"
 #: The cost of a call, which gateways and some providers add to a usage of any form: paths, and how many of what they
 #: count make a dollar.
@@ -42,7 +42,7 @@ class Look(NamedTuple):
     usage: Fields
     #: The model's name in lower case; empty if the answer has none.
     model: str
-    #: Who serves the model, if LiteLLM tells; else empty.
+    #: Who serves the model, if LiteLLM says so; else empty.
     provider: str
     #: True for a line of a batch's results.
     is_batch: bool = False
@@ -75,11 +75,11 @@ class Reading:
     told: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, name: str) -> int:
-        """A count; zero if it was not told."""
+        """A count; zero if there is none."""
         return self.counts.get(name, 0)
 
     def add(self, name: str, more: int) -> None:
-        """Count more of something than was told under its own name."""
+        """Increase a count, by what other fields contain of it."""
         if more:
             self.counts[name] = self.counts.get(name, 0) + more
 
@@ -108,7 +108,7 @@ class Dialect:
     name: str
     #: True if an answer has this form.
     is_it: Callable[[Look], bool]
-    #: The count that each path of the usage tells. "_seconds" at the end of a name: it tells seconds, perhaps a
+    #: The count at each path of the usage. "_seconds" at the end of a name: the path gives seconds, perhaps a
     #: fraction of one, and is kept as milliseconds.
     parts: Mapping[str, str]
     #: Paths that are no count of their own, each with the reason. One that ends with ".*" is for all below it.
@@ -172,11 +172,11 @@ def is_number(value: object) -> bool:
 
 
 def _take(reading: Reading, name: str, path: str, value: object) -> None:
-    """Keep a count; the same one told twice must be told alike."""
+    """Keep a count. If two paths give the same count, they must be equal."""
     count = _milliseconds(value, path) if name.endswith("_seconds") else whole(value, path)
     earlier = reading.counts.get(name)
     if earlier and count and earlier != count:
-        rule = f"must equal {reading.paths[name]} {earlier}, which tells the same"
+        rule = f"must equal {reading.paths[name]} {earlier}, which is the same count"
         raise UsageValueError(path, rule, value)
     if not earlier:
         reading.counts[name] = count
@@ -229,7 +229,7 @@ def _is_known(dialect: Dialect, path: str) -> bool:
 
 
 def _is_in(paths: Mapping[str, str], path: str) -> bool:
-    """True if a path is one of these, or below one that stands for everything below it."""
+    """True if a path is one of these, or below one that ends in `ANYTHING`."""
     if path in paths:
         return True
     above = path

@@ -1,4 +1,4 @@
-"""Embeddings: input alone, told as the prompt, as the input, or as nothing but a total."""
+"""Embeddings: input alone, reported as prompt, as input, or only as a total."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def is_embedding(look: Look) -> bool:
 
 
 def settle(reading: Reading) -> None:
-    """Take a total that stands alone as input.
+    """Take a total as input, if there is no other count.
 
     Raises:
         UsageValueError: Counts contradict each other.

@@ -29,7 +29,7 @@ class UsageValueError(UsageError, ValueError):
 
 
 class UsageTypeError(UsageError, TypeError):
-    """A value is of a type that tells no count or amount."""
+    """A value is of a type that is no count or amount."""
 
 
 class UnreadUsageWarning(UserWarning):

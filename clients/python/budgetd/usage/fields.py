@@ -93,7 +93,7 @@ def _collect(found: dict[str, object], name: str, value: object, path: str, dept
 
 def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
     if name in found:
-        raise UsageValueError(f"{path}.{name}", "must be told once", value)
+        raise UsageValueError(f"{path}.{name}", "must be there only once", value)
     found[name] = value
 
 

@@ -1,4 +1,4 @@
-"""Google's own form, `usage_metadata`: thoughts and the tokens of tools stand beside prompt and candidates.
+"""Google's own form, `usage_metadata`: prompt and candidates exclude the thoughts and the tokens of tools.
 
 In snake case, as Google's libraries have it, and in camel case, as its HTTP interface has it.
 """
@@ -103,7 +103,7 @@ def _settle(reading: Reading) -> None:
     elif excess == tools:
         reading.add("input_tokens", tools)  # The candidates include the thoughts.
     elif not thoughts and excess > tools:
-        # The total alone tells of thoughts.
+        # Only the total shows that there were thoughts.
         reading.add("reasoning_tokens", excess - tools)
         reading.add("output_tokens", excess - tools)
         reading.add("input_tokens", tools)

@@ -1,7 +1,7 @@
-"""Anthropic's iterations: a message that took several runs of the model tells the usage of each.
+"""Anthropic's iterations: a message that took several runs of the model has the usage of each.
 
-The usage itself tells only the last one, so that runs which compacted the context would go unbilled. Runs that another
-model took over are not billed; runs of an adviser are another model's, and cannot be priced as this one's.
+The usage itself is that of the last run alone, without the runs that compacted the context. Runs that another model
+took over are not billed. Runs of an adviser are those of another model, and cannot be priced as this one's.
 """
 
 from collections.abc import Iterator

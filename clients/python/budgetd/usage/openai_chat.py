@@ -1,9 +1,8 @@
 """OpenAI's chat completions: also what LiteLLM makes of every provider's answers, and most gateways send.
 
-Input includes cached, written, audio and image tokens; output includes reasoning, audio and image tokens. Two kinds of
-provider count otherwise under the same names, and the totals show it: xAI keeps reasoning beside the completion, Google
-keeps it beside the completion or tells it by the total alone, and Anthropic's and Google's caches may be beside the
-prompt.
+Input includes cached, written, audio and image tokens; output includes reasoning, audio and image tokens. Some
+providers count otherwise under the same names, which the totals show: xAI's and Google's completion excludes reasoning,
+which Google may include in the total alone, and Anthropic's and Google's prompt may exclude cached tokens.
 """
 
 from collections.abc import Mapping
@@ -90,7 +89,7 @@ PARTS: dict[str, str] = {
 }
 _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
-_SEARCHES = "is priced, as LiteLLM has it, only where it is told as `web_search_requests`"
+_SEARCHES = "has a price, in LiteLLM as here, only if it is in `web_search_requests`"
 _TIMING = "is a time that was taken"
 _MODAL_CACHE = {
     f"{holder}.cached_tokens_details.{kind}_tokens": _INSIDE_CACHE

@@ -1,4 +1,4 @@
-"""OpenAI's responses: input and output with details. Images, transcriptions and realtime calls are told so, too."""
+"""OpenAI's responses: input and output with details. Images, transcriptions and realtime calls have the same fields."""
 
 from collections.abc import Mapping
 
@@ -53,7 +53,7 @@ def _tools(look: Look) -> Mapping[str, object]:
 
 
 def settle(reading: Reading) -> None:
-    """Check the total; xAI's stands for reasoning beside the output, too.
+    """Check the total, which may include reasoning that xAI's output excludes.
 
     Raises:
         UsageValueError: It is not explained.
@@ -64,11 +64,11 @@ def settle(reading: Reading) -> None:
 
 
 def settle_output_of(part: str, reading: Reading) -> None:
-    """The same where all of the output is of one kind, unless the details tell something else.
+    """The same where all of the output is of one kind, unless the details say otherwise.
 
     Args:
         part: The count of that kind, such as "image_output_tokens".
-        reading: The counts as they were told.
+        reading: The counts as the answer has them.
 
     Raises:
         UsageValueError: The total is not explained.

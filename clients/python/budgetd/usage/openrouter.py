@@ -1,4 +1,4 @@
-"""OpenRouter's chat completions: a dollar amount beside the tokens, and another if the caller's own key was used."""
+"""OpenRouter's chat completions: tokens and a cost in dollars, and a second cost if the caller's own key was used."""
 
 from dataclasses import replace
 

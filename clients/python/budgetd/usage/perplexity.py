@@ -1,4 +1,4 @@
-"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning beside the completion."""
+"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning apart from completion."""
 
 from dataclasses import replace
 

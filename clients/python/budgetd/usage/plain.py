@@ -13,13 +13,13 @@ from budgetd.usage.recogniser import PLAIN, has_own_dialect
 from budgetd.usage.totals import are_parts_inside
 
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
-#: LiteLLM tells the cache of Anthropic's models beside the details, too.
+#: LiteLLM repeats the cached tokens of Anthropic's models outside of the details.
 _CACHE = {"cache_read_input_tokens", "cache_creation_input_tokens"}
 _KEYS = PLAIN | _CACHE
 TOP = {name: PARTS[name] for name in _COUNTS | _CACHE}
 #: Parts that are not whole numbers, or whose price depends on the model.
 _NOT_PLAIN = {"audio_input_seconds", "_video_input", "_video_output"}
-#: What each detail tells, by the name of its holder. Holders within it are left to the dialects.
+#: The count of each detail, by the name of its holder. Holders within it are left to the dialects.
 DETAILS: dict[str, dict[str, str]] = {
     holder: {
         path.removeprefix(f"{holder}."): part

@@ -30,7 +30,7 @@ from budgetd.usage import (
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look
 from budgetd.usage.tools import SEARCH_MODELS
 
-#: All dialects. Each stands before those that would read its answers, too, and miss some of it.
+#: All dialects. Each comes before those that would also recognise its answers and miss a part of them.
 ORDER: tuple[Dialect, ...] = tuple(
     module.DIALECT
     for module in (
@@ -62,7 +62,7 @@ UNKNOWN = Dialect(name="unknown", is_it=lambda _: True, parts={}, harmless=COST_
 _OF_CHATS = tuple(
     dialect for dialect in ORDER if dialect.name in {"deepseek", "xai", "perplexity", "mistral", "openrouter"}
 )
-#: All that a plain chat completion tells. Most answers are that, and found without asking every dialect.
+#: The fields of a plain chat completion. Most answers have no others, and are found without asking every dialect.
 PLAIN = frozenset(
     {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details"}
 )

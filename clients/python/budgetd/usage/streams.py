@@ -1,4 +1,4 @@
-"""Pieces of streams: only the last one tells what the whole call used."""
+"""Pieces of streams: only the last one has what the whole call used."""
 
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import fields_of, get
@@ -49,7 +49,9 @@ def whole_of(answer: object) -> object:
         if name in _STATUSES_WITHOUT_COST:
             status = get(answer, "status")
             if isinstance(status, str) and status in _STATUSES_WITHOUT_COST[name]:
-                raise UsageValueError("status", f"must tell that the {name} is made: until then nothing is due", status)
+                raise UsageValueError(
+                    "status", f"must be that of a finished {name}: until then nothing is charged", status
+                )
         if name.endswith(".chunk"):
             _check_is_last(get(answer, "choices"), "choices", "finish_reason")
         return answer

@@ -1,4 +1,4 @@
-"""Money that an answer tells by itself, in this order of trust: LiteLLM's cost, then the provider's own.
+"""The cost that an answer gives, in this order of trust: LiteLLM's, then the provider's own.
 
 A cost that the caller gives comes before both. A zero is believed only from somebody who must know it: LiteLLM prices
 some models at zero because it does not know them.
@@ -14,7 +14,7 @@ from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import get
 from budgetd.v1 import budget_pb2
 
-#: The cost of a call, and who told it: a CostSource.
+#: The cost of a call, and who reported it: a CostSource.
 Told = tuple[int, "budget_pb2.CostSource.ValueType"]
 _HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 #: Where a cost has parts, and where their total.
@@ -122,7 +122,7 @@ def _by_header(hidden: object) -> Told | None:
 
 
 def _is_price_zero(look: Look) -> bool:
-    """True if LiteLLM, where the program has loaded it, was told that this model costs nothing.
+    """True if the program has loaded LiteLLM and given it a price of zero for this model.
 
     The answer alone does not show whether its zero is a price or the lack of one.
     """

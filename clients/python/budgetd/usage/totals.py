@@ -1,4 +1,4 @@
-"""Rules of totals: what a total must be, what may stand outside of it, and which counts are parts of which."""
+"""Rules of totals: what a total must be, what it may exclude, and which counts are parts of which."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,11 +9,11 @@ def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
     """Compare the total with input and output.
 
     Args:
-        reading: Input and output are as they were told.
+        reading: Input and output are as the answer has them.
         may_exclude: Tokens, such as cached ones, that this provider may leave out of its total.
 
     Returns:
-        By how much the total exceeds both; zero if no total was told.
+        By how much the total exceeds both; zero if there is no total.
 
     Raises:
         UsageValueError: The total is below its parts.
@@ -27,7 +27,7 @@ def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
 
 
 def refuse_excess(reading: Reading, excess: int) -> None:
-    """Refuse a total that nothing explains; if the cost is told anyway, it is only told as unread."""
+    """Refuse a total that the counts do not explain; if the cost is known, only report the total as unread."""
     if not excess:
         return
     if not reading.is_cost_told:
@@ -37,7 +37,7 @@ def refuse_excess(reading: Reading, excess: int) -> None:
 
 
 def add_reasoning_outside(reading: Reading, excess: int) -> int:
-    """Count reasoning as output if the total shows that it stands beside it. Returns what is still unexplained."""
+    """Add reasoning to the output if the total shows that the output excludes it. Returns what is still unexplained."""
     reasoning = reading.of("reasoning_tokens")
     if not excess or excess != reasoning:
         return excess
@@ -67,7 +67,11 @@ def add_cache_outside(reading: Reading, excess: int, *, is_allowed: bool) -> int
 
 
 def settle_writes(reading: Reading) -> None:
-    """Cache writes by life: the sum of the lives is told at least as the whole."""
+    """Compare the written tokens with their parts, of five minutes and an hour, or add them up if only those are there.
+
+    Raises:
+        UsageValueError: The parts exceed the whole.
+    """
     lives = reading.of("cache_write_1h_tokens") + reading.of("_written_5m")
     if lives and not reading.of("cache_write_tokens"):
         reading.counts["cache_write_tokens"] = lives
@@ -78,7 +82,7 @@ def settle_writes(reading: Reading) -> None:
 
 
 def settle_other_names(reading: Reading) -> None:
-    """Input and output under a second name: they stand in for zeros, and must else be the same.
+    """Use input and output under a second name where there are none under the first; else both must be equal.
 
     Raises:
         UsageValueError: They are not.
@@ -89,7 +93,7 @@ def settle_other_names(reading: Reading) -> None:
         if told and not reading.of(name):
             reading.counts[name], reading.paths[name] = told, reading.paths[other]
         elif told and told not in {reading.of(name), same}:
-            rule = f"must equal {_shown(reading, name)}: two forms of usage tell different numbers"
+            rule = f"must equal {_shown(reading, name)}: two forms of usage give different numbers"
             raise reading.refuse(other, rule)
 
 
@@ -106,8 +110,8 @@ def check_parts(reading: Reading) -> None:
         told = [name for name in names if counts.get(name)]
         if sum(counts[name] for name in told) > counts.get(whole, 0):
             name = max(told, key=counts.__getitem__)
-            beside = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
-            raise reading.refuse(name, f"must not exceed{beside} {_shown(reading, whole)}, which includes it")
+            others = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
+            raise reading.refuse(name, f"must not exceed{others} {_shown(reading, whole)}, which includes it")
 
 
 def are_parts_inside(counts: Mapping[str, int]) -> bool:

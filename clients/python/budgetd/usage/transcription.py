@@ -1,4 +1,4 @@
-"""Transcriptions: tokens, or the length of the audio in seconds, wherever the answer tells it."""
+"""Transcriptions: tokens, or the length of the audio in seconds, wherever it is in the answer."""
 
 from collections.abc import Mapping
 

@@ -47,7 +47,7 @@ def check_one_form(reading: Reading) -> None:
 
 
 def _read(reading: Reading, name: str) -> set[int]:
-    """What was read of a count: as it was told, and as the rule of totals made it."""
+    """What was read of a count: as the answer has it, and as the rule of totals made it."""
     if name != "_total":
         return {reading.told.get(name, 0), reading.of(name)}
     told = reading.told

@@ -1,4 +1,4 @@
-"""xAI's chat completions: reasoning stands beside the completion, and a cost in ten-billionths of a dollar."""
+"""xAI's chat completions: the completion excludes reasoning, and a cost is in ten-billionths of a dollar."""
 
 from dataclasses import replace
 
