@@ -25,7 +25,7 @@ from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.conftest import Start
 from tests.rpc.failures import Failure, failure, failure_of
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT, RunningServer, Setup
-from tests.rpc.valid_requests import HOUR, VALID
+from tests.rpc.valid_requests import HOUR, VALID, failure_of_changed
 
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 #: What an unexpected error says, and no caller may see.
@@ -84,20 +84,12 @@ def test_every_reason_of_the_domain_is_known_to_the_docstring_of_its_module() ->
 # --- Refusals, as they arrive.
 
 
-def _call(server: RunningServer, rpc: str, **changes: Any) -> Failure:
-    request = type(VALID[rpc])()
-    request.CopyFrom(VALID[rpc])
-    for name, value in changes.items():
-        setattr(request, name, value)
-    return failure(lambda: server.call(rpc, request))
-
-
 BUDGET_RPCS = [rpc for rpc, request in VALID.items() if "budget_id" in request.DESCRIPTOR.fields_by_name]
 
 
 @pytest.mark.parametrize("rpc", sorted({*BUDGET_RPCS, "UpdateBudget"} - {"ListEntries", "ListReservations"}))
 def test_a_missing_budget_is_named_as_a_resource(rpc: str, server: RunningServer) -> None:
-    failed = _call(server, rpc)
+    failed = failure_of_changed(server, rpc)
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.NOT_FOUND, "BUDGET_NOT_FOUND")
     assert failed.message == "project 'project' has no budget 'alice'"
@@ -109,7 +101,7 @@ def test_a_missing_budget_is_named_as_a_resource(rpc: str, server: RunningServer
 
 
 def test_entries_of_a_budget_that_never_was_are_refused(server: RunningServer) -> None:
-    failed = _call(server, "ListEntries", budget_id="alice")
+    failed = failure_of_changed(server, "ListEntries", budget_id="alice")
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.NOT_FOUND, "BUDGET_NOT_FOUND")
 
@@ -118,7 +110,7 @@ def test_a_budget_that_exists_is_named_and_left_as_it_is(server: RunningServer) 
     server.create("new", pb.Limit(amount=5))
     before = server.stored()
 
-    failed = _call(server, "CreateBudget")
+    failed = failure_of_changed(server, "CreateBudget")
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.ALREADY_EXISTS, "BUDGET_EXISTS")
     resource = failed.detail(error_details_pb2.ResourceInfo)
@@ -146,7 +138,7 @@ def test_a_reset_on_duration_without_a_window_is_refused(server: RunningServer) 
     server.create("alice", pb.Limit(amount=5))
     before = server.stored()
 
-    failed = _call(server, "ResetOnDuration")
+    failed = failure_of_changed(server, "ResetOnDuration")
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_WINDOW")
     assert server.stored() == before
@@ -157,7 +149,7 @@ def test_giving_back_more_than_was_spent_is_refused_with_both_numbers(server: Ru
     server.charge(5)
     before = server.stored()
 
-    failed = _call(server, "AdjustCost", amount_nano_usd=-6)
+    failed = failure_of_changed(server, "AdjustCost", amount_nano_usd=-6)
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "BELOW_ZERO")
     assert dict(failed.info.metadata) == {"amount_nano_usd": "-6", "spent_nano_usd": "5"}

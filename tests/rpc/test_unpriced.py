@@ -1,25 +1,14 @@
 """What has no price is refused by name: the model with its provider, or what of its usage and terms has none."""
 
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 
 from budgetd_server.prices import load_prices
 from tests.rpc.conftest import Start
-from tests.rpc.failures import Failure, failure
 from tests.rpc.running_server import RunningServer, Setup
-from tests.rpc.valid_requests import VALID
-
-
-def _refused(server: RunningServer, rpc: str, **changes: Any) -> Failure:
-    """The refusal of a valid request that was changed so."""
-    request = type(VALID[rpc])()
-    request.CopyFrom(VALID[rpc])
-    for name, value in changes.items():
-        setattr(request, name, value)
-    return failure(lambda: server.call(rpc, request))
+from tests.rpc.valid_requests import failure_of_changed
 
 
 @pytest.mark.parametrize("rpc", ["UpdateCost", "ProjectCost"])
@@ -30,7 +19,7 @@ def test_usage_without_a_price_names_what_has_none(rpc: str, start: Start, tmp_p
     server.create()
     before = server.stored()
 
-    failed = _refused(server, rpc, model="embedder")
+    failed = failure_of_changed(server, rpc, model="embedder")
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "UNPRICED_USAGE")
     assert failed.info.metadata["model"] == "embedder"
@@ -66,7 +55,7 @@ def test_the_terms_of_a_call_that_leave_it_without_a_price_are_named_with_their_
     server.create()
     before = server.stored()
 
-    failed = _refused(server, rpc, model="gpt-4o", **terms)
+    failed = failure_of_changed(server, rpc, model="gpt-4o", **terms)
 
     assert sentence in failed.message
     assert metadata.items() <= dict(failed.info.metadata).items()
@@ -76,7 +65,7 @@ def test_the_terms_of_a_call_that_leave_it_without_a_price_are_named_with_their_
 def test_a_model_of_no_provider_is_refused_without_one(server: RunningServer) -> None:
     server.create()
 
-    unknown = _refused(server, "UpdateCost", model="nobody-knows")
+    unknown = failure_of_changed(server, "UpdateCost", model="nobody-knows")
 
     assert set(unknown.info.metadata) == {"model", "near", "price_version"}
     assert unknown.message.startswith("model 'nobody-knows' has no price")

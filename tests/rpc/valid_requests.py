@@ -12,7 +12,8 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
-from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
+from tests.rpc.failures import Failure, failure
+from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, RunningServer
 
 MODEL = "gpt-4o"
 WHO: Any = {"project_id": PROJECT, "budget_id": "alice"}
@@ -96,3 +97,12 @@ MAKES_ROOM: Mapping[str, Callable[[Any], object]] = {
     "CommitReservationRequest.text": lambda request: request.ClearField("usage"),
     "Limit.models": lambda limit: setattr(limit, "limit_id", "named"),
 }
+
+
+def failure_of_changed(server: RunningServer, rpc: str, **changes: Any) -> Failure:
+    """The failure of a valid request in which these fields were set."""
+    request = type(VALID[rpc])()
+    request.CopyFrom(VALID[rpc])
+    for name, value in changes.items():
+        setattr(request, name, value)
+    return failure(lambda: server.call(rpc, request))
