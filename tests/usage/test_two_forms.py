@@ -69,6 +69,25 @@ def test_a_second_form_is_unread_where_the_cost_is_given(answer: dict[str, Any],
     assert path in read.unread_fields
 
 
+@pytest.mark.parametrize(
+    ("holder", "usage"),
+    [
+        ("usage_metadata", {"prompt_token_count": 10}),
+        ("usage_info", {"pages_processed": 3}),
+        ("meta", {"billed_units": {"search_units": 1}}),
+    ],
+)
+def test_two_usages_in_one_answer_are_refused(holder: str, usage: dict[str, Any]) -> None:
+    with pytest.raises(UsageValueError, match="only one of them can be charged") as refused:
+        read_answer(of("gpt-4o", CHAT, **{holder: usage}))
+
+    assert refused.value.field == holder
+
+
+def test_what_else_an_answer_calls_meta_is_no_usage() -> None:
+    assert read_answer(of("gpt-4o", CHAT, meta={"billed_units": None, "page": 3})).dialect == "openai_chat"
+
+
 def test_a_planted_reading_that_believes_the_first_form_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "check_one_form", lambda _: None)
 

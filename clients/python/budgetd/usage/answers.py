@@ -29,6 +29,8 @@ _FIELDS = {name.replace("_milliseconds", "_seconds"): name for name in budget_pb
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 #: Those of them that hold a whole usage, so that an answer has at most one.
 _USAGES = _HOLDERS[:3]
+#: What the others have if they are usages: Mistral's pages and what Cohere bills. They may also hold something else.
+_COUNTS = ("pages_processed", "billed_units")
 #: Where an answer gives its model ("modelId" is Amazon Bedrock's name for it), and where LiteLLM does for the others.
 _MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
@@ -172,11 +174,17 @@ def _usage_fields(answer: object) -> Fields:
         fields = fields_of(usage, holder)
         if fields is None:
             raise UsageTypeError(holder, "must be an object or a dictionary", usage)
-        if first and holder in _USAGES and any(map(is_number, fields.values())):
+        if first and _has_counts(holder, fields):
             raise UsageValueError(holder, f"must not be there if {first} is: only one of them can be charged", "both")
         if not first:
             found, first = fields, holder
     return found
+
+
+def _has_counts(holder: str, fields: Fields) -> bool:
+    if holder in _USAGES:
+        return any(map(is_number, fields.values()))
+    return any(fields.get(name) for name in _COUNTS)
 
 
 def _without_cost(look: Look) -> UsageValueError:
