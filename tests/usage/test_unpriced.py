@@ -190,6 +190,21 @@ def test_searches_outside_of_the_usage_are_counted(answer: dict[str, Any], searc
     assert usage.web_searches == searches
 
 
+@pytest.mark.parametrize("count", ["2", -1, 1.5])
+def test_a_bad_count_of_searches_is_refused_wherever_it_is(count: object) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_answer(response("web_search_call", tool_usage={"web_search": {"num_requests": count}}))
+
+    assert refused.value.field == "tool_usage.web_search.num_requests"
+
+
+def test_a_part_of_a_cost_that_is_a_text_is_refused() -> None:
+    with pytest.raises(UsageTypeError) as refused:
+        read_answer(of("sonar", {**U, "cost": {"currency": "USD", "request_cost": "0.1"}}))
+
+    assert refused.value.field == "usage.cost.request_cost"
+
+
 def test_a_message_that_a_stream_has_just_begun_is_refused() -> None:
     begun = {**message("claude-sonnet-4-5", {"input_tokens": 25, "output_tokens": 1}), "stop_reason": None}
 

@@ -42,7 +42,9 @@ def _tools(look: Look) -> Mapping[str, object]:
     calls = tool_calls(output, "output")
     used = fields_of(look.get("tool_usage"), "tool_usage")
     counted = leaves_of(used, "tool_usage") if used else {}
-    calls |= {f"tool_usage.{path}": count for path, count in counted.items() if is_number(count)}
+    # Whatever is in the place of a count that is read is kept, so that a text there is refused.
+    paths = ((f"tool_usage.{path}", count) for path, count in counted.items())
+    calls |= {path: count for path, count in paths if is_number(count) or path in PARTS}
     searches = "output.web_search_call"
     if get(get(used, "web_search"), "num_requests") is not None:
         calls.pop(searches, None)  # The provider counts those that are billed.

@@ -83,7 +83,8 @@ def _check_cost_parts(leaves: Mapping[str, object]) -> None:
     Raises:
         UsageValueError: It is missing or too small.
     """
-    parts = {path: value for path, value in leaves.items() if path.startswith(_COST_PARTS) and is_number(value)}
+    costs = {path: value for path, value in leaves.items() if path.startswith(_COST_PARTS)}
+    parts = {path: value for path, value in costs.items() if is_number(value) or path.endswith("_cost")}
     total = parts.pop(_COST_TOTAL, None)
     for path, value in parts.items():
         nano = _nano_usd(value, f"usage.{path}") if path.endswith("_cost") else 0
