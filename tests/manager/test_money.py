@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from budgetd import BudgetManager, UnknownModel
-from tests.usage.cases import PARTS, TOTALS, U, of
-from tests.usage.more_cases import CHATS, OTHERS
-from tests.usage.wrapped_cases import WRAPPED
+from tests.usage.cases import U, of
+from tests.usage.drawing import CASES
 
-_CASES = {case.name: case.answer for case in (*PARTS, *TOTALS, *CHATS, *OTHERS, *WRAPPED)}
+_CASES = {case.name: case.answer for case in CASES}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from budgetd.usage import Answer, bedrock, read_answer
 from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, Usage
 from tests.parity.theirs import litellm
-from tests.usage.cases import PARTS, TOTALS, Case
-from tests.usage.more_cases import CHATS, OTHERS
+from tests.usage.cases import Case
+from tests.usage.drawing import CASES
 
 #: It comes with LiteLLM.
 types: Any = pytest.importorskip("openai.types")
@@ -21,7 +21,7 @@ batches: Any = pytest.importorskip("anthropic.types.messages")
 botocore_session: Any = pytest.importorskip("botocore.session")
 MESSAGES = [{"role": "user", "content": "Hello"}]
 #: Cases in the form that LiteLLM gives to every chat.
-_CHATS = [case for case in (*PARTS, *TOTALS, *CHATS) if "completion_tokens" in case.answer.get("usage", {})]
+_CHATS = [case for case in CASES if "completion_tokens" in case.answer.get("usage", {})]
 
 
 def read_response(case: Case) -> Answer:
@@ -158,7 +158,7 @@ def test_d4_answers_without_a_model_are_charged_what_litellm_says(model: str, co
 
 
 #: Cases of Anthropic's own messages.
-_MESSAGES = [case for case in (*PARTS, *TOTALS, *CHATS, *OTHERS) if case.answer.get("type") == "message"]
+_MESSAGES = [case for case in CASES if case.answer.get("type") == "message"]
 
 
 def message_of(kind: Any, answer: dict[str, Any]) -> Any:

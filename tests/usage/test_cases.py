@@ -23,6 +23,10 @@ def test_an_answer_is_read_to_the_counts_in_it(case: Case, shape: Any) -> None:
     assert {name: getattr(answer, name) for name in usual} == {**usual, **case.terms}
 
 
+def test_no_two_cases_have_the_same_name() -> None:
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
 def test_every_dialect_has_a_case() -> None:
     assert {case.dialect for case in CASES} == {dialect.name for dialect in ORDER}
 
