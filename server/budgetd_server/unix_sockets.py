@@ -1,8 +1,10 @@
 """Unix sockets to listen on: their addresses, and the file that each of them is."""
 
+import errno
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +15,9 @@ PATH_BYTES_MAX = 103
 _UMASK = 0o177
 #: How long whoever listens may take to show that it does.
 _LOOK_SECONDS = 1.0
+#: How long another server may take to begin to listen in the same folder.
+_LOCK_SECONDS = 5.0
+_LOCK_POLL_SECONDS = 0.005
 
 
 def unix_path(address: str) -> str | None:
@@ -36,7 +41,8 @@ def broken_path_rule(path: str) -> str | None:
 def place_for_socket(address: str) -> Iterator[None]:
     """Within it, a Unix socket is made at its address, which is cleared of one that nobody listens on any more.
 
-    Its mode is 0600 from the first moment. Other addresses need no place.
+    Its mode is 0600 from the first moment. Of servers that start at once on one address the second waits until the
+    first listens, and is refused. Other addresses need no place.
 
     Raises:
         OSError: Something is there that is no socket, or somebody listens on it.
@@ -45,19 +51,53 @@ def place_for_socket(address: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    _clear(Path(path))
-    before = os.umask(_UMASK)
-    try:
-        yield
-    finally:
-        os.umask(before)
+    with _folder_locked(Path(path).parent):
+        _clear(Path(path))
+        before = os.umask(_UMASK)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 def remove_socket(path: str) -> None:
     """Remove the file of a socket that was listened on; it may be gone."""
-    with suppress(OSError):
+    with suppress(OSError), _folder_locked(Path(path).parent):
         if stat.S_ISSOCK(Path(path).lstat().st_mode) and not _is_in_use(path):
             Path(path).unlink()
+
+
+@contextmanager
+def _folder_locked(folder: Path) -> Iterator[None]:
+    """Keep other servers from looking at the sockets of a folder, and from replacing them, meanwhile.
+
+    gRPC itself removes what is at the path before it listens: even without a socket that is left over, the second of
+    two servers would take the address from the first. The lock is on the folder itself, so no file is left behind.
+
+    Raises:
+        OSError: Somebody else keeps it locked, or the folder cannot be opened.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    import fcntl  # noqa: PLC0415 - absent on Windows, where this module is imported, too.
+
+    until = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise BlockingIOError(errno.EWOULDBLOCK, f"another program keeps {folder} locked") from None
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return
 
 
 def _clear(path: Path) -> None:

@@ -2,6 +2,9 @@
 
 import socket
 import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,6 +14,7 @@ from budgetd import AsyncBudgetClient, BudgetClient, BudgetManager
 from budgetd._address import Address, address_of, token_for
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server import unix_sockets
 from budgetd_server.cli.connection import address_text
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.unix_sockets import PATH_BYTES_MAX, place_for_socket
@@ -84,9 +88,54 @@ async def test_a_file_that_is_no_socket_is_never_removed(tmp_path: Path, setting
     assert Path(tmp_path, "precious").read_text() == "precious"
 
 
-def test_a_symbolic_link_is_no_socket(tmp_path: Path) -> None:
+def leave_socket(path: Path) -> None:
+    """A socket that nobody listens on."""
     with socket.socket(socket.AF_UNIX) as left:
-        left.bind(str(tmp_path / "left"))
+        left.bind(str(path))
+
+
+@pytest.mark.parametrize("is_left", [True, False], ids=["a socket is left over", "nothing is there"])
+def test_of_two_servers_that_start_at_once_the_second_waits_for_the_first_and_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_left: bool
+) -> None:
+    path, waits = tmp_path / "grpc", threading.Event()
+    if is_left:
+        leave_socket(path)
+    monkeypatch.setattr(time, "sleep", lambda _: waits.set())
+
+    def second() -> None:
+        with place_for_socket(f"unix:{path}"):
+            pass
+
+    with ThreadPoolExecutor() as pool, socket.socket(socket.AF_UNIX) as listening:
+        with place_for_socket(f"unix:{path}"):
+            start = pool.submit(second)
+            assert waits.wait(20)
+            listening.bind(str(path))
+            listening.listen()
+        with pytest.raises(FileExistsError, match=r"somebody listens on .* already"):
+            start.result()
+
+    assert path.is_socket()
+
+
+def test_a_server_that_stops_leaves_a_socket_that_another_is_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_sockets, "_LOCK_SECONDS", 0)
+    path = tmp_path / "grpc"
+
+    with place_for_socket(f"unix:{path}"):
+        leave_socket(path)  # Bound, and not listened on yet.
+        unix_sockets.remove_socket(str(path))
+        assert path.is_socket()
+    unix_sockets.remove_socket(str(path))
+
+    assert not path.exists()
+
+
+def test_a_symbolic_link_is_no_socket(tmp_path: Path) -> None:
+    leave_socket(tmp_path / "left")
     Path(tmp_path, "link").symlink_to(tmp_path / "left")
 
     with pytest.raises(OSError, match="no socket"), place_for_socket(f"unix:{tmp_path}/link"):
