@@ -13,6 +13,8 @@ LISTEN_DEFAULT = "127.0.0.1:50051"
 HTTP_LISTEN_DEFAULT = "127.0.0.1:9464"
 DATABASE_DEFAULT = "sqlite:///budgetd.db"
 
+_ENDS_OF_SQLITE = ("-wal", "-shm", "-journal")
+
 
 class ConfigRefused(ValueError):
     """A setting that cannot be used; the text names it, its value and the rule."""
@@ -60,7 +62,16 @@ class Config:
             raise ConfigRefused(
                 f"database {self.database!r} must be sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH"
             )
-        return _file(unquote(url.path[1:]), self.database)
+        if re.search(r"%(?![0-9A-Fa-f]{2})", url.path):
+            raise ConfigRefused(
+                f"database {self.database!r}: in a URL each % must be followed by two hexadecimal digits; "
+                "a % of the name itself is written %25"
+            )
+        try:
+            path = unquote(url.path[1:], errors="strict")
+        except UnicodeDecodeError:
+            raise ConfigRefused(f"database {self.database!r}: the bytes that follow % must be UTF-8") from None
+        return _file(path, self.database)
 
     def check(self) -> None:
         """Refuse settings that are wrong or unsafe.
@@ -87,9 +98,18 @@ class Config:
 
 
 def _file(path: str, database: str) -> Path:
-    if not path or path.startswith(":") or not path.isprintable():
+    if not path.strip() or path.startswith(":") or not path.isprintable():
         # SQLite takes ":memory:" for a ledger that is gone when it is closed.
         raise ConfigRefused(f"database {database!r} must name a file")
+    if path != path.strip():
+        raise ConfigRefused(f"database {database!r} must not begin or end with a space")
+    if path.endswith(("/", "/.", "/..")) or path in (".", ".."):
+        raise ConfigRefused(f"database {database!r} must name a file, not a folder")
+    if path.endswith(_ENDS_OF_SQLITE):
+        raise ConfigRefused(
+            f"database {database!r} must not end with {', '.join(_ENDS_OF_SQLITE)}: SQLite gives these names to files "
+            "of its own next to a database"
+        )
     if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
         # Such as file:ledger.db, a URI to SQLite's own tools. The rest may hold a password.
         raise ConfigRefused(
