@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from budgetd import BudgetClient, DatabaseRefused, LocalTransport
+from budgetd.v1.budget_service_pb2 import ListBudgetsRequest
 from budgetd_server.ledger import sqlite_file
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.sqlite_file import connect, open_file
 from budgetd_server.ledger.sqlite_migrations import newest_version
+from budgetd_server.ledger.sqlite_verify import verify_file
 from tests.ledger.older_files import make_older
 
 
@@ -208,6 +211,81 @@ def test_a_log_without_its_file_is_refused_and_not_touched(path: Path, is_there:
     assert log.read_bytes() == before
     assert path.exists() is is_there
     assert content(path) == b""
+
+
+def put_backup_beside_former_log(path: Path) -> None:
+    """Restore an early backup, and leave the log of the ledger that had grown since."""
+    open_file(path, migrates=False)
+    backup = path.read_bytes()
+    connection = connect(path)
+    for size in (200_000, 400_000):
+        connection.execute("CREATE TABLE IF NOT EXISTS t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(?))", (size,))
+        if size == 200_000:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    log = path.with_name("budgetd.db-wal")
+    shutil.copy(log, path.with_name("kept"))
+    connection.close()
+    path.write_bytes(backup)
+    path.with_name("kept").rename(log)
+
+
+def test_a_backup_beside_the_log_of_the_former_file_is_not_touched_and_the_log_is_named(path: Path) -> None:
+    put_backup_beside_former_log(path)
+    log = path.with_name("budgetd.db-wal")
+    before = path.read_bytes(), log.read_bytes()
+
+    with pytest.raises(LedgerRefused, match=r"is damaged: .*; restore a backup; or, if the file was") as refusal:
+        open_file(path, migrates=True)
+    found = verify_file(path).deviations
+
+    for told in (str(refusal.value), found[0].expected):
+        assert f"{log} is the log of the former file: move it and budgetd.db-shm away" in str(told)
+    assert (path.read_bytes(), log.read_bytes()) == before
+
+    log.unlink()
+    path.with_name("budgetd.db-shm").unlink(missing_ok=True)
+    open_file(path, migrates=False)
+    assert verify_file(path).deviations == []
+
+
+def loop(path: Path) -> Path:
+    path.symlink_to(path.with_name("back.db"))
+    path.with_name("back.db").symlink_to(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(loop, "is part of a loop of symbolic links", id="a loop of links"),
+        pytest.param(
+            lambda path: path.with_name("x" * 300), "is too long a name for the file system", id="300 characters"
+        ),
+        pytest.param(
+            lambda path: path.with_name("x" * 252), "is too long a name for the file system", id="252, and -wal"
+        ),
+    ],
+)
+def test_a_path_at_which_no_file_can_be_is_refused_by_its_rule(
+    path: Path, make: Callable[[Path], Path], words: str
+) -> None:
+    unreachable = make(path)
+
+    for use in (lambda: open_file(unreachable, migrates=True), lambda: verify_file(unreachable)):
+        with pytest.raises(LedgerRefused) as refusal:
+            use()
+        assert str(refusal.value).startswith(f"{unreachable} {words}")
+    with BudgetClient.over(LocalTransport(unreachable)) as client, pytest.raises(DatabaseRefused, match=words):
+        client.list_budgets(ListBudgetsRequest(project_id="p"))
+
+
+def test_a_file_that_cannot_be_verified_in_its_folder_is_named_with_the_reason(path: Path) -> None:
+    open_file(path, migrates=False)
+    path.with_name("budgetd.db-wal").mkdir()  # Stops even those who may write anywhere.
+
+    with pytest.raises(LedgerRefused, match=rf"{path}: cannot be opened for writing, with its folder \(unable"):
+        verify_file(path)
 
 
 ON_A_SMALL_DISK = """

@@ -175,7 +175,7 @@ def test_a_page_that_is_scribbled_over_is_an_error_of_the_file(path: Path) -> No
     content[(root - 1) * 4096 : root * 4096] = b"\x5a" * 4096
     path.write_bytes(content)
 
-    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+    with pytest.raises(LedgerRefused, match=rf"{path}: is damaged; restore a backup$"):
         verify_file(path)
 
 

@@ -115,7 +115,8 @@ def _embedded(database: str | os.PathLike[str] | None, prices: PriceFiles) -> "E
     if database is None:
         database = os.environ.get("BUDGETD_DATABASE") or DATABASE_DEFAULT
     path = Config(database=database).database_path if isinstance(database, str) else Path(database)
-    return Embedded(path.resolve(), _price_files(prices))
+    # Path.resolve raises if links lead in a circle; the first call says so better.
+    return Embedded(Path(os.path.realpath(path)), _price_files(prices))
 
 
 def _price_files(prices: PriceFiles) -> list[Path]:

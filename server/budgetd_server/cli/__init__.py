@@ -1,7 +1,8 @@
 """The command line: `budgetd serve` and its like run and keep a server; `create`, `charge`, `show` and others ask one.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done; 1 refused, failed or not in order;
-2 the command cannot be carried out as given (bad settings, a file that must not be used, a port in use).
+2 the command cannot be carried out as given (bad settings, a file that must not be used, a port in use); 3 standard
+output cannot be written.
 
 A command's module is imported when the command is called, and not before: `budgetd health` and `budgetd show` need
 neither prices nor the engine, and start in a fraction of the time.
@@ -121,7 +122,10 @@ def budgetd(
 
 def main() -> None:
     """Run the program."""
+    from budgetd_server.cli.output import watch_output  # noqa: PLC0415 - not for those who only import the commands.
+
     _open_standard_streams()
+    watch_output()
     # gRPC itself writes lines about what it also raises; it reads this when it is imported, which no command has yet.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()

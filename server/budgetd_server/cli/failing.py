@@ -13,9 +13,11 @@ if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
 EXIT_FAILED = 1
 #: Wrong usage, or something that must not be used as it is.
 EXIT_REFUSED = 2
+#: Standard output could not be written: whatever else happened, nobody has read it.
+EXIT_UNWRITTEN = 3
 JSON_OPTION = "--json"
 #: Reasons of the program itself; all others are the server's.
-USAGE, REFUSED = "USAGE", "REFUSED"
+USAGE, REFUSED, OUTPUT = "USAGE", "REFUSED", "OUTPUT"
 
 
 class Failure(Exception):
@@ -53,7 +55,7 @@ class Failure(Exception):
     @property
     def line(self) -> str:
         """The sentence, and the server's reason if it gave one."""
-        return f"{self.message} ({self.reason})" if self.reason not in ("", REFUSED) else self.message
+        return f"{self.message} ({self.reason})" if self.reason not in ("", REFUSED, OUTPUT) else self.message
 
 
 def failure_of(error: "BudgetdError") -> Failure:

@@ -1,7 +1,6 @@
 """`budgetd migrate` and `budgetd verify`: what an operator does to a database, with or without a server running."""
 
 import json
-import sqlite3
 from typing import Annotated
 
 import typer
@@ -40,7 +39,7 @@ def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = 
     """Recount the whole ledger and name everything that does not agree. Reads one snapshot; servers may run."""
     try:
         report = verify_file(Config(database=database).database_path)
-    except (ConfigRefused, LedgerRefused, sqlite3.Error) as refusal:
+    except (ConfigRefused, LedgerRefused) as refusal:
         refuse(str(refusal))
     # Amounts may be more than readers of JSON can hold, so all that was found is text.
     rows = [[str(each) for each in deviation] for deviation in report.deviations]

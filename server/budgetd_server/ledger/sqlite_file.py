@@ -1,7 +1,10 @@
 """Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date."""
 
+import errno
+import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
@@ -64,6 +67,7 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
     """
     if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
         raise LedgerRefused(f"SQLite {sqlite3.sqlite_version} is too old: budgetd needs 3.38 or newer")
+    refuse_unreachable(path)
     if not path.parent.is_dir():
         raise LedgerRefused(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
@@ -71,6 +75,11 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
     try:
         claim(path, lambda: inspect(path))
         make_private(path.resolve())
+        if checks and _log_bytes(path):
+            # To close a connection that may write would move the log into the file, be it the file's own or not.
+            with closing(look(path)) as reader:
+                _check_sound(reader, path)
+            checks = False
         connection = connect(path)
         try:
             if checks:
@@ -83,8 +92,30 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
         if is_full(error, path.parent):
             raise LedgerRefused(f"{path} cannot be opened: the disk is full; make room first") from error
         is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise (LedgerBusy if is_busy else LedgerRefused)(f"{path}: {_explained(error)}") from error
+        raise (LedgerBusy if is_busy else LedgerRefused)(explained(error, path)) from error
     return migrated
+
+
+def refuse_unreachable(path: Path) -> None:
+    """Look whether there can be a file and a log at a path.
+
+    Raises:
+        LedgerRefused: There cannot, such as in a loop of symbolic links, or under a name that is too long.
+    """
+    for each in (path, path.parent / f"{path.name}-wal"):
+        try:
+            each.stat()
+            each.resolve()
+        except FileNotFoundError:
+            pass
+        except (OSError, RuntimeError) as error:
+            number = getattr(error, "errno", errno.ELOOP)  # Path.resolve has an error of its own for loops.
+            rules = {
+                errno.ELOOP: "is part of a loop of symbolic links",
+                errno.ENAMETOOLONG: "is too long a name for the file system, with the -wal that its log adds to it",
+            }
+            rule = rules.get(number) or f"cannot be reached: {os.strerror(number)}"
+            raise LedgerRefused(f"{path} {rule}") from None
 
 
 def inspect(path: Path) -> Kept | None:
@@ -96,9 +127,8 @@ def inspect(path: Path) -> Kept | None:
     Raises:
         LedgerRefused: It is one of those.
     """
-    log = path.resolve().with_name(f"{path.resolve().name}-wal")
-    # The log first: whoever makes a file gives it a log once it has its first page.
-    log_bytes = log.stat().st_size if log.is_file() else 0
+    log = _log_of(path)
+    log_bytes = _log_bytes(path)  # First: whoever makes a file gives it a log once it has its first page.
     if log_bytes and (not path.exists() or path.stat().st_size == 0):
         what = "is empty" if path.exists() else "does not exist"
         raise LedgerRefused(
@@ -117,9 +147,7 @@ def inspect(path: Path) -> Kept | None:
         raise LedgerRefused(f"{path} has {links} hard links: a log is found by one name only, so remove the others")
     if path.stat().st_size == 0:
         return None
-    # Without a log nobody is at work on the file; read as immutable, it gets no log and no index beside it either.
-    mode = "mode=ro" if log_bytes else "immutable=1"
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
+    connection = look(path)
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -136,6 +164,42 @@ def inspect(path: Path) -> Kept | None:
             f"{path} is of a newer version of budgetd (tables of version {version}; this program knows {newest})"
         )
     return kept
+
+
+def look(path: Path) -> sqlite3.Connection:
+    """A connection that never writes to a file that exists, nor moves its log into it."""
+    # Without a log nobody is at work on the file; read as immutable, it gets no log and no index next to it either.
+    mode = "mode=ro" if _log_bytes(path) else "immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+
+
+def explained(error: Exception, path: Path) -> str:
+    """What an operator has to know of an error of the file, and what to do about it."""
+    told = f"{path}: {_explained(error)}"
+    name = getattr(error, "sqlite_errorname", "")
+    is_told_by_content = name in ("SQLITE_ERROR", "SQLITE_NOTADB") or name.startswith("SQLITE_CORRUPT")
+    return f"{told}{former_log_hint(path)}" if is_told_by_content else told
+
+
+def former_log_hint(path: Path) -> str:
+    """What else may be wrong with a file that seems damaged, to be added to a message; empty: it has no log."""
+    if not _log_bytes(path):
+        return ""
+    log = _log_of(path)
+    return (
+        f"; or, if the file was restored or replaced, {log} is the log of the former file: move it and "
+        f"{log.name.removesuffix('-wal')}-shm away"
+    )
+
+
+def _log_of(path: Path) -> Path:
+    real = path.resolve()
+    return real.with_name(f"{real.name}-wal")
+
+
+def _log_bytes(path: Path) -> int:
+    log = _log_of(path)
+    return log.stat().st_size if log.is_file() else 0
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:
@@ -168,7 +232,7 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     faults = [fault for (fault,) in connection.execute("PRAGMA quick_check(1)")]
     if faults != ["ok"]:
         found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite tells it in lines of its own.
-        raise LedgerRefused(f"{path} is damaged: {found}; restore a backup")
+        raise LedgerRefused(f"{path} is damaged: {found}; restore a backup{former_log_hint(path)}")
 
 
 def _explained(error: Exception) -> str:

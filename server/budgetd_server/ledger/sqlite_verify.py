@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import connect, inspect
+from budgetd_server.ledger.sqlite_file import connect, explained, former_log_hint, inspect, look, refuse_unreachable
 from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, newest_version, version_of
 from budgetd_server.ledger.sqlite_place import claim
 from budgetd_server.ledger.sqlite_recount import Deviation, FileRecount
@@ -34,13 +34,22 @@ def verify_file(path: Path) -> Report:
     """Recount a file.
 
     Raises:
-        LedgerRefused: There is no file of ours at the path.
-        sqlite3.Error: The file cannot be read.
+        LedgerRefused: There is no file of ours at the path, or it cannot be read.
     """
+    refuse_unreachable(path)
     if not path.is_file():
         raise LedgerRefused(f"{path}: there is no such file")
-    claim(path, lambda: inspect(path), writes=False)
-    connection = connect(path, is_reader=True)
+    try:
+        claim(path, lambda: inspect(path), writes=False)
+        return _report(path)
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerRefused(explained(error, path)) from error
+
+
+def _report(path: Path) -> Report:
+    hint = former_log_hint(path)
+    # With a log, a connection that never writes: another one would move the log into the file when it is closed.
+    connection = look(path) if hint else connect(path, is_reader=True)
     try:
         connection.execute("PRAGMA temp_store = FILE")  # What has to be sorted may be larger than the memory.
         connection.execute("BEGIN")  # One snapshot, whatever servers write meanwhile.
@@ -50,7 +59,7 @@ def verify_file(path: Path) -> Report:
         if version_of(connection) < newest_version():
             raise LedgerRefused(f"{path} is of an older version of budgetd: run 'budgetd migrate' first")
         faults = [str(fault) for (fault,) in connection.execute("PRAGMA integrity_check(20)") if fault != "ok"]
-        deviations = [Deviation("the file is sound", str(path), fault, "ok") for fault in faults]
+        deviations = [Deviation("the file is sound", str(path), fault, f"ok{hint}") for fault in faults]
         recount = FileRecount(connection)
         deviations.extend(recount.deviations())
         counts = {"budgets": len(recount.budgets), "entries": recount.entries, "reservations": recount.reservations}
