@@ -213,7 +213,7 @@ def found(books: Books, seq: int, now_us: int) -> Hold:
     if hold is None:
         raise RefusedError("RESERVATION_NOT_FOUND")
     if books.accounts[hold.keys[0]].is_deleted:
-        raise RefusedError("BUDGET_NOT_FOUND")
+        raise RefusedError("ALREADY_SETTLED")
     if hold.is_open and hold.expires_at_us <= now_us:
         expire(books, hold, now_us)
     return hold

@@ -1,5 +1,7 @@
 """Reservations over gRPC: held before the work, settled with the truth, and every way in which they end."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -238,8 +240,44 @@ def test_nothing_is_held_on_a_budget_that_was_deleted(alice: RunningServer) -> N
     alice.stub.DeleteBudget(delete)
 
     assert failure(lambda: alice.reserve(1)).reason == "BUDGET_NOT_FOUND"
-    assert _refusal_of_commit(alice, held).reason == "BUDGET_NOT_FOUND"
+    assert _refusal_of_commit(alice, held).reason == "ALREADY_SETTLED"
     assert reservation(alice, held).state == RELEASED
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["created again", "deleted"])
+def test_a_hold_of_a_budget_that_was_deleted_has_ended_and_what_settled_it_before_is_answered_again(
+    alice: RunningServer, is_new: bool
+) -> None:
+    settled = alice.reserve(30)
+    first = commit(alice, settled, 20, request_id="settle")
+    held, expired = alice.reserve(30), alice.reserve(30, ttl=Duration(seconds=1))
+    alice.clock.advance(seconds=2)
+    release(alice, expired)
+    delete = service.DeleteBudgetRequest(project_id=PROJECT, budget_id="alice", force=True)
+    alice.stub.DeleteBudget(delete)
+    if is_new:
+        alice.create("alice", pb.Limit(amount=100))
+    before = alice.stored()
+
+    for each, state in ((settled, "committed"), (held, "released"), (expired, "expired")):
+        extend = rpb.ExtendReservationRequest(project_id=PROJECT, reservation_id=each.reservation_id)
+        extend.ttl.FromSeconds(60)
+        calls: list[Callable[[], object]] = [
+            partial(commit, alice, each, 1),
+            partial(release, alice, each),
+            partial(alice.stub.ExtendReservation, extend),
+        ]
+        for refused in map(failure, calls):
+            assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ALREADY_SETTLED")
+            assert refused.message == (
+                f"reservation {each.reservation_id} is {state} already, and the budget 'alice' that it was made on "
+                "was deleted"
+            )
+            assert refused.info.metadata["budget_id"] == "alice"
+    again = commit(alice, settled, 20, request_id="settle")
+
+    assert (again.entry_id, again.replayed) == (first.entry_id, True)
+    assert alice.stored() == before
 
 
 def test_an_amount_that_overflows_with_what_is_spent_is_refused(server: RunningServer) -> None:

@@ -277,14 +277,16 @@ class IsTemplate(Refusal):
 
 
 class AlreadySettled(Refusal):
-    """The reservation has ended in a way that does not allow this."""
+    """The reservation has ended in a way that does not allow this, or its budget was deleted since it ended."""
 
     reason = "ALREADY_SETTLED"
 
-    def __init__(self, reservation_id: str, state: str) -> None:
+    def __init__(self, reservation_id: str, state: str, *, deleted_budget_id: str = "") -> None:
+        deleted = f", and the budget {shown(deleted_budget_id)} that it was made on was deleted"
         super().__init__(
-            f"reservation {reservation_id} is {state.lower()} already",
-            metadata={"reservation_id": reservation_id, "state": state},
+            f"reservation {reservation_id} is {state.lower()} already{deleted if deleted_budget_id else ''}",
+            metadata={"reservation_id": reservation_id, "state": state}
+            | ({"budget_id": deleted_budget_id} if deleted_budget_id else {}),
         )
 
 

@@ -125,13 +125,17 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
 
     Raises:
         ReservationNotFound: The project has none of that number.
-        BudgetNotFound: Its budget was deleted.
+        AlreadySettled: It has ended, and its budget was deleted, whether or not there is another one of that id now.
     """
     reservation = state.reservations.get((project_id, seq))
     if reservation is None:
         raise ReservationNotFound(project_id, reservation_id(seq))
     if state.by_key[(reservation.project_key, reservation.budget_key)].deleted_at_us is not None:
-        raise BudgetNotFound(project_id, reservation.budget_id)
+        if reservation.is_open:
+            raise BudgetNotFound(project_id, reservation.budget_id)
+        raise AlreadySettled(
+            reservation_id(reservation.seq), reservation.state.name, deleted_budget_id=reservation.budget_id
+        )
     return reservation
 
 
