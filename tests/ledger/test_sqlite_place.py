@@ -207,6 +207,14 @@ async def test_a_folder_that_is_mounted_is_the_same_place(ledger: SqliteLedger, 
     await carry_out(ledger, charge(7))
 
 
+def test_a_folder_that_is_read_only_is_named(path: Path, tmp_path: Path) -> None:
+    open_file(path, migrates=False)
+
+    told = opened_with_mount(f'mount --bind "{tmp_path}" "{tmp_path}" && mount -o remount,ro,bind "{tmp_path}"', path)
+
+    assert told.startswith(f"LedgerRefused: {path}: the folder {tmp_path} cannot be written")
+
+
 LOCKED = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0)

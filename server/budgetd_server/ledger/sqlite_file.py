@@ -175,8 +175,13 @@ def look(path: Path) -> sqlite3.Connection:
 
 def explained(error: Exception, path: Path) -> str:
     """What an operator has to know of an error of the file, and what to do about it."""
-    told = f"{path}: {_explained(error)}"
     name = getattr(error, "sqlite_errorname", "")
+    real = path.resolve()
+    is_of_access = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"))
+    for place, what in ((real.parent, "the folder"), (real, "the file")):
+        if is_of_access and place.exists() and not os.access(place, os.W_OK):
+            return f"{path}: {what} {place} cannot be written, and a log is needed in its folder even to read"
+    told = f"{path}: {_explained(error)}"
     is_told_by_content = name in ("SQLITE_ERROR", "SQLITE_NOTADB") or name.startswith("SQLITE_CORRUPT")
     return f"{told}{former_log_hint(path)}" if is_told_by_content else told
 
