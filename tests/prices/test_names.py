@@ -249,6 +249,13 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
             id="a slip in an id with an older namesake",
         ),
         pytest.param("amazon.nova-por-v1:0", "", "amazon.nova-pro-v1:0", id="a slip in a short id"),
+        pytest.param("models/gemini-2.5-flsh", "", "gemini/gemini-2.5-flash", id="a slip in the Gemini API's name"),
+        pytest.param(
+            f"{VERTEX}/us/publishers/anthropic/models/claude-sonet-4-5",
+            "",
+            "vertex_ai/claude-sonnet-4-5",
+            id="a slip in Vertex's name",
+        ),
     ],
 )
 def test_a_refused_name_is_told_what_may_have_been_meant(

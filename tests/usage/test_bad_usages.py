@@ -301,6 +301,13 @@ def test_what_is_not_surely_a_line_of_a_batch_is_refused_with_what_to_pass(wrapp
     assert not read_answer(answer).is_batch
 
 
+@pytest.mark.parametrize("more", [{"metadata": {"key": "1"}}, {"key": "1"}, {"custom_id": "1"}])
+def test_an_answer_with_a_cost_that_only_has_the_key_of_a_line_is_no_line(more: dict[str, Any]) -> None:
+    answer = read_answer({"model": "gpt-image-1", "_hidden_params": {"response_cost": 0.5}, **more})
+
+    assert (answer.cost_nano_usd, answer.is_batch) == (500_000_000, False)
+
+
 def test_an_answer_that_contains_itself_is_refused() -> None:
     line: dict[str, Any] = {"key": "1"}
     line["response"] = line

@@ -73,6 +73,7 @@ def test_the_last_event_of_a_stream_of_bedrocks_converse_is_read(shape: Any) -> 
 
     assert (answer.model, answer.usage) == ("amazon.nova-pro-v1:0", Usage(input_tokens=10, output_tokens=5))
     assert (answer.service_tier, answer.is_batch, answer.unread_fields) == ("priority", False, ())
+    assert read_answer(shape({**event, "modelId": "amazon.nova-lite-v1:0"})).model == "amazon.nova-lite-v1:0"
 
 
 def test_what_no_dialect_knows_of_the_statistics_of_a_vector_is_reported() -> None:

@@ -81,7 +81,7 @@ class ModelNames:
         found = self._as_it_is(model)
         if found is not None:
             return found
-        provider, rest = _provider_by_form(model), model
+        provider, rest = provider_by_form(model), model
         if not provider:
             provider, _, rest = model.partition("/")
         return self._of(family(provider), rest) if provider and rest else None
@@ -205,7 +205,7 @@ def _on_vertex(rest: str) -> Iterator[str]:
         yield versioned[1]
 
 
-def _provider_by_form(model: str) -> str:
+def provider_by_form(model: str) -> str:
     """Who serves a name without a provider's prefix, if its form alone shows it; empty otherwise."""
     if model.startswith("arn:aws"):
         return "bedrock"

@@ -8,7 +8,7 @@ from budgetd_server.domain.bare_names import is_bedrock_id
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
-from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, place_of
+from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, place_of, provider_by_form
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
@@ -181,8 +181,10 @@ class Catalogue:
             return replace(self._fallback, model=found.model if found else model)
         if self._near is None:
             self._near = NearNames((*self.models(), *self._aliases), self._provider_of)
-        told = provider or (model.partition("/")[0] if "/" in model else "bedrock" if is_bedrock_id(model) else "")
-        near = self._near.of(model, family(told))
+        served_by = provider or provider_by_form(model)
+        if not served_by:
+            served_by = model.partition("/")[0] if "/" in model else "bedrock" if is_bedrock_id(model) else ""
+        near = self._near.of(model, family(served_by))
         raise UnknownModel(model, provider=provider, near=near, version=self._version)
 
     def _provider_of(self, name: str) -> str:

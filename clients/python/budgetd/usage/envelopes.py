@@ -14,15 +14,16 @@ def unpack(holder: object) -> tuple[object, bool] | None:
     Raises:
         UsageValueError: It is the line of a request that failed.
     """
-    last = get(holder, "metadata")
-    if get(last, "usage") is not None:
-        return last, False
-    if get(holder, "custom_id") is not None:
-        result = get(holder, "result")
-        return _of_anthropic(result) if result is not None else _of_openai(get(holder, "response"))
-    if get(holder, "key") is None and get(last, "key") is None and get(holder, "processed_time") is None:
+    metadata = get(holder, "metadata")
+    if get(metadata, "usage") is not None:
+        return metadata, False
+    response, result = get(holder, "response"), get(holder, "result")
+    if response is result is get(holder, "error") is None:
         return None
-    return _of_google(get(holder, "response"))
+    if get(holder, "custom_id") is not None:
+        return _of_openai(response) if result is None else _of_anthropic(result)
+    marks = (get(holder, "key"), get(metadata, "key"), get(holder, "processed_time"))
+    return None if all(mark is None for mark in marks) else _of_google(response)
 
 
 def _of_openai(response: object) -> tuple[object, bool]:
