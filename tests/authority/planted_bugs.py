@@ -12,6 +12,7 @@ from budgetd_server.domain import (
     correcting,
     counting,
     decide,
+    deleting,
     expiry,
     holding,
     touching,
@@ -177,7 +178,7 @@ def recounts_without_holds(patch: Patch) -> None:
 
 def deletes_without_releasing(patch: Patch) -> None:
     """A forced deletion leaves the holds open."""
-    patch.setattr(configure, "release_hold", lambda *_: 0)
+    patch.setattr(deleting, "release_hold", lambda *_: 0)
 
 
 def keeps_nothing_open(patch: Patch) -> None:

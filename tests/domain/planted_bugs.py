@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from budgetd_server.domain import configure, correcting, counting, recount, resetting, rolling, status
+from budgetd_server.domain import configure, correcting, counting, deleting, recount, resetting, rolling, status
 from budgetd_server.domain import decide as deciding
 from budgetd_server.domain.budget import BudgetState, Counter
 from budgetd_server.domain.entry import REPLACED, EntryKind
@@ -160,7 +160,8 @@ def inherits_lifetime(patch: Patch) -> None:
 
 def accepts_any_etag(patch: Patch) -> None:
     """An etag of the past is as good as the current one."""
-    patch.setattr(configure, "_check_etag", lambda *_: None)
+    for module in (configure, deleting):
+        patch.setattr(module, "check_etag", lambda *_: None)
 
 
 PLANTS: tuple[Plant, ...] = (

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,8 @@ from budgetd_server.ledger.sqlite_save import SqliteSave
 from budgetd_server.ledger.sqlite_statements import SqliteStatements
 from tests.faults.calls import PROJECT
 
+#: The project and the parent of `make_family`.
+FAMILY, PARENT = "family", "parent"
 DAY_US = 86_400 * 1_000_000
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "o3", "")
 AMOUNT_NANO_USD = 10**18
@@ -33,6 +36,16 @@ def make_daily_budgets(path: Path, *, budgets: int, end_at_us: int, others: int)
     _make(path, commands, created_at_us)
 
 
+def make_family(path: Path, *, children: int, others: int) -> None:
+    """A file with a parent of so many budgets in a project of its own, and others in the usual one, all unspent."""
+    commands = [
+        *(_creation(other_id(number), Lifetime()) for number in range(others)),
+        _member(PARENT, ""),
+        *(_member(f"child-{number}", PARENT) for number in range(children)),
+    ]
+    _make(path, commands, 0)
+
+
 def make_charged_budget(path: Path, budget_id: str, *, charges: int, at_us: int) -> None:
     """A file with one budget and so many charges of random costs, tokens and models on it.
 
@@ -48,12 +61,17 @@ def other_id(number: int) -> str:
     return f"other-{number}"
 
 
+def _member(budget_id: str, parent_id: str) -> CreateBudget:
+    created = _creation(budget_id, Lifetime())
+    return replace(created, project_id=FAMILY, parent_id=parent_id)
+
+
 def _make(path: Path, creations: Iterable[CreateBudget], now_us: int, charges: Iterable[Charge] = ()) -> None:
     open_file(path, migrates=False)
     connection = connect(path)
     save = SqliteSave(SqliteStatements())
     state = State()
-    state.projects[PROJECT] = Project(1, is_new=True)
+    state.projects = {PROJECT: Project(1, is_new=True), FAMILY: Project(2, is_new=True)}
     try:
         for number, command in enumerate(creations, start=1):
             decide(state, command, now_us)
@@ -79,7 +97,8 @@ def _write(connection: sqlite3.Connection, save: SqliteSave, state: State) -> No
     state.new_entries.clear()
     state.new_requests.clear()
     state.requests.clear()
-    state.projects[PROJECT].is_new = False
+    for project in state.projects.values():
+        project.is_new = project.is_new and not project.last_seq
     for budget in state.by_key.values():
         budget.is_new = budget.is_configured = budget.is_counted = budget.is_models_cleared = False
 

@@ -40,8 +40,8 @@ def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
 
 
 def scans(steps: list[str]) -> list[str]:
-    """The steps that look at a whole table; a list of parameters and a walk's own rows are no tables."""
-    no_table = re.compile(r"SCAN (k VIRTUAL TABLE|json_each VIRTUAL TABLE|[wud]$|down$)")
+    """The steps that look at a whole table; a list of parameters, a constant and a walk's own rows are no tables."""
+    no_table = re.compile(r"SCAN (k VIRTUAL TABLE|json_each VIRTUAL TABLE|CONSTANT ROW$|[wud]$|down$)")
     return [step for step in steps if step.startswith("SCAN") and not no_table.match(step)]
 
 

@@ -301,6 +301,12 @@ async def tree(tmp_path: Path) -> Path:
             id="a parent was deleted",
         ),
         pytest.param(
+            "INSERT INTO pending_deletions VALUES (1, 1, '')",
+            "a deletion that is to be finished has begun",
+            "budget (1, 1)",
+            id="a live budget whose children are to be deleted",
+        ),
+        pytest.param(
             "UPDATE budgets SET parent_key = 2 WHERE budget_key = 1",
             "a budget's ancestors live and form no cycle",
             "budget 'team' (1/1)",

@@ -168,6 +168,9 @@ class BudgetState:
     created_at_us: int
     updated_at_us: int
     deleted_at_us: int | None = None
+    #: The request id of the deletion of an ancestor that has deleted this one, too, if the store has yet to note that
+    #: with this one; None: it has, or there was none.
+    deleted_by: str | None = None
     main: Counter
     #: The counters of the limits beside the main one, by limit id, in that order.
     named: dict[str, Counter] = field(default_factory=dict)
@@ -212,6 +215,11 @@ class BudgetState:
         if sums is None and self.stored_parts is not None:
             self.stored_parts.look_for(self.budget_key, model)
         return sums
+
+    def delete(self, at_us: int) -> None:
+        """Be deleted; a budget that is deleted stays as it is."""
+        self.deleted_at_us = self.updated_at_us = at_us
+        self.version += 1
 
     def clear_models(self) -> None:
         """Forget what was counted by model."""

@@ -278,11 +278,16 @@ class ExtendReservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """What time alone brings about in one project: holds expire and windows end. Done again, it does nothing."""
+    """What happens in one project without a caller. Done again, it does nothing.
+
+    Holds expire, windows end, and deletions of large trees are finished.
+    """
 
     project_id: str
     budget_ids: Sequence[str] = ()
     reservation_seqs: Sequence[int] = ()
+    #: True: some more budgets whose ancestors were deleted are noted as such, too.
+    finishes_deletions: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,27 +1,24 @@
-"""Creating, changing and deleting budgets."""
+"""Creating and changing budgets."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from budgetd_server.domain.alerting import rearmed
 from budgetd_server.domain.bounds import DEPTH_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode
-from budgetd_server.domain.commands import CreateBudget, DeleteBudget, LimitDraft, Outcome, UpdateBudget
+from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, UpdateBudget
 from budgetd_server.domain.counting import begin_again, first_span
-from budgetd_server.domain.entry import BUDGET_DELETED, REPLACED, EntryKind
+from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import (
     BudgetExists,
     EtagMismatch,
     FieldViolation,
-    HasChildren,
-    HasOpenReservations,
     InvalidField,
     IsTemplate,
     ParentCycle,
     TooDeep,
     shown,
 )
-from budgetd_server.domain.expiry import expire_due, held_part
-from budgetd_server.domain.holding import release_hold
+from budgetd_server.domain.expiry import held_part
 from budgetd_server.domain.recount import (
     LimitRecount,
     StaleRecount,
@@ -81,7 +78,7 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
             It is refused.
     """
     budget = state.budget(command.project_id, command.budget_id)
-    _check_etag(budget, command.etag)
+    check_etag(budget, command.etag)
     parent = _new_parent(state, command, budget)
     if command.sets_limits:
         limits = anchored(command.limits, budget.created_at_us)
@@ -120,41 +117,9 @@ def set_main_limit(
     state.append(project_id, budget, EntryKind.UPDATE, now_us)
 
 
-def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
-    """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
-
-    Raises:
-        EtagMismatch, HasChildren, HasOpenReservations: It is refused.
-    """
-    project_id = command.project_id
-    budget = state.budget(project_id, command.budget_id)
-    _check_etag(budget, command.etag)
-    if not command.force:
-        tree = state.large_tree(budget)
-        if children := len(state.children(budget)) if tree is None else tree.children:
-            raise HasChildren(budget.budget_id, children)
-        expire_due(state, project_id, [budget], now_us)
-        if holds := state.open_holds(budget):
-            raise HasOpenReservations(budget.budget_id, len(holds))
-    seq, subtree = 0, list(_subtree(state, budget))
-    for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
-        for reservation in state.open_holds(each):
-            if reservation.budget_key == each.budget_key:
-                release_hold(state, project_id, reservation, now_us, command.request.request_id, BUDGET_DELETED)
-        seq = _delete(state, project_id, each, now_us, command.request.request_id)
-    return Outcome(seq, len(subtree))
-
-
 def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, ...]:
     """The limits of a budget that was created then, main one first, then by id."""
     return tuple(sorted((draft.anchored(created_at_us) for draft in drafts), key=lambda limit: limit.limit_id))
-
-
-def _delete(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> int:
-    entry = state.append(project_id, budget, EntryKind.DELETE, now_us, request_id=request_id)
-    state.delete(project_id, budget, now_us)
-    _configured(budget, now_us)
-    return entry.seq
 
 
 def _new_budget(state: State, command: CreateBudget, now_us: int) -> BudgetState:
@@ -240,13 +205,6 @@ def _height(state: State, budget: BudgetState) -> int:
     return 1 + max((_height(state, child) for child in state.children(budget)), default=0)
 
 
-def _subtree(state: State, budget: BudgetState) -> Iterator[BudgetState]:
-    """A budget and its descendants, each after its parent."""
-    yield budget
-    for child in state.children(budget):
-        yield from _subtree(state, child)
-
-
 def _recounted(
     state: State, budget: BudgetState, command: UpdateBudget, limits: Sequence[Limit], now_us: int
 ) -> dict[str, LimitRecount]:
@@ -303,6 +261,11 @@ def _configured(budget: BudgetState, now_us: int) -> None:
     budget.is_configured = True
 
 
-def _check_etag(budget: BudgetState, etag: str) -> None:
+def check_etag(budget: BudgetState, etag: str) -> None:
+    """Refuse a command that was made for another configuration; empty: for any.
+
+    Raises:
+        EtagMismatch: It was.
+    """
     if etag and etag != budget.etag:
         raise EtagMismatch(etag, budget.etag)

@@ -34,8 +34,9 @@ from budgetd_server.domain.commands import (
     Sweep,
     UpdateBudget,
 )
-from budgetd_server.domain.configure import create_budget, delete_budget, update_budget
+from budgetd_server.domain.configure import create_budget, update_budget
 from budgetd_server.domain.correcting import adjust
+from budgetd_server.domain.deleting import delete_budget
 from budgetd_server.domain.errors import NoWindow, RequestIdReused
 from budgetd_server.domain.expiry import budgets_of, expire
 from budgetd_server.domain.holding import commit, extend, release, reserve
@@ -128,8 +129,11 @@ def _reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outc
 
 
 def _sweep(state: State, command: Sweep, now_us: int) -> Outcome:
-    """Expire the holds and roll the windows that are due, of those that are named; the others are passed by."""
-    done = 0
+    """Expire the holds and roll the windows that are due, of those that are named; the others are passed by.
+
+    Of deletions it counts the budgets below which it had to look: none, once all are finished.
+    """
+    done = len(state.looked_below.get(state.projects[command.project_id].project_key, ()))
     for seq in command.reservation_seqs:
         reservation = state.reservations.get((command.project_id, seq))
         if reservation is not None and reservation.is_due(now_us):

@@ -13,7 +13,7 @@ from budgetd_server.domain.correcting import check_not_below_zero
 from budgetd_server.domain.counting import Part, check_room, count, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound, ReservationNotFound
-from budgetd_server.domain.expiry import budgets_of, end, expire, fire_all, held_part
+from budgetd_server.domain.expiry import budgets_of, end, expire, fire_all, held_part, release_hold
 from budgetd_server.domain.reservation import Reservation, ReservationState, reservation_id
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.state import State
@@ -130,41 +130,15 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
     reservation = state.reservations.get((project_id, seq))
     if reservation is None:
         raise ReservationNotFound(project_id, reservation_id(seq))
-    if state.by_key[(reservation.project_key, reservation.budget_key)].deleted_at_us is not None:
+    budget = state.by_key[(reservation.project_key, reservation.budget_key)]
+    if budget.deleted_at_us is not None:
+        how = reservation.state
         if reservation.is_open:
-            raise BudgetNotFound(project_id, reservation.budget_id)
-        raise AlreadySettled(
-            reservation_id(reservation.seq), reservation.state.name, deleted_budget_id=reservation.budget_id
-        )
+            if budget.deleted_by is None:
+                raise BudgetNotFound(project_id, reservation.budget_id)
+            how = ReservationState.RELEASED  # By the deletion of an ancestor, which has yet to be written here.
+        raise AlreadySettled(reservation_id(reservation.seq), how.name, deleted_budget_id=reservation.budget_id)
     return reservation
-
-
-def release_hold(
-    state: State, project_id: str, reservation: Reservation, now_us: int, request_id: str, reason: str = ""
-) -> int:
-    """Release an open hold; returns the number of the entry that says so."""
-    budgets = budgets_of(state, reservation)
-    for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
-    entry = state.append(
-        project_id,
-        budgets[0],
-        EntryKind.RELEASE,
-        now_us,
-        model=reservation.model,
-        other_names=reservation.other_names,
-        request_id=request_id,
-        labels=reservation.labels,
-        reason=reason,
-        reservation_seq=reservation.seq,
-        other_keys=reservation.other_keys,
-    )
-    kept = held_part(reservation)
-    for budget in budgets:
-        hold(budget, kept, sign=-1)
-    end(reservation, ReservationState.RELEASED, entry.seq, now_us)
-    state.tally.count_hold("released")
-    return entry.seq
 
 
 def _expire_if_due(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:

@@ -34,7 +34,8 @@ class StoredTree(NamedTuple):
 
     #: How many live budgets are right below its root.
     children: int
-    #: How many levels it has, its root's included; 0: not asked for.
+    #: How many live budgets it has, and how many levels, its root included; 0: not asked for.
+    budgets: int = 0
     levels: int = 0
 
 

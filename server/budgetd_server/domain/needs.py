@@ -50,7 +50,10 @@ class Needs:
     holds: set[Place] = field(default_factory=set)
     #: (project id, client) → the users whose accepted records are wanted.
     accepted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    #: Budgets whose live descendants are wanted, however many, with all open holds on them and on these.
+    #: Projects of which some more budgets are wanted whose ancestors are deleted.
+    deleting: set[str] = field(default_factory=set)
+    #: Budgets that are deleted with their live descendants: these are wanted with all open holds on them, or that it is
+    #: much and how many they are; in the latter case those holds on it are wanted that were made on it.
     subtrees: set[Place] = field(default_factory=set)
     #: Budgets that are deleted unless they have children: what is below them is wanted, or that it is much; in the
     #: latter case their holds are not.
@@ -74,9 +77,7 @@ def needs_of(commands: Sequence[Command]) -> Needs:
         elif isinstance(command, SaveRecord | DropRecord):
             _add_saved(needs, command)
         elif isinstance(command, Sweep):
-            budgets.setdefault(project_id, set()).update(command.budget_ids)
-            for seq in command.reservation_seqs:
-                needs.reservations.setdefault((project_id, seq), set())
+            _add_swept(needs, command)
         else:
             requests.setdefault((project_id, command.rpc), []).append(command.request.request_id)
             if isinstance(command, ResetManyOnDuration):
@@ -88,6 +89,15 @@ def needs_of(commands: Sequence[Command]) -> Needs:
                 budgets.setdefault(project_id, set()).add(command.budget_id)
                 _add_rest(needs, command)
     return needs
+
+
+def _add_swept(needs: Needs, command: Sweep) -> None:
+    """What happens without a caller."""
+    needs.budgets.setdefault(command.project_id, set()).update(command.budget_ids)
+    for seq in command.reservation_seqs:
+        needs.reservations.setdefault((command.project_id, seq), set())
+    if command.finishes_deletions:
+        needs.deleting.add(command.project_id)
 
 
 def _add_saved(needs: Needs, command: SaveRecord | DropRecord) -> None:

@@ -108,3 +108,5 @@ class Due(NamedTuple):
     holds: Sequence[tuple[str, int]]
     #: (project id, budget id)s of budgets with a window that is over.
     budgets: Sequence[tuple[str, str]]
+    #: Ids of projects in which deletions are to be finished.
+    deleting: Sequence[str] = ()

@@ -28,9 +28,10 @@ from budgetd_server.domain.commands import (
     ResetCost,
     SaveRecord,
 )
-from budgetd_server.domain.configure import create_budget, delete_budget, set_main_limit
+from budgetd_server.domain.configure import create_budget, set_main_limit
 from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.counting import Part, check_room
+from budgetd_server.domain.deleting import delete_budget
 from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import BelowZero, IsTemplate
 from budgetd_server.domain.record import Accepted, Record, differences

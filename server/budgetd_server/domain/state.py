@@ -80,6 +80,8 @@ class Project:
     #: The newest budget's key; zero before the first. Known only if a command creates budgets.
     last_budget_key: int = 0
     is_new: bool = False
+    #: True: some budgets whose ancestors are deleted have yet to be noted as such.
+    is_deleting: bool = False
 
 
 _expires_at_us = attrgetter("expires_at_us")
@@ -99,10 +101,16 @@ class State:
         self.by_key: dict[tuple[int, int], BudgetState] = {}
         #: By parent, every budget that was ever right below it, by key; `children` leaves out those that have gone.
         self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
+        #: Budgets, with their projects' ids, that are deleted before the commands are decided: see `finish_deletions`.
+        self.unfinished: list[tuple[str, BudgetState]] = []
+        #: By project key, the budgets below which a Sweep has looked for more to delete.
+        self.looked_below: dict[int, list[int]] = {}
         #: By root, subtrees that are too large to be loaded, as they were before the batch.
         self.large_trees: dict[BudgetPlace, StoredTree] = {}
         #: The keys of projects whose trees the batch has changed so far.
         self._changed_trees: set[int] = set()
+        #: The keys of projects in which the batch has deleted a large tree, and not all that is below it.
+        self.cut_trees: set[int] = set()
         #: By (project id, the number of the entry that made it).
         self.reservations: dict[tuple[str, int], Reservation] = {}
         #: By budget, the holds to be looked at before it refuses anybody or is deleted; those of this batch among them.
@@ -123,12 +131,16 @@ class State:
         #: Budgets of which all holds were asked for, and those of which the first were.
         self.asked_holds: set[BudgetPlace] = set()
         self.asked_first_holds: set[BudgetPlace] = set()
+        #: Budgets of which those were asked for that were made on them.
+        self.asked_own_holds: set[BudgetPlace] = set()
         self._lacking = Lacking()
 
         # What the transaction writes.
         #: None: nothing is to be known any more.
         self.new_accepted: dict[tuple[str, str, str], Accepted | None] = {}
         self.new_entries: list[Entry] = []
+        #: Budgets deleted in this batch that may have others below them, whose deletion follows; with its request id.
+        self.deleted_above: list[tuple[BudgetState, str]] = []
         self.new_requests: list[NewRequest] = []
 
         # What is told to metrics once it is durable.
@@ -155,7 +167,11 @@ class State:
         place = (budget.project_key, budget.budget_key)
         if place in self.large_trees:
             self._lacking.is_entangled = True  # A command before has brought it below this one's budget.
-        below = self._below.get(place)
+        return self.loaded_children(budget)
+
+    def loaded_children(self, budget: BudgetState) -> list[BudgetState]:
+        """Those of the live budgets right below that are loaded, in order of creation."""
+        below = self._below.get((budget.project_key, budget.budget_key))
         if below is None:
             return []
         own = budget.budget_key
@@ -170,6 +186,13 @@ class State:
             self._lacking.is_entangled = True
         return tree
 
+    def is_deleting(self, project_id: str) -> bool:
+        """True if open holds may be those of budgets whose ancestors are deleted. Their budgets are loaded, then."""
+        project = self.projects[project_id]
+        if project.project_key in self.cut_trees:
+            self._lacking.is_entangled = True  # Of a tree that this batch has deleted, they are not.
+        return project.is_deleting
+
     def move(self, budget: BudgetState, parent: BudgetState | None) -> None:
         """Put a budget below another one; None: make it a root."""
         self._changed_trees.add(budget.project_key)
@@ -178,11 +201,11 @@ class State:
         if parent is not None:
             self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
 
-    def delete(self, project_id: str, budget: BudgetState, now_us: int) -> None:
-        """Take a budget from those that live; its newest entry stays known."""
-        budget.deleted_at_us = now_us
+    def note_deleted(self, project_id: str, budget: BudgetState) -> None:
+        """Write that a budget is deleted, and take it from those that live; its newest entry stays known."""
+        budget.is_configured = True
         key = (project_id, budget.budget_id)
-        del self.budgets[key]
+        self.budgets.pop(key, None)
         self.last_seqs[key] = budget.last_seq
         self._changed_trees.add(budget.project_key)
 
@@ -208,6 +231,14 @@ class State:
             self._lacking.holds.add(place)
         holds = self.holds.get(place)
         return [] if holds is None else [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
+
+    def own_holds(self, budget: BudgetState) -> list[Reservation]:
+        """The open holds that were made on a budget, oldest first."""
+        place = (budget.project_key, budget.budget_key)
+        if self.has_store and place not in self.asked_own_holds and not budget.is_new:
+            self.open_holds(budget)  # Asks for them.
+        holds = self.holds.get(place, {})
+        return [holds[seq] for seq in sorted(holds) if holds[seq].is_open and holds[seq].budget_key == place[1]]
 
     def next_holds(self, budget: BudgetState) -> list[Reservation]:
         """The same, those that expire first in front. A refusal asks, and there may be many: the first few will do."""

@@ -9,6 +9,7 @@ from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
     Charge,
     Command,
+    DeleteBudget,
     Outcome,
     Request,
     ResetManyOnDuration,
@@ -107,6 +108,13 @@ class Engine:
     ) -> list[Outcome | Refusal]:
         """Carry out charges or saved records in order; see Writer.submit_many."""
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
+
+    async def delete_budget(self, command: DeleteBudget, *, timeout_seconds: float | None = None) -> Outcome:
+        """Delete a budget; of a large tree, what is below it is noted in steps that begin now."""
+        outcome = await self.submit(command, timeout_seconds=timeout_seconds)
+        if command.force:
+            self.sweeper.wake()
+        return outcome
 
     async def update_budget(self, command: UpdateBudget, *, timeout_seconds: float | None = None) -> Outcome:
         """Change a configuration; a new window is counted from the ledger first, while the server works on."""

@@ -35,9 +35,9 @@ class SqliteReads:
         """The live ones of some budgets."""
         found: dict[BudgetKey, BudgetState] = {}
         for project_id, budget_ids in by_project(keys).items():
-            project_key = self._statements.project_key(connection, project_id)
+            project_key, is_deleting = self._statements.project(connection, project_id)
             if project_key is not None:
-                loaded = self._statements.live(connection, project_key, set(budget_ids))
+                loaded = self._living(connection, project_key, set(budget_ids), is_deleting=is_deleting)
                 found.update({(project_id, budget.budget_id): budget for budget in loaded})
                 self._load_all_models(
                     connection, [each for each in loaded if (project_id, each.budget_id) in with_models]
@@ -48,14 +48,14 @@ class SqliteReads:
         self, connection: sqlite3.Connection, project_id: str, budget_ids: Sequence[str]
     ) -> list[list[BudgetState]]:
         """Each of some budgets with its ancestors, itself first; an empty list for one that does not exist."""
-        project_key = self._statements.project_key(connection, project_id)
+        project_key, is_deleting = self._statements.project(connection, project_id)
         if project_key is None:
             return [[] for _ in budget_ids]
-        live = self._statements.live(connection, project_key, set(budget_ids))
+        live = self._living(connection, project_key, set(budget_ids), is_deleting=is_deleting)
         by_key = {budget.budget_key: budget for budget in live}
         parents = {budget.parent_key for budget in live if budget.parent_key is not None}
         if parents:
-            for budget in self._statements.upwards(connection, project_key, parents):
+            for budget in self._statements.upwards(connection, project_key, parents, is_deleting=is_deleting):
                 by_key.setdefault(budget.budget_key, budget)
         by_id = {budget.budget_id: budget for budget in live}
 
@@ -68,13 +68,17 @@ class SqliteReads:
 
     def budget_page(self, connection: sqlite3.Connection, query: BudgetQuery) -> list[BudgetState]:
         """One page of a project's budgets."""
+        _, is_deleting = self._statements.project(connection, query.project_id)
         parameters = {
             "project_id": query.project_id,
             "after_key": query.after_key,
             "with_deleted": query.with_deleted,
+            "is_deleting": is_deleting,
             "rows_max": query.rows_max,
         }
         page = self._statements.complete(connection, connection.execute(self._sql["list_budgets"], parameters))
+        if is_deleting and query.with_deleted:
+            self._statements.mark_deleted(connection, page)
         if query.with_models:
             self._load_all_models(connection, page)
         return page
@@ -148,7 +152,15 @@ class SqliteReads:
         parameters = {"now_us": now_us, "rows_max": rows_max}
         holds = connection.execute(self._sql["due_holds"], parameters).fetchall()
         windows = connection.execute(self._sql["due_windows"], parameters).fetchall()
-        return Due([(project_id, seq) for project_id, seq in holds], list(dict.fromkeys(windows)))
+        deleting = tuple(name for (name,) in connection.execute(self._sql["due_deletions"], parameters))
+        return Due([(project_id, seq) for project_id, seq in holds], list(dict.fromkeys(windows)), deleting)
+
+    def _living(
+        self, connection: sqlite3.Connection, project_key: int, budget_ids: set[str], *, is_deleting: bool
+    ) -> list[BudgetState]:
+        """The live ones of some budgets, none with a deleted ancestor among them."""
+        loaded = self._statements.live(connection, project_key, budget_ids, is_deleting=is_deleting)
+        return [budget for budget in loaded if budget.deleted_at_us is None]
 
     def _load_all_models(self, connection: sqlite3.Connection, budgets: Sequence[BudgetState]) -> None:
         by_key = {budget.budget_key: budget for budget in budgets if budget.models_count}

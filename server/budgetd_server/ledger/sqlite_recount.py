@@ -114,6 +114,7 @@ class FileRecount:
         #: How many were looked at.
         self.entries = self.reservations = 0
         self._newest: dict[tuple[int, str], int] = {}
+        self._pending: set[Key] = set(connection.execute(self._sql["verify_pending_deletions"]))
         self._noted = _InStep(connection.execute(self._sql["verify_entry_budgets"]))
 
     def deviations(self) -> Iterator[Deviation]:
@@ -137,7 +138,11 @@ class FileRecount:
         return budgets
 
     def _trees(self) -> Iterator[Deviation]:
-        """A live budget's parent lives, and no budget is above itself."""
+        """A live budget's parent lives, or its deletion is to be finished, and no budget is above itself."""
+        for key in self._pending:
+            pending = self.budgets.get(key)
+            if pending is None or pending.deleted_at_us is None:
+                yield Deviation("a deletion that is to be finished has begun", f"budget {key}", "live", "deleted")
         for (project_key, budget_key), budget in self.budgets.items():
             where = f"budget {budget.budget_id!r} ({project_key}/{budget_key})"
             if len(budget.limits) != budget.named_count + 1:
@@ -145,6 +150,8 @@ class FileRecount:
             above, seen = budget, {budget_key}
             while above.parent_key is not None:
                 parent = self.budgets.get((project_key, above.parent_key))
+                if budget.deleted_at_us is None and (project_key, above.parent_key) in self._pending:
+                    break  # It was deleted with its ancestors, and its own row is to follow.
                 is_lost = parent is None or (budget.deleted_at_us is None and parent.deleted_at_us is not None)
                 if parent is None or is_lost or above.parent_key in seen:
                     yield Deviation("a budget's ancestors live and form no cycle", where, above.parent_key, "a tree")

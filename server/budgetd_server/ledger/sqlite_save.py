@@ -52,13 +52,15 @@ class SqliteSave:
             AssertionError: The commands were decided without something that the store may have.
         """
         assert not state.lacking, "what was decided without all that it needs is never written"
-        if not (state.new_entries or state.new_requests or state.new_accepted):
+        if not (state.new_entries or state.new_requests or state.new_accepted or state.looked_below):
             return
         for project_id, project in state.projects.items():
             # A refused command leaves nothing behind, not even the project that it named.
             if project.is_new and project.last_seq:
                 connection.execute(self._sql["insert_project"], (project.project_key, project_id))
         self._save_budgets(connection, state)
+        if state.deleted_above or state.looked_below:
+            self._save_deletions(connection, state)
         self._insert_all_entries(connection, state.new_entries)
         others = [
             (entry.project_key, key, entry.seq)
@@ -76,6 +78,20 @@ class SqliteSave:
             self._insert_requests.execute(connection, map(request_row, state.new_requests))
         else:
             self._insert_plain_requests.execute(connection, map(plain_request_row, state.new_requests))
+
+    def _save_deletions(self, connection: sqlite3.Connection, state: State) -> None:
+        """Note where more is to be deleted, and where no more."""
+        noted = (
+            {"project_key": budget.project_key, "budget_key": budget.budget_key, "request_id": request_id}
+            for budget, request_id in state.deleted_above
+        )
+        connection.executemany(self._sql["note_deletion"], noted)
+        settled = (
+            {"project_key": project_key, "budget_key": budget_key}
+            for project_key, budget_keys in state.looked_below.items()
+            for budget_key in budget_keys
+        )
+        connection.executemany(self._sql["settle_deletion"], settled)
 
     def _save_records(self, connection: sqlite3.Connection, state: State) -> None:
         rows = (

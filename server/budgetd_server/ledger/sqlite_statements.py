@@ -21,16 +21,39 @@ class SqliteStatements:
     def __init__(self) -> None:
         self.sql = load_queries("sqlite")
 
-    def live(self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str]) -> list[BudgetState]:
-        """The live ones of some budgets, with all their limits."""
+    def live(
+        self, connection: sqlite3.Connection, project_key: int, budget_ids: Iterable[str], *, is_deleting: bool
+    ) -> list[BudgetState]:
+        """The live ones of some budgets by their own rows, with all their limits.
+
+        Where deletions are to be finished (`is_deleting`), those with a deleted ancestor are deleted, and say so.
+        """
         parameters = {"project_key": project_key, "ids": json.dumps(list(budget_ids))}
         rows = all_at_once(connection, self.sql["load_budgets"], parameters)
-        return self.complete(connection, (tuple(row) for row in rows))
+        budgets = self.complete(connection, (tuple(row) for row in rows))
+        if is_deleting:
+            self.mark_deleted(connection, budgets)
+        return budgets
 
-    def upwards(self, connection: sqlite3.Connection, project_key: int, keys: Iterable[int]) -> list[BudgetState]:
-        """Budgets by their keys, and all their ancestors, with all their limits."""
+    def upwards(
+        self, connection: sqlite3.Connection, project_key: int, keys: Iterable[int], *, is_deleting: bool
+    ) -> list[BudgetState]:
+        """Budgets by their keys, and all their ancestors, with all their limits; for `is_deleting` see `live`."""
         parameters = {"project_key": project_key, "keys": json.dumps(list(keys))}
-        return self.complete(connection, connection.execute(self.sql["load_upwards"], parameters))
+        budgets = self.complete(connection, connection.execute(self.sql["load_upwards"], parameters))
+        if is_deleting:
+            self.mark_deleted(connection, budgets)
+        return budgets
+
+    def mark_deleted(self, connection: sqlite3.Connection, budgets: Sequence[BudgetState]) -> None:
+        """Let those of some budgets of one project be deleted that have a deleted ancestor."""
+        living = {budget.budget_key: budget for budget in budgets if budget.deleted_at_us is None}
+        if not living:
+            return
+        parameters = {"project_key": budgets[0].project_key, "keys": json.dumps(list(living))}
+        for key, deleted_at_us, request_id in connection.execute(self.sql["load_unfinished"], parameters):
+            living[key].delete(deleted_at_us)
+            living[key].deleted_by = request_id
 
     def complete(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> list[BudgetState]:
         """The budgets of some rows of one project, with their named limits, which few have."""
@@ -49,8 +72,12 @@ class SqliteStatements:
 
     def project_key(self, connection: sqlite3.Connection, project_id: str) -> int | None:
         """The key of a project; None: there is none of that id."""
+        return self.project(connection, project_id)[0]
+
+    def project(self, connection: sqlite3.Connection, project_id: str) -> tuple[int | None, bool]:
+        """The key of a project, and whether deletions are to be finished in it; None: there is none of that id."""
         row = connection.execute(self.sql["project_key"], {"project_id": project_id}).fetchone()
-        return None if row is None else int(row[0])
+        return (None, False) if row is None else (int(row[0]), bool(row[1]))
 
     def names(self, connection: sqlite3.Connection, project_key: int, keys: Iterable[int]) -> dict[int, str]:
         """The ids of budgets by their keys."""

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TypeVar
 
-from budgetd_server.domain.bounds import DEPTH_MAX, MODELS_PER_WINDOW_MAX, OTHER_MODELS
+from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
-from budgetd_server.domain.lacking import Lacking, StoredTree
+from budgetd_server.domain.deleting import finish_deletions
+from budgetd_server.domain.lacking import Lacking
 from budgetd_server.domain.needs import Needs, Place
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
@@ -16,6 +17,7 @@ from budgetd_server.ledger.base import BatchEntangled, Decide
 from budgetd_server.ledger.sqlite_chains import entries_above
 from budgetd_server.ledger.sqlite_rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
 from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_once, by_project
+from budgetd_server.ledger.sqlite_trees import StoredTrees
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
 NEXT_HOLDS_MAX = 32
@@ -23,7 +25,10 @@ NEXT_HOLDS_MAX = 32
 LOADS_MAX = 4
 #: How many descendants of a budget are loaded where it is enough to know how many there are.
 DESCENDANTS_LOADED_MAX = 100
-_ALL = -1
+#: How many descendants are deleted together with a budget; where there are more, all follow in steps,
+DELETED_AT_ONCE_MAX = 100
+#: of so many budgets.
+DELETED_IN_STEP = 50
 T = TypeVar("T")
 
 
@@ -45,6 +50,7 @@ class SqliteWorkingSet:
         for _ in range(LOADS_MAX):
             state = self.load(connection, needs, now_us, lacking)
             try:
+                finish_deletions(state, now_us)
                 outcomes = decide(state, now_us)
             except Exception:
                 if not state.lacking:
@@ -79,6 +85,7 @@ class SqliteWorkingSet:
             loading.holds(needs)
         if lacking:
             loading.lacking_holds()
+        loading.unfinished(needs)
         loading.models(needs)
         loading.requests(needs)
         loading.creations(needs)
@@ -117,8 +124,8 @@ class _Loading:
         project_ids = {*needs.budgets, *(project_id for project_id, _ in needs.requests)}
         project_ids.update(project_id for project_id, _ in needs.reservations)
         rows = self._connection.execute(self._sql["load_projects"], {"ids": json.dumps(list(project_ids))})
-        for project_id, project_key, last_seq in rows:
-            state.projects[project_id] = Project(project_key, last_seq)
+        for project_id, project_key, last_seq, is_deleting in rows:
+            state.projects[project_id] = Project(project_key, last_seq, is_deleting=bool(is_deleting))
         unknown = project_ids - state.projects.keys()
         if not unknown:
             return
@@ -133,30 +140,51 @@ class _Loading:
             project = self.state.projects[project_id]
             if project.is_new:
                 continue
-            loaded = self._statements.live(self._connection, project.project_key, budget_ids)
+            loaded = self._statements.live(
+                self._connection, project.project_key, budget_ids, is_deleting=project.is_deleting
+            )
             for budget in loaded:
                 self.state.add_budget(project_id, budget)
+                if budget.deleted_by is not None:
+                    self.state.unfinished.append((project_id, budget))
             parents = {budget.parent_key for budget in loaded if budget.parent_key is not None}
             if parents:
                 self._by_keys(project_id, parents)
 
     def trees(self, needs: Needs) -> None:
-        """The live descendants of some budgets: of those that are not needed one by one, how many, if it is many."""
-        for project_id, budget_ids in by_project(needs.subtrees).items():
-            self._by_keys(project_id, self._descendants(project_id, self._keys(project_id, budget_ids), _ALL))
-        for project_id, budget_ids in by_project(needs.deleted | needs.moved).items():
-            keys = self._keys(project_id, budget_ids)
-            rows_max = len(keys) + DESCENDANTS_LOADED_MAX
-            found = self._descendants(project_id, keys, rows_max + 1)
-            if len(found) > rows_max:
-                found = []
-                for key in keys:
-                    below = self._descendants(project_id, [key], DESCENDANTS_LOADED_MAX + 2)
-                    if len(below) <= DESCENDANTS_LOADED_MAX + 1:
-                        found.extend(below)
-                    else:
-                        self._measure(project_id, key, needs)
-            self._by_keys(project_id, found)
+        """The live descendants of some budgets; of those that have many, how many."""
+        whole: set[tuple[str, int]] = set()
+        for places, below_max in (
+            (needs.subtrees, DELETED_AT_ONCE_MAX),
+            (needs.deleted | needs.moved, DESCENDANTS_LOADED_MAX),
+        ):
+            for project_id, budget_ids in by_project(places).items():
+                project = self.state.projects[project_id]
+                trees = StoredTrees(self._sql, self._connection, project.project_key)
+                keys = [key for key in self._keys(project_id, budget_ids) if (project_id, key) not in whole]
+                found, large = trees.descendants(keys, below_max)
+                whole.update((project_id, key) for key in set(keys) - large)
+                self._by_keys(project_id, found)
+                for key in large:
+                    budget = self.state.by_key[(project.project_key, key)]
+                    is_measured = (project_id, budget.budget_id) in needs.subtrees | needs.moved
+                    tree = trees.measured(key) if is_measured else trees.counted(key)
+                    self.state.large_trees[(project.project_key, key)] = tree
+
+    def unfinished(self, needs: Needs) -> None:
+        """Some budgets whose ancestors are deleted, if they are to follow; and what is held on these and the named."""
+        for project_id in needs.deleting:
+            project = self.state.projects[project_id]
+            if project.is_deleting:
+                trees = StoredTrees(self._sql, self._connection, project.project_key)
+                above, below = trees.unfinished(DELETED_IN_STEP)
+                self.state.looked_below[project.project_key] = above
+                self._by_keys(project_id, below)
+                named = {budget.budget_key for name, budget in self.state.unfinished if name == project_id}
+                found = [self.state.by_key[(project.project_key, key)] for key in below if key not in named]
+                self.state.unfinished.extend((project_id, budget) for budget in found)
+        for project_id, budgets in by_project(self.state.unfinished).items():
+            self._holds(project_id, "load_own_holds", [budget.budget_key for budget in budgets])
 
     def reservations(self, needs: Needs) -> None:
         """The reservations that are named, and all their budgets."""
@@ -191,13 +219,15 @@ class _Loading:
                 for each in upwards(self.state, self.state.by_key[(self.state.projects[project_id].project_key, key)])
             }
             self._holds(project_id, "load_first_holds", {*keys, *above})
-        # A budget that has many others below it is not deleted, whatever is held on it.
-        deleted = {place for place in needs.deleted if not self._is_large(place)}
-        for project_id, budget_ids in by_project(needs.holds | needs.subtrees | deleted).items():
+        # A budget that has many others below it is not deleted without force, whatever is held on it.
+        large = {place for place in needs.deleted | needs.subtrees if self._is_large(place)}
+        for project_id, budget_ids in by_project(needs.holds | ((needs.subtrees | needs.deleted) - large)).items():
             keys = self._keys(project_id, budget_ids)
-            forced = self._keys(project_id, (name for project, name in needs.subtrees if project == project_id))
+            forced = self._keys(project_id, (name for project, name in needs.subtrees - large if project == project_id))
             below = {each.budget_key for key in forced for each in self._below(project_id, key)}
             self._holds(project_id, "load_holds", {*keys, *below})
+        for project_id, budget_ids in by_project(needs.subtrees & large).items():
+            self._holds(project_id, "load_own_holds", self._keys(project_id, budget_ids))
 
     def lacking_holds(self) -> None:
         """The holds of budgets that only the batch itself brings into the way of a command."""
@@ -269,31 +299,6 @@ class _Loading:
         found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)
         return [budget.budget_key for budget in found if budget is not None]
 
-    def _descendants(self, project_id: str, keys: list[int], rows_max: int) -> list[int]:
-        """The keys of some budgets and of their live descendants, level by level, at most so many."""
-        found, level = dict.fromkeys(keys), keys
-        while level and (rows_max == _ALL or len(found) < rows_max):
-            parameters = {
-                "project_key": self.state.projects[project_id].project_key,
-                "keys": json.dumps(level),
-                "rows_max": rows_max,
-            }
-            below = self._connection.execute(self._sql["load_children"], parameters).fetchall()
-            level = [key for (key,) in below if key not in found]
-            found |= dict.fromkeys(level)
-        return list(found)
-
-    def _measure(self, project_id: str, key: int, needs: Needs) -> None:
-        """What has to be known of a tree that is not loaded."""
-        project_key = self.state.projects[project_id].project_key
-        parameters = {"project_key": project_key, "budget_key": key}
-        (children,) = self._connection.execute(self._sql["count_children"], parameters).fetchone()
-        levels = 0
-        if (project_id, self.state.by_key[(project_key, key)].budget_id) in needs.moved:
-            of_tree = {"project_key": project_key, "keys": json.dumps([key]), "levels_max": DEPTH_MAX}
-            (levels,) = self._connection.execute(self._sql["tree_levels"], of_tree).fetchone()
-        self.state.large_trees[(project_key, key)] = StoredTree(children, levels)
-
     def _is_large(self, place: Place) -> bool:
         budget = self.state.budgets.get(place)
         return budget is not None and (budget.project_key, budget.budget_key) in self.state.large_trees
@@ -309,7 +314,8 @@ class _Loading:
         missing = {key for key in keys if (project_key, key) not in state.by_key}
         if not missing:
             return
-        for budget in self._statements.upwards(self._connection, project_key, missing):
+        is_deleting = state.projects[project_id].is_deleting
+        for budget in self._statements.upwards(self._connection, project_key, missing, is_deleting=is_deleting):
             if (project_key, budget.budget_key) not in state.by_key:
                 state.add_budget(project_id, budget)
 
@@ -318,14 +324,17 @@ class _Loading:
         project_key, wanted = self.state.projects[project_id].project_key, list(keys)
         parameters = {"project_key": project_key, "keys": json.dumps(wanted)}
         places = [(project_key, key) for key in wanted]
-        self.state.asked_first_holds.update(places)
+        self.state.asked_own_holds.update(places if name != "load_first_holds" else ())
+        self.state.asked_first_holds.update(places if name != "load_own_holds" else ())
         if name == "load_holds":
             self.state.asked_holds.update(places)
-        else:
+        elif name == "load_first_holds":
             parameters |= {"now_us": self._now_us, "next_max": NEXT_HOLDS_MAX}
         seqs = [seq for (seq,) in self._connection.execute(self._sql[name], parameters)]
         if seqs:
-            self._reservations(project_id, seqs, ends_all=name == "load_holds")
+            # Those of budgets that are deleted end before anybody is refused, due or not.
+            ends_all = name != "load_first_holds" or self.state.projects[project_id].is_deleting
+            self._reservations(project_id, seqs, ends_all=ends_all)
 
     def _reservations(self, project_id: str, seqs: Iterable[int], *, ends_all: bool = True) -> None:
         """Reservations by number, with the budgets of those that may end: all, or those that are due."""

@@ -73,7 +73,7 @@ class Handlers(ReservationHandlers):
 
     async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
         command = budget_requests.delete_budget(request)
-        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        outcome = await self._engine.delete_budget(command, timeout_seconds=caller.timeout_seconds)
         return service.DeleteBudgetResponse(deleted_count=outcome.result, replayed=outcome.replayed)
 
     async def UpdateCost(self, request: cost_pb.UpdateCostRequest, caller: Caller) -> cost_pb.UpdateCostResponse:

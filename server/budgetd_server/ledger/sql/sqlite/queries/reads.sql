@@ -1,11 +1,15 @@
 -- What callers and the sweeper look at, outside of transactions that write, and the walks along the ledger.
 
 -- name: project_key
--- The key of a project.
-SELECT project_key FROM projects WHERE project_id = :project_id;
+-- The key of a project, and whether deletions are to be finished in it.
+SELECT p.project_key,
+       EXISTS (SELECT 1 FROM pending_deletions AS d WHERE d.project_key = p.project_key AND d.budget_key > 0)
+  FROM projects AS p
+ WHERE p.project_id = :project_id;
 
 -- name: list_budgets
--- A page of a project's budgets in order of creation, with their main counts.
+-- A page of a project's budgets in order of creation, with their main counts. Where deletions are to be finished
+-- (:is_deleting), those with a deleted ancestor are no live ones.
 SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
        (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
        b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
@@ -21,6 +25,19 @@ SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
    AND c.is_model = 0 AND c.limit_id = '' AND c.model = ''
  WHERE p.project_id = :project_id
    AND (:with_deleted OR b.deleted_at_us IS NULL)
+   AND (:with_deleted OR NOT :is_deleting OR b.parent_key IS NULL OR NOT EXISTS (
+       WITH RECURSIVE up (budget_key) AS (
+           SELECT b.parent_key
+            UNION ALL
+           SELECT a.parent_key
+             FROM up AS u
+            CROSS JOIN budgets AS a ON a.project_key = b.project_key AND a.budget_key = u.budget_key
+            WHERE a.deleted_at_us IS NULL AND a.parent_key IS NOT NULL
+       )
+       SELECT 1
+         FROM up AS u
+        CROSS JOIN budgets AS a ON a.project_key = b.project_key AND a.budget_key = u.budget_key
+        WHERE a.deleted_at_us IS NOT NULL))
  ORDER BY b.budget_key
  LIMIT :rows_max;
 
@@ -134,6 +151,20 @@ SELECT p.project_id, b.budget_id
  CROSS JOIN budgets AS b ON b.project_key = c.project_key AND b.budget_key = c.budget_key
  WHERE c.is_swept = 1 AND c.window_end_at_us <= :now_us
  ORDER BY c.window_end_at_us
+ LIMIT :rows_max;
+
+-- name: due_deletions
+-- Projects in which deletions are to be finished.
+WITH RECURSIVE w (project_key) AS (
+    SELECT (SELECT min(d.project_key) FROM pending_deletions AS d)
+     UNION ALL
+    SELECT (SELECT min(d.project_key) FROM pending_deletions AS d WHERE d.project_key > w.project_key)
+      FROM w
+     WHERE w.project_key IS NOT NULL
+)
+SELECT p.project_id
+  FROM w
+ CROSS JOIN projects AS p ON p.project_key = w.project_key
  LIMIT :rows_max;
 
 -- name: entry_kinds

@@ -1,10 +1,12 @@
 -- What a transaction loads of everything that its commands touch. Each statement stands under its name, with a sentence.
 
 -- name: load_projects
--- The projects of a batch and the number of each one's newest entry. :ids is a JSON array.
+-- The projects of a batch, the number of each one's newest entry, and whether deletions are to be finished in it. :ids is a
+-- JSON array.
 SELECT p.project_id,
        p.project_key,
-       (SELECT coalesce(max(e.seq), 0) FROM entries AS e WHERE e.project_key = p.project_key)
+       (SELECT coalesce(max(e.seq), 0) FROM entries AS e WHERE e.project_key = p.project_key),
+       EXISTS (SELECT 1 FROM pending_deletions AS d WHERE d.project_key = p.project_key)
   FROM json_each(:ids) AS k
  CROSS JOIN projects AS p ON p.project_id = k.value;
 
@@ -72,9 +74,9 @@ SELECT count(*)
   FROM budgets AS b INDEXED BY budgets_by_parent
  WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL;
 
--- name: tree_levels
--- How many levels there are from a budget with children down to its lowest live descendant. Of the budgets below it only
--- those with children are walked. :keys is a JSON array of the one key.
+-- name: measure_tree
+-- Of a budget with children: how many it is with its live descendants, and how many levels there are from it down to the
+-- lowest of them. Of the budgets below it only those with children are walked. :keys is a JSON array of the one key.
 WITH RECURSIVE down (budget_key, level) AS (
     SELECT value, 1 FROM json_each(:keys)
      UNION
@@ -88,7 +90,38 @@ WITH RECURSIVE down (budget_key, level) AS (
                      FROM budgets AS c INDEXED BY budgets_by_parent
                     WHERE c.project_key = :project_key AND c.parent_key = b.budget_key AND c.deleted_at_us IS NULL)
 )
-SELECT max(d.level) + 1 FROM down AS d;
+SELECT 1 + sum((SELECT count(*)
+                  FROM budgets AS c INDEXED BY budgets_by_parent
+                 WHERE c.project_key = :project_key AND c.parent_key = d.budget_key AND c.deleted_at_us IS NULL)),
+       max(d.level) + 1
+  FROM down AS d;
+
+-- name: load_unfinished
+-- Those of some budgets, live by their own rows, that have a deleted ancestor: when it was deleted, and under which request
+-- id. :keys is a JSON array of budget keys.
+WITH RECURSIVE up (budget_key, above_key) AS (
+    SELECT b.budget_key, b.parent_key
+      FROM json_each(:keys) AS k
+     CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = k.value
+     UNION ALL
+    SELECT u.budget_key, b.parent_key
+      FROM up AS u
+     CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.above_key
+     WHERE b.deleted_at_us IS NULL
+)
+SELECT u.budget_key, b.deleted_at_us, d.request_id
+  FROM up AS u
+ CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.above_key
+ CROSS JOIN pending_deletions AS d ON d.project_key = :project_key AND d.budget_key = u.above_key
+ WHERE b.deleted_at_us IS NOT NULL;
+
+-- name: load_pending_deletions
+-- The keys of deleted budgets of which some children are to follow, at most :rows_max.
+SELECT d.budget_key
+  FROM pending_deletions AS d
+ WHERE d.project_key = :project_key AND d.budget_key > 0
+ ORDER BY d.budget_key
+ LIMIT :rows_max;
 
 -- name: load_named
 -- The limits beside the main ones of some budgets, with their counts. :keys is a JSON array of budget keys.
@@ -159,6 +192,14 @@ SELECT DISTINCT h.seq
 SELECT DISTINCT h.seq
   FROM json_each(:keys) AS k
  CROSS JOIN open_holds AS h ON h.project_key = :project_key AND h.budget_key = k.value;
+
+-- name: load_own_holds
+-- The open holds that were made on some budgets. :keys is a JSON array of budget keys.
+SELECT h.seq
+  FROM json_each(:keys) AS k
+ CROSS JOIN open_holds AS h ON h.project_key = :project_key AND h.budget_key = k.value
+ CROSS JOIN reservations AS r ON r.project_key = h.project_key AND r.seq = h.seq
+ WHERE r.budget_key = k.value;
 
 -- name: load_corrected
 -- Entries by their numbers, each with what its corrections come to. :seqs is a JSON array.

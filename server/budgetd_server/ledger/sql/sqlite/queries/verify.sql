@@ -9,6 +9,10 @@ SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key, b.deleted_at_us, 
     ON c.project_key = b.project_key AND c.budget_key = b.budget_key
    AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
 
+-- name: verify_pending_deletions
+-- The deleted budgets of which some children are to follow.
+SELECT project_key, budget_key FROM pending_deletions;
+
 -- name: verify_limits
 -- The count of every limit, for a recount.
 SELECT project_key, budget_key, limit_id, unit, models, since_seq, held,

@@ -101,6 +101,22 @@ ON CONFLICT (project_key, budget_key, is_model, limit_id, model) DO UPDATE SET
     reasoning_tokens = excluded.reasoning_tokens,
     calls = excluded.calls;
 
+-- name: note_deletion
+-- That a budget was deleted and some right below it are to follow, if there are any.
+INSERT INTO pending_deletions (project_key, budget_key, request_id)
+SELECT :project_key, :budget_key, :request_id
+ WHERE EXISTS (SELECT 1
+                 FROM budgets AS b INDEXED BY budgets_by_parent
+                WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL);
+
+-- name: settle_deletion
+-- That none right below it are to follow any more, if so.
+DELETE FROM pending_deletions
+ WHERE project_key = :project_key AND budget_key = :budget_key
+   AND NOT EXISTS (SELECT 1
+                     FROM budgets AS b INDEXED BY budgets_by_parent
+                    WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL);
+
 -- name: insert_entry
 -- One more row of the ledger.
 INSERT INTO entries (

@@ -1,0 +1,73 @@
+"""Deleting budgets: at once, or of a large tree the root at once and the rest in steps.
+
+A budget whose ancestor is deleted counts as deleted from that moment, for everybody. If there are many of them, their
+own rows and holds follow later, some at a time: before a batch is decided, those that it names, and those that a
+Sweep has picked. What that comes to does not depend on who is first: below a deleted budget nothing changes
+any more, and each budget's deletion releases the holds that were made on it, writes its entry, and no more.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.domain.commands import DeleteBudget, Outcome
+from budgetd_server.domain.configure import check_etag
+from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
+from budgetd_server.domain.errors import HasChildren, HasOpenReservations
+from budgetd_server.domain.expiry import expire_due, release_hold
+from budgetd_server.domain.state import State
+
+
+def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
+    """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
+
+    Raises:
+        EtagMismatch, HasChildren, HasOpenReservations: It is refused.
+    """
+    project_id = command.project_id
+    budget = state.budget(project_id, command.budget_id)
+    check_etag(budget, command.etag)
+    tree = state.large_tree(budget)
+    if not command.force:
+        if children := len(state.children(budget)) if tree is None else tree.children:
+            raise HasChildren(budget.budget_id, children)
+        expire_due(state, project_id, [budget], now_us, released_max=sys.maxsize)
+        if holds := state.open_holds(budget):
+            raise HasOpenReservations(budget.budget_id, len(holds))
+    # Of a large tree, those that the batch has loaded: commands behind this one may name them.
+    seq, subtree = 0, list(_subtree(state, budget, is_whole=tree is None))
+    for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
+        seq = _close(state, project_id, each, now_us, command.request.request_id)
+        if tree is not None:
+            state.cut_trees.add(budget.project_key)
+            state.deleted_above.append((each, command.request.request_id))
+    return Outcome(seq, len(subtree) if tree is None else tree.budgets)
+
+
+def finish_deletions(state: State, now_us: int) -> None:
+    """Delete the budgets that were loaded for that: an ancestor of each is deleted, and its own row follows now."""
+    for project_id, budget in state.unfinished:
+        request_id = budget.deleted_by
+        assert request_id is not None, "an ancestor of it is deleted, and its own row does not say so yet"
+        _close(state, project_id, budget, now_us, request_id)
+        budget.deleted_by = None
+        state.deleted_above.append((budget, request_id))
+    state.unfinished.clear()
+
+
+def _close(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> int:
+    """Release the holds that were made on a budget, and write that it is deleted; returns the number of its entry."""
+    for reservation in state.own_holds(budget):
+        release_hold(state, project_id, reservation, now_us, request_id, BUDGET_DELETED)
+    if budget.deleted_at_us is None:
+        budget.delete(now_us)
+    entry = state.append(project_id, budget, EntryKind.DELETE, now_us, request_id=request_id)
+    state.note_deleted(project_id, budget)
+    return entry.seq
+
+
+def _subtree(state: State, budget: BudgetState, *, is_whole: bool) -> Iterator[BudgetState]:
+    """A budget and its descendants, each after its parent; all, or those that are loaded."""
+    yield budget
+    for child in state.children(budget) if is_whole else state.loaded_children(budget):
+        yield from _subtree(state, child, is_whole=is_whole)
