@@ -33,9 +33,24 @@ from budgetd_server.domain.bare_names import bare_names
         pytest.param("openrouter/deepseek/deepseek-r1:free", ("deepseek-r1",), id="a gateway's suffix"),
         pytest.param(
             "openai/ft:gpt-4o-mini-2024-07-18:acme::AbCd123",
-            ("ft:gpt-4o-mini-2024-07-18", "ft:gpt-4o-mini"),
+            ("ft:gpt-4o-mini-2024-07-18", "ft:gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
             id="fine-tuned",
         ),
+        pytest.param(
+            "ft:gpt-4o-mini-2024-07-18",
+            ("ft:gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+            id="the row of what is fine-tuned",
+        ),
+        pytest.param(
+            "azure/gpt-4o-2024-08-06.ft-0123456789abcdef-acme",
+            ("gpt-4o-2024-08-06.ft-0123456789abcdef-acme", "gpt-4o-2024-08-06", "gpt-4o"),
+            id="fine-tuned on Azure",
+        ),
+        pytest.param("openai.gpt-oss-120b-1:0", ("gpt-oss-120b",), id="a version without a v, behind a size"),
+        pytest.param("bedrock/us-gov-west-1/openai.gpt-oss-20b-1:0", ("gpt-oss-20b",), id="the same in a region"),
+        pytest.param("openai.gpt-oss-safeguard-20b", ("gpt-oss-safeguard-20b",), id="a size without a version"),
+        pytest.param("google.gemma-3-4b:1", ("gemma-3-4b",), id="a number that is the model's own, before a size"),
+        pytest.param("anthropic.claude-opus-4-1:0", ("claude-opus-4-1",), id="a number that is the model's own"),
         pytest.param(
             "projects/acme/locations/us-east5/publishers/anthropic/models/claude-opus-4-5@20251101",
             ("claude-opus-4-5-20251101", "claude-opus-4-5"),

@@ -217,7 +217,13 @@ def test_what_is_remembered_of_names_that_callers_choose_has_an_end(shipped: Cat
     )
 
     for number in range(REMEMBERED_MAX + 10):
-        assert names.other_names(f"ft:gpt-4o-2024-08-06:acme::{number}") == ("ft:gpt-4o-2024-08-06", "ft:gpt-4o")
+        assert names.other_names(f"ft:gpt-4o-2024-08-06:acme::{number}") == (
+            "ft:gpt-4o-2024-08-06",
+            "ft:gpt-4o",
+            "gpt-4o-2024-08-06",
+            "gpt-4o",
+            "openai/ft:gpt-4o-2024-08-06",
+        )
 
     assert len(names._others) <= REMEMBERED_MAX  # noqa: SLF001 - nothing public shows what is remembered.
 

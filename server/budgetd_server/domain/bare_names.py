@@ -15,10 +15,12 @@ _VENDORS = (
     "|stability|twelvelabs|writer|zai"
 )
 _BEDROCK_ID = re.compile(rf"(?:(?:{GEOGRAPHY})\.)?(?:{_VENDORS})\.(.+)")
-#: Of "claude-v2:1" the "v2" is the model's own name; behind a date, any is a version, and so is the first.
-_BEDROCK_VERSION = re.compile(r"(?:-v1|(?<=-\d{8})-v\d+)?(?::\d+(?::\w+)?)?$")
+#: Of "claude-v2:1" the "v2" is the model's own name; behind a date, any is a version, and so is the first. Behind a
+#: size, as in "gpt-oss-120b-1:0", it has no "v".
+_BEDROCK_VERSION = re.compile(r"(?:-v1|(?<=-\d{8})-v\d+|(?<=\db)-\d+(?=:))?(?::\d+(?::\w+)?)?$")
 _AT_VERSION = re.compile(r"@[\w-]+$")
-_FINE_TUNED = re.compile(r"(ft:[^:]+):.+")
+#: Of models that are tuned from another one: what OpenAI and Mistral put before and behind its name, and Azure behind.
+_FINE_TUNED = re.compile(r"(?P<tuned>ft:(?P<base>[^:]+))(?::.+)?|(?P<on_azure>.+)\.ft-[\w-]+")
 #: What gateways put behind a name, such as ":free".
 _VARIANT = re.compile(r"(?<=[^:]):[a-z]+$")
 #: 2025-11-20, 20251120, 251120 and, as MMDD or YYMM, 1120 and 2511; also 09-2025, as in "preview-09-2025".
@@ -31,17 +33,24 @@ _DATE = re.compile(
 def bare_names(name: str) -> tuple[str, ...]:
     """A name without provider, region and version, and that without its date; empty: it has none of them.
 
-    "us.anthropic.claude-opus-4-5-20251101-v1:0" gives "claude-opus-4-5-20251101" and "claude-opus-4-5".
+    "us.anthropic.claude-opus-4-5-20251101-v1:0" gives "claude-opus-4-5-20251101" and "claude-opus-4-5". A model that is
+    tuned from another one has the names of that, too.
     """
     profile = _PROFILE.search(name)
     model = profile[1] if profile else name.rpartition("/")[2]
+    models = [model]
     if tuned := _FINE_TUNED.fullmatch(model):
-        model = tuned[1]
-    if on_bedrock := _BEDROCK_ID.fullmatch(model):
-        model = _BEDROCK_VERSION.sub("", on_bedrock[1])
+        models = [tuned["tuned"] or model, tuned["base"] or tuned["on_azure"]]
+    elif on_bedrock := _BEDROCK_ID.fullmatch(model):
+        models = [_BEDROCK_VERSION.sub("", on_bedrock[1])]
+    found = [bare for each in models for bare in _without_date(each)]
+    return tuple(each for each in dict.fromkeys(found) if each and each != name)
+
+
+def _without_date(model: str) -> tuple[str, str]:
+    """A name without what stands behind it but its date, and that without its date."""
     dated = _AT_VERSION.sub(lambda at: f"-{at[0][1:]}" if at[0][1:].isdigit() else "", _VARIANT.sub("", model))
-    undated = _DATE.sub("", dated)
-    return tuple(each for each in dict.fromkeys((dated, undated)) if each and each != name)
+    return dated, _DATE.sub("", dated)
 
 
 def is_bedrock_id(name: str) -> bool:

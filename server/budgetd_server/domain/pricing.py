@@ -1,6 +1,6 @@
 """What the server asks for prices, and the catalogue that answers: a model by its name, and what a call of it costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -74,7 +74,7 @@ class Prices(Protocol):
     def matching(self, pattern: str) -> Matches:
         """The models of the price files that a limit with this pattern counts.
 
-        The first call takes some 50 ms for the shipped catalogue; call it in a thread.
+        The first call takes some 80 ms for the shipped catalogue; call it in a thread.
         """
 
 
@@ -90,6 +90,7 @@ class Catalogue:
         fallback: ModelPrice | None = None,
         patterns: Mapping[str, ModelPrice] | None = None,
         notes: Sequence[str] = (),
+        provider_of: Callable[[str], str] | None = None,
     ) -> None:
         """Take over the price files' content.
 
@@ -100,6 +101,7 @@ class Catalogue:
             fallback: The price of every model that has none. None: such a model is refused.
             patterns: Prices of all models that have none of their own and begin with what is before the star.
             notes: What was left out of the price files, in sentences.
+            provider_of: The provider of a model in `models`, without building its price. None: its price is asked.
         """
         self.notes = tuple(notes)
         # The longest that matches is the one that counts.
@@ -108,7 +110,7 @@ class Catalogue:
         self._models = models
         self._aliases = aliases or {}
         self._fallback = fallback
-        self._names = ModelNames(models, self._aliases, self._same_price)
+        self._names = ModelNames(models, self._aliases, self._same_price, provider_of)
         # By name as sent, with the provider if one was told. Only names that were found are kept, and not too
         # many: a fine-tuned model is found under any name that begins like it.
         self._found: dict[str | tuple[str, str], ModelPrice] = {}

@@ -11,7 +11,7 @@ from budgetd_server.domain.errors import shown
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.prices import litellm_format
 from budgetd_server.prices.errors import PriceFileError
-from budgetd_server.prices.terms import model_price
+from budgetd_server.prices.terms import model_price, provider_of
 
 SHIPPED = Path(__file__).parent / "data" / "catalogue.json"
 
@@ -75,6 +75,11 @@ class LayeredModels(Mapping[str, ModelPrice]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def provider_of(self, name: str) -> str:
+        """The provider of a model, found without building its price; empty: not said."""
+        built = self._built.get(name)
+        return built.provider if built is not None else provider_of(name, self._entries[name].get("litellm_provider"))
 
     def _with_aliases(self, price: ModelPrice) -> ModelPrice:
         aliases = self._aliases_by_model.get(price.model)

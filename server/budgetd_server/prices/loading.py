@@ -47,13 +47,15 @@ def load_prices(
 
     is_shipped_alone = not paths and fallback is None
     version = catalogue.version if is_shipped_alone else f"{catalogue.version}/override+{digest.hexdigest()[:12]}"
+    models = LayeredModels(catalogue.entries, overrides.models, overrides.aliases)
     return Catalogue(
-        LayeredModels(catalogue.entries, overrides.models, overrides.aliases),
+        models,
         version=version,
         aliases=overrides.aliases,
         fallback=_fallback(overrides.fallback or fallback),
         patterns=overrides.patterns,
         notes=overrides.notes,
+        provider_of=models.provider_of,
     )
 
 

@@ -150,10 +150,15 @@ def _with_schedules(price: ModelPrice, terms: Terms, known: ModelPrice) -> Model
 
 
 def _provider(name: str, terms: Terms, base: ModelPrice | None) -> str:
-    if terms.provider is not None:
-        return terms.provider
-    if base is not None:
+    if terms.provider is None and base is not None:
         return base.provider
+    return provider_of(name, terms.provider)
+
+
+def provider_of(name: str, said: str | None) -> str:
+    """The provider of a row: as its file says, else what stands before the first slash of its name, else empty."""
+    if said is not None:
+        return said
     prefix, slash, _ = name.partition("/")
     return prefix if slash else ""
 
