@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from budgetd import BudgetManager, UnknownModel
+from budgetd.usage import read_answer
 from tests.usage.cases import U, of
 from tests.usage.drawing import CASES
 
@@ -30,6 +31,16 @@ _CASES = {case.name: case.answer for case in CASES}
         ("A9 the usual tier", 0.01125),
         ("A9 Anthropic's speed beside its usual tier", 2 * (1_000 * 5e-6 + 1_000 * 25e-6)),
         ("A9 the usual tier of the answer beside another of its usage", 0.0225),
+        ("A9 Google's tier in camel case", 1_000 * 0.15e-6 + 1_000 * 1.25e-6),
+        ("A9 Google's tier in snake case", 1_000 * 0.54e-6 + 1_000 * 4.5e-6),
+        ("A audio that a tool brought, without a total", 0.001055),
+        ("B what a tool brought beside the prompt, by LiteLLM", 0.0032908),
+        ("B what a tool brought beside the prompt, by Google", 0.0032908),
+        ("B a cache that the input has and the total adds again", 2 * 4.4e-6 + 4_993 * 5.5e-6 + 19 * 22e-6),
+        (
+            "B a cache that was read and written, in the input and added again",
+            2 * 4.4e-6 + 8_367 * 0.44e-6 + 4_032 * 5.5e-6 + 100 * 22e-6,
+        ),
         ("A10 what is kept for an hour, by Anthropic", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
         ("A10 what is kept for an hour, by LiteLLM", 1_000 * 3e-6 + 1_000 * 6e-6 + 10 * 15e-6),
         ("A11 searches", 0.018 + 2 * 0.01),
@@ -58,7 +69,7 @@ def test_an_answer_costs_what_its_parts_cost(manager: BudgetManager, name: str, 
     manager.update_cost("alice", _CASES[name])
 
     assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)
-    assert list(manager.get_model_cost("alice")) == [_CASES[name]["model"]]  # type: ignore[arg-type]
+    assert list(manager.get_model_cost("alice")) == [read_answer(_CASES[name]).model]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

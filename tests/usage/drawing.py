@@ -10,16 +10,18 @@ from budgetd.usage.dialect import COST_PARTS, Dialect
 from budgetd.usage.recogniser import ORDER, UNKNOWN
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
+from tests.usage.term_cases import TERMS
+from tests.usage.tool_cases import CACHES, TOOLS
 from tests.usage.wrapped_cases import WRAPPED
 
-CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS, *WRAPPED)
+CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS, *WRAPPED, *TOOLS, *CACHES, *TERMS)
 HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 DIALECTS = {dialect.name: dialect for dialect in (*ORDER, UNKNOWN)}
 NEW_NAMES = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")
 #: Larger than every count that is drawn, so that it cannot hide among them.
 BUMP = 10**9
 #: Counts that change nothing: what they are is on the page of each dialect.
-KNOWN_TO_CHANGE_NOTHING = {"_tool_use", "_seen_input", "_seen_output"}
+KNOWN_TO_CHANGE_NOTHING = {"_tool_use", "_tool_text", "_seen_input", "_seen_output"}
 
 
 def draw(choose: random.Random) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ _COUNTS = ("pages_processed", "billed_units")
 _MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
 #: What providers call the usual tier, or the choice of one.
-_USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only"}
+_USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only", "unspecified"}
 _ANYWHERE = {"global", "not_available"}
 
 
@@ -222,23 +222,28 @@ def _tier(look: Look) -> tuple[str, bool]:
     """
     tier = _text(get(look.answer, "service_tier"))
     if tier in _USUAL_TIERS and not look.usage.keys() <= PLAIN:
-        tier = _text(look.usage.get("service_tier"))
-        if tier in _USUAL_TIERS:
-            tier = _other_tier(look)
+        tier = next((other for other in _other_tiers(look) if other not in _USUAL_TIERS), "")
     if tier in _USUAL_TIERS:
         return "", False
     return ("", True) if tier == "batch" else (tier, False)
 
 
-def _other_tier(look: Look) -> str:
-    """Anthropic's speed, Google's type of traffic, Bedrock's holder of a tier and its optimized latency."""
-    if _text(look.usage.get("speed")) == "fast":
-        return "fast"
+def _other_tiers(look: Look) -> Iterator[str]:
+    """What else names a tier.
+
+    Those of the usage, by Google with and without a prefix; Anthropic's speed; Google's type of traffic; Bedrock's
+    optimized latency and its holder of a tier, under whose name others have the tier itself.
+    """
+    for name in ("service_tier", "serviceTier"):
+        yield _text(look.usage.get(name)).removeprefix("service_tier_")
+    speed = _text(look.usage.get("speed"))
+    yield speed if speed == "fast" else ""
     traffic = _text(look.usage.get("traffic_type") or look.usage.get("trafficType"))
-    if traffic:
-        return traffic.removeprefix("on_demand").removeprefix("_")
+    yield traffic.removeprefix("on_demand").removeprefix("_")
     latency = _text(get(get(look.answer, "performanceConfig"), "latency"))
-    return latency if latency == "optimized" else _text(get(get(look.answer, "serviceTier"), "type"))
+    yield latency if latency == "optimized" else ""
+    held = get(look.answer, "serviceTier")
+    yield _text(held).removeprefix("service_tier_") or _text(get(held, "type"))
 
 
 def _text(value: object) -> str:
@@ -249,7 +254,7 @@ def _text(value: object) -> str:
 
 
 def _geo(look: Look) -> str:
-    place = _text(look.usage["inference_geo"]) if "inference_geo" in look.usage else ""
+    place = _text(look.usage.get("inference_geo") or look.usage.get("inferenceGeo"))
     return "" if place in _ANYWHERE else place
 
 

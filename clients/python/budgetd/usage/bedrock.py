@@ -1,4 +1,8 @@
-"""Amazon Bedrock's Converse: input excludes cached and written tokens, and the total may exclude them, too."""
+"""Amazon Bedrock's Converse: input excludes cached and written tokens, and the total may exclude them, too.
+
+Of OpenAI's models, whose own input includes the cache, Converse passes the input on as it is, and may add the cache to
+the total once more.
+"""
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, whole
 from budgetd.usage.fields import get
@@ -10,11 +14,13 @@ def _is_it(look: Look) -> bool:
 
 def _settle(reading: Reading) -> None:
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
-    reading.add("input_tokens", cache)
+    is_inside = "openai." in reading.look.model and reading.of("input_tokens") >= cache
+    least = reading.of("input_tokens") + reading.of("output_tokens")
+    reading.add("input_tokens", 0 if is_inside else cache)
     _settle_lives(reading)
-    total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
-    if total and total not in {parts, parts - cache}:
-        raise reading.refuse("_total", f"must be {parts}, the sum of input, cache and output")
+    total = reading.of("_total")
+    if total and total not in {least, least + cache}:
+        raise reading.refuse("_total", f"must be {least + cache}, the sum of input, cache and output")
 
 
 def _settle_lives(reading: Reading) -> None:

@@ -59,6 +59,13 @@ _PARTS = in_both_cases(
         ),
         **_by_modality(("cache_tokens_details", "cached_tokens_by_modality"), audio="cached_audio_input_tokens"),
         **_by_modality(
+            ("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality"),
+            text="_tool_text",
+            audio="_tool_audio",
+            image="_tool_image",
+            video="_tool_video",
+        ),
+        **_by_modality(
             ("candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"),
             text="_text_output",
             audio="audio_output_tokens",
@@ -71,11 +78,10 @@ _AS_TEXT = "is priced as text"
 _HARMLESS = in_both_cases(
     {
         **_by_modality(("prompt_tokens_details", "input_tokens_by_modality"), document=_AS_TEXT),
+        **_by_modality(("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality"), document=_AS_TEXT),
         **_by_modality(
             ("candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"), document=_AS_TEXT
         ),
-        "tool_use_prompt_tokens_details.*": "is priced as text",
-        "tool_use_tokens_by_modality.*": "is priced as text",
         **_by_modality(
             ("cache_tokens_details", "cached_tokens_by_modality"),
             **dict.fromkeys(("text", "image", "video", "document"), "is priced as cached text"),
@@ -97,22 +103,58 @@ def _tools(look: Look) -> Mapping[str, object]:
 def _settle(reading: Reading) -> None:
     excess = add_cache_outside(reading, check_total(reading), is_allowed=True)
     thoughts, tools = reading.of("reasoning_tokens"), reading.of("_tool_use")
+    are_outside = True
     if not reading.of("_total") or excess == thoughts + tools:
         reading.add("output_tokens", thoughts)
-        reading.add("input_tokens", tools)
     elif excess == tools:
-        reading.add("input_tokens", tools)  # The candidates include the thoughts.
+        pass  # The candidates include the thoughts.
     elif not thoughts and excess > tools:
         # Only the total shows that there were thoughts.
         reading.add("reasoning_tokens", excess - tools)
         reading.add("output_tokens", excess - tools)
-        reading.add("input_tokens", tools)
     elif excess in {0, thoughts}:
+        are_outside = False
         reading.add("output_tokens", excess)
     else:
+        are_outside = False
         refuse_excess(reading, excess)
-    if tools > reading.of("input_tokens"):
+    if tools or any(reading.of(part) for part in _TOOLS):
+        _settle_tools(reading, are_outside=are_outside)
+
+
+#: What a tool brought, by its modality, and what of the input it is.
+_TOOLS = {
+    "_tool_text": "_text_input",
+    "_tool_audio": "audio_input_tokens",
+    "_tool_image": "image_input_tokens",
+    "_tool_video": "_video_input",
+}
+
+
+def _settle_tools(reading: Reading, *, are_outside: bool) -> None:
+    """Count what tools brought as input, by its modality, but for what Google's own search and maps found.
+
+    Google bills those by the query, and not what they found.
+    """
+    tools = reading.of("_tool_use")
+    if sum(reading.of(part) for part in _TOOLS) > tools:
+        part = max(_TOOLS, key=reading.of)
+        raise reading.refuse(part, f"must not exceed {reading.paths.get('_tool_use', 'the tokens of tools')} {tools}")
+    if are_outside:
+        if _FOUND & grounding(reading.look.get("candidates")).keys():
+            return
+        reading.add("input_tokens", tools)
+    elif tools > reading.of("input_tokens"):
         raise reading.refuse("_tool_use", f"must not exceed the input, {reading.of('input_tokens')}")
+    elif sum(reading.of(part) for part in (*_TOOLS, *_TOOLS.values())) > reading.of("input_tokens"):
+        return  # The details of the input include them as well.
+    for part, whole in _TOOLS.items():
+        if reading.of(part):
+            reading.add(whole, reading.of(part))
+            reading.paths.setdefault(whole, reading.paths[part])
+
+
+_FOUND = {"grounding_metadata.web_search_queries", "grounding_metadata.google_maps"}
 
 
 DIALECT = Dialect(

@@ -111,13 +111,14 @@ HARMLESS: dict[str, str] = {
     "total_time": _TIMING,
     **COST_PARTS,
 }
+MAPS = "google_maps_grounding_requests"
 #: Beside what is harmless in every form of OpenAI's.
 UNPRICED: dict[str, str] = {
     "search_context_size": "Perplexity's fee for a request depends on it",
     "num_sources_used": "sources of xAI's live search",
     "num_server_side_tools_used": "calls of xAI's tools",
     "server_side_tool_usage_details.*": "calls of xAI's tools other than web searches",
-    **below(_INPUT_HOLDERS, {"google_maps_grounding_requests": "grounding with Google Maps"}),
+    **below(_INPUT_HOLDERS, {MAPS: "grounding with Google Maps"}),
 }
 
 
@@ -145,7 +146,10 @@ def settle(reading: Reading) -> None:
     excess = check_total(reading, may_exclude=cache if is_of_anthropic else 0)
     excess = add_cache_outside(reading, excess, is_allowed=is_of_google or is_of_anthropic)
     if excess and excess == reading.of("_tool_use"):
-        excess = 0  # LiteLLM leaves out the tokens of Google's own searches, which are not billed.
+        # What tools brought is billed, but for what Google's own searches and maps found.
+        is_found = reading.of("web_searches") or any(path.endswith(MAPS) for path in reading.leaves)
+        reading.add("input_tokens", 0 if is_found else excess)
+        excess = 0
     excess = add_reasoning_outside(reading, excess)
     if excess and is_of_google and not reading.of("reasoning_tokens"):
         reading.add("output_tokens", excess)
