@@ -1,7 +1,10 @@
 """Anthropic's messages: input excludes cached and written tokens; several iterations are added up."""
 
+from collections.abc import Mapping
+
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 from budgetd.usage.iterations import add_iterations
+from budgetd.usage.tools import models_of_agent
 from budgetd.usage.totals import settle_writes
 
 _KEYS = {"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "iterations", "server_tool_use"}
@@ -11,6 +14,12 @@ def _is_it(look: Look) -> bool:
     if look.usage.keys().isdisjoint({"input_tokens", "output_tokens"}) or "prompt_tokens" in look.usage:
         return False
     return look.get("type") == "message" or not _KEYS.isdisjoint(look.usage)
+
+
+def _other_models(look: Look) -> Mapping[str, object]:
+    """That a result of Claude's agents has used several models: the price of one is not that of the others."""
+    models = models_of_agent(look)
+    return {"modelUsage": len(models)} if len(models) > 1 else {}
 
 
 def _settle(reading: Reading) -> None:
@@ -43,5 +52,10 @@ DIALECT = Dialect(
         "server_tool_use.tool_search_requests": "costs nothing but its tokens",
         **COST_PARTS,
     },
+    unpriced={
+        "iterations": "runs that a price for long input counts as one request",
+        "modelUsage": "a result of Claude's agents that used several models",
+    },
     settle=_settle,
+    beside=_other_models,
 )

@@ -153,6 +153,23 @@ def _take_usage(reading: Reading, dialect: Dialect) -> None:
             reading.leave_unpriced(path)
         elif is_number(value) and not _is_known(dialect, path):
             reading.unread.append(path)
+        elif isinstance(value, str) and is_term(path, value) and not _is_known(dialect, path):
+            reading.leave_unpriced(path)
+
+
+def is_term(path: str, text: str) -> bool:
+    """True for a text whose name says that the price depends on it, unless it says that all is as usual."""
+    name = path.rpartition(".")[2].replace("_", "").lower()
+    return path not in READ_TERMS and name.endswith(_TERMS) and text.lower() not in _USUAL_TERMS
+
+
+#: Texts that are read as terms of the call.
+READ_TERMS = frozenset(
+    {"service_tier", "serviceTier", "speed", "traffic_type", "trafficType", "inference_geo", "inferenceGeo"}
+)
+#: Ends of names, without "_" and in lower case.
+_TERMS = ("tier", "speed", "latency", "geo", "region", "cachetype", "priority", "quality", "resolution", "currency")
+_USUAL_TERMS = frozenset({"", "auto", "default", "standard", "normal", "global", "none", "not_available", "usd"})
 
 
 def _take_beside(reading: Reading, dialect: Dialect) -> None:

@@ -11,6 +11,14 @@ from budgetd.usage.errors import UsageTypeError
 from budgetd.usage.fields import Fields, fields_of
 
 _HOLDER = "iterations"
+#: The input above which a request to these models costs more. One request to others costs what several do.
+_LONG = {
+    "claude-haiku-5-5": 100_000,
+    "claude-haiku-5.5": 100_000,
+    "claude-haiku-latest": 100_000,
+    "claude-sonnet-4-5": 200_000,
+    "claude-sonnet-4-2025": 200_000,
+}
 #: Beside what a run counts, which is added up under the same names as the usage itself.
 _PARTS = {
     "output_tokens": "output_tokens",
@@ -20,6 +28,7 @@ _PARTS = {
     "cache_creation.ephemeral_5m_input_tokens": "_written_5m",
     "output_tokens_details.thinking_tokens": "reasoning_tokens",
 }
+_INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
 def add_iterations(reading: Reading) -> None:
@@ -31,7 +40,9 @@ def add_iterations(reading: Reading) -> None:
     if _HOLDER not in reading.look.usage:
         return
     sums: dict[str, int] = {}
+    inputs: list[int] = []
     for index in _billed(reading):
+        inputs.append(sum(_count(reading, index, path) for path in _INPUTS))
         for path, part in _PARTS.items():
             sums[part] = sums.get(part, 0) + _count(reading, index, path)
         sums["input_tokens"] = sums.get("input_tokens", 0) + _count(reading, index, "input_tokens")
@@ -40,6 +51,8 @@ def add_iterations(reading: Reading) -> None:
     sums["input_tokens"] += sums["cached_input_tokens"] + sums["cache_write_tokens"]
     _check_covered(reading, sums)
     reading.counts.update(sums)
+    if any(name in reading.look.model and min(inputs) <= long < sum(inputs) for name, long in _LONG.items()):
+        reading.leave_unpriced(_HOLDER)
     whole = sums["input_tokens"] + sums["output_tokens"]
     if reading.of("_total") > whole:
         raise reading.refuse("_total", f"must not exceed {whole}, the sum of the iterations")

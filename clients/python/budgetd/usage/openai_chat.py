@@ -114,11 +114,12 @@ HARMLESS: dict[str, str] = {
 MAPS = "google_maps_grounding_requests"
 #: Beside what is harmless in every form of OpenAI's.
 UNPRICED: dict[str, str] = {
+    "iterations": "runs that a price for long input counts as one request",
     "search_context_size": "Perplexity's fee for a request depends on it",
     "num_sources_used": "sources of xAI's live search",
     "num_server_side_tools_used": "calls of xAI's tools",
     "server_side_tool_usage_details.*": "calls of xAI's tools other than web searches",
-    **below(_INPUT_HOLDERS, {MAPS: "grounding with Google Maps"}),
+    **below(_INPUT_HOLDERS, {MAPS: "grounding with Google Maps", "cache_type": "a kind of cache with its own price"}),
 }
 
 
@@ -129,6 +130,8 @@ def settle(reading: Reading) -> None:
         UsageValueError: Counts contradict each other, or a total is not explained.
     """
     counts = reading.counts
+    if reading.unread and not reading.of("cached_input_tokens"):
+        _forget_kind_of_cache(reading)
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
     if counts.keys() <= _USUAL and counts.get("_total", whole) == whole:
         return
@@ -165,6 +168,14 @@ _USUAL = frozenset({"input_tokens", "output_tokens", "_total"})
 def is_chat(look: Look) -> bool:
     """True for a usage that counts prompt and completion."""
     return "prompt_tokens" in look.usage or "completion_tokens" in look.usage
+
+
+def _forget_kind_of_cache(reading: Reading) -> None:
+    """Of a cache that had nothing, the kind changes no price."""
+    leaves = reading.leaves
+    reading.unread = [
+        path for path in reading.unread if not (path.endswith(".cache_type") and isinstance(leaves[path], str))
+    ]
 
 
 def _check_cache_misses(reading: Reading) -> None:

@@ -12,6 +12,7 @@ from budgetd._values import nano_usd
 from budgetd.usage.dialect import Dialect, Look, is_number
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import get
+from budgetd.usage.tools import models_of_agent
 from budgetd.v1 import budget_pb2
 
 #: The cost of a call, and who reported it: a CostSource.
@@ -19,6 +20,8 @@ Told = tuple[int, "budget_pb2.CostSource.ValueType"]
 _HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 #: Where a cost has parts, and where their total.
 _COST_PARTS, _COST_TOTAL = "cost.", "cost.total_cost"
+_CURRENCIES = ("currency", "cost_currency", "cost.currency", "cost_details.currency")
+_DOLLARS = {"", "usd", "$", "us$"}
 _RATES = ("input_cost_per_token", "output_cost_per_token")
 
 
@@ -69,12 +72,35 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
         cost = leaves.get(path)
         if cost is None:
             continue
+        _check_currency(leaves)
         nano = _nano_usd(cost, f"usage.{path}", per_dollar=per_dollar)
         if nano:
             return nano, budget_pb2.COST_SOURCE_PROVIDER
     if look.model.endswith(":free") and look.usage.get("cost") == 0:
         return 0, budget_pb2.COST_SOURCE_PROVIDER
-    return None
+    return _of_agent(look)
+
+
+def _of_agent(look: Look) -> Told | None:
+    """What the result of Claude's agents says that all of their calls cost: in all, else by model."""
+    nano = _nano_usd(get(look.answer, "total_cost_usd") or 0, "total_cost_usd")
+    costs = {} if nano else {name: get(used, "costUSD") for name, used in models_of_agent(look).items()}
+    if all(costs.values()):  # Without the cost of one of them, nothing shows the whole.
+        nano += sum(_nano_usd(cost, f"modelUsage.{name}.costUSD") for name, cost in costs.items())
+    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
+
+
+def _check_currency(leaves: Mapping[str, object]) -> None:
+    """A cost is taken only if it is in dollars, as it is where nothing names a currency.
+
+    Raises:
+        UsageValueError: It is in another currency.
+    """
+    for path in _CURRENCIES:
+        currency = leaves.get(path)
+        if isinstance(currency, str) and currency.lower() not in _DOLLARS:
+            rule = "must be USD: a cost in another currency is not charged; pass cost_usd= for it"
+            raise UsageValueError(f"usage.{path}", rule, currency)
 
 
 def _check_cost_parts(leaves: Mapping[str, object]) -> None:

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from budgetd.usage.fields import get
+from budgetd.usage.dialect import Look
+from budgetd.usage.fields import Fields, fields_of, get
 
 #: Calls of these models search the web, although their usage does not count it.
 SEARCH_MODELS = ("search-preview", "search-api")
@@ -29,6 +30,11 @@ def tool_calls(items: object, holder: str) -> dict[str, object]:
     kinds = (get(item, "type") for item in items)
     calls = Counter(kind for kind in kinds if isinstance(kind, str) and kind.endswith("_call"))
     return {f"{holder}.{kind}": count for kind, count in calls.items() if kind not in _FREE_CALLS}
+
+
+def models_of_agent(look: Look) -> Fields:
+    """What a result of Claude's agents used of each model."""
+    return fields_of(_either(look.answer, "modelUsage", "model_usage"), "modelUsage") or {}
 
 
 def cites_pages(choices: object) -> bool:
