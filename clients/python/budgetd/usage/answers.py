@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from budgetd.usage import openai_chat
+from budgetd.usage.contents import has_content
 from budgetd.usage.dialect import Look, Reading, is_number, read
 from budgetd.usage.envelopes import unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
@@ -203,8 +204,13 @@ def _without_cost(look: Look) -> UsageValueError:
 
 
 def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
-    """Refuse a usage whose only counts are unread ones: it would be charged as nothing."""
-    if told is None and reading.unread and not any(reading.counts.values()):
+    """Refuse a usage whose only counts are unread ones, or of zeros next to content: it would be charged as nothing."""
+    if told is not None or any(reading.counts.values()):
+        return
+    if not reading.unread and has_content(reading.look):
+        rule = "must count something, since the answer has content; pass cost_usd=, which may be 0, if it does not"
+        raise UsageValueError("usage", rule, dict(reading.look.usage))
+    if reading.unread:
         path = reading.unread[0]
         rule = "must not be the only count: it has no price, so nothing can be charged"
         raise UsageValueError(f"usage.{path}", rule, reading.leaves.get(path))

@@ -91,13 +91,8 @@ _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
 _SEARCHES = "has a price, in LiteLLM as here, only if it is in `web_search_requests`"
 _TIMING = "is a time that was taken"
-_MODAL_CACHE = {
-    f"{holder}.cached_tokens_details.{kind}_tokens": _INSIDE_CACHE
-    for holder in _INPUT_HOLDERS
-    for kind in ("text", "image")
-}
 HARMLESS: dict[str, str] = {
-    **_MODAL_CACHE,
+    **below(_INPUT_HOLDERS, {"cached_tokens_details.text_tokens": _INSIDE_CACHE}),
     "completion_tokens_details.accepted_prediction_tokens": _INSIDE_OUTPUT,
     "completion_tokens_details.rejected_prediction_tokens": _INSIDE_OUTPUT,
     "iterations.*": "is summed up, see `iterations.py`",
@@ -119,7 +114,14 @@ UNPRICED: dict[str, str] = {
     "num_sources_used": "sources of xAI's live search",
     "num_server_side_tools_used": "calls of xAI's tools",
     "server_side_tool_usage_details.*": "calls of xAI's tools other than web searches",
-    **below(_INPUT_HOLDERS, {MAPS: "grounding with Google Maps", "cache_type": "a kind of cache with its own price"}),
+    **below(
+        _INPUT_HOLDERS,
+        {
+            MAPS: "grounding with Google Maps",
+            "cache_type": "a kind of cache with its own price",
+            "cached_tokens_details.image_tokens": "images in the cache, whose price is not used",
+        },
+    ),
 }
 
 

@@ -1,0 +1,44 @@
+"""Whether an answer has content, which no provider makes for nothing: then a usage of zeros counts nothing of it."""
+
+from budgetd.usage.dialect import Look
+from budgetd.usage.fields import get
+
+#: Where answers keep what was made: texts, vectors, images, rankings, pages and calls of tools.
+_CONTENTS = (
+    "content",
+    "data",
+    "embedding",
+    "embeddings",
+    "message",
+    "output",
+    "outputs",
+    "pages",
+    "predictions",
+    "results",
+    "text",
+)
+#: Lists of choices, and where each of them keeps what was made.
+_CHOICES = ("choices", "candidates")
+_OF_CHOICE = ("message", "content", "text")
+#: What messages consist of, by any provider's name. Their other fields, such as the role, are no content.
+_OF_MESSAGE = ("content", "parts", "tool_calls", "function_call", "reasoning_content", "audio", "images", "message")
+
+
+def has_content(look: Look) -> bool:
+    """True if the answer has a text, a vector, an image, a call of a tool or the like."""
+    if any(_is_content(look.get(name)) for name in _CONTENTS):
+        return True
+    for name in _CHOICES:
+        choices = look.get(name)
+        if isinstance(choices, list | tuple):
+            for choice in choices:
+                if any(_is_content(get(choice, part)) for part in _OF_CHOICE):
+                    return True
+    return False
+
+
+def _is_content(value: object) -> bool:
+    """True for a text or a list that is not empty, and for a message that has one of them."""
+    if value is None or isinstance(value, str | list | tuple):
+        return bool(value)
+    return any(bool(get(value, name)) for name in _OF_MESSAGE)
