@@ -89,7 +89,9 @@ class Metrics:
             registry=registry,
         )
         self.charged_nano_usd = Counter(
-            "budgetd_charged_nano_usd_total", "Nano-USD recorded by charges, history apart.", registry=registry
+            "budgetd_charged_nano_usd_total",
+            "Nano-USD recorded by charges and settled holds, without imported history.",
+            registry=registry,
         )
         self.holds = Counter(
             "budgetd_holds_total",

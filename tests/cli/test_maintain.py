@@ -42,6 +42,14 @@ def test_programs_are_told_the_same(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_made_without_a_copy(tmp_path: Path) -> None:
-    assert migrate(tmp_path / "new.db") == "up to date\n"
+    path = tmp_path / "new.db"
+
+    assert migrate(path) == f"made a new database: there was no {path}\nup to date\n"
 
     assert [each.name for each in tmp_path.iterdir()] == ["new.db"]
+
+
+def test_programs_learn_that_a_file_was_made(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+
+    assert json.loads(migrate(path, "--json")) == {"database": str(path), "created": True}

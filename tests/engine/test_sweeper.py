@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from budgetd_server.domain.budget import Limit
-from budgetd_server.domain.commands import Outcome, ReserveCost, Sweep
+from budgetd_server.domain.commands import CommitReservation, Outcome, ReserveCost, Sweep
 from budgetd_server.domain.entry import WINDOW_ENDED, EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.queries import EntryQuery
@@ -32,6 +32,21 @@ async def hold(bench: Bench, amount: int = 5, on_expiry: OnExpiry = OnExpiry.REL
         on_expiry=on_expiry,
     )
     return (await bench.engine.submit(command)).entry_seq
+
+
+async def test_what_settled_holds_have_cost_is_counted_as_spent_once(bench: Bench) -> None:
+    await bench.create(limit=DAILY)
+    settling = [
+        CommitReservation(
+            project_id=PROJECT, reservation_seq=await hold(bench), request=bench.request(), cost_nano_usd=cost
+        )
+        for cost in (7, 4)
+    ]
+
+    for command in (*settling, settling[0]):
+        await bench.engine.submit(command)
+
+    assert bench.value("budgetd_charged_nano_usd_total") == 7 + 4
 
 
 async def resets(bench: Bench, budget_id: str = "") -> list[tuple[str, int]]:

@@ -22,13 +22,16 @@ def migrate(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson =
     """Bring a database up to date after copying it to FILE.before-VERSION, or make a new one."""
     try:
         path = Config(database=database).database_path
+        is_new = not path.exists()
         migrated = open_file(path, migrates=True)
     except (ConfigRefused, LedgerRefused) as refusal:
         refuse(str(refusal))
     if as_json:
         told = {} if migrated is None else {**migrated._asdict(), "copy": str(migrated.copy)}
-        typer.echo(json.dumps({"database": str(path), **told}))
+        typer.echo(json.dumps({"database": str(path), **({"created": True} if is_new else {}), **told}))
         return
+    if is_new:
+        typer.echo(f"made a new database: there was no {path}")
     if migrated is not None:
         typer.echo(f"migrated from version {migrated.from_version} to {migrated.to_version}")
         typer.echo(f"the file as it was before: {migrated.copy}")

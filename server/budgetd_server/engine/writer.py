@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import Charge, Command, Outcome, Saved
+from budgetd_server.domain.commands import Charge, Command, CommitReservation, Outcome, Saved
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
@@ -290,6 +290,17 @@ class Writer:
             else:
                 self._bulks.append(bulk)
         self._count_charges(charges)
+        self._count_settlements(batch.singles, results)
+
+    def _count_settlements(self, singles: Sequence[_Single], results: Sequence[Result]) -> None:
+        """Count the money that settled holds have cost."""
+        cost_nano_usd = sum(
+            result.result
+            for single, result in zip(singles, results, strict=False)
+            if isinstance(single.command, CommitReservation) and isinstance(result, Outcome) and not result.replayed
+        )
+        if cost_nano_usd:
+            self._metrics.charged_nano_usd.inc(cost_nano_usd)
 
     def _count_saves(self, results: Sequence[Result]) -> None:
         """Count the charges that saved records came to."""
