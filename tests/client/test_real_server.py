@@ -24,7 +24,7 @@ PROJECT = "p"
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for all tests of this file that leave it running."""
-    process = ServerProcess(tmp_path_factory.mktemp("server") / "ledger.db")
+    process = ServerProcess(tmp_path_factory.mktemp("server") / "ledger.db", has_http=True)
     yield process
     process.kill()
 
@@ -51,6 +51,25 @@ def charge(budget_id: str, nano_usd: int = 1) -> cost_pb.UpdateCostRequest:
 def spent(client: BudgetClient, budget_id: str) -> int:
     request = cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
     return client.get_current_cost(request).current_cost_nano_usd
+
+
+async def test_the_http_port_gives_an_error_that_says_so(shared: ServerProcess) -> None:
+    address = f"127.0.0.1:{shared.http_port}"
+
+    with (
+        BudgetClient(address, connect_timeout_seconds=0.5) as client,
+        pytest.raises(errors.ServerUnreachable) as caught,
+    ):
+        client.update_cost(charge("b"))
+    async with AsyncBudgetClient(address, connect_timeout_seconds=0.5) as awaited:
+        with pytest.raises(errors.ServerUnreachable) as awaited_caught:
+            await awaited.update_cost(charge("b"))
+
+    for each in (caught, awaited_caught):
+        assert each.match(
+            f"^{address} answers over HTTP, and budgetd is called over gRPC: this may be the server's HTTP"
+        )
+        assert each.match("write its gRPC port, by default 50051")
 
 
 def test_what_is_charged_is_read_back(client: BudgetClient, budget_id: str) -> None:

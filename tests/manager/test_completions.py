@@ -108,7 +108,7 @@ def test_a_cost_of_zero_may_mean_that_nobody_knew_the_price(cost: float | None) 
         ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": -1}}, ValueError, "response_cost"),
         ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": math.nan}}, ValueError, "response_cost"),
         ({"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": "1"}}, TypeError, "response_cost"),
-        ("a text", ValueError, "model"),
+        ("hello", TypeError, "^completion_obj must be an object or a dictionary, got a text$"),
     ],
 )
 def test_a_damaged_completion_is_refused_by_name(completion: Any, error: type[Exception], named: str) -> None:

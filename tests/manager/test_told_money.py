@@ -1,12 +1,14 @@
 """What a manager charges for an answer that tells its cost, or counts something that nobody knows."""
 
+import linecache
 import warnings
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from budgetd import BudgetManager
+from budgetd import AsyncBudgetManager, BudgetManager
 from budgetd.usage import UnreadUsageWarning
 
 CHAT = {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_000}
@@ -17,6 +19,11 @@ def cost_of(manager: BudgetManager, answer: Any = None, **more: Any) -> float:
     manager.create_budget(10, "alice")
     manager.update_cost("alice", answer, **more)
     return manager.get_current_cost("alice")
+
+
+def pointed_at(caught: pytest.WarningsRecorder) -> list[str]:
+    """The lines that warnings point at."""
+    return [linecache.getline(each.filename, each.lineno).strip() for each in caught]
 
 
 @pytest.mark.parametrize(("cost", "counted"), [(0.5, 0.5), (2, 2), (Decimal("0.000000001"), 1e-9), (0, 0)], ids=repr)
@@ -91,3 +98,35 @@ def test_a_bad_usage_records_nothing_however_often_it_is_sent(manager: BudgetMan
     assert manager.get_current_cost("alice") == 0
     manager.update_cost("alice", {"model": "gpt-4o", "usage": CHAT}, request_id="r1")
     assert manager.get_current_cost("alice") == 0.0125
+
+
+def test_the_warning_points_at_the_line_that_charges(manager: BudgetManager) -> None:
+    manager.create_budget(10, "alice")
+    answer = {"model": "gpt-4o", "usage": {**CHAT, f"pointed_{id(manager)}": 7}}
+
+    with pytest.warns(UnreadUsageWarning, match=r"See 'Read what was unread' in docs/client\.md") as caught:
+        manager.update_cost("alice", answer)  # Here.
+
+    assert pointed_at(caught) == ['manager.update_cost("alice", answer)  # Here.']
+
+
+async def test_the_warning_points_at_the_line_that_awaits_the_charge(tmp_path: Path) -> None:
+    answer = {"model": "gpt-4o", "usage": {**CHAT, f"awaited_{id(tmp_path)}": 7}}
+
+    async with AsyncBudgetManager("chat", database=tmp_path / "budgetd.db") as manager:
+        await manager.create_budget(10, "alice")
+        with pytest.warns(UnreadUsageWarning) as caught:
+            await manager.update_cost("alice", answer)  # And here.
+
+    assert pointed_at(caught) == ['await manager.update_cost("alice", answer)  # And here.']
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"), [("hello", "a text"), (b"hello", "b'hello'"), (3, "3"), ([{"model": "gpt-4o"}], ".*gpt-4o.*")]
+)
+def test_what_has_no_fields_is_refused_by_its_kind(manager: BudgetManager, answer: Any, got: str) -> None:
+    manager.create_budget(10, "alice")
+
+    with pytest.raises(TypeError, match=f"^completion_obj must be an object or a dictionary, got {got}$"):
+        manager.update_cost("alice", answer)
+    assert manager.get_current_cost("alice") == 0

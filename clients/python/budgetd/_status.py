@@ -54,6 +54,9 @@ _HINTS: Mapping[grpc.StatusCode, str] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "is the message above 4 MiB? This says nothing about a budget",
 }
 
+#: What gRPC's details say where the answer was HTTP/1.
+_OF_HTTP_SERVERS = "http1.x server"
+
 DetailT = TypeVar("DetailT", bound=Message)
 
 
@@ -114,6 +117,12 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
         return Unavailable(f"the connection to budgetd at {target}{through} broke: {details}", code=code)
     if code is grpc.StatusCode.UNAVAILABLE and proxy_variable:
         return ServerUnreachable(f"no budgetd server answers at {target}{through}: {details}", code=code)
+    if code is grpc.StatusCode.UNAVAILABLE and _OF_HTTP_SERVERS in details:
+        return ServerUnreachable(
+            f"{target} answers over HTTP, and budgetd is called over gRPC: this may be the server's HTTP port; "
+            f"write its gRPC port, by default 50051: {details}",
+            code=code,
+        )
     if code is grpc.StatusCode.UNAVAILABLE:
         return ServerUnreachable(
             f"no budgetd server answers at {target}: start one with `budgetd serve`, "

@@ -71,9 +71,11 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         cost_nano_usd: What the call cost; it takes precedence over every cost in the answer.
 
     Raises:
-        UsageError: The answer has no model, or neither cost nor usage, or they contradict a rule. Also a ValueError or
-            a TypeError.
+        UsageError: The answer is a text, a number or a list; it has no model, or neither cost nor usage; or they
+            contradict a rule. Also a ValueError or a TypeError.
     """
+    if isinstance(answer, str | bytes | int | float | list):
+        raise UsageTypeError("", "must be an object or a dictionary", answer)
     name, look = _look(answer, model)
     told: Told | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
     told = told or told_by_litellm(look)

@@ -9,13 +9,15 @@ class UsageError(Exception):
     Each is also a ValueError or a TypeError.
 
     Args:
-        field: Where it is in the completion, such as "usage.prompt_tokens".
+        field: Where it is in the completion, such as "usage.prompt_tokens"; empty: the whole.
         rule: What it must be: the rest of a sentence that begins with the field.
         value: What was found there.
     """
 
     def __init__(self, field: str, rule: str, value: object) -> None:
-        super().__init__(f"{field} of completion_obj {rule}, got {shown(value)}")
+        place = f"{field} of completion_obj" if field else "completion_obj"
+        got = "a text" if not field and isinstance(value, str) else shown(value)
+        super().__init__(f"{place} {rule}, got {got}")
         self.field = field
         self.rule = rule
         self.value = value
