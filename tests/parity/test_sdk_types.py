@@ -48,7 +48,8 @@ def test_every_count_of_googles_content_is_read_or_known() -> None:
 
     # A count that the library gains is missing above, and this fails.
     assert told.usage_metadata.model_fields_set == set(type(told.usage_metadata).model_fields)
-    assert answer.usage == Usage(**GOOGLE_COUNTS, web_searches=2)
+    # Google bills its searches by the query, and not the 7 tokens that they found.
+    assert answer.usage == Usage(**{**GOOGLE_COUNTS, "input_tokens": GOOGLE_COUNTS["input_tokens"] - 7}, web_searches=2)
     assert (answer.model, answer.service_tier, answer.unread_fields) == ("gemini-2.5-flash", "priority", ())
 
 
