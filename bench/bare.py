@@ -11,7 +11,7 @@ from random import Random
 
 from bench.messages import COST_NANO_USD, MODELS, USAGE, budget_id, uuid7
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import connect
+from budgetd_server.ledger.sqlite.file import connect
 
 _FINGERPRINT = bytes(32)
 #: What a plain charge has in the columns after its calls: priced by usage, and nothing else to tell.

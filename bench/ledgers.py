@@ -16,10 +16,10 @@ from budgetd_server.domain.state import Project, State
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed
 from budgetd_server.engine.engine import Engine
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_save import SqliteSave
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.request_ids import request_of
 

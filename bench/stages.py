@@ -18,10 +18,10 @@ from budgetd_server.core import system_clock_us
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.needs import needs_of
-from budgetd_server.ledger.sqlite_file import connect
-from budgetd_server.ledger.sqlite_save import SqliteSave
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
-from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
+from budgetd_server.ledger.sqlite.file import connect
+from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
+from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 from budgetd_server.prices import ReloadablePrices
 from budgetd_server.rpc import answers
 from budgetd_server.rpc.cost_requests import CostRequests

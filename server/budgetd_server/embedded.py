@@ -31,8 +31,8 @@ from budgetd_server.core import Core
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.metrics import Metrics
 from budgetd_server.prices import ReloadablePrices
 from budgetd_server.rpc.callers import Caller

@@ -42,7 +42,7 @@ def _rule(parts: str, libraries: str = "", never: str = "", **more: object) -> R
 SERVER_RULES: dict[str, Rule | None] = {
     "": _rule(""),
     "domain": _rule("domain", never="asyncio logging time threading sqlite3 socket", has_clock=False),
-    "ledger": _rule("domain ledger", libraries_of={"sqlite.py": frozenset({"aiosqlite"})}),
+    "ledger": _rule("domain ledger", libraries_of={"ledger.py": frozenset({"aiosqlite"})}),
     "engine": _rule("domain engine ledger.base metrics", never="sqlite3"),
     "rpc": _rule(
         "connections domain engine metrics rpc tokens unix_sockets",

@@ -18,8 +18,8 @@ from budgetd_server.domain.queries import EntryQuery, ReservationQuery
 from budgetd_server.domain.recount import Recount, StaleRecount, begin_recount, limits_to_recount
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.state import Project, State
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.verify import verify_file
 
 #: Few, so that short histories need several slices.
 RECOUNT_ROWS_MAX = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from budgetd_server.cli import app
-from budgetd_server.ledger.sqlite_migrations import newest_version
+from budgetd_server.ledger.sqlite.migrations import newest_version
 from tests.ledger.older_files import make_older
 
 

@@ -9,7 +9,7 @@ import pytest
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.commands import Charge, CreateBudget, LimitDraft, Outcome, Request
 from budgetd_server.engine.engine import Engine
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.metrics import Metrics
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.running_server import PROJECT, FakeClock

@@ -11,8 +11,8 @@ from budgetd_server.domain.queries import BudgetQuery
 from budgetd_server.engine import sweeper as sweepers
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.sweeper import Sweeper
-from budgetd_server.ledger import sqlite_working_set
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.metrics import Metrics
 from tests.engine.callers import soon
 from tests.engine.conftest import Bench
@@ -24,8 +24,8 @@ CHILDREN = 7
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven children are many."""
-    monkeypatch.setattr(sqlite_working_set, "DELETED_AT_ONCE_MAX", 1)
-    monkeypatch.setattr(sqlite_working_set, "DELETED_IN_STEP", 2)
+    monkeypatch.setattr(working_set, "DELETED_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(working_set, "DELETED_IN_STEP", 2)
 
 
 async def make_tree(bench: Bench) -> None:

@@ -12,9 +12,9 @@ from budgetd_server.domain.decide import decide
 from budgetd_server.domain.state import Project, State
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime, Window
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_save import SqliteSave
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
 from tests.faults.calls import PROJECT
 
 #: The project and the parent of `make_family`.

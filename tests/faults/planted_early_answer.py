@@ -16,7 +16,7 @@ from budgetd_server.cli import main
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.needs import needs_of
 from budgetd_server.ledger.base import Clock, Committed, Decide
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 
 T = TypeVar("T")
 

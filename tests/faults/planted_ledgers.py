@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
 from budgetd_server.ledger.base import BudgetKey, Clock, Committed, Decide
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 
 T = TypeVar("T")
 

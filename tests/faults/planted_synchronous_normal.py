@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 
 from budgetd_server.cli import main
-from budgetd_server.ledger import sqlite, sqlite_file
+from budgetd_server.ledger.sqlite import file as sqlite_file
+from budgetd_server.ledger.sqlite import ledger as sqlite_ledger
 
 
 def connect_carelessly(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
@@ -15,5 +16,5 @@ def connect_carelessly(path: Path, *, is_reader: bool = False) -> sqlite3.Connec
 
 
 if __name__ == "__main__":
-    setattr(sqlite, "connect", connect_carelessly)  # noqa: B010 - it is the name that the ledger looks up.
+    setattr(sqlite_ledger, "connect", connect_carelessly)  # noqa: B010 - it is the name that the ledger looks up.
     main()

@@ -3,12 +3,13 @@
 import os
 
 from budgetd_server.cli import main
-from budgetd_server.ledger import sqlite_file, sqlite_guard
+from budgetd_server.ledger.sqlite import file as sqlite_file
+from budgetd_server.ledger.sqlite import guard
 
 if __name__ == "__main__":
     os.lstat = os.stat
     # They are the names that opening and the guard look up.
     setattr(sqlite_file, "claim", lambda *_: None)  # noqa: B010
-    setattr(sqlite_guard, "kept_place", lambda _: None)  # noqa: B010
-    setattr(sqlite_guard, "place_of", lambda _: None)  # noqa: B010
+    setattr(guard, "kept_place", lambda _: None)  # noqa: B010
+    setattr(guard, "place_of", lambda _: None)  # noqa: B010
     main()

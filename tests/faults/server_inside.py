@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from budgetd_server.app import Server
 from budgetd_server.config import Config
 from budgetd_server.core import system_clock_us
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.prices import ReloadablePrices
 from tests.faults.calls import channel_to, stub_on
 from tests.faults.planted_ledgers import GatedLedger, HangingLoadsLedger

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.faults.server_process import running
 from tests.ledger.test_killed_openings import STARTS, killed
 

@@ -13,7 +13,7 @@ import pytest
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.ledger.sqlite_file import connect
+from budgetd_server.ledger.sqlite.file import connect
 from tests.faults.big_ledgers import FAMILY, PARENT, make_family, other_id
 from tests.faults.calls import stub_for
 from tests.faults.checker import deviations_of

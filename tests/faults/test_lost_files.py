@@ -14,8 +14,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from budgetd_server.ledger.sqlite_migrations import newest_version
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.migrations import newest_version
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.faults.calls import (
     Told,
     channel_to,

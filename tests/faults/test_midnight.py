@@ -14,7 +14,7 @@ import pytest
 
 from budgetd_server.core import system_clock_us
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.ledger.sqlite_file import connect
+from budgetd_server.ledger.sqlite.file import connect
 from tests.faults.big_ledgers import make_daily_budgets, other_id
 from tests.faults.checker import deviations_of
 from tests.faults.planted_clock import ClockFile

@@ -13,7 +13,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.core import system_clock_us
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from tests.faults.big_ledgers import AMOUNT_NANO_USD, make_charged_budget
 from tests.faults.calls import BUDGET, DAY_SECONDS, PROJECT, fixed, stub_for
 from tests.faults.checker import deviations_of

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
 from tests.faults.calls import charge, new_budget
 from tests.faults.lock import locked
 from tests.faults.server_inside import serving

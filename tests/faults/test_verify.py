@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.faults.calls import charge, new_budget
 from tests.faults.server_inside import serving
 from tests.faults.server_process import run_to_end

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
 
 Fault = Callable[[Path], None]
 

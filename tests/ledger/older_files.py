@@ -5,9 +5,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from budgetd_server.ledger.sqlite_file import connect
-from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migration, migrations
-from budgetd_server.ledger.sqlite_place import KEPT_SINCE_VERSION, keep_place
+from budgetd_server.ledger.sqlite.file import connect
+from budgetd_server.ledger.sqlite.migrations import APPLICATION_ID, Migration, migrations
+from budgetd_server.ledger.sqlite.place import KEPT_SINCE_VERSION, keep_place
 
 ROWS = {
     int(match[1]): file.read_text(encoding="utf-8")

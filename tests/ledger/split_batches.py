@@ -17,15 +17,15 @@ from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
 from budgetd_server.domain.configure import anchored
 from budgetd_server.domain.needs import needs_of
 from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
-from budgetd_server.ledger import sqlite_working_set
 from budgetd_server.ledger.base import BatchEntangled
-from budgetd_server.ledger.sqlite_chains import recount_slice
-from budgetd_server.ledger.sqlite_file import open_file
-from budgetd_server.ledger.sqlite_reads import SqliteReads
-from budgetd_server.ledger.sqlite_save import SqliteSave
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
-from budgetd_server.ledger.sqlite_verify import verify_file
-from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
+from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger.sqlite.chains import recount_slice
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.reads import SqliteReads
+from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
+from budgetd_server.ledger.sqlite.verify import verify_file
+from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 from tests.domain.desk import MONDAY_US
 from tests.ledger.batches import Batches, Seen
 from tests.ledger.stores import Result, decide_all
@@ -41,7 +41,7 @@ def narrow_bounds() -> Iterator[pytest.MonkeyPatch]:
     """Few models are counted apart, and trees are low."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
-        patch.setattr(sqlite_working_set, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
+        patch.setattr(working_set, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
         patch.setattr(configure, "DEPTH_MAX", DEPTH_MAX)
         yield patch
 
@@ -135,7 +135,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
         AssertionError: They differ, or one deviates from its own entries.
     """
     whole, cut, single = MemoryFile(), MemoryFile(), MemoryFile()
-    patch.setattr(sqlite_working_set, "DESCENDANTS_LOADED_MAX", seed % 3)
+    patch.setattr(working_set, "DESCENDANTS_LOADED_MAX", seed % 3)
     drawn = Batches(seed, single.seen)
     now_us = MONDAY_US + 10**9
     single.commit(drawn.first(), now_us)

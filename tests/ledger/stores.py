@@ -14,10 +14,10 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.queries import EntryQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite_working_set
 from budgetd_server.ledger.base import Ledger
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import MONDAY_US, PROJECT
 
 Result = Outcome | Refusal | StaleRecount
@@ -53,7 +53,7 @@ class SqliteStore:
 
     def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
         """See Store."""
-        patch.setattr(sqlite_working_set, "MODELS_PER_WINDOW_MAX", models_max)
+        patch.setattr(working_set, "MODELS_PER_WINDOW_MAX", models_max)
 
 
 #: Every kind of ledger by its name. A new one joins here, and every contract test runs on it.

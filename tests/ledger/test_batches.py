@@ -15,7 +15,7 @@ from budgetd_server.domain.commands import Command
 from budgetd_server.domain.lacking import Lacking, StoredParts
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
+from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 from tests.domain.desk import MONDAY_US, charge
 from tests.domain.holding_desk import move, with_limits
 from tests.ledger.split_batches import MemoryFile, narrow_bounds, play

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.lacking import StoredParts
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite, sqlite_chains, sqlite_save, sqlite_working_set
+from budgetd_server.ledger.sqlite import chains, working_set
+from budgetd_server.ledger.sqlite import ledger as sqlite_ledger
+from budgetd_server.ledger.sqlite import save as sqlite_save
 from tests.domain.histories import TELLING, Batch, histories
 from tests.ledger.rehearsed import play_on_store
 from tests.ledger.stores import STORES
@@ -61,12 +63,12 @@ def writes_the_living_first(patch: Patch) -> None:
 
 def forgets_requests(patch: Patch) -> None:
     """Request ids of earlier batches are not loaded."""
-    patch.setattr(sqlite_working_set._Loading, "requests", lambda *_: None)  # noqa: SLF001
+    patch.setattr(working_set._Loading, "requests", lambda *_: None)  # noqa: SLF001
 
 
 def loads_no_rest(patch: Patch) -> None:
     """The sum of the rest of the models is not loaded once a window is full, and nobody notices."""
-    patch.setattr(sqlite_working_set, "OTHER_MODELS", "a model that nobody uses")
+    patch.setattr(working_set, "OTHER_MODELS", "a model that nobody uses")
     patch.setattr(StoredParts, "look_for", lambda *_: None)
 
 
@@ -96,12 +98,12 @@ def keeps_old_bounds(patch: Patch) -> None:
 
 def ends_chains_early(patch: Patch) -> None:
     """A recount in slices takes the first slice for all."""
-    slice_ = sqlite_chains.recount_slice
+    slice_ = chains.recount_slice
 
     def first_only(*arguments: Any) -> None:
         slice_(*arguments)
 
-    patch.setattr(sqlite, "recount_slice", first_only)
+    patch.setattr(sqlite_ledger, "recount_slice", first_only)
 
 
 @pytest.mark.parametrize(

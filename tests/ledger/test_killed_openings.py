@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import open_file
-from budgetd_server.ledger.sqlite_migrations import newest_version
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.migrations import newest_version
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import charge, create
 from tests.ledger.older_files import OLDER, make_older
 from tests.ledger.stores import carry_out

@@ -9,9 +9,9 @@ import pytest
 from budgetd_server.domain.commands import Command, Outcome
 from budgetd_server.domain.errors import HasChildren, ParentCycle, TooDeep
 from budgetd_server.domain.needs import needs_of
-from budgetd_server.ledger import sqlite_working_set
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
-from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
+from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
+from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 from tests.domain.desk import MONDAY_US, delete
 from tests.domain.holding_desk import move, reserve, with_limits
 from tests.ledger.split_batches import MemoryFile
@@ -24,7 +24,7 @@ BIG = "big"
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFile]:
     """A ledger with one budget above five, which counts as much, and a chain of six levels."""
-    monkeypatch.setattr(sqlite_working_set, "DESCENDANTS_LOADED_MAX", CHILDREN - 1)
+    monkeypatch.setattr(working_set, "DESCENDANTS_LOADED_MAX", CHILDREN - 1)
     file = MemoryFile()
     creations: list[Command] = [with_limits(budget_id=BIG)]
     creations += [with_limits(budget_id=f"child {number}", parent_id=BIG) for number in range(CHILDREN)]

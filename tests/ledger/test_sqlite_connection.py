@@ -11,8 +11,8 @@ import aiosqlite
 import pytest
 
 from budgetd_server.domain.errors import StoreUnavailable
-from budgetd_server.ledger.sqlite import SqliteLedger, _on_thread
-from budgetd_server.ledger.sqlite_file import connect
+from budgetd_server.ledger.sqlite.file import connect
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger, _on_thread
 from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
 from tests.ledger.stores import all_entries, carry_out, commit, decide_all
 

@@ -13,11 +13,11 @@ import pytest
 
 from budgetd import BudgetClient, DatabaseRefused, LocalTransport
 from budgetd.v1.budget_service_pb2 import ListBudgetsRequest
-from budgetd_server.ledger import sqlite_file
 from budgetd_server.ledger.base import LedgerRefused
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_migrations import newest_version
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite import file as sqlite_file
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.migrations import newest_version
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.ledger.older_files import make_older
 
 
@@ -291,7 +291,7 @@ def test_a_file_that_cannot_be_verified_in_its_folder_is_named_with_the_reason(p
 ON_A_SMALL_DISK = """
 import os, sys
 from pathlib import Path
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
 path, is_new = Path(sys.argv[1]) / "budgetd.db", sys.argv[2] == "new"
 if not is_new:
     open_file(path, migrates=False)

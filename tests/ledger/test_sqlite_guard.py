@@ -11,9 +11,9 @@ import pytest
 
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.ledger.base import FileLost, FileOutdated, LedgerRefused
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import open_file
-from budgetd_server.ledger.sqlite_migrations import newest_version
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.migrations import newest_version
 from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
 from tests.ledger.lost_files import Fault, delete, leave_link, link, move, replace
 from tests.ledger.stores import carry_out
@@ -78,7 +78,7 @@ async def test_nothing_is_acknowledged_after_a_fault_of_the_file_or_of_its_log(
     assert refusal.value.metadata == {"kind": "file_lost"}
     assert str(path) not in str(refusal.value)
     assert isinstance(ledger.trouble, FileLost)
-    told = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite"]
+    told = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"]
     assert len(told) == 1, "once, however often it fails"
     assert str(beside(path, end)) in told[0]
     assert words in told[0]
@@ -229,7 +229,7 @@ async def test_an_older_process_notices_a_migration_before_its_next_commit(
     assert refusal.value.metadata == {"kind": "outdated"}
     assert isinstance(ledger.trouble, FileOutdated)
     assert ledger.outdated.is_set()
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite"]
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"]
     assert f"{path} now has tables of version {newest_version() + 1}" in told
     with closing(sqlite3.connect(path)) as newer:
         assert newer.execute("SELECT count(*) FROM entries WHERE kind = 1").fetchone() == (1,)

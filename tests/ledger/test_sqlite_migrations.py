@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from budgetd_server.ledger import sqlite_migrations
 from budgetd_server.ledger.base import LedgerRefused
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_migrations import (
+from budgetd_server.ledger.sqlite import migrations as sqlite_migrations
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.migrations import (
     APPLICATION_ID,
     Migrated,
     Migration,
@@ -21,7 +21,7 @@ from budgetd_server.ledger.sqlite_migrations import (
     migrations,
     statements_of,
 )
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import ALICE, PROJECT, charge, create
 from tests.ledger.older_files import OLDER, make_older, rows_of
 from tests.ledger.stores import carry_out
@@ -125,7 +125,7 @@ async def test_a_file_that_was_half_made_by_an_earlier_program_is_completed_by_w
 OPENER = """
 import sys
 from pathlib import Path
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
 print("ready", flush=True)
 sys.stdin.readline()
 open_file(Path(sys.argv[1]), migrates=True)
@@ -319,7 +319,7 @@ def test_the_copy_lies_beside_the_file_that_a_symbolic_link_leads_to(path: Path,
 FULL = """
 import resource, sys
 from pathlib import Path
-from budgetd_server.ledger.sqlite_file import open_file
+from budgetd_server.ledger.sqlite.file import open_file
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2, resource.RLIM_INFINITY))
 open_file(path, migrates=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from budgetd_server.ledger.base import FileLost, LedgerRefused
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_place import is_mounted_alone, kept_place, place_of
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.place import is_mounted_alone, kept_place, place_of
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import ALICE, PROJECT, charge, create
 from tests.ledger.lost_files import Fault, leave_link, move
 from tests.ledger.stores import carry_out
@@ -150,7 +150,7 @@ def test_a_name_of_any_bytes_is_kept(tmp_path: Path) -> None:
 MOUNTED = """
 import sys
 from pathlib import Path
-from budgetd_server.ledger import sqlite_file
+from budgetd_server.ledger.sqlite import file as sqlite_file
 if sys.argv[2] == "mounts are not seen":
     sqlite_file.is_mounted_alone = lambda _: False
 try:

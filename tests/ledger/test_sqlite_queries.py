@@ -10,8 +10,8 @@ import pytest
 
 from budgetd_server.ledger import queries
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
 QUERIES = load_queries("sqlite")
 FOLDER = Path(queries.__file__).parent

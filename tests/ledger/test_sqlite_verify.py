@@ -8,9 +8,9 @@ import pytest
 from budgetd_server.domain.budget import Limit, Unit
 from budgetd_server.domain.usage import Usage
 from budgetd_server.ledger.base import LedgerRefused
-from budgetd_server.ledger.sqlite import SqliteLedger
-from budgetd_server.ledger.sqlite_recount import Deviation
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.ledger.sqlite.recount import Deviation
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import DAY_US, MONDAY_US, adjust, charge, create, delete, limited, reset, update
 from tests.domain.holding_desk import commit_hold, release_hold, reserve, with_limits
 from tests.ledger.stores import carry_out

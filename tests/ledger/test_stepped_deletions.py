@@ -16,9 +16,9 @@ from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import sqlite_working_set
-from budgetd_server.ledger.sqlite_reads import SqliteReads
-from budgetd_server.ledger.sqlite_save import SqliteSave
+from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger.sqlite.reads import SqliteReads
+from budgetd_server.ledger.sqlite.save import SqliteSave
 from tests.domain.desk import MONDAY_US, PROJECT, charge, delete, limited
 from tests.domain.holding_desk import MINUTE_US, commit_hold, rejecting, reserve, with_limits
 from tests.ledger.split_batches import MemoryFile
@@ -66,14 +66,14 @@ def lists_forget_the_ancestors(patch: Patch) -> None:
 
 def writers_forget_the_ancestors(patch: Patch) -> None:
     """A command finds a budget whose ancestor is deleted."""
-    projects = sqlite_working_set._Loading.projects  # noqa: SLF001
+    projects = working_set._Loading.projects  # noqa: SLF001
 
     def unaware(loading: Any, needs: Any) -> None:
         projects(loading, needs)
         for project in loading.state.projects.values():
             project.is_deleting = bool(needs.deleting)
 
-    patch.setattr(sqlite_working_set._Loading, "projects", unaware)  # noqa: SLF001
+    patch.setattr(working_set._Loading, "projects", unaware)  # noqa: SLF001
 
 
 def writers_do_not_finish_what_they_name(patch: Patch) -> None:
@@ -84,7 +84,7 @@ def writers_do_not_finish_what_they_name(patch: Patch) -> None:
         if state.looked_below:
             finish_deletions(state, now_us)
 
-    patch.setattr(sqlite_working_set, "finish_deletions", of_steps_alone)
+    patch.setattr(working_set, "finish_deletions", of_steps_alone)
 
 
 def books_holds_of_deleted_budgets(patch: Patch) -> None:
@@ -128,8 +128,8 @@ def test_a_planted_bug_is_caught(plant: Callable[[Patch], Any]) -> None:
 @pytest.fixture
 def file(monkeypatch: Patch) -> Iterator[MemoryFile]:
     """A ledger with a team of three users, each with one device, below an organisation."""
-    monkeypatch.setattr(sqlite_working_set, "DELETED_AT_ONCE_MAX", 2)
-    monkeypatch.setattr(sqlite_working_set, "DELETED_IN_STEP", 2)
+    monkeypatch.setattr(working_set, "DELETED_AT_ONCE_MAX", 2)
+    monkeypatch.setattr(working_set, "DELETED_IN_STEP", 2)
     file = MemoryFile()
     file.commit([with_limits(limited(10), budget_id="org"), with_limits(budget_id="team", parent_id="org")], MONDAY_US)
     for number in range(3):

@@ -23,7 +23,7 @@ from budgetd_server.app import Server
 from budgetd_server.config import Config
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.ledger.base import Ledger
-from budgetd_server.ledger.sqlite import SqliteLedger
+from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.prices import load_prices
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.errors import Refusal
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from budgetd_server.rpc.adapter import SERVICE
 from budgetd_server.rpc.errors import STATUS
 from tests.rpc.bad_values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN

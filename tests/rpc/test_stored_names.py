@@ -15,8 +15,8 @@ from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.ledger.sqlite_file import open_file
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from budgetd_server.prices import load_prices
 from tests.ledger.older_files import NAMES_OF_VERSION_2, make_older
 from tests.rpc.running_server import PROJECT, LoopThread, RunningServer, Setup, shipped_prices

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from budgetd import BudgetManager
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.rpc.running_server import RunningServer
 from tests.user_cost.files import Users, saved
 

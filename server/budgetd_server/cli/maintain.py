@@ -10,9 +10,9 @@ from budgetd_server.cli.failing import EXIT_FAILED, refuse
 from budgetd_server.cli.layout import print_rows
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.ledger.base import LedgerRefused
-from budgetd_server.ledger.sqlite_file import open_file
-from budgetd_server.ledger.sqlite_recount import Deviation
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.file import open_file
+from budgetd_server.ledger.sqlite.recount import Deviation
+from budgetd_server.ledger.sqlite.verify import verify_file
 
 Database = Annotated[str, typer.Option(envvar="BUDGETD_DATABASE", metavar="URL", help="sqlite:///PATH, or a path.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]

@@ -7,8 +7,8 @@ import pytest
 
 from budgetd import BudgetClient, LocalTransport
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.ledger import sqlite_file
-from budgetd_server.ledger.sqlite_migrations import newest_version
+from budgetd_server.ledger.sqlite import file as sqlite_file
+from budgetd_server.ledger.sqlite.migrations import newest_version
 from tests.domain.desk import ALICE, PROJECT
 from tests.ledger.older_files import OLDER, make_older
 

@@ -15,7 +15,7 @@ from budgetd import AsyncBudgetClient, AsyncLocalTransport, BudgetClient, Budget
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.ledger import sqlite_file
+from budgetd_server.ledger.sqlite import file as sqlite_file
 from budgetd_server.rpc.handlers import Handlers
 from tests.client.local.ledgers import BUDGET, PROJECT, charge, create, local, read, spent, with_budget
 from tests.client.server_process import ServerProcess

@@ -14,7 +14,7 @@ import pytest
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.http.bodies import parsed
-from budgetd_server.ledger.sqlite_verify import verify_file
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.http.hosted.conftest import Hosted, Records
 from tests.http.hosted.hostile_bodies import hostile
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US

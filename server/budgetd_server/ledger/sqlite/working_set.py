@@ -14,10 +14,10 @@ from budgetd_server.domain.needs import Needs, Place
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
 from budgetd_server.ledger.base import BatchEntangled, Decide
-from budgetd_server.ledger.sqlite_chains import entries_above
-from budgetd_server.ledger.sqlite_rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
-from budgetd_server.ledger.sqlite_statements import SqliteStatements, all_at_once, by_project
-from budgetd_server.ledger.sqlite_trees import StoredTrees
+from budgetd_server.ledger.sqlite.chains import entries_above
+from budgetd_server.ledger.sqlite.rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
+from budgetd_server.ledger.sqlite.statements import SqliteStatements, all_at_once, by_project
+from budgetd_server.ledger.sqlite.trees import StoredTrees
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
 NEXT_HOLDS_MAX = 32

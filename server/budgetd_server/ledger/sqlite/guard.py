@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from budgetd_server.ledger.base import FileLost, FileOutdated
-from budgetd_server.ledger.sqlite_migrations import newest_version, version_of
-from budgetd_server.ledger.sqlite_place import kept_place, place_of
+from budgetd_server.ledger.sqlite.migrations import newest_version, version_of
+from budgetd_server.ledger.sqlite.place import kept_place, place_of
 
 #: Device and inode.
 _Identity = tuple[int, int]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_rows import Row, budget_from_row, counter_from_row
+from budgetd_server.ledger.sqlite.rows import Row, budget_from_row, counter_from_row
 
 #: A project's id or key.
 P = TypeVar("P", str, int)

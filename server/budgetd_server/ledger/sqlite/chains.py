@@ -9,8 +9,8 @@ from typing import NamedTuple
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.recount import Recount
-from budgetd_server.ledger.sqlite_rows import entry_from_row
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite.rows import entry_from_row
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
 NEWEST = 2**63 - 1
 

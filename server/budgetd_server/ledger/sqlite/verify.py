@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_file import connect, explained, former_log_hint, inspect, look, refuse_unreachable
-from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, newest_version, version_of
-from budgetd_server.ledger.sqlite_place import claim
-from budgetd_server.ledger.sqlite_recount import Deviation, FileRecount
+from budgetd_server.ledger.sqlite.file import connect, explained, former_log_hint, inspect, look, refuse_unreachable
+from budgetd_server.ledger.sqlite.migrations import APPLICATION_ID, newest_version, version_of
+from budgetd_server.ledger.sqlite.place import claim
+from budgetd_server.ledger.sqlite.recount import Deviation, FileRecount
 
 _CHARGE, _HOLD, _SETTLE, _ADJUST = 1, 2, 3, 6
 #: The kind of entry that the request ids of an RPC name, and whether their number is its cost.

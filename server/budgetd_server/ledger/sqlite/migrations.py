@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite_copy import copy_before
-from budgetd_server.ledger.sqlite_place import keep_place
+from budgetd_server.ledger.sqlite.copy import copy_before
+from budgetd_server.ledger.sqlite.place import keep_place
 
 APPLICATION_ID = 0x42554447  # "BUDG"
 
@@ -43,7 +43,7 @@ class Migrated(NamedTuple):
 
 def migrations() -> list[Migration]:
     """All steps, oldest first."""
-    folder = resources.files(__package__).joinpath("sql", "sqlite", "migrations")
+    folder = resources.files("budgetd_server.ledger").joinpath("sql", "sqlite", "migrations")
     return sorted(
         Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
         for file in folder.iterdir()

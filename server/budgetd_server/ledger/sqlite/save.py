@@ -7,7 +7,7 @@ from itertools import chain, groupby
 
 from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.sqlite_rows import (
+from budgetd_server.ledger.sqlite.rows import (
     Row,
     accepted_row,
     budget_row,
@@ -22,7 +22,7 @@ from budgetd_server.ledger.sqlite_rows import (
     request_row,
     reservation_row,
 )
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
 #: How many rows one statement inserts; larger first.
 _ROWS_AT_ONCE = (64, 16, 4)

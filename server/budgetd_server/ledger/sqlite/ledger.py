@@ -36,13 +36,13 @@ from budgetd_server.ledger.base import (
     FileOutdated,
     LedgerRefused,
 )
-from budgetd_server.ledger.sqlite_chains import Position, recount_slice
-from budgetd_server.ledger.sqlite_file import connect, open_file
-from budgetd_server.ledger.sqlite_guard import FileGuard
-from budgetd_server.ledger.sqlite_reads import SqliteReads
-from budgetd_server.ledger.sqlite_save import SqliteSave
-from budgetd_server.ledger.sqlite_statements import SqliteStatements
-from budgetd_server.ledger.sqlite_working_set import SqliteWorkingSet
+from budgetd_server.ledger.sqlite.chains import Position, recount_slice
+from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.guard import FileGuard
+from budgetd_server.ledger.sqlite.reads import SqliteReads
+from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger.sqlite.statements import SqliteStatements
+from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 
 T = TypeVar("T")
 

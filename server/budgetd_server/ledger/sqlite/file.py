@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
-from budgetd_server.ledger.sqlite_copy import is_full, make_private
-from budgetd_server.ledger.sqlite_migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
-from budgetd_server.ledger.sqlite_place import KEPT_SINCE_VERSION, Kept, claim, is_mounted_alone, kept_place
+from budgetd_server.ledger.sqlite.copy import is_full, make_private
+from budgetd_server.ledger.sqlite.migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
+from budgetd_server.ledger.sqlite.place import KEPT_SINCE_VERSION, Kept, claim, is_mounted_alone, kept_place
 
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.

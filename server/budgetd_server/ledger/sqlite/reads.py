@@ -17,9 +17,9 @@ from budgetd_server.domain.queries import (
 )
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.ledger.base import BudgetKey
-from budgetd_server.ledger.sqlite_chains import NEWEST, chain
-from budgetd_server.ledger.sqlite_rows import entry_from_row, reservation_from_row
-from budgetd_server.ledger.sqlite_statements import SqliteStatements, by_project
+from budgetd_server.ledger.sqlite.chains import NEWEST, chain
+from budgetd_server.ledger.sqlite.rows import entry_from_row, reservation_from_row
+from budgetd_server.ledger.sqlite.statements import SqliteStatements, by_project
 
 
 class SqliteReads:
