@@ -107,7 +107,7 @@ def words(folder: Path) -> set[str]:
     """Every text that stands in the code of the ledger."""
     return {
         node.value
-        for file in folder.glob("sqlite*.py")
+        for file in folder.glob("sqlite/*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -117,7 +117,7 @@ def named(folder: Path) -> set[str]:
     """The names by which the code asks for statements."""
     return {
         node.slice.value
-        for file in folder.glob("sqlite*.py")
+        for file in folder.glob("sqlite/*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Subscript)
         and isinstance(node.slice, ast.Constant)
