@@ -20,7 +20,11 @@ def written(root: Path) -> Iterator[Path]:
     for folder in FOLDERS:
         for file in sorted((root / folder).rglob("*")):
             path = file.relative_to(root).as_posix()
-            is_ours = not path.startswith(GENERATED) and not SKIPPED & set(file.parts) and not file.name.startswith(".")
+            is_ours = (
+                not path.startswith(GENERATED)
+                and not SKIPPED & set(file.relative_to(root).parts)
+                and not file.name.startswith(".")
+            )
             if file.suffix in SUFFIXES and is_ours:
                 yield file
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 
 from budgetd import AsyncBudgetClient, BudgetClient, CallPolicy
-from budgetd._address import address_of
 from budgetd._channel import Endpoint, GrpcTransport
 from budgetd._rpcs import ResponseT, Rpc
+from budgetd.address import parse_address
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
 
@@ -109,7 +109,7 @@ class AsyncScriptedTransport:
 
 def grpc_transport(address: str) -> GrpcTransport:
     """The real transport, patient with a busy machine; for clients whose clock or policy is the test's."""
-    endpoint = Endpoint(address=address_of(address), credentials=None, metadata=(), connect_timeout_seconds=5.0)
+    endpoint = Endpoint(address=parse_address(address), credentials=None, metadata=(), connect_timeout_seconds=5.0)
     return GrpcTransport(endpoint)
 
 

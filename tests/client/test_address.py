@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budgetd import AsyncBudgetClient, BudgetClient
-from budgetd._address import Address, address_of, token_for
+from budgetd.address import Address, choose_token, parse_address
 from budgetd.client import policy_of
 from tests.client.no_spans import NO_SPANS
 
@@ -24,7 +24,7 @@ from tests.client.no_spans import NO_SPANS
     ],
 )
 def test_an_address_is_read(text: str | None, address: Address) -> None:
-    assert address_of(text) == address
+    assert parse_address(text) == address
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_an_address_is_read(text: str | None, address: Address) -> None:
 )
 def test_an_http_address_is_refused_with_the_grpc_address_to_write(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
-        address_of(text)
+        parse_address(text)
 
 
 @pytest.mark.parametrize(
@@ -62,31 +62,31 @@ def test_an_http_address_is_refused_with_the_grpc_address_to_write(text: str, hi
 )
 def test_anything_else_is_refused_with_the_forms_that_are_taken(text: str) -> None:
     with pytest.raises(ValueError, match=r"host:port, grpc://host:port or grpcs://host:port"):
-        address_of(text)
+        parse_address(text)
 
 
 def test_the_address_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUDGETD_ADDRESS", "grpcs://there:1")
 
-    assert address_of(None) == Address("there", 1, is_tls=True)
-    assert address_of("here:2") == Address("here", 2, is_tls=False)
+    assert parse_address(None) == Address("there", 1, is_tls=True)
+    assert parse_address("here:2") == Address("here", 2, is_tls=False)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "[::1]"])
 def test_a_token_may_be_sent_in_the_clear_within_this_machine(host: str) -> None:
-    assert token_for(address_of(f"{host}:1"), "s3cret") == "s3cret"
+    assert choose_token(parse_address(f"{host}:1"), "s3cret") == "s3cret"
 
 
 @pytest.mark.parametrize("host", ["10.0.0.7", "localhost.evil.example", "[::]"])
 def test_a_token_is_not_sent_in_the_clear_to_another_machine(host: str) -> None:
     with pytest.raises(ValueError, match="grpcs://") as refused:
-        token_for(address_of(f"{host}:1"), "s3cret")
+        choose_token(parse_address(f"{host}:1"), "s3cret")
 
     assert "s3cret" not in str(refused.value)
 
 
 def test_a_token_may_be_sent_anywhere_under_tls() -> None:
-    assert token_for(address_of("grpcs://10.0.0.7:1"), "s3cret") == "s3cret"
+    assert choose_token(parse_address("grpcs://10.0.0.7:1"), "s3cret") == "s3cret"
 
 
 def test_a_token_of_the_environment_is_as_guarded_and_can_be_declined(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,13 +94,13 @@ def test_a_token_of_the_environment_is_as_guarded_and_can_be_declined(monkeypatc
 
     with pytest.raises(ValueError, match="BUDGETD_TOKEN would travel in the clear"):
         BudgetClient("10.0.0.7:1")
-    assert token_for(address_of("10.0.0.7:1"), "") == ""
+    assert choose_token(parse_address("10.0.0.7:1"), "") == ""
 
 
 @pytest.mark.parametrize("token", ["two words", "naïve", "line\nbreak"])
 def test_a_token_that_no_header_can_hold_is_refused_without_showing_it(token: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII") as refused:
-        token_for(address_of("localhost:1"), token)
+        choose_token(parse_address("localhost:1"), token)
 
     assert token not in str(refused.value)
 

@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from budgetd import BudgetClient, CallFailed, DeadlineExceeded, ServerUnreachable
-from budgetd._address import address_of
 from budgetd._status import error_of_rpc
+from budgetd.address import parse_address
 from budgetd.v1 import budget_service_pb2 as service
 from tests.client.fake_server import FakeServer
 
@@ -117,9 +117,9 @@ def test_what_a_proxy_answers_in_place_of_budgetd_is_told_with_its_variable() ->
 def test_names_of_this_machine_need_no_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", PROXY)
 
-    assert address_of(f"{host}:1").needs_no_proxy
-    assert address_of(f"{host}:1").proxy_variable() == ""
-    assert address_of("unix:/run/budgetd.sock").proxy_variable() == ""
+    assert parse_address(f"{host}:1").needs_no_proxy
+    assert parse_address(f"{host}:1").proxy_variable() == ""
+    assert parse_address("unix:/run/budgetd.sock").proxy_variable() == ""
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_names_of_this_machine_need_no_proxy(host: str, monkeypatch: pytest.Monk
 def test_another_machine_is_called_through_the_proxy(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", PROXY)
 
-    assert address_of(f"{host}:1").proxy_variable() == "http_proxy"
+    assert parse_address(f"{host}:1").proxy_variable() == "http_proxy"
 
 
 def test_no_name_is_looked_up_to_tell_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_no_name_is_looked_up_to_tell_whose_it_is(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(socket, "getaddrinfo", looked_up)
 
-    assert not address_of("budgets.example:1").needs_no_proxy
+    assert not parse_address("budgets.example:1").needs_no_proxy
     assert asked == [socket.AI_NUMERICHOST]
 
 

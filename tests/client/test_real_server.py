@@ -135,7 +135,7 @@ def test_threads_lose_nothing(client: BudgetClient, budget_id: str) -> None:
 FORKING = """
 import os, sys
 from budgetd import BudgetClient
-from budgetd._address import address_of
+from budgetd.address import parse_address
 from budgetd._channel import Endpoint, GrpcTransport
 from budgetd.v1.cost_pb2 import UpdateCostRequest
 
@@ -145,7 +145,7 @@ def sleep(seconds):
     sys.stdout.flush()
     os._exit(1)
 
-endpoint = Endpoint(address=address_of(sys.argv[1]), credentials=None, metadata=(), connect_timeout_seconds=60)
+endpoint = Endpoint(address=parse_address(sys.argv[1]), credentials=None, metadata=(), connect_timeout_seconds=60)
 client = BudgetClient.over(GrpcTransport(endpoint), sleep=sleep)
 request = UpdateCostRequest(project_id="p", budget_id=sys.argv[2], cost_nano_usd=1)
 def charge_ten_times():

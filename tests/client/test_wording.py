@@ -9,8 +9,8 @@ import pytest
 
 from budgetd import BudgetManager, UnknownModel
 from budgetd._status import error_of_status
-from budgetd._wording import MANAGER, REWORDED, Words, reword
 from budgetd.errors import BudgetdError
+from budgetd.wording import MANAGER, REWORDED, Words, reword
 from budgetd_server.cli.wording import COMMAND_LINE
 from budgetd_server.domain import errors as domain
 from budgetd_server.rpc.errors import STATUS, status_of

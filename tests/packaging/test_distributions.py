@@ -84,6 +84,13 @@ def test_both_distributions_have_one_version_and_one_oldest_python() -> None:
     assert server["requires-python"] == client["requires-python"] == ">=3.11"
 
 
+def test_each_distribution_asks_for_exactly_its_own_version_of_the_other() -> None:
+    server, client = SERVER.project(), CLIENT.project()
+
+    assert f"budgetd=={server['version']}" in server["dependencies"]
+    assert client["optional-dependencies"]["local"] == [f"budgetd-server=={client['version']}"]
+
+
 def _names_in_wheel(distribution: Distribution, folder: Path) -> set[str]:
     offline = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
     subprocess.run([sys.executable, "-m", "pip", "wheel", *offline, str(distribution.path("."))], check=True)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from budgetd import AsyncBudgetClient, BudgetClient, BudgetManager
-from budgetd._address import Address, address_of, token_for
+from budgetd.address import Address, choose_token, parse_address
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server import unix_sockets
@@ -157,21 +157,21 @@ def test_a_unix_socket_needs_no_insecure() -> None:
 
 @pytest.mark.parametrize("text", ["unix:/run/budgetd.sock", "unix:///run/budgetd.sock", " unix:/run/budgetd.sock\n"])
 def test_a_client_reads_the_address_and_takes_it_for_this_machine(text: str) -> None:
-    address = address_of(text)
+    address = parse_address(text)
 
     assert address == Address("", 0, is_tls=False, path="/run/budgetd.sock")
     assert address.target == "unix:/run/budgetd.sock"
-    assert token_for(address, "s3cret") == "s3cret"
+    assert choose_token(address, "s3cret") == "s3cret"
 
 
 def test_a_relative_path_stays_relative() -> None:
-    assert address_of("unix:budgetd.sock").path == "budgetd.sock"
+    assert parse_address("unix:budgetd.sock").path == "budgetd.sock"
 
 
 @pytest.mark.parametrize("text", ["unix:", "unix://", f"unix:{'x' * 104}"])
 def test_a_client_refuses_a_path_that_is_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"unix:PATH must name a socket, in at most 103 bytes"):
-        address_of(text)
+        parse_address(text)
 
 
 def test_the_command_line_asks_where_the_environment_says_that_a_server_listens(

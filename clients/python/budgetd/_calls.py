@@ -8,14 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic
 
-from budgetd._values import shown
 from budgetd.errors import BudgetdError, ServerUnreachable, Unavailable
 from budgetd.request_ids import RequestT, with_request_ids
+from budgetd.values import check_seconds
 
 #: What an attempt is given at least, should the pause before it have taken longer than it was meant to.
 ATTEMPT_SECONDS_MIN = 0.001
-#: The longest span for a call, some eleven days: gRPC keeps some spans as milliseconds in 32 bits.
-SECONDS_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +43,6 @@ class CallPolicy:
         if changes or self.read_timeout_seconds is None:
             return self.timeout_seconds
         return self.read_timeout_seconds
-
-
-def check_seconds(name: str, seconds: object) -> None:
-    """Refuse what is no span of time that calls can wait.
-
-    Args:
-        name: The argument's name, for the message.
-        seconds: An int or a float above 0, at most `SECONDS_MAX`.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is zero, negative, not a number, infinite, or too large.
-    """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"{name} must be a number of seconds, got {shown(seconds)}")
-    if not 0 < seconds <= SECONDS_MAX:
-        raise ValueError(f"{name} must be a finite number above 0 and at most {SECONDS_MAX:,}, got {shown(seconds)}")
 
 
 class Call(Generic[RequestT]):

@@ -19,9 +19,9 @@ from typing import cast
 import grpc
 import grpc.aio
 
-from budgetd._address import Address
 from budgetd._rpcs import ResponseT, Rpc
 from budgetd._status import error_of_rpc
+from budgetd.address import Address
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub

@@ -10,16 +10,16 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from budgetd._record_plans import RecordPlans, of_user
-from budgetd._records import DAYS, Record, main_limit, record_of
 from budgetd._service import BudgetServiceRpcs as Rpcs
 from budgetd._steps import Plan, Steps, ask
-from budgetd._values import nano_usd, usd, user_id
 from budgetd.errors import NoWindow
 from budgetd.usage import Answer, read_answer
 from budgetd.usage.unread import warn_of_unread
+from budgetd.user_cost import DAYS, Record, main_limit, record_of
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2
+from budgetd.values import parse_dollars, parse_user_id, usd
 
 Duration = Literal["daily", "weekly", "monthly", "yearly"]
 _NO_FORM = (
@@ -58,7 +58,7 @@ class ManagerPlans(RecordPlans):
         record: Record = {"total_budget": total_budget, "duration": days}
         if created_at is not None:
             record["created_at"] = created_at
-        budget = yield from self._create(user_id(user), record)
+        budget = yield from self._create(parse_user_id(user), record)
         return self._handed_out(budget.budget_id, record_of(budget, was_counted=False))
 
     @Steps
@@ -75,7 +75,7 @@ class ManagerPlans(RecordPlans):
             return usd((yield from self._budget(user, pb.BUDGET_VIEW_STATUS)).current_cost_nano_usd)
         request = cost_pb2.ProjectCostRequest(
             project_id=self._project_id,
-            budget_id=user_id(user),
+            budget_id=parse_user_id(user),
             model=model,
             messages=pb.Messages(messages=[pb.ChatMessage(role="user", content=text)]),
         )
@@ -125,7 +125,7 @@ class ManagerPlans(RecordPlans):
         Warns:
             UnreadUsageWarning: The object counts something that is not priced; once for each such count.
         """
-        told = None if cost_usd is None else nano_usd(cost_usd, "cost_usd")
+        told = None if cost_usd is None else parse_dollars(cost_usd, "cost_usd")
         answer: Answer | None = None
         request = cost_pb2.UpdateCostRequest(
             project_id=self._project_id, request_id=request_id or "", view=pb.BUDGET_VIEW_FULL
@@ -144,7 +144,7 @@ class ManagerPlans(RecordPlans):
             raise ValueError(_NO_FORM)
         if told is not None:
             request.cost_nano_usd, request.cost_source = told, pb.COST_SOURCE_CALLER
-        request.budget_id = user_id(user)
+        request.budget_id = parse_user_id(user)
         response = yield from of_user(user, Rpcs.update_cost, request)
         if answer is not None and answer.unread_fields:
             warn_of_unread(answer.dialect, answer.unread_fields)
@@ -153,7 +153,7 @@ class ManagerPlans(RecordPlans):
     @Steps
     def get_current_cost(self, user: str) -> Plan[float]:
         """What the user has spent in the current window, in dollars; raises KeyError for an unknown one."""
-        request = cost_pb2.GetCurrentCostRequest(project_id=self._project_id, budget_id=user_id(user))
+        request = cost_pb2.GetCurrentCostRequest(project_id=self._project_id, budget_id=parse_user_id(user))
         return usd((yield from of_user(user, Rpcs.get_current_cost, request)).current_cost_nano_usd) or 0
 
     @Steps
@@ -166,7 +166,7 @@ class ManagerPlans(RecordPlans):
         Raises:
             KeyError: There is no such user.
         """
-        record = self._handed_out(user_id(user), (yield from self._record(user)))
+        record = self._handed_out(parse_user_id(user), (yield from self._record(user)))
         return record.get("model_cost", 0)  # type: ignore[no-any-return]
 
     @Steps
@@ -183,7 +183,7 @@ class ManagerPlans(RecordPlans):
     def reset_cost(self, user: str) -> Plan[dict[str, Record]]:
         """Begin the user's costs again at zero, in the same window. Returns `{"user": record}`; raises KeyError."""
         request = service.ResetCostRequest(
-            project_id=self._project_id, budget_id=user_id(user), view=pb.BUDGET_VIEW_FULL
+            project_id=self._project_id, budget_id=parse_user_id(user), view=pb.BUDGET_VIEW_FULL
         )
         response = yield from of_user(user, Rpcs.reset_cost, request)
         return {"user": self._handed_out(request.budget_id, record_of(response.budget, was_counted=True))}
@@ -195,7 +195,7 @@ class ManagerPlans(RecordPlans):
         Raises:
             KeyError: There is no such user, or it has no duration.
         """
-        request = service.ResetOnDurationRequest(project_id=self._project_id, budget_id=user_id(user))
+        request = service.ResetOnDurationRequest(project_id=self._project_id, budget_id=parse_user_id(user))
         try:
             yield from of_user(user, Rpcs.reset_on_duration, request)
         except NoWindow:
@@ -232,7 +232,7 @@ def _fill(request: cost_pb2.UpdateCostRequest, answer: Answer) -> None:
 
 def _id_of_completion(user: object, completion_id: str) -> str:
     """The same for the same user and completion, wherever it is charged."""
-    digest = hashlib.sha256(repr((user_id(user), completion_id)).encode()).hexdigest()
+    digest = hashlib.sha256(repr((parse_user_id(user), completion_id)).encode()).hexdigest()
     return f"completion-{digest[:48]}"
 
 

@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from budgetd._address import address_of
-from budgetd._calls import CallPolicy, check_seconds
-from budgetd._values import project_id
+from budgetd._calls import CallPolicy
+from budgetd.address import parse_address
 from budgetd.v1 import budget_pb2 as pb
+from budgetd.values import check_seconds, parse_project_id
 
 _RESET_MODES = {"automatic": pb.RESET_MODE_AUTOMATIC, "on_request": pb.RESET_MODE_ON_REQUEST}
 #: LiteLLM's class resets only when it is asked; its hosted service promises to do so by itself.
@@ -48,7 +48,7 @@ class Opening(ABC):
     ) -> None:
         self.project_name = project_name
         self.client_type = client_type
-        self._project_id = project_id(project_name)
+        self._project_id = parse_project_id(project_name)
         self._reset_mode = reset_mode_of(client_type, reset_mode)
         self._dedupes_completions = dedupe_completions
         if timeout_seconds is not None:
@@ -97,7 +97,7 @@ def hosted(api_base: str | None, headers: Mapping[str, str] | None) -> Hosted:
     Raises:
         ValueError: `api_base` is no address of a gRPC server; the message says what to write.
     """
-    address_of(api_base)
+    parse_address(api_base)
     metadata = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
     for name in ("content-type", "content-length", "accept", "user-agent", "host", "connection"):
         metadata.pop(name, None)

@@ -6,28 +6,28 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from budgetd._litellm_errors import as_litellm
-from budgetd._records import (
+from budgetd._rpcs import ResponseT, Rpc
+from budgetd._service import BudgetServiceRpcs as Rpcs
+from budgetd._steps import Plan, Steps, ask
+from budgetd.errors import BelowZero, EtagMismatch, NotFound, UnknownModel
+from budgetd.request_ids import RequestT
+from budgetd.user_cost import (
     CREATED_AT_LABEL,
     Record,
     check_key,
     check_keys,
-    costs_of,
     limit_of,
     main_limit,
     model_costs,
     needs_history,
+    parse_costs,
+    parse_window,
     record_of,
-    window_of,
 )
-from budgetd._rpcs import ResponseT, Rpc
-from budgetd._service import BudgetServiceRpcs as Rpcs
-from budgetd._steps import Plan, Steps, ask
-from budgetd._values import nano_usd, timestamp, user_id
-from budgetd.errors import BelowZero, EtagMismatch, NotFound, UnknownModel
-from budgetd.request_ids import RequestT
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2
+from budgetd.values import parse_dollars, parse_timestamp, parse_user_id
 
 _PAGE_SIZE = 1_000
 _EDIT_TRIES_MAX = 10
@@ -70,7 +70,7 @@ class RecordPlans:
         """
         check_key(key)
         if key == "current_cost":
-            yield from self._set_current_cost(user, nano_usd(value, key))
+            yield from self._set_current_cost(user, parse_dollars(value, key))
         elif key == "model_cost":
             yield from self._set_model_costs(user, value)
         else:
@@ -81,7 +81,7 @@ class RecordPlans:
     def edit_model_cost(self, user: str, model: str, value: float) -> Plan[Record]:
         """Carry out `user_dict[user]["model_cost"][model] = value`: the current cost changes by as much."""
         budget = yield from self._budget(user, pb.BUDGET_VIEW_FULL)
-        target = nano_usd(value, f"model_cost[{model!r}]")
+        target = parse_dollars(value, f"model_cost[{model!r}]")
         yield from self._adjust(user, target - _spent_on(budget, model), model)
         return (yield from self._record(user))
 
@@ -89,8 +89,8 @@ class RecordPlans:
     def put_record(self, user: str, record: Mapping[str, Any]) -> Plan[Record]:
         """Carry out `user_dict[user] = record`: the budget is replaced, and charged with the costs, as history."""
         check_keys(record)
-        costs = costs_of(record)
-        name = user_id(user)
+        costs = parse_costs(record)
+        name = parse_user_id(user)
         yield from self._create(name, record)
         if costs:
             items = [
@@ -104,16 +104,16 @@ class RecordPlans:
     @Steps
     def delete_user(self, user: str) -> Plan[None]:
         """Carry out `del user_dict[user]`; raises KeyError for an unknown one."""
-        request = service.DeleteBudgetRequest(project_id=self._project_id, budget_id=user_id(user))
+        request = service.DeleteBudgetRequest(project_id=self._project_id, budget_id=parse_user_id(user))
         yield from of_user(user, Rpcs.delete_budget, request)
 
     def _create(self, user: str, record: Mapping[str, Any]) -> Plan[pb.Budget]:
         created_at = record.get("created_at")
-        window = window_of(record.get("duration"), record.get("last_updated_at", created_at))
-        limit = limit_of(nano_usd(record["total_budget"], "total_budget"), window, self._reset_mode)
+        window = parse_window(record.get("duration"), record.get("last_updated_at", created_at))
+        limit = limit_of(parse_dollars(record["total_budget"], "total_budget"), window, self._reset_mode)
         budget = pb.Budget(project_id=self._project_id, budget_id=user, limits=[limit])
         if window is not None and created_at is not None:
-            timestamp(created_at, "created_at")
+            parse_timestamp(created_at, "created_at")
             budget.labels[CREATED_AT_LABEL] = repr(float(created_at))
         request = service.CreateBudgetRequest(budget=budget, replace_existing=True)
         return (yield from ask(Rpcs.create_budget, request)).budget
@@ -142,10 +142,10 @@ class RecordPlans:
         if limit is None:
             limit = budget.limits.add(amount=0)
         if key == "total_budget":
-            limit.amount = nano_usd(value, key)
+            limit.amount = parse_dollars(value, key)
             return
         if key == "duration":
-            old, new = limit.window.fixed.anchor_time if limit.window.HasField("fixed") else None, window_of(value)
+            old, new = limit.window.fixed.anchor_time if limit.window.HasField("fixed") else None, parse_window(value)
             if new is not None and old is not None:
                 new.fixed.anchor_time.CopyFrom(old)
             limit.CopyFrom(limit_of(limit.amount, new, self._reset_mode))
@@ -153,9 +153,9 @@ class RecordPlans:
         if not limit.window.HasField("fixed"):
             raise ValueError(f"{key} needs a budget with a duration")
         if key == "last_updated_at":
-            limit.window.fixed.anchor_time.CopyFrom(timestamp(value, key))
+            limit.window.fixed.anchor_time.CopyFrom(parse_timestamp(value, key))
         else:
-            timestamp(value, key)
+            parse_timestamp(value, key)
             budget.labels[CREATED_AT_LABEL] = repr(float(value))
 
     def _set_current_cost(self, user: str, target: int) -> Plan[None]:
@@ -172,7 +172,7 @@ class RecordPlans:
     def _set_model_costs(self, user: str, costs: object) -> Plan[None]:
         if not isinstance(costs, Mapping):
             raise TypeError(f"model_cost must be a dict of dollars by model, got {costs!r}")
-        targets = {str(model): nano_usd(cost, f"model_cost[{model!r}]") for model, cost in costs.items()}
+        targets = {str(model): parse_dollars(cost, f"model_cost[{model!r}]") for model, cost in costs.items()}
         budget = yield from self._budget(user, pb.BUDGET_VIEW_FULL)
         for model in [*targets, *(name for name in model_costs(budget) if name not in targets)]:
             yield from self._adjust(user, targets.get(model, 0) - _spent_on(budget, model), model)
@@ -182,7 +182,7 @@ class RecordPlans:
             return
         request = cost_pb2.AdjustCostRequest(
             project_id=self._project_id,
-            budget_id=user_id(user),
+            budget_id=parse_user_id(user),
             amount_nano_usd=amount,
             model=model,
             reason=_EDIT_REASON,
@@ -212,7 +212,7 @@ class RecordPlans:
         return record_of(budget, was_counted=(yield from self._was_counted(budget)))
 
     def _budget(self, user: object, view: pb.BudgetView.ValueType) -> Plan[pb.Budget]:
-        request = service.GetBudgetRequest(project_id=self._project_id, budget_id=user_id(user), view=view)
+        request = service.GetBudgetRequest(project_id=self._project_id, budget_id=parse_user_id(user), view=view)
         return (yield from of_user(user, Rpcs.get_budget, request)).budget
 
     def _budgets(self, view: pb.BudgetView.ValueType) -> Plan[list[pb.Budget]]:

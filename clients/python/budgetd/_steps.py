@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from google.protobuf.message import Message
 
 from budgetd._rpcs import AsyncCaller, Caller, ResponseT, Rpc, give_methods
-from budgetd._wording import MANAGER, reword
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
+from budgetd.wording import MANAGER, reword
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,11 +13,12 @@ from typing import Self
 
 import grpc
 
-from budgetd._address import address_of, token_for
-from budgetd._calls import CallPolicy, check_seconds
+from budgetd._calls import CallPolicy
 from budgetd._channel import AioTransport, Endpoint, GrpcTransport
 from budgetd._rpcs import AsyncCaller, AsyncTransport, Caller, Transport
 from budgetd._service import BudgetServiceRpcs
+from budgetd.address import choose_token, parse_address
+from budgetd.values import check_seconds
 
 _POLICY = CallPolicy()
 CONNECT_TIMEOUT_VARIABLE = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
@@ -154,14 +155,14 @@ def _endpoint(
     metadata: Mapping[str, str] | None,
     policy: CallPolicy,
 ) -> Endpoint:
-    address = address_of(address_text)
+    address = parse_address(address_text)
     if credentials is not None and not address.is_tls:
         raise ValueError(f"credentials are for TLS: write 'grpcs://{address.target}'")
     pairs = list((metadata or {}).items())
     for name, _ in pairs:
         if name != name.lower():
             raise ValueError(f"metadata names must be in lower case, got {name!r}")
-    if token := token_for(address, token):
+    if token := choose_token(address, token):
         pairs.append(("authorization", f"Bearer {token}"))
     return Endpoint(
         address=address,

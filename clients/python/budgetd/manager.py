@@ -7,10 +7,12 @@ from typing import Any, Self
 
 from budgetd._manager_plans import ManagerPlans
 from budgetd._opening import Database, Hosted, Opening, PriceFiles, embedded_policy
+from budgetd._record_plans import RecordPlans
 from budgetd._steps import Waiting
 from budgetd._user_cost_file import offer_import
 from budgetd.client import BudgetClient
-from budgetd.user_dict import Record, UserDict
+from budgetd.user_cost import Record
+from budgetd.user_dict import RecordView, UserDict
 
 log = logging.getLogger("budgetd")
 
@@ -91,8 +93,8 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
                 del view[user]
         view.update(records)
 
-    def _handed_out(self, user: str, record: dict[str, Any]) -> dict[str, Any]:
-        return Record(self, user, record)
+    def _handed_out(self, user: str, record: Record) -> Record:
+        return RecordView(self, user, record)
 
     def print_verbose(self, print_statement: object) -> None:
         """Log a line of debugging."""
@@ -109,3 +111,19 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
         self.close()
+
+
+def read_records(client: BudgetClient, project_id: str) -> dict[str, Record]:
+    """Read every user's record of a project, as `BudgetManager.user_dict` has them.
+
+    Each record is whole; those of different users may be of different moments.
+
+    Raises:
+        BudgetdError: A call failed.
+    """
+    return _RecordReader(client, project_id).get_records()
+
+
+class _RecordReader(RecordPlans, Waiting):
+    def __init__(self, client: BudgetClient, project_id: str) -> None:
+        self._caller, self._project_id = client, project_id

@@ -76,7 +76,7 @@ class _Edited(dict[str, Any]):
         return dict, (dict(self.items()),)
 
 
-class Record(_Edited):
+class RecordView(_Edited):
     """A user's record as of when it was read; edits go to the service, and this copy shows what came of them."""
 
     def __init__(self, editor: Editor, user: str, record: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ class Record(_Edited):
 class ModelCosts(_Edited):
     """A user's dollars by model; an edit changes the current cost by as much."""
 
-    def __init__(self, editor: Editor, user: str, record: Record, costs: Mapping[str, float]) -> None:
+    def __init__(self, editor: Editor, user: str, record: RecordView, costs: Mapping[str, float]) -> None:
         super().__init__()
         self._editor, self._user, self._record = editor, user, record
         dict.update(self, costs)
@@ -137,8 +137,8 @@ class UserDict(_Edited):
         self._editor = editor
         dict.__setitem__(self, _UNREAD, None)
 
-    def __getitem__(self, user: str) -> Record:
-        return Record(self._editor, user, self._editor.get_record(user))
+    def __getitem__(self, user: str) -> RecordView:
+        return RecordView(self._editor, user, self._editor.get_record(user))
 
     def get(self, user: str, default: Any = None) -> Any:
         """A user's record, or the default."""
@@ -159,7 +159,7 @@ class UserDict(_Edited):
 
     def _whole(self) -> dict[str, Any]:
         records = self._editor.get_records()
-        return {user: Record(self._editor, user, record) for user, record in records.items()}
+        return {user: RecordView(self._editor, user, record) for user, record in records.items()}
 
     def copy(self) -> dict[str, Any]:
         """A plain dictionary of all."""

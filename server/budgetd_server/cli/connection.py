@@ -35,7 +35,7 @@ def checked_timeout(seconds: float) -> float:
     Raises:
         BadParameter: It is not above 0, or too long.
     """
-    from budgetd._calls import check_seconds  # noqa: PLC0415
+    from budgetd.values import check_seconds  # noqa: PLC0415
 
     try:
         check_seconds("the time", seconds)

@@ -7,9 +7,8 @@ import grpc
 import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-# One reader of addresses for all commands; both distributions are released together.
-from budgetd._address import Address as ServerAddress
-from budgetd._address import address_of
+from budgetd.address import Address as ServerAddress
+from budgetd.address import parse_address
 from budgetd_server.cli.connection import Address, AsJson, address_text, checked_timeout
 from budgetd_server.cli.failing import EXIT_FAILED
 
@@ -26,7 +25,7 @@ def health(
 ) -> None:
     """Ask whether a server is serving. Exit code 0: it is; 1: it is not, or does not answer."""
     try:
-        server = address_of(address_text(address))
+        server = parse_address(address_text(address))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--address") from None
     status, detail = _asked(server, timeout)

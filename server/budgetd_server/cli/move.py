@@ -119,10 +119,10 @@ def _check_replaceable(output: Path, *, force: bool) -> None:
 
 
 def _check_project(project: str) -> None:
-    from budgetd._values import project_id  # noqa: PLC0415
+    from budgetd.values import parse_project_id  # noqa: PLC0415
 
     try:
-        project_id(project).encode()
+        parse_project_id(project).encode()
     except UnicodeEncodeError:
         raise typer.BadParameter("arguments must be UTF-8") from None
     except ValueError as error:

@@ -1,9 +1,8 @@
 """The options of the command line that stand for fields of the contract, for the sentences of errors."""
 
-# One table of sentences for all edges; both distributions are released together.
 from budgetd import BudgetdError
-from budgetd._wording import Words, reword
 from budgetd.v1 import budget_pb2 as pb
+from budgetd.wording import Words, reword
 
 #: Counts of a usage that have an option of their own.
 _OWN = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgetd import BudgetClient
-from budgetd._record_plans import RecordPlans
-from budgetd._records import Record
-from budgetd._steps import Waiting
-from budgetd.v1 import budget_pb2 as pb
+from budgetd.manager import read_records
+from budgetd.user_cost import Record
 
 #: What stands for no limit: JSON has no infinity, and this is the largest amount that a limit can have, in dollars.
 TOTAL_BUDGET_MAX = 1e9
@@ -30,23 +28,13 @@ class Exported(NamedTuple):
         return json.dumps(self.records, indent=4, allow_nan=False)
 
 
-class _Records(RecordPlans, Waiting):
-    """Reads a project's records, as `BudgetManager.user_dict` does."""
-
-    _reset_mode = pb.RESET_MODE_ON_REQUEST
-
-    def __init__(self, client: BudgetClient, project_id: str) -> None:
-        self._caller = client
-        self._project_id = project_id
-
-
 def exported(client: BudgetClient, project_id: str) -> Exported:
     """Read a project. Each record is whole; those of different users may be of different moments.
 
     Raises:
         BudgetdError: A call failed.
     """
-    records = _Records(client, project_id).get_records()
+    records = read_records(client, project_id)
     unlimited = [user for user, record in records.items() if math.isinf(record["total_budget"])]
     for user in unlimited:
         records[user]["total_budget"] = TOTAL_BUDGET_MAX

@@ -24,7 +24,7 @@ from budgetd import (
     RequestIdReused,
     error_of_item,
 )
-from budgetd._records import CREATED_AT_LABEL, limit_of
+from budgetd.user_cost import CREATED_AT_LABEL, limit_of
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2

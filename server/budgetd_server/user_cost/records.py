@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
 
-from budgetd._records import DURATION_DAYS_MAX, KEYS, SECONDS_PER_DAY
+from budgetd.user_cost import DURATION_DAYS_MAX, KEYS, SECONDS_PER_DAY
 from budgetd_server.domain.bounds import (
     ID_BYTES_MAX,
     LIMIT_AMOUNT_MAX,

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from budgetd import _records as of_the_client
+from budgetd import user_cost as of_the_client
 from budgetd_server.domain import saving
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.http import bodies

@@ -1,6 +1,6 @@
 """What is raised, or warned of, when an answer's usage cannot be read as it is."""
 
-from budgetd._values import shown
+from budgetd.values import short_repr
 
 
 class UsageError(Exception):
@@ -16,7 +16,7 @@ class UsageError(Exception):
 
     def __init__(self, field: str, rule: str, value: object) -> None:
         place = f"{field} of completion_obj" if field else "completion_obj"
-        got = "a text" if not field and isinstance(value, str) else shown(value)
+        got = "a text" if not field and isinstance(value, str) else short_repr(value)
         super().__init__(f"{place} {rule}, got {got}")
         self.field = field
         self.rule = rule

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
-from budgetd._values import nano_usd
 from budgetd.usage.dialect import Dialect, Look, is_number
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import get
 from budgetd.usage.tools import models_of_agent
 from budgetd.v1 import budget_pb2
+from budgetd.values import parse_dollars
 
 #: The cost of a call, and who reported it: a CostSource.
 Told = tuple[int, "budget_pb2.CostSource.ValueType"]
@@ -176,7 +176,7 @@ def _nano_usd(cost: object, path: str, *, per_dollar: int = 1) -> int:
     if per_dollar != 1 and isinstance(cost, int) and not isinstance(cost, bool):
         cost = Decimal(cost) / per_dollar
     try:
-        return nano_usd(cost, path)
+        return parse_dollars(cost, path)
     except TypeError:
         raise UsageTypeError(path, "must be a number of dollars", cost) from None
     except ValueError:

@@ -11,8 +11,8 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from budgetd._values import epoch_seconds, nano_usd, timestamp, usd
 from budgetd.v1 import budget_pb2 as pb
+from budgetd.values import epoch_seconds, parse_dollars, parse_timestamp, usd
 
 #: LiteLLM's words for durations, in days; its month has 28.
 DAYS = {"daily": 1, "weekly": 7, "monthly": 28, "yearly": 365}
@@ -71,7 +71,7 @@ def limit_of(total_nano_usd: int, window: pb.Window | None, reset_mode: pb.Reset
     return pb.Limit(amount=total_nano_usd, window=window, reset_mode=reset_mode)
 
 
-def window_of(days: object, start_at: object = None) -> pb.Window | None:
+def parse_window(days: object, start_at: object = None) -> pb.Window | None:
     """A fixed window of whole days; None, for None: none.
 
     Raises:
@@ -85,11 +85,11 @@ def window_of(days: object, start_at: object = None) -> pb.Window | None:
         raise ValueError(f"duration must be from 1 to {DURATION_DAYS_MAX} days, got {days!r}")
     fixed = pb.FixedWindow(length=Duration(seconds=days * SECONDS_PER_DAY))
     if start_at is not None:
-        fixed.anchor_time.CopyFrom(timestamp(start_at, "last_updated_at"))
+        fixed.anchor_time.CopyFrom(parse_timestamp(start_at, "last_updated_at"))
     return pb.Window(fixed=fixed)
 
 
-def costs_of(record: Mapping[str, Any]) -> list[tuple[str, int]]:
+def parse_costs(record: Mapping[str, Any]) -> list[tuple[str, int]]:
     """What a record's costs come to as charges: nano-dollars by model, the rest under no model.
 
     Raises:
@@ -98,9 +98,9 @@ def costs_of(record: Mapping[str, Any]) -> list[tuple[str, int]]:
     by_model = record.get("model_cost") or {}
     if not isinstance(by_model, Mapping):
         raise TypeError(f"model_cost must be a dict of dollars by model, got {by_model!r}")
-    costs = [(str(model), nano_usd(cost, f"model_cost[{model!r}]")) for model, cost in by_model.items()]
+    costs = [(str(model), parse_dollars(cost, f"model_cost[{model!r}]")) for model, cost in by_model.items()]
     models = sum(cost for _, cost in costs)
-    rest = nano_usd(record.get("current_cost", usd(models)), "current_cost") - models
+    rest = parse_dollars(record.get("current_cost", usd(models)), "current_cost") - models
     # A sum of floats is off by less than a nano-dollar an addend.
     if rest < -len(costs):
         raise ValueError(f"current_cost must be at least the sum of model_cost, {usd(models)!r}")

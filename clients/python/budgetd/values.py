@@ -13,9 +13,11 @@ NANO_USD_PER_USD = 1_000_000_000
 USD_MAX = 1_000_000_000
 ID_BYTES_MAX = 256
 _MICROSECONDS = 1_000_000
+#: The longest span for a call, some eleven days: gRPC keeps some spans as milliseconds in 32 bits.
+SECONDS_MAX = 1_000_000
 
 
-def nano_usd(dollars: object, argument: str) -> int:
+def parse_dollars(dollars: object, argument: str) -> int:
     """Dollars as whole nano-dollars, half-even.
 
     Args:
@@ -27,7 +29,7 @@ def nano_usd(dollars: object, argument: str) -> int:
         ValueError: It is negative, infinite, not a number, or too large.
     """
     if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
-        raise TypeError(f"{argument} must be a number of dollars, got {shown(dollars)}")
+        raise TypeError(f"{argument} must be a number of dollars, got {short_repr(dollars)}")
     exact = (
         dollars
         if isinstance(dollars, Decimal)
@@ -43,7 +45,7 @@ def usd(nano: int) -> float:
     return nano / NANO_USD_PER_USD
 
 
-def user_id(user: object) -> str:
+def parse_user_id(user: object) -> str:
     """A user's id; a whole number becomes its digits, as in the file that LiteLLM's class writes.
 
     Raises:
@@ -51,18 +53,18 @@ def user_id(user: object) -> str:
         ValueError: It is empty, longer than 256 bytes of UTF-8, or has control characters.
     """
     if isinstance(user, bool) or not isinstance(user, str | int):
-        raise TypeError(f"user must be a str or an int, got {shown(user)}")
-    return _name(str(user), "user")
+        raise TypeError(f"user must be a str or an int, got {short_repr(user)}")
+    return _checked_name(str(user), "user")
 
 
-def project_id(project_name: object) -> str:
+def parse_project_id(project_name: object) -> str:
     """A project's id; errors as for a user's, but only a text will do."""
     if not isinstance(project_name, str):
-        raise TypeError(f"project_name must be a str, got {shown(project_name)}")
-    return _name(project_name, "project_name")
+        raise TypeError(f"project_name must be a str, got {short_repr(project_name)}")
+    return _checked_name(project_name, "project_name")
 
 
-def timestamp(epoch_seconds: object, argument: str) -> Timestamp:
+def parse_timestamp(epoch_seconds: object, argument: str) -> Timestamp:
     """Seconds since the Unix epoch, to the microsecond.
 
     Raises:
@@ -70,7 +72,7 @@ def timestamp(epoch_seconds: object, argument: str) -> Timestamp:
         ValueError: It is no time of the years 1970 to 9999.
     """
     if isinstance(epoch_seconds, bool) or not isinstance(epoch_seconds, int | float | Decimal):
-        raise TypeError(f"{argument} must be a number of seconds since 1970, got {shown(epoch_seconds)}")
+        raise TypeError(f"{argument} must be a number of seconds since 1970, got {short_repr(epoch_seconds)}")
     if not math.isfinite(epoch_seconds) or not 0 <= epoch_seconds < 253_402_300_800:
         raise ValueError(f"{argument} must be a time of the years 1970 to 9999, got {epoch_seconds!r}")
     whole, micro = divmod(round(float(epoch_seconds) * _MICROSECONDS), _MICROSECONDS)
@@ -82,15 +84,34 @@ def epoch_seconds(at: Timestamp) -> float:
     return (at.seconds * _MICROSECONDS + at.nanos // 1000) / _MICROSECONDS
 
 
-def _name(text: str, argument: str) -> str:
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse what is no span of time that calls can wait.
+
+    Args:
+        name: The argument's name, for the message.
+        seconds: An int or a float above 0, at most `SECONDS_MAX`.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is zero, negative, not a number, infinite, or too large.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{name} must be a number of seconds, got {short_repr(seconds)}")
+    if not 0 < seconds <= SECONDS_MAX:
+        raise ValueError(
+            f"{name} must be a finite number above 0 and at most {SECONDS_MAX:,}, got {short_repr(seconds)}"
+        )
+
+
+def _checked_name(text: str, argument: str) -> str:
     if not text or len(text.encode(errors="surrogatepass")) > ID_BYTES_MAX:
-        raise ValueError(f"{argument} must be 1 to {ID_BYTES_MAX} bytes of UTF-8, got {shown(text)}")
+        raise ValueError(f"{argument} must be 1 to {ID_BYTES_MAX} bytes of UTF-8, got {short_repr(text)}")
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
-        raise ValueError(f"{argument} must not contain control characters, got {shown(text)}")
+        raise ValueError(f"{argument} must not contain control characters, got {short_repr(text)}")
     return text
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """A value for a message, cut short."""
     try:
         text = repr(value)

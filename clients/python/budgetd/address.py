@@ -81,7 +81,7 @@ def _is_own_address(host: str) -> bool:
     return True
 
 
-def address_of(text: str | None) -> Address:
+def parse_address(text: str | None) -> Address:
     """Read `host:port`, `grpc://host:port`, `grpcs://host:port`, `unix:PATH` or `unix:///PATH`.
 
     Args:
@@ -122,7 +122,7 @@ def address_of(text: str | None) -> Address:
     return Address(host, port, is_tls=scheme == "grpcs")
 
 
-def token_for(address: Address, token: str | None) -> str:
+def choose_token(address: Address, token: str | None) -> str:
     """The token to send to a server; empty: none.
 
     Args:
