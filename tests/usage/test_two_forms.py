@@ -10,6 +10,7 @@ from tests.usage.cases import as_object, message, of
 CHAT = {"prompt_tokens": 1_000, "completion_tokens": 100}
 BEDROCK = {"inputTokens": 10, "outputTokens": 20}
 GEMINI = {"prompt_token_count": 10, "candidates_token_count": 20, "total_token_count": 30}
+DASHSCOPE = {"input_tokens": 3_019, "output_tokens": 104, "prompt_tokens_details": {"cached_tokens": 2_048}}
 ANTHROPIC = {"input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 5}
 
 DIFFERING = [
@@ -25,6 +26,7 @@ DIFFERING = [
     ),
     pytest.param(of("gpt-4o", {**CHAT, "cacheReadInputTokens": 900}), "cacheReadInputTokens", id="cached tokens"),
     pytest.param(of("gpt-4o", {**CHAT, "thoughtsTokenCount": 9}), "thoughtsTokenCount", id="reasoning"),
+    pytest.param(of("qwen-plus", {**DASHSCOPE, "inputTokens": 3_018}), "input_tokens", id="DashScope with Converse's"),
 ]
 EQUAL = [
     pytest.param(
@@ -48,6 +50,32 @@ EQUAL = [
 def test_two_forms_with_different_numbers_are_refused(answer: dict[str, Any], path: str, shape: Any) -> None:
     with pytest.raises(UsageValueError, match="two forms of usage") as refused:
         read_answer(shape(answer))
+
+    assert refused.value.field == f"usage.{path}"
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        pytest.param({"prompt_tokens": 3_018}, "input_tokens", id="another input"),
+        pytest.param({"completion_tokens": 105}, "output_tokens", id="another output"),
+        pytest.param(
+            {"input_tokens_details": {"cached_tokens": 2_047}}, "input_tokens_details.cached_tokens", id="another cache"
+        ),
+        pytest.param(
+            {"prompt_tokens_details": {"cached_tokens": 3_020}},
+            "prompt_tokens_details.cached_tokens",
+            id="a cache above the input",
+        ),
+    ],
+)
+def test_names_of_two_forms_in_one_are_refused_where_they_contradict_each_other(
+    more: dict[str, Any], path: str
+) -> None:
+    assert read_answer(of("qwen-plus", DASHSCOPE)).unread_fields == ()
+
+    with pytest.raises(UsageValueError) as refused:
+        read_answer(of("qwen-plus", {**DASHSCOPE, **more}))
 
     assert refused.value.field == f"usage.{path}"
 

@@ -65,7 +65,14 @@ BESIDE = {
 }
 
 
-_INPUT_HOLDERS = ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details")
+#: What the details of the input are called, and those of the output: the names are mixed by some, such as DashScope.
+INPUT_HOLDERS = ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details")
+OUTPUT_HOLDERS = (
+    "completion_tokens_details",
+    "completion_token_details",
+    "output_tokens_details",
+    "output_token_details",
+)
 
 
 def below(holders: tuple[str, ...], parts: Mapping[str, str]) -> dict[str, str]:
@@ -80,11 +87,8 @@ PARTS: dict[str, str] = {
     "input_tokens": "_other_input",
     "output_tokens": "_other_output",
     **BESIDE,
-    **below(_INPUT_HOLDERS, INPUT_DETAILS),
-    **below(
-        ("completion_tokens_details", "completion_token_details", "output_tokens_details", "output_token_details"),
-        OUTPUT_DETAILS,
-    ),
+    **below(INPUT_HOLDERS, INPUT_DETAILS),
+    **below(OUTPUT_HOLDERS, OUTPUT_DETAILS),
     "choices.message.annotations.url_citation": "web_searches",
 }
 _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
@@ -92,7 +96,7 @@ _INSIDE_OUTPUT = "is inside the output, and billed as such"
 _SEARCHES = "has a price, in LiteLLM as here, only if it is in `web_search_requests`"
 _TIMING = "is a time that was taken"
 HARMLESS: dict[str, str] = {
-    **below(_INPUT_HOLDERS, {"cached_tokens_details.text_tokens": _INSIDE_CACHE}),
+    **below(INPUT_HOLDERS, {"cached_tokens_details.text_tokens": _INSIDE_CACHE}),
     "completion_tokens_details.accepted_prediction_tokens": _INSIDE_OUTPUT,
     "completion_tokens_details.rejected_prediction_tokens": _INSIDE_OUTPUT,
     "iterations.*": "is summed up, see `iterations.py`",
@@ -115,7 +119,7 @@ UNPRICED: dict[str, str] = {
     "num_server_side_tools_used": "calls of xAI's tools",
     "server_side_tool_usage_details.*": "calls of xAI's tools other than web searches",
     **below(
-        _INPUT_HOLDERS,
+        INPUT_HOLDERS,
         {
             MAPS: "grounding with Google Maps",
             "cache_type": "a kind of cache with its own price",

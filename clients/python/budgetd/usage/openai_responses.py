@@ -1,10 +1,22 @@
-"""OpenAI's responses: input and output with details. Images, transcriptions and realtime calls have the same fields."""
+"""OpenAI's responses: input and output with details. Images, transcriptions and realtime calls have the same fields.
+
+DashScope's own form has them too, with details under the names of a chat completion's.
+"""
 
 from collections.abc import Mapping
 
 from budgetd.usage.dialect import Dialect, Look, Reading, is_number
 from budgetd.usage.fields import fields_of, get, leaves_of
-from budgetd.usage.openai_chat import BESIDE, HARMLESS, INPUT_DETAILS, OUTPUT_DETAILS, UNPRICED, below
+from budgetd.usage.openai_chat import (
+    BESIDE,
+    HARMLESS,
+    INPUT_DETAILS,
+    INPUT_HOLDERS,
+    OUTPUT_DETAILS,
+    OUTPUT_HOLDERS,
+    UNPRICED,
+    below,
+)
 from budgetd.usage.tools import tool_calls
 from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
 
@@ -15,8 +27,8 @@ PARTS: dict[str, str] = {
     "prompt_tokens": "_other_input",
     "completion_tokens": "_other_output",
     **BESIDE,
-    **below(("input_tokens_details", "input_token_details"), INPUT_DETAILS),
-    **below(("output_tokens_details", "output_token_details"), OUTPUT_DETAILS),
+    **below(INPUT_HOLDERS, INPUT_DETAILS),
+    **below(OUTPUT_HOLDERS, OUTPUT_DETAILS),
     "tool_calls_details.web_search.invocation": "web_searches",
     "tool_calls_details.search_web.invocation": "web_searches",
     "output.web_search_call": "web_searches",
