@@ -41,7 +41,8 @@ def draw(choose: random.Random) -> dict[str, Any]:
 def usage_of(answer: dict[str, Any]) -> dict[str, Any] | None:
     """Where an answer keeps its counts, whole answers of events included."""
     inner = answer.get("response", answer)
-    return next((inner[holder] for holder in HOLDERS if holder in inner), None)
+    places = (inner, inner.get("x_groq") or {}, *(inner.get("choices") or ()))
+    return next((place[holder] for place in places for holder in HOLDERS if holder in place), None)
 
 
 def lost(answer: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from budgetd.usage import openai_chat
 from budgetd.usage.contents import has_content
 from budgetd.usage.dialect import Look, Reading, is_number, read
-from budgetd.usage.envelopes import unpack
+from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.plain import plain_counts
@@ -182,7 +182,17 @@ def _usage_fields(answer: object) -> Fields:
             raise UsageValueError(holder, f"must not be there if {first} is: only one of them can be charged", "both")
         if not first:
             found, first = fields, holder
-    return found
+    return found if first else _inner_usage_fields(answer)
+
+
+def _inner_usage_fields(answer: object) -> Fields:
+    usage, path = inner_usage(answer)
+    if usage is None:
+        return _NO_FIELDS
+    fields = fields_of(usage, path)
+    if fields is None:
+        raise UsageTypeError(path, "must be an object or a dictionary", usage)
+    return fields
 
 
 def _has_counts(holder: str, fields: Fields) -> bool:

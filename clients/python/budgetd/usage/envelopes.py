@@ -1,4 +1,8 @@
-"""What an answer is wrapped in: a line of a batch's results, or the last event of a stream of Bedrock's Converse."""
+"""What an answer, or its usage, is wrapped in.
+
+A line of a batch's results, the last event of a stream of Bedrock's Converse, and the last pieces of streams of Groq's
+and Moonshot's.
+"""
 
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import get
@@ -24,6 +28,25 @@ def unpack(holder: object) -> tuple[object, bool] | None:
         return _of_openai(response) if result is None else _of_anthropic(result)
     marks = (get(holder, "key"), get(metadata, "key"), get(holder, "processed_time"))
     return None if all(mark is None for mark in marks) else _of_google(response)
+
+
+def inner_usage(answer: object) -> tuple[object, str]:
+    """The usage of an answer that has none in the usual place, and its path; None and the path if there is none.
+
+    Groq has that of a stream in `x_groq` of the last piece, and Moonshot in the choice that ends.
+
+    Raises:
+        UsageValueError: Several choices have one, and nothing shows whether their sum or one of them is billed.
+    """
+    usage = get(get(answer, "x_groq"), "usage")
+    if usage is not None:
+        return usage, "x_groq.usage"
+    choices = get(answer, "choices")
+    usages = [get(choice, "usage") for choice in choices] if isinstance(choices, list | tuple) else []
+    found = [usage for usage in usages if usage is not None]
+    if len(found) > 1:
+        raise UsageValueError("choices", "must have one usage: of several, nothing shows what is billed", len(found))
+    return (found[0] if found else None), f"choices[{usages.index(found[0]) if found else 0}].usage"
 
 
 def _of_openai(response: object) -> tuple[object, bool]:
