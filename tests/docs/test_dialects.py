@@ -83,7 +83,7 @@ def test_every_cost_that_a_usage_may_give_has_its_row() -> None:
 
 
 #: Dialects that are not read in OpenAI's way.
-NATIVE = {"anthropic", "bedrock_converse", "cohere", "gemini", "gemini_embeddings", "video"}
+NATIVE = {"anthropic", "bedrock_converse", "cohere", "gemini", "gemini_embeddings", "titan", "video"}
 
 
 def _listed(heading: str) -> dict[str, set[str]]:

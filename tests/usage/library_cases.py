@@ -2,6 +2,9 @@
 
 from tests.usage.cases import Case, of
 
+_IMAGE = {"image": {"image_bytes": "aW1hZ2U=", "mime_type": "image/png"}}
+_PREDICTION = {"bytesBase64Encoded": "aW1hZ2U=", "mimeType": "image/png"}
+
 PROVIDERS = (
     Case(
         "C12 DashScope's own form, which has the names of two others",
@@ -54,5 +57,58 @@ PROVIDERS = (
             ],
         },
         {"input_tokens": 19, "output_tokens": 13, "cached_input_tokens": 10},
+    ),
+    Case(
+        "C13 an embedding of Amazon Titan's",
+        "titan",
+        {"model": "amazon.titan-embed-text-v2:0", "embedding": [0.1], "inputTextTokenCount": 8},
+        {"input_tokens": 8},
+    ),
+    Case(
+        "C13 an embedding of Amazon Titan's by its type",
+        "titan",
+        {"model": "amazon.titan-embed-text-v2:0", "embeddingsByType": {"binary": [1]}, "inputTextTokenCount": 8},
+        {"input_tokens": 8},
+    ),
+    Case(
+        "C13 a text of Amazon Titan's",
+        "titan",
+        {
+            "model": "amazon.titan-text-express-v1",
+            "inputTextTokenCount": 8,
+            "results": [{"tokenCount": 20, "outputText": "a"}, {"tokenCount": 3, "outputText": "b"}],
+        },
+        {"input_tokens": 8, "output_tokens": 23},
+    ),
+    Case(
+        "C13 images of Imagen's, without one that was filtered out",
+        "images",
+        {
+            "model": "gemini/imagen-3.0-generate-001",
+            "generated_images": [_IMAGE, _IMAGE, {"image": None, "rai_filtered_reason": "blocked"}],
+        },
+        {"output_images": 2},
+    ),
+    Case(
+        "C13 images of Imagen's in camel case",
+        "images",
+        {"model": "gemini/imagen-3.0-generate-001", "generatedImages": [_IMAGE]},
+        {"output_images": 1},
+    ),
+    Case(
+        "C13 images of Imagen's, as Google's HTTP interface has them",
+        "images",
+        {"model": "gemini/imagen-3.0-generate-001", "predictions": [_PREDICTION, _PREDICTION]},
+        {"output_images": 2},
+    ),
+    Case(
+        "C13 speech of MiniMax's",
+        "speech",
+        {
+            "model": "minimax/speech-02-hd",
+            "data": {"audio": "00"},
+            "extra_info": {"audio_length": 9_900, "usage_characters": 26},
+        },
+        {"characters": 26},
     ),
 )

@@ -12,7 +12,7 @@ from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
-from budgetd.usage.streams import whole_of
+from budgetd.usage.streams import is_of_stream, whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
 from budgetd.usage.two_forms import check_one_form
@@ -37,6 +37,7 @@ _MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
 #: What providers call the usual tier, or the choice of one.
 _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only", "unspecified"}
+_BUILD_WHOLE = "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
 _ANYWHERE = {"global", "not_available"}
 
 
@@ -209,8 +210,10 @@ def _without_cost(look: Look) -> UsageValueError:
     return UsageValueError(
         "usage",
         "must be there unless the cost is, or nothing can be charged; "
-        "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
-        "pass an answer without what it is wrapped in, but a line of a batch as it is, with its custom_id or key",
+        f"{_BUILD_WHOLE if is_of_stream(look.answer) else ''}"
+        "pass an answer without what it is wrapped in, but a line of a batch as it is, with its custom_id or key; "
+        'of an answer that counts in a form of its own, pass {"model": ..., "usage": {"prompt_tokens": ..., '
+        '"completion_tokens": ...}} with its counts, or cost_usd=',
         None,
     )
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from budgetd.usage import openai_chat, openai_responses
 from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.fields import get
 
 _KEYS = {"characters", "input_characters", "character_count", "billable_character_count"}
 
@@ -12,15 +13,19 @@ _KEYS = {"characters", "input_characters", "character_count", "billable_characte
 def _is_it(look: Look) -> bool:
     return (
         not _KEYS.isdisjoint(look.usage)
-        or look.get("RequestCharacters") is not None
+        or bool(_beside(look))
         or look.get("type") == "speech.audio.done"
         or (openai_responses.is_counted_so(look) and look.is_of("-tts"))
     )
 
 
 def _beside(look: Look) -> Mapping[str, object]:
-    characters = look.get("RequestCharacters")
-    return {} if characters is None else {"RequestCharacters": characters}
+    """The characters that Azure and MiniMax count."""
+    found = {
+        "RequestCharacters": look.get("RequestCharacters"),
+        "extra_info.usage_characters": get(look.get("extra_info"), "usage_characters"),
+    }
+    return {path: characters for path, characters in found.items() if characters is not None}
 
 
 DIALECT = Dialect(
@@ -30,6 +35,7 @@ DIALECT = Dialect(
         **openai_responses.PARTS,
         **dict.fromkeys(sorted(_KEYS), "characters"),
         "RequestCharacters": "characters",
+        "extra_info.usage_characters": "characters",
     },
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,

@@ -62,6 +62,18 @@ def whole_of(answer: object) -> object:
     return answer
 
 
+def is_of_stream(answer: object) -> bool:
+    """True for a stream itself, which has no usage yet, and for a piece of one."""
+    name, choices = get(answer, "object"), get(answer, "choices")
+    if (
+        hasattr(answer, "__next__")
+        or hasattr(answer, "__anext__")
+        or (isinstance(name, str) and name.endswith(".chunk"))
+    ):
+        return True
+    return isinstance(choices, list | tuple) and any(get(choice, "delta") is not None for choice in choices)
+
+
 def _check_is_stopped(message: object) -> None:
     """A message of Anthropic's has no reason to stop while a stream still makes it, and then counts as it runs."""
     if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:

@@ -1,0 +1,34 @@
+"""Amazon Titan's own answers, as Bedrock's InvokeModel returns them: they count outside of a usage."""
+
+from collections.abc import Mapping
+
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, whole
+from budgetd.usage.fields import get
+
+
+def _beside(look: Look) -> Mapping[str, object]:
+    """The tokens of the input and of all results. Pieces of a stream, which have parts of both, are not recognised."""
+    tokens, results = look.get("inputTextTokenCount"), look.get("results")
+    if isinstance(results, list | tuple):
+        counts = (
+            whole(get(result, "tokenCount") or 0, f"results[{at}].tokenCount") for at, result in enumerate(results)
+        )
+        return {} if tokens is None else {"inputTextTokenCount": tokens, "results.tokenCount": sum(counts)}
+    is_embedding = look.get("embedding") is not None or look.get("embeddingsByType") is not None
+    return {"inputTextTokenCount": tokens} if is_embedding and tokens is not None else {}
+
+
+def _is_it(look: Look) -> bool:
+    # An embedding of an image has the same form, and does not show that there was an image.
+    return "embed-image" not in look.model and bool(_beside(look))
+
+
+DIALECT = Dialect(
+    name="titan",
+    is_it=_is_it,
+    parts={"inputTextTokenCount": "input_tokens", "results.tokenCount": "output_tokens"},
+    harmless=COST_PARTS,
+    settle=lambda _: None,
+    provider="bedrock",
+    beside=_beside,
+)
