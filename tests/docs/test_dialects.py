@@ -7,7 +7,7 @@ import pytest
 
 from budgetd.usage.dialect import Look, Reading, read
 from budgetd.usage.gemini import camel
-from budgetd.usage.recogniser import ORDER
+from budgetd.usage.recogniser import LIBRARIES, ORDER
 from budgetd.usage.totals import check_parts
 from tests.docs.pages import page
 
@@ -83,7 +83,7 @@ def test_every_cost_that_a_usage_may_give_has_its_row() -> None:
 
 
 #: Dialects that are not read in OpenAI's way.
-NATIVE = {"anthropic", "bedrock_converse", "cohere", "gemini", "gemini_embeddings", "titan", "video"}
+NATIVE = {"anthropic", "bedrock_converse", "cohere", "gemini", "gemini_embeddings", "titan", "video"} | LIBRARIES
 
 
 def _listed(heading: str) -> dict[str, set[str]]:

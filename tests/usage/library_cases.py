@@ -112,3 +112,209 @@ PROVIDERS = (
         {"characters": 26},
     ),
 )
+
+_CACHED = {"input_tokens": 3_000, "output_tokens": 100, "cached_input_tokens": 1_000, "cache_write_tokens": 1_500}
+_TOTAL = {"input_tokens": 3_000, "output_tokens": 100, "total_tokens": 3_100}
+
+LIBRARIES = (
+    Case(
+        "C21 Pydantic AI's usage of a request",
+        "pydantic_ai",
+        of(
+            "claude-sonnet-4-5",
+            {
+                "input_tokens": 130_213,
+                "cache_write_tokens": 1_253,
+                "cache_write_1h_tokens": 1_000,
+                "cache_read_tokens": 128_955,
+                "output_tokens": 10,
+                "output_reasoning_tokens": 4,
+                "input_audio_tokens": 3,
+                "cache_audio_read_tokens": 2,
+                "output_audio_tokens": 1,
+                "requests": 1,
+                "tool_calls": 2,
+                "details": {"cache_read_input_tokens": 128_955, "reasoning_tokens": 4},
+            },
+        ),
+        {
+            "input_tokens": 130_213,
+            "output_tokens": 10,
+            "cached_input_tokens": 128_955,
+            "cache_write_tokens": 1_253,
+            "cache_write_1h_tokens": 1_000,
+            "reasoning_tokens": 4,
+            "audio_input_tokens": 3,
+            "cached_audio_input_tokens": 2,
+            "audio_output_tokens": 1,
+        },
+    ),
+    Case(
+        "C21 LangChain's usage metadata",
+        "langchain",
+        {
+            "model": "claude-sonnet-4-5",
+            "usage_metadata": {**_TOTAL, "input_token_details": {"cache_read": 1_000, "cache_creation": 1_500}},
+        },
+        _CACHED,
+    ),
+    Case(
+        "C21 LangChain's usage metadata with writes by their life, audio and reasoning",
+        "langchain",
+        {
+            "model": "claude-sonnet-4-5",
+            "usage_metadata": {
+                **_TOTAL,
+                "input_token_details": {
+                    "audio": 7,
+                    "cache_read": 1_000,
+                    "cache_creation": 0,
+                    "ephemeral_5m_input_tokens": 500,
+                    "ephemeral_1h_input_tokens": 1_000,
+                },
+                "output_token_details": {"audio": 5, "reasoning": 20},
+            },
+        },
+        {
+            **_CACHED,
+            "cache_write_1h_tokens": 1_000,
+            "audio_input_tokens": 7,
+            "audio_output_tokens": 5,
+            "reasoning_tokens": 20,
+        },
+    ),
+    Case(
+        "C21 Vercel's AI SDK with details, and the usage that it was made of",
+        "ai_sdk",
+        of(
+            "claude-sonnet-4-5",
+            {
+                "inputTokens": 3_000,
+                "inputTokenDetails": {"noCacheTokens": 500, "cacheReadTokens": 1_000, "cacheWriteTokens": 1_500},
+                "outputTokens": 100,
+                "outputTokenDetails": {"textTokens": 80, "reasoningTokens": 20},
+                "totalTokens": 3_100,
+                "cachedInputTokens": 1_000,
+                "reasoningTokens": 20,
+                "raw": {
+                    "input_tokens": 500,
+                    "output_tokens": 100,
+                    "cache_read_input_tokens": 1_000,
+                    "cache_creation_input_tokens": 1_500,
+                },
+            },
+        ),
+        {**_CACHED, "reasoning_tokens": 20},
+    ),
+    Case(
+        "C21 Vercel's AI SDK before it had details, with reasoning that only the total includes",
+        "ai_sdk",
+        of(
+            "xai/grok-4",
+            {"inputTokens": 555, "outputTokens": 190, "totalTokens": 1_802, "reasoningTokens": 1_057},
+        ),
+        {"input_tokens": 555, "output_tokens": 1_247, "reasoning_tokens": 1_057},
+    ),
+    Case(
+        "C21 Codex's usage of a turn",
+        "codex",
+        of(
+            "gpt-5",
+            {
+                "input_tokens": 1_000,
+                "cached_input_tokens": 500,
+                "output_tokens": 200,
+                "reasoning_output_tokens": 50,
+                "total_tokens": 1_200,
+            },
+            type="turn.completed",
+        ),
+        {"input_tokens": 1_000, "output_tokens": 200, "cached_input_tokens": 500, "reasoning_tokens": 50},
+    ),
+    Case(
+        "C21 the usage of xAI's library",
+        "xai",
+        of(
+            "grok-4.20",
+            {
+                "prompt_tokens": 1_000,
+                "completion_tokens": 100,
+                "reasoning_tokens": 40,
+                "total_tokens": 1_140,
+                "prompt_text_tokens": 70,
+                "cached_prompt_text_tokens": 900,
+                "prompt_image_tokens": 30,
+            },
+        ),
+        {
+            "input_tokens": 1_000,
+            "output_tokens": 140,
+            "cached_input_tokens": 900,
+            "image_input_tokens": 30,
+            "reasoning_tokens": 40,
+        },
+    ),
+    Case(
+        "C21 Bifrost's details of a prompt",
+        "openai_chat",
+        of(
+            "claude-sonnet-4-5",
+            {
+                "prompt_tokens": 3_000,
+                "completion_tokens": 100,
+                "total_tokens": 3_100,
+                "prompt_tokens_details": {
+                    "cached_tokens": 1_000,
+                    "cached_read_tokens": 1_000,
+                    "cached_write_tokens": 1_500,
+                },
+            },
+        ),
+        _CACHED,
+    ),
+    Case(
+        "C21 Bifrost's details of a prompt, when what is cached was the sum of both",
+        "openai_responses",
+        of(
+            "claude-sonnet-4-5",
+            {
+                **_TOTAL,
+                "input_tokens_details": {
+                    "cached_tokens": 2_500,
+                    "cached_read_tokens": 1_000,
+                    "cached_write_tokens": 1_500,
+                },
+            },
+        ),
+        _CACHED,
+    ),
+    Case(
+        "C21 Bifrost's details of a prompt that was only written",
+        "openai_chat",
+        of(
+            "claude-opus-4-7",
+            {
+                "prompt_tokens": 159_223,
+                "completion_tokens": 2_745,
+                "total_tokens": 161_968,
+                "prompt_tokens_details": {"cached_tokens": 159_217, "cached_write_tokens": 159_217},
+            },
+        ),
+        {"input_tokens": 159_223, "output_tokens": 2_745, "cache_write_tokens": 159_217},
+    ),
+    Case(
+        "C21 Google's details of an embedding's prompt",
+        "gemini",
+        {
+            "model": "gemini/gemini-embedding-2",
+            "usageMetadata": {
+                "promptTokenCount": 9,
+                "promptTokenDetails": [
+                    {"modality": "TEXT", "tokenCount": 4},
+                    {"modality": "IMAGE", "tokenCount": 5},
+                ],
+            },
+        },
+        {"input_tokens": 9, "image_input_tokens": 5},
+    ),
+)

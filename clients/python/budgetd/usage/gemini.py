@@ -32,6 +32,8 @@ def _by_modality(holders: tuple[str, ...], **parts: str) -> dict[str, str]:
     }
 
 
+#: Details of the input: of answers, embeddings and interactions.
+_INPUT = ("prompt_tokens_details", "prompt_token_details", "input_tokens_by_modality")
 _PARTS = in_both_cases(
     {
         "prompt_token_count": "input_tokens",
@@ -51,7 +53,7 @@ _PARTS = in_both_cases(
         "billable_character_count": "characters",
         "grounding_metadata.web_search_queries": "web_searches",
         **_by_modality(
-            ("prompt_tokens_details", "input_tokens_by_modality"),
+            _INPUT,
             text="_text_input",
             audio="audio_input_tokens",
             image="image_input_tokens",
@@ -77,7 +79,7 @@ _PARTS = in_both_cases(
 _AS_TEXT = "is priced as text"
 _HARMLESS = in_both_cases(
     {
-        **_by_modality(("prompt_tokens_details", "input_tokens_by_modality"), document=_AS_TEXT),
+        **_by_modality(_INPUT, document=_AS_TEXT),
         **_by_modality(("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality"), document=_AS_TEXT),
         **_by_modality(
             ("candidates_tokens_details", "response_tokens_details", "output_tokens_by_modality"), document=_AS_TEXT

@@ -16,6 +16,7 @@ from budgetd.usage.totals import (
     check_total,
     refuse_excess,
     settle_other_names,
+    settle_reads_and_writes,
     settle_writes,
 )
 
@@ -33,6 +34,8 @@ _CACHE = {
 #: Below the details of the input, whatever those are called.
 INPUT_DETAILS = {
     **_CACHE,
+    "cached_read_tokens": "_cached_read",
+    "cached_write_tokens": "_cached_write",
     "cached_tokens_details.audio_tokens": "cached_audio_input_tokens",
     "text_tokens": "_text_input",
     "audio_tokens": "audio_input_tokens",
@@ -141,6 +144,7 @@ def settle(reading: Reading) -> None:
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
     if counts.keys() <= _USUAL and counts.get("_total", whole) == whole:
         return
+    settle_reads_and_writes(reading)
     settle_other_names(reading)
     add_iterations(reading)
     settle_writes(reading)

@@ -18,7 +18,14 @@ from budgetd.usage.openai_chat import (
     below,
 )
 from budgetd.usage.tools import tool_calls
-from budgetd.usage.totals import add_reasoning_outside, check_total, refuse_excess, settle_other_names, settle_writes
+from budgetd.usage.totals import (
+    add_reasoning_outside,
+    check_total,
+    refuse_excess,
+    settle_other_names,
+    settle_reads_and_writes,
+    settle_writes,
+)
 
 PARTS: dict[str, str] = {
     "input_tokens": "input_tokens",
@@ -72,6 +79,7 @@ def settle(reading: Reading) -> None:
     Raises:
         UsageValueError: It is not explained.
     """
+    settle_reads_and_writes(reading)
     settle_other_names(reading)
     settle_writes(reading)
     refuse_excess(reading, add_reasoning_outside(reading, check_total(reading)))

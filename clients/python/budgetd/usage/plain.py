@@ -17,8 +17,8 @@ _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
 _CACHE = {"cache_read_input_tokens", "cache_creation_input_tokens"}
 _KEYS = PLAIN | _CACHE
 TOP = {name: PARTS[name] for name in _COUNTS | _CACHE}
-#: Parts that are not whole numbers, or whose price depends on the model.
-_NOT_PLAIN = {"audio_input_seconds", "_video_input", "_video_output"}
+#: Parts that are not whole numbers, whose price depends on the model, or that are brought to others first.
+_NOT_PLAIN = {"audio_input_seconds", "_video_input", "_video_output", "_cached_read", "_cached_write"}
 #: The count of each detail, by the name of its holder. Holders within it are left to the dialects.
 DETAILS: dict[str, dict[str, str]] = {
     holder: {

@@ -6,19 +6,23 @@ Forms that no other could be mistaken for come first; those of OpenAI, to which 
 from functools import lru_cache
 
 from budgetd.usage import (
+    ai_sdk,
     anthropic,
     bedrock,
+    codex,
     cohere,
     deepseek,
     embeddings,
     gemini,
     gemini_embeddings,
     images,
+    langchain,
     mistral,
     openai_chat,
     openai_responses,
     openrouter,
     perplexity,
+    pydantic_ai,
     realtime,
     rerank,
     speech,
@@ -37,6 +41,7 @@ ORDER: tuple[Dialect, ...] = tuple(
     for module in (
         gemini,
         gemini_embeddings,
+        ai_sdk,
         bedrock,
         titan,
         cohere,
@@ -54,10 +59,15 @@ ORDER: tuple[Dialect, ...] = tuple(
         mistral,
         openrouter,
         openai_chat,
+        langchain,
         realtime,
+        pydantic_ai,
+        codex,
         openai_responses,
     )
 )
+#: Forms of libraries and programs that call several providers. Others give the same names another meaning.
+LIBRARIES = frozenset({"ai_sdk", "codex", "langchain", "pydantic_ai"})
 #: An answer in none of them, which can be charged only if its cost is given.
 UNKNOWN = Dialect(name="unknown", is_it=lambda _: True, parts={}, harmless=COST_PARTS, settle=lambda _: None)
 #: Those of a chat completion, which most answers are.

@@ -66,6 +66,28 @@ def add_cache_outside(reading: Reading, excess: int, *, is_allowed: bool) -> int
     return excess
 
 
+def settle_reads_and_writes(reading: Reading) -> None:
+    """Use Bifrost's two counts of its cache, which `cached_tokens` repeats: what was read, formerly the sum of both.
+
+    Raises:
+        UsageValueError: They differ from what is cached or written under other names.
+    """
+    read, written = reading.of("_cached_read"), reading.of("_cached_write")
+    if not read and not written:
+        return
+    cached = reading.of("cached_input_tokens")
+    if cached in {0, read + written}:
+        reading.counts["cached_input_tokens"] = read
+        reading.paths.setdefault("cached_input_tokens", reading.paths.get("_cached_read", ""))
+    elif read and cached != read:
+        raise reading.refuse("_cached_read", f"must equal {_shown(reading, 'cached_input_tokens')}, the same count")
+    if written and reading.of("cache_write_tokens") not in {0, written}:
+        raise reading.refuse("_cached_write", f"must equal {_shown(reading, 'cache_write_tokens')}, the same count")
+    if written:
+        reading.counts["cache_write_tokens"] = written
+        reading.paths.setdefault("cache_write_tokens", reading.paths["_cached_write"])
+
+
 def settle_writes(reading: Reading) -> None:
     """Compare the written tokens with their parts, of five minutes and an hour, or add them up if only those are there.
 

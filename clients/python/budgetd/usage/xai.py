@@ -1,13 +1,24 @@
-"""xAI's chat completions: the completion excludes reasoning, and a cost is in ten-billionths of a dollar."""
+"""xAI's chat completions: the completion excludes reasoning, and a cost is in ten-billionths of a dollar.
+
+Its own library has the same counts with other names for parts of the prompt.
+"""
 
 from dataclasses import replace
 
 from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading
 
+#: What xAI's library calls the parts of the prompt, all of which the prompt includes.
+_OF_LIBRARY = {
+    "prompt_text_tokens": "_text_input",
+    "cached_prompt_text_tokens": "cached_input_tokens",
+    "prompt_image_tokens": "image_input_tokens",
+}
+
 
 def _is_it(look: Look) -> bool:
-    return openai_chat.is_chat(look) and (look.is_of("xai", "grok") or "cost_in_usd_ticks" in look.usage)
+    keys = {"cost_in_usd_ticks", *_OF_LIBRARY}
+    return openai_chat.is_chat(look) and (look.is_of("xai", "grok") or not keys.isdisjoint(look.usage))
 
 
 def _settle(reading: Reading) -> None:
@@ -17,4 +28,11 @@ def _settle(reading: Reading) -> None:
     openai_chat.settle(reading)
 
 
-DIALECT = replace(openai_chat.DIALECT, name="xai", is_it=_is_it, settle=_settle)
+DIALECT = replace(
+    openai_chat.DIALECT,
+    name="xai",
+    is_it=_is_it,
+    parts={**openai_chat.PARTS, **_OF_LIBRARY},
+    unpriced={**openai_chat.UNPRICED, "server_side_tools_used.*": "calls of xAI's tools"},
+    settle=_settle,
+)

@@ -1,0 +1,46 @@
+"""Vercel's AI SDK: from version 6 on, input and output are totals with details, as its types document.
+
+Before, the input excluded the cache of some providers and included that of others, so that `cachedInputTokens` without
+details is unread.
+"""
+
+from budgetd.usage import openai_responses
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
+
+_NAMES = {"inputTokenDetails", "outputTokenDetails", "cachedInputTokens", "reasoningTokens"}
+
+
+def _is_it(look: Look) -> bool:
+    """Bedrock has the same names for input and output, and others for the rest."""
+    return not _NAMES.isdisjoint(look.usage)
+
+
+def _settle(reading: Reading) -> None:
+    has_details = any(path.startswith("inputTokenDetails.") for path in reading.leaves)
+    if not has_details and reading.counts.pop("cached_input_tokens", 0):
+        reading.leave_unpriced("cachedInputTokens")
+    uncached, rest = reading.of("_uncached"), reading.of("input_tokens") - reading.of("cached_input_tokens")
+    # What was written to a cache is counted as cached by some of its providers alone.
+    if uncached and uncached not in {rest, rest - reading.of("cache_write_tokens")}:
+        raise reading.refuse("_uncached", f"must be {rest}, the input less what was read from the cache")
+    openai_responses.settle(reading)
+
+
+DIALECT = Dialect(
+    name="ai_sdk",
+    is_it=_is_it,
+    parts={
+        "inputTokens": "input_tokens",
+        "outputTokens": "output_tokens",
+        "totalTokens": "_total",
+        "cachedInputTokens": "cached_input_tokens",
+        "reasoningTokens": "reasoning_tokens",
+        "inputTokenDetails.cacheReadTokens": "cached_input_tokens",
+        "inputTokenDetails.cacheWriteTokens": "cache_write_tokens",
+        "inputTokenDetails.noCacheTokens": "_uncached",
+        "outputTokenDetails.reasoningTokens": "reasoning_tokens",
+        "outputTokenDetails.textTokens": "_text_output",
+    },
+    harmless=COST_PARTS,
+    settle=_settle,
+)
