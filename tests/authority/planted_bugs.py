@@ -15,6 +15,7 @@ from budgetd_server.domain import (
     deleting,
     expiry,
     holding,
+    settling,
     touching,
 )
 from budgetd_server.domain.budget import BudgetState
@@ -114,7 +115,7 @@ def settles_with_the_tree_of_today(patch: Patch) -> None:
         own = state.by_key[(reservation.project_key, reservation.budget_key)]
         return [own, *touching.upwards(state, own)]
 
-    patch.setattr(holding, "budgets_of", today)
+    patch.setattr(settling, "budgets_of", today)
 
 
 def refunds_into_later_windows(patch: Patch) -> None:
@@ -128,7 +129,7 @@ def refunds_into_later_windows(patch: Patch) -> None:
 
 def frees_where_the_commit_matches(patch: Patch) -> None:
     """A hold is given free where the model of its commit matches, not where it was held."""
-    free = holding._free  # noqa: SLF001
+    free = settling._free  # noqa: SLF001
 
     def misplaced(
         reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int
@@ -139,7 +140,7 @@ def frees_where_the_commit_matches(patch: Patch) -> None:
         free(reservation, budgets, command, rest_nano_usd)
         reservation.model, reservation.other_names = model, other_names
 
-    patch.setattr(holding, "_free", misplaced)
+    patch.setattr(settling, "_free", misplaced)
 
 
 def ignores_what_is_held(patch: Patch) -> None:
@@ -183,14 +184,14 @@ def deletes_without_releasing(patch: Patch) -> None:
 
 def keeps_nothing_open(patch: Patch) -> None:
     """A commit in part gives the whole hold free."""
-    free = holding._free  # noqa: SLF001
+    free = settling._free  # noqa: SLF001
 
     def whole(
         reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int
     ) -> None:
         free(reservation, budgets, command, 0 if command.keeps_open else rest_nano_usd)
 
-    patch.setattr(holding, "_free", whole)
+    patch.setattr(settling, "_free", whole)
 
 
 def refuses_over_due_holds(patch: Patch) -> None:

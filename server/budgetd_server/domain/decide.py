@@ -39,10 +39,11 @@ from budgetd_server.domain.correcting import adjust
 from budgetd_server.domain.deleting import delete_budget
 from budgetd_server.domain.errors import NoWindow, RequestIdReused
 from budgetd_server.domain.expiry import budgets_of, expire
-from budgetd_server.domain.holding import commit, extend, release, reserve
+from budgetd_server.domain.holding import reserve
 from budgetd_server.domain.resetting import reset_cost
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
 from budgetd_server.domain.saving import drop_record, save_record
+from budgetd_server.domain.settling import commit, extend, release
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
 from budgetd_server.domain.status import LimitStatus, budget_status, limit_statuses
 from budgetd_server.domain.touching import upwards

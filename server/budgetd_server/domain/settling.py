@@ -1,0 +1,269 @@
+"""Ending holds: settled with the real cost of the work, released, or extended."""
+
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.domain.commands import CommitReservation, ExtendReservation, Outcome, ReleaseReservation
+from budgetd_server.domain.correcting import check_not_below_zero
+from budgetd_server.domain.counting import Part, check_room, count, hold
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound, ReservationNotFound
+from budgetd_server.domain.expiry import budgets_of, end, expire, fire_all, held_part, release_hold
+from budgetd_server.domain.reservation import Reservation, ReservationState, reservation_id
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.state import State
+from budgetd_server.domain.status import LimitStatus, limit_statuses
+from budgetd_server.domain.usage import NO_USAGE, Usage
+
+
+def commit(state: State, command: CommitReservation, now_us: int) -> Outcome:
+    """Book what a held call really cost, whatever the limits say: it has been spent."""
+    if command.refusal is not None:
+        raise command.refusal
+    reservation = find(state, command.project_id, command.reservation_seq)
+    _expire_if_due(state, command.project_id, reservation, now_us)
+    match reservation.state:
+        case ReservationState.OPEN | ReservationState.EXPIRED:
+            return _settle(state, command, reservation, now_us)
+        case ReservationState.ESTIMATED:
+            return _correct_estimate(state, command, reservation, now_us)
+    raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
+
+
+def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome:
+    """Give back what is held, or what was booked as an estimate; nothing, if it has expired."""
+    project_id = command.project_id
+    reservation = find(state, project_id, command.reservation_seq)
+    _expire_if_due(state, project_id, reservation, now_us)
+    match reservation.state:
+        case ReservationState.OPEN:
+            seq = release_hold(state, project_id, reservation, now_us, command.request.request_id)
+            return Outcome(seq, reservation.held_nano_usd)
+        case ReservationState.EXPIRED:
+            return Outcome(0, 0)
+        case ReservationState.ESTIMATED:
+            return _take_back(state, command, reservation, now_us)
+    raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
+
+
+def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome:
+    """Let a hold expire at another time."""
+    reservation = find(state, command.project_id, command.reservation_seq)
+    _expire_if_due(state, command.project_id, reservation, now_us)
+    if not reservation.is_open:
+        raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
+    reservation.expires_at_us = now_us + command.ttl_us
+    reservation.is_changed = True
+    return Outcome(0, reservation.expires_at_us)
+
+
+def find(state: State, project_id: str, seq: int) -> Reservation:
+    """A reservation of a budget that lives.
+
+    Raises:
+        ReservationNotFound: The project has none of that number.
+        AlreadySettled: It has ended, and its budget was deleted, whether or not there is another one of that id now.
+    """
+    reservation = state.reservations.get((project_id, seq))
+    if reservation is None:
+        raise ReservationNotFound(project_id, reservation_id(seq))
+    budget = state.by_key[(reservation.project_key, reservation.budget_key)]
+    if budget.deleted_at_us is not None:
+        how = reservation.state
+        if reservation.is_open:
+            if budget.deleted_by is None:
+                raise BudgetNotFound(project_id, reservation.budget_id)
+            how = ReservationState.RELEASED  # By the deletion of an ancestor, which has yet to be written here.
+        raise AlreadySettled(reservation_id(reservation.seq), how.name, deleted_budget_id=reservation.budget_id)
+    return reservation
+
+
+def _expire_if_due(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:
+    if reservation.is_due(now_us):
+        expire(state, project_id, reservation, now_us)
+
+
+def _settle(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome:
+    """Book a cost: in full, whether it is above the hold, or the hold has expired."""
+    budgets = budgets_of(state, reservation)
+    is_late = not reservation.is_open
+    cost_nano_usd = command.cost_nano_usd
+    held_nano_usd = 0 if is_late else reservation.held_nano_usd
+    rest_nano_usd = max(held_nano_usd - cost_nano_usd, 0)
+    freed_nano_usd = held_nano_usd - (rest_nano_usd if command.keeps_open else 0)
+    part = _booked(command, reservation, cost_nano_usd, command.usage, reservation.held_calls)
+    for budget in budgets:
+        check_room(budget, part, now_us, freed_nano_usd=freed_nano_usd)
+    overage_nano_usd = max(cost_nano_usd - held_nano_usd, 0)
+    entry = _book(state, command, reservation, part, now_us, overage_nano_usd=overage_nano_usd, is_late=is_late)
+    if not is_late:
+        _free(reservation, budgets, command, rest_nano_usd)
+    reservation.held_calls = 0
+    reservation.is_changed = True
+    if not command.keeps_open:
+        end(reservation, ReservationState.COMMITTED, entry, now_us)
+        state.tally.count_hold("committed")
+    for budget in budgets:
+        count(budget, part, now_us)
+        fire_all(state, budget)
+    released_nano_usd = 0 if command.keeps_open else rest_nano_usd
+    more = (released_nano_usd, overage_nano_usd, int(is_late))
+    return Outcome(entry, cost_nano_usd, limits=_limits(budgets, now_us), more=more)
+
+
+def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int) -> None:
+    """Give free what was held, where it was held; of a hold that stays open, all but the rest."""
+    before = held_part(reservation)
+    for budget in budgets:
+        hold(budget, before, sign=-1)
+    if not command.keeps_open:
+        return
+    reservation.held_nano_usd, reservation.held_calls = rest_nano_usd, 0
+    reservation.held_usage = _rest(reservation.held_usage, command.usage)
+    rest = held_part(reservation)
+    for budget in budgets:
+        hold(budget, rest, sign=1)
+
+
+def _correct_estimate(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome:
+    """Book how the real cost differs from the estimate, wherever the estimate still counts, and on its model."""
+    budgets = budgets_of(state, reservation)
+    estimate = held_part(reservation)
+    usage = None if command.usage is None else _difference(command.usage, estimate.usage or NO_USAGE)
+    part = estimate._replace(cost_nano_usd=command.cost_nano_usd - estimate.cost_nano_usd, usage=usage, calls=0)
+    _check_correction(budgets, reservation, part, now_us)
+    overage_nano_usd = max(part.cost_nano_usd, 0)
+    entry = _book(
+        state,
+        command,
+        reservation,
+        part,
+        now_us,
+        overage_nano_usd=overage_nano_usd,
+        is_late=True,
+        adjusted_seq=reservation.ended_seq,
+    )
+    for budget in budgets:
+        count(budget, part, now_us, corrects_seq=reservation.ended_seq)
+        fire_all(state, budget)
+    # What else it costs, if more is to come, is booked as after any other expiry.
+    reservation.held_calls = 0
+    how = ReservationState.EXPIRED if command.keeps_open else ReservationState.COMMITTED
+    end(reservation, how, entry, now_us)
+    if not command.keeps_open:
+        state.tally.count_hold("committed")
+    more = (max(-part.cost_nano_usd, 0), overage_nano_usd, 1)
+    return Outcome(entry, command.cost_nano_usd, limits=_limits(budgets, now_us), more=more)
+
+
+def _take_back(state: State, command: ReleaseReservation, reservation: Reservation, now_us: int) -> Outcome:
+    """Take an estimate back, wherever it still counts."""
+    budgets = budgets_of(state, reservation)
+    estimate = held_part(reservation)
+    usage = None if estimate.usage is None else _difference(NO_USAGE, estimate.usage)
+    part = estimate._replace(cost_nano_usd=-estimate.cost_nano_usd, usage=usage, calls=-estimate.calls)
+    _check_correction(budgets, reservation, part, now_us)
+    for budget in budgets:
+        roll_if_due(state, command.project_id, budget, now_us)
+    entry = state.append(
+        command.project_id,
+        budgets[0],
+        EntryKind.RELEASE,
+        now_us,
+        cost_nano_usd=part.cost_nano_usd,
+        usage=usage,
+        calls=part.calls,
+        model=reservation.model,
+        other_names=reservation.other_names,
+        request_id=command.request.request_id,
+        labels=reservation.labels,
+        reservation_seq=reservation.seq,
+        adjusted_seq=reservation.ended_seq,
+        other_keys=reservation.other_keys,
+    )
+    for budget in budgets:
+        count(budget, part, now_us, corrects_seq=reservation.ended_seq)
+    end(reservation, ReservationState.RELEASED, entry.seq, now_us)
+    state.tally.count_hold("released")
+    return Outcome(entry.seq, estimate.cost_nano_usd)
+
+
+def _check_correction(budgets: list[BudgetState], reservation: Reservation, part: Part, now_us: int) -> None:
+    for budget in budgets:
+        check_room(budget, part, now_us)
+        check_not_below_zero(budget, part, now_us, corrects_seq=reservation.ended_seq)
+
+
+def _booked(
+    command: CommitReservation, reservation: Reservation, cost_nano_usd: int, usage: Usage | None, calls: int
+) -> Part:
+    """What a commit books, on the model that it names, else on that of the hold."""
+    if command.model:
+        return Part(cost_nano_usd, usage, calls, command.model, command.other_names)
+    return Part(cost_nano_usd, usage, calls, reservation.model, reservation.other_names)
+
+
+def _book(
+    state: State,
+    command: CommitReservation,
+    reservation: Reservation,
+    part: Part,
+    now_us: int,
+    *,
+    overage_nano_usd: int,
+    is_late: bool,
+    adjusted_seq: int | None = None,
+) -> int:
+    """Write the entry of a settlement, in the windows of now; returns its number."""
+    if command.unread_fields:
+        state.tally.count_unread(command.usage_dialect)
+    budgets = budgets_of(state, reservation)
+    terms = command.terms
+    if reservation.provider and not (command.model or terms.provider):
+        terms = terms._replace(provider=reservation.provider)
+    for budget in budgets:
+        roll_if_due(state, command.project_id, budget, now_us)
+    entry = state.append(
+        command.project_id,
+        budgets[0],
+        EntryKind.SETTLE,
+        now_us,
+        cost_nano_usd=part.cost_nano_usd,
+        usage=part.usage,
+        calls=part.calls,
+        model=part.model,
+        cost_source=command.cost_source,
+        other_names=part.other_names,
+        terms=terms,
+        unread_fields=command.unread_fields,
+        request_id=command.request.request_id,
+        labels=command.labels if command.labels is not None else reservation.labels,
+        price_version=command.price_version,
+        reservation_seq=reservation.seq,
+        adjusted_seq=adjusted_seq,
+        is_late=is_late,
+        overage_nano_usd=overage_nano_usd,
+        other_keys=reservation.other_keys,
+    )
+    return entry.seq
+
+
+def _rest(held: Usage | None, used: Usage | None) -> Usage | None:
+    """The tokens that stay held."""
+    if held is None or used is None:
+        return held
+    return Usage(max(held.input_tokens - used.input_tokens, 0), max(held.output_tokens - used.output_tokens, 0))
+
+
+def _difference(one: Usage, other: Usage) -> Usage:
+    """By how many tokens `one` is more. Its other parts are told as they are: nothing counts them."""
+    return Usage(
+        one.input_tokens - other.input_tokens,
+        one.output_tokens - other.output_tokens,
+        one.cached_input_tokens - other.cached_input_tokens,
+        one.cache_write_tokens - other.cache_write_tokens,
+        one.reasoning_tokens - other.reasoning_tokens,
+        one.parts,
+    )
+
+
+def _limits(budgets: list[BudgetState], now_us: int) -> tuple[LimitStatus, ...]:
+    return tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
