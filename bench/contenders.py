@@ -30,6 +30,7 @@ from budgetd_server.core import system_clock_us
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import Part, count
+from budgetd_server.domain.results import Charged
 from budgetd_server.domain.status import limit_statuses
 from budgetd_server.domain.window import Fixed, window_at
 from budgetd_server.engine.answer_room import AnswerRoom
@@ -54,13 +55,13 @@ class MemoryEngine:
         self._budgets: dict[str, BudgetState] = {}
         self._entries = 0
 
-    async def submit(self, command: Charge, *, timeout_seconds: float | None = None) -> Outcome:  # noqa: ARG002
+    async def submit(self, command: Charge, *, timeout_seconds: float | None = None) -> Outcome[Any]:  # noqa: ARG002
         """Add one charge."""
         now_us = self.clock()
         budget = self._budgets.get(command.budget_id) or self._new_budget(command.budget_id, now_us)
         count(budget, Part(command.cost_nano_usd, command.usage, 1, command.model), now_us)
         self._entries += 1
-        return Outcome(self._entries, command.cost_nano_usd, limits=limit_statuses(budget, now_us))
+        return Outcome(self._entries, Charged(command.cost_nano_usd), limits=limit_statuses(budget, now_us))
 
     def _new_budget(self, budget_id: str, now_us: int) -> BudgetState:
         limit = Limit(amount=LIMIT_NANO_USD, window=Fixed(length_us=MONTH_US, anchor_at_us=now_us))

@@ -16,8 +16,7 @@ from bench.stage import Stage
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.core import system_clock_us
 from budgetd_server.domain.commands import Charge, Outcome
-from budgetd_server.domain.decide import decide
-from budgetd_server.domain.needs import needs_of
+from budgetd_server.domain.decide import decide, needs_of
 from budgetd_server.ledger.sqlite.file import connect
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
@@ -88,10 +87,12 @@ class _Way:
         messages = self._timed("parse", lambda: [cost_pb.UpdateCostRequest.FromString(body) for body in bodies])
         return self._timed("check", lambda: [_now(self._costs.charge(each, now_us)) for each in messages])
 
-    def _answers(self, charges: Sequence[Charge], outcomes: Sequence[Outcome]) -> list[bytes]:
+    def _answers(self, charges: Sequence[Charge], outcomes: Sequence[Outcome[Any]]) -> list[bytes]:
         if self._is_batch:
             charged = [
-                cost_pb.Charged(entry_id=answers.entry_id(outcome.entry_seq), cost_nano_usd=outcome.result)
+                cost_pb.Charged(
+                    entry_id=answers.entry_id(outcome.entry_seq), cost_nano_usd=outcome.result.cost_nano_usd
+                )
                 for outcome in outcomes
             ]
             results = [cost_pb.UpdateCostResult(charged=each) for each in charged]
@@ -99,7 +100,7 @@ class _Way:
         return [
             cost_pb.UpdateCostResponse(
                 entry_id=answers.entry_id(outcome.entry_seq),
-                cost_nano_usd=outcome.result,
+                cost_nano_usd=outcome.result.cost_nano_usd,
                 limits=answers.limit_statuses(outcome.limits),
                 replayed=outcome.replayed,
                 request_id=charge.request.request_id,

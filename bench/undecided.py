@@ -12,6 +12,7 @@ from budgetd_server.domain.bounds import TTL_DEFAULT_US
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Outcome, ReserveCost
 from budgetd_server.domain.counting import Part
+from budgetd_server.domain.results import Held
 from budgetd_server.domain.status import LimitStatus, limit_status
 from budgetd_server.domain.window import Lifetime, window_at
 from budgetd_server.rpc import answers
@@ -25,15 +26,15 @@ class UndecidedEngine:
         self.clock = system_clock_us
         self._holds = 0
 
-    async def submit(self, command: ReserveCost, *, timeout_seconds: float | None = None) -> Outcome:  # noqa: ARG002
+    async def submit(self, command: ReserveCost, *, timeout_seconds: float | None = None) -> Outcome[Any]:  # noqa: ARG002
         """Grant or refuse one hold."""
         now_us = self.clock()
         self._holds += 1
         if self._holds % HOLDS_A_GRANT:
             raise _refusal(command.budget_id, command.amount_nano_usd, now_us)
         limits = (_full_limit(command.budget_id, command.amount_nano_usd, now_us),)
-        more = (now_us + command.ttl_us, 0)
-        return Outcome(self._holds, command.amount_nano_usd, limits=limits, more=more)
+        held = Held(command.amount_nano_usd, expires_at_us=now_us + command.ttl_us, granted_tokens=0)
+        return Outcome(self._holds, held, limits=limits)
 
 
 class Refusals:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, Sums, Unit
 from budgetd_server.domain.commands import Charge, Command, Outcome, ReserveCost, UpdateBudget
@@ -36,7 +37,7 @@ class Rehearsal:
         self._places = places
         self._entries: dict[str, Sequence[Entry]] = {project_id: [] for project_id in model.books}
 
-    def transact(self, commands: Sequence[Command]) -> None:
+    def transact(self, commands: Sequence[Command[Any]]) -> None:
         """Carry out a batch in one transaction, and compare everything.
 
         Raises:
@@ -53,7 +54,7 @@ class Rehearsal:
         """An update with the first step of its recount, as of now."""
         return with_first_step(self._store, command, self.now_us)
 
-    def _commit(self, commands: Sequence[Command]) -> list[UpdateBudget]:
+    def _commit(self, commands: Sequence[Command[Any]]) -> list[UpdateBudget]:
         """Carry out a batch; returns the updates whose recount was stale."""
         stale = []
         for command, result in zip(commands, self._store.commit(commands, self.now_us), strict=True):
@@ -66,11 +67,12 @@ class Rehearsal:
 
     # --- What it answers.
 
-    def _compare(self, command: Command, told: Told, result: Outcome | Refusal) -> None:
+    def _compare(self, command: Command[Any], told: Told, result: Outcome[Any] | Refusal) -> None:
         if isinstance(result, Refusal):
             assert result.reason == told.refusal, f"{command}: {result!r}, and not {told}"
             return
-        answer = Told("", result.entry_seq, result.result, result.replayed, result.more)
+        number, *more = result.result.to_numbers() or (0,)
+        answer = Told("", result.entry_seq, number, result.replayed, tuple(more))
         assert answer == told, f"{command}: {answer}, and not {told}"
         accounts = self.model.told_accounts
         if accounts is None or any(account.is_deleted for account in accounts):
@@ -84,10 +86,12 @@ class Rehearsal:
         if isinstance(command, ReserveCost) or (isinstance(command, Charge) and command.rejects_over_limit):
             self._check_admission(command, result, accounts)
 
-    def _check_admission(self, command: Charge | ReserveCost, result: Outcome, accounts: Sequence[Account]) -> None:
+    def _check_admission(
+        self, command: Charge | ReserveCost, result: Outcome[Any], accounts: Sequence[Account]
+    ) -> None:
         """Invariant 4: no admission makes spent and held pass a limit that blocks."""
         tokens = command.usage.tokens if command.usage is not None else 0
-        parts = {Unit.NANO_USD: result.result, Unit.TOKENS: tokens, Unit.CALLS: 1}
+        parts = {Unit.NANO_USD: result.result.to_numbers()[0], Unit.TOKENS: tokens, Unit.CALLS: 1}
         rules = [rule for account in accounts for rule in account.rules.values() if rule.limit is not None]
         told = result.limits or ()
         for rule, status in zip(rules, told, strict=bool(told)):

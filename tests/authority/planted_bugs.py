@@ -22,6 +22,7 @@ from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Charge, CommitReservation, Outcome, ReserveCost
 from budgetd_server.domain.counting import Part
 from budgetd_server.domain.reservation import Reservation
+from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import Touched
 from budgetd_server.domain.window import Roll, Span, Window, length_us, rolled, window_at
@@ -99,8 +100,8 @@ def charges_again(patch: Patch) -> None:
     """A replay is charged again."""
     replay = decide._replay  # noqa: SLF001
 
-    def again(state: State, command: Any, stored: Any, now_us: int) -> Outcome:
-        outcome = replay(state, command, stored, now_us)
+    def again(state: State, rule: Rule[Any], command: Any, stored: Any, now_us: int) -> Outcome[Any]:
+        outcome = replay(state, rule, command, stored, now_us)
         if isinstance(command, Charge):
             charging.charge(state, command, now_us)
         return outcome

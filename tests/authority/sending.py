@@ -11,8 +11,6 @@ from budgetd_server.domain.commands import (
     Request,
     Requested,
     Rpc,
-    Saved,
-    Sweep,
     UpdateBudget,
 )
 from budgetd_server.domain.reservation import ReservationState
@@ -49,8 +47,8 @@ class Sender(RuleBasedStateMachine):
         super().__init__()
         self.store = type(self).make_store(list(IDS))
         self.rehearsal = Rehearsal(self.store, PLACES, SlowModel(*IDS, depth_max=DEPTH_MAX), START_US)
-        self.waiting: list[Command] = []
-        self.sent: list[Requested] = []
+        self.waiting: list[Command[Any]] = []
+        self.sent: list[Requested[Any]] = []
         self.prepared: list[UpdateBudget] = []
         self.asked: dict[Rpc, int] = {}
 
@@ -79,11 +77,11 @@ class Sender(RuleBasedStateMachine):
         number = self.asked[rpc] = self.asked.get(rpc, 0) + 1
         return Request(f"request-{number}", sha256(f"{rpc} {number}".encode()).digest())
 
-    def send(self, command: Command, *, joins: bool = False) -> None:
+    def send(self, command: Command[Any], *, joins: bool = False) -> None:
         """Send a command, at once or along with the next one."""
         steps_made[0] += 1
         self.waiting.append(command)
-        if not isinstance(command, Sweep | Saved):
+        if isinstance(command, Requested):
             self.sent.append(command)
         if not joins:
             waiting, self.waiting = self.waiting, []

@@ -19,7 +19,6 @@ from budgetd_server.domain.commands import (
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
-    Rpc,
     SaveRecord,
     Sweep,
     UpdateBudget,
@@ -63,16 +62,17 @@ class SlowModel:
         self.books = {project_id: Books(project_id, depth_max) for project_id in project_ids}
         #: The budgets whose limits the last command tells; None: any, it was not carried out just now.
         self.told_accounts: tuple[Account, ...] | None = None
-        self._effects: dict[tuple[str, Rpc, str], tuple[bytes, Told]] = {}
+        self._effects: dict[tuple[str, type[Requested[Any]], str], tuple[bytes, Told]] = {}
 
-    def tell(self, command: Command, now_us: int) -> Told:
+    def tell(self, command: Command[Any], now_us: int) -> Told:
         """Carry out a command."""
         self.told_accounts = None
         books = self.books[command.project_id]
         if isinstance(command, Sweep):
             return Told(result=_sweep(books, command, now_us))
         assert not isinstance(command, SaveRecord | DropRecord), "records of clients have a model of their own"
-        name = (command.project_id, rpc_of(command), command.request.request_id)
+        assert isinstance(command, Requested)
+        name = (command.project_id, type(command), command.request.request_id)
         if name in self._effects:
             fingerprint, told = self._effects[name]
             same = fingerprint == command.request.fingerprint
@@ -102,11 +102,6 @@ class SlowModel:
             for name, rule in account.rules.items()
             if rule.limit is not None
         ]
-
-
-def rpc_of(command: Requested) -> Rpc:
-    """The scope of its request id."""
-    return Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
 
 
 def correctable(books: Books, account: Account) -> list[Line]:

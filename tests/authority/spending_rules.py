@@ -1,5 +1,7 @@
 """Money is charged, held, settled and corrected."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -249,7 +251,7 @@ class SpendingRules(Sender):
     ) -> None:
         """A commit or release of a hold that has been booked as an estimate, or of any other ended one."""
         name = self.hold(project_id, pick, ReservationState.ESTIMATED, ReservationState.EXPIRED)
-        command: Requested
+        command: Requested[Any]
         if releases:
             command = ReleaseReservation(**name, request=self.request(Rpc.RELEASE_RESERVATION))
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from budgetd_server.domain.budget import BudgetState, Limit
 from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
@@ -25,7 +25,7 @@ from budgetd_server.ledger.sqlite.verify import verify_file
 RECOUNT_ROWS_MAX = 3
 
 Place = tuple[str, str]
-Result = Outcome | Refusal | StaleRecount
+Result = Outcome[Any] | Refusal | StaleRecount
 
 
 class Kept(NamedTuple):
@@ -52,7 +52,7 @@ def kept_of(reservation: Reservation) -> Kept:
 class Store(Protocol):
     """Something that carries out batches."""
 
-    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """Carry out a batch in one transaction."""
 
     def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
@@ -85,7 +85,7 @@ def with_first_step(store: Store, command: UpdateBudget, now_us: int) -> UpdateB
     return replace(command, recount=recount)
 
 
-def decide_all(commands: Sequence[Command], state: State, now_us: int) -> list[Result]:
+def decide_all(commands: Sequence[Command[Any]], state: State, now_us: int) -> list[Result]:
     """Decide a batch as the engine does: a refusal is one command's outcome."""
     results: list[Result] = []
     for command in commands:
@@ -104,7 +104,7 @@ class MemoryStore:
         for number, project_id in enumerate(project_ids, start=1):
             self._state.projects[project_id] = Project(number)
 
-    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """See Store."""
         return decide_all(commands, self._state, now_us)
 
@@ -143,7 +143,7 @@ class SqliteStore:
         self._runner = asyncio.Runner()
         self._ledger = self._runner.run(SqliteLedger.open(self._path))
 
-    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """See Store."""
         function = partial(decide_all, commands)
         results, _ = self._runner.run(

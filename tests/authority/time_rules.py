@@ -1,6 +1,7 @@
 """The clock is set, counts begin again, the sweeper comes, and callers send again."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -82,7 +83,7 @@ class TimeRules(Sender):
     @rule(pick=st.integers(0, 30), has_other_content=rarely, joins=joins)
     def send_again(self, pick: int, has_other_content: bool, joins: bool) -> None:
         """An earlier command once more, or another one under its request id."""
-        command = self.sent[-1 - pick % len(self.sent)]
+        command: Any = self.sent[-1 - pick % len(self.sent)]
         if has_other_content:
             request = command.request._replace(fingerprint=OTHER_CONTENT)
             if isinstance(command, Charge):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import count as count_up
+from typing import Any
 
 from budgetd_server.domain.budget import Action, BudgetState, Limit, ResetMode
 from budgetd_server.domain.commands import (
@@ -207,7 +208,7 @@ class Desk:
         for number, project_id in enumerate(project_ids or (PROJECT,), start=1):
             self.state.projects[project_id] = Project(number)
 
-    def decide(self, command: Command) -> Outcome:
+    def decide(self, command: Command[Any]) -> Outcome[Any]:
         """Carry out one command; an update is given the first step of the recount that it needs."""
         if isinstance(command, UpdateBudget) and command.recount is None:
             command = self.with_recount(command)

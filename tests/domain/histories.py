@@ -1,6 +1,7 @@
 """Random histories: batches of steps over a few budgets, with a clock that jumps both ways, as plain data."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -78,7 +79,7 @@ class Step:
     #: How many batches lie between the two steps of an update's recount.
     delay: int = 0
 
-    def command(self, request_id: str | None, etag: str) -> Requested:
+    def command(self, request_id: str | None, etag: str) -> Requested[Any]:
         """The command that it is."""
         project_id, budget_id = self.place
         limit = LIMITS[self.limit]

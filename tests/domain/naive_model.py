@@ -19,7 +19,6 @@ from budgetd_server.domain.commands import (
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
-    Rpc,
     UpdateBudget,
 )
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REPLACED, REQUESTED, WINDOW_ENDED, EntryKind
@@ -88,7 +87,7 @@ class NaiveModel:
         self.models_max = models_max
         self.lines: dict[str, list[Line]] = {}
         self.accounts: dict[tuple[str, str], Account] = {}
-        self.effects: dict[tuple[str, Rpc, str], tuple[bytes, Told]] = {}
+        self.effects: dict[tuple[str, type[Requested[Any]], str], tuple[bytes, Told]] = {}
         self.keys: dict[str, int] = {}
 
     # --- What it comes to.
@@ -127,10 +126,9 @@ class NaiveModel:
 
     # --- What it is told.
 
-    def tell(self, command: Requested, now_us: int) -> Told:
+    def tell(self, command: Requested[Any], now_us: int) -> Told:
         """Carry out a command."""
-        rpc = Rpc.UPDATE_COST if isinstance(command, Charge) else command.rpc
-        name = (command.project_id, rpc, command.request.request_id)
+        name = (command.project_id, type(command), command.request.request_id)
         if name in self.effects:
             fingerprint, told = self.effects[name]
             same = fingerprint == command.request.fingerprint
@@ -143,7 +141,7 @@ class NaiveModel:
             self.effects[name] = (command.request.fingerprint, told)
         return told
 
-    def _carried_out(self, command: Requested, now_us: int) -> Told:
+    def _carried_out(self, command: Requested[Any], now_us: int) -> Told:
         if isinstance(command, CreateBudget):
             return self._create(command, now_us)
         if isinstance(command, ResetManyOnDuration):
@@ -155,16 +153,17 @@ class NaiveModel:
         account = self.accounts.get((command.project_id, command.budget_id))
         if account is None:
             raise _RefusedError("BUDGET_NOT_FOUND")
-        match command:
+        known: _Known = command
+        match known:
             case Charge():
-                return self._charge(account, command, now_us)
+                return self._charge(account, known, now_us)
             case AdjustCost():
-                return self._adjust(account, command, now_us)
+                return self._adjust(account, known, now_us)
             case UpdateBudget():
-                return self._update(account, command, now_us)
+                return self._update(account, known, now_us)
             case DeleteBudget():
-                return self._delete(account, command, now_us)
-        return self._reset(account, command, now_us)
+                return self._delete(account, known, now_us)
+        return self._reset(account, known, now_us)
 
     def _charge(self, account: Account, command: Charge, now_us: int) -> Told:
         if self.lifetime(account) + command.cost_nano_usd > COUNTER_MAX:

@@ -67,8 +67,7 @@ def ends_by_itself(patch: Patch) -> None:
 
 def charges_again(patch: Patch) -> None:
     """A replay takes effect once more."""
-    rules = deciding._RULES  # noqa: SLF001
-    patch.setattr(deciding, "_replay", lambda state, command, _, now_us: rules[type(command)](state, command, now_us))
+    patch.setattr(deciding, "_replay", lambda state, rule, command, _, now_us: rule.carry_out(state, command, now_us))
 
 
 def forgets_refused_content(patch: Patch) -> None:
@@ -77,8 +76,8 @@ def forgets_refused_content(patch: Patch) -> None:
     patch.setattr(
         deciding,
         "_replay",
-        lambda state, command, stored, now_us: replay(
-            state, command, stored._replace(fingerprint=command.request.fingerprint), now_us
+        lambda state, rule, command, stored, now_us: replay(
+            state, rule, command, stored._replace(fingerprint=command.request.fingerprint), now_us
         ),
     )
 

@@ -4,7 +4,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 from budgetd_server.domain.bounds import OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState
@@ -19,13 +19,13 @@ from tests.domain.histories import ETAG_ANY, ETAG_NOW, PLACES, PROJECTS, START_U
 from tests.domain.naive_model import Account, NaiveModel, Told
 
 Place = tuple[str, str]
-Result = Outcome | Refusal | StaleRecount
+Result = Outcome[Any] | Refusal | StaleRecount
 
 
 class Store(Protocol):
     """Something that carries out batches."""
 
-    def commit(self, commands: Sequence[Requested], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Requested[Any]], now_us: int) -> list[Result]:
         """Carry out a batch in one transaction."""
 
     def budgets(self) -> Mapping[Place, BudgetState]:
@@ -44,7 +44,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._desk = Desk(*PROJECTS)
 
-    def commit(self, commands: Sequence[Requested], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Requested[Any]], now_us: int) -> list[Result]:
         """See Store."""
         return [self._decided(command, now_us) for command in commands]
 
@@ -64,7 +64,7 @@ class MemoryStore:
         self._desk.now_us = now_us
         return self._desk.with_recount(command)
 
-    def _decided(self, command: Requested, now_us: int) -> Result:
+    def _decided(self, command: Requested[Any], now_us: int) -> Result:
         before = pickle.dumps(vars(self._desk.state))
         result: Result
         try:
@@ -87,10 +87,10 @@ class Rehearsal:
         self._store = store
         self._model = NaiveModel(models_max)
         self._now_us = START_US
-        self._sent: list[Requested] = []
+        self._sent: list[Requested[Any]] = []
         self._first_etags: dict[Place, str] = {}
         #: Updates whose first step is done, by the number of the batch in which they are sent.
-        self._later: dict[int, list[Requested]] = {}
+        self._later: dict[int, list[Requested[Any]]] = {}
         self._entries: dict[str, list[tuple[str, Entry]]] = {project_id: [] for project_id in PROJECTS}
 
     def play(self, history: Sequence[Batch]) -> None:
@@ -119,7 +119,7 @@ class Rehearsal:
             self._check_budget(budget, account)
             self._first_etags.setdefault(place, budget.etag)
 
-    def _command(self, step: Step, number: int) -> Requested | None:
+    def _command(self, step: Step, number: int) -> Requested[Any] | None:
         """What a step sends; None: nothing, or not yet."""
         if step.kind == "again":
             return self._sent[-min(max(step.reuses, 1), len(self._sent))]
@@ -138,8 +138,8 @@ class Rehearsal:
             return None
         return command
 
-    def _transact(self, commands: list[Requested]) -> None:
-        batch: list[Requested] = []
+    def _transact(self, commands: list[Requested[Any]]) -> None:
+        batch: list[Requested[Any]] = []
         recounted: set[Place] = set()
         for command in commands:
             place = (command.project_id, getattr(command, "budget_id", ""))
@@ -158,7 +158,7 @@ class Rehearsal:
             assert self._commit([again]) == [], "what was counted at the same moment is not stale"
             self._adopt_names(recounted)
 
-    def _commit(self, batch: Sequence[Requested]) -> list[UpdateBudget]:
+    def _commit(self, batch: Sequence[Requested[Any]]) -> list[UpdateBudget]:
         """Carry out a batch; returns the updates whose recount was stale."""
         stale = []
         for command, result in zip(batch, self._store.commit(batch, self._now_us), strict=True):
@@ -169,11 +169,12 @@ class Rehearsal:
                 self._compare(command, self._model.tell(command, self._now_us), result)
         return stale
 
-    def _compare(self, command: Requested, told: Told, result: Outcome | Refusal) -> None:
+    def _compare(self, command: Requested[Any], told: Told, result: Outcome[Any] | Refusal) -> None:
         if isinstance(result, Refusal):
             assert result.reason == told.refusal, f"{command}: {result!r}, and not {told}"
             return
-        assert Told("", result.entry_seq, result.result, result.replayed) == told, str(command)
+        number, *_ = result.result.to_numbers() or (0,)
+        assert Told("", result.entry_seq, number, result.replayed) == told, str(command)
         account = self._model.accounts.get((command.project_id, getattr(command, "budget_id", "")))
         if account is not None:
             spent = self._model.spent(account, self._now_us)

@@ -5,7 +5,7 @@ A client changes its dictionary and sends snapshots of it. They may arrive late,
 
 from itertools import count
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
 from budgetd_server.domain.record import Record
@@ -91,12 +91,12 @@ class Client:
     def _client_of_new(self, record: Record) -> str:
         return f"created {record.created_at}" if self._until_key is None else f"{self._name}/new"
 
-    def save(self) -> list[Outcome]:
+    def save(self) -> list[Outcome[Any]]:
         """`save_data`, at once."""
         return deliver(self._desk, self.snapshot())
 
 
-def deliver(desk: Desk, sent: Sent) -> list[Outcome]:
+def deliver(desk: Desk, sent: Sent) -> list[Outcome[Any]]:
     """Let a snapshot arrive."""
     return [desk.decide(command) for command in sent.commands]
 

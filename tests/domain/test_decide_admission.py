@@ -38,7 +38,7 @@ def test_a_hold_that_just_fits_passes_and_one_nano_dollar_more_does_not(desk: De
     desk.decide(reserve(6))
 
     refused(desk, reserve(1))
-    assert desk.decide(reserve(0)).result == 0, "a part of zero always passes"
+    assert desk.decide(reserve(0)).result.granted_nano_usd == 0, "a part of zero always passes"
 
 
 def test_three_limits_of_one_budget_work_together(desk: Desk) -> None:
@@ -77,7 +77,7 @@ def test_every_limit_and_level_without_room_is_told_the_fullest_first(desk: Desk
 def test_a_limit_that_warns_refuses_nothing(desk: Desk) -> None:
     desk.decide(with_limits(limited(5, action=Action.WARN)))
 
-    assert desk.decide(reserve(50)).result == 50
+    assert desk.decide(reserve(50)).result.granted_nano_usd == 50
     assert desk.decide(rejecting(50)).limits[0].is_exceeded
 
 
@@ -104,7 +104,7 @@ def test_as_much_as_is_left_is_granted_if_that_is_enough(desk: Desk) -> None:
     desk.decide(with_limits(HOURLY))
     desk.decide(charge(4))
 
-    assert desk.decide(reserve(50, least_nano_usd=1)).result == 6
+    assert desk.decide(reserve(50, least_nano_usd=1)).result.granted_nano_usd == 6
     refused(desk, reserve(50, least_nano_usd=1))
 
 
@@ -122,7 +122,7 @@ def test_a_hold_that_is_due_refuses_nobody(desk: Desk) -> None:
     desk.decide(reserve(10, ttl_us=MINUTE_US))
     desk.now_us += MINUTE_US
 
-    assert desk.decide(reserve(10)).result == 10
+    assert desk.decide(reserve(10)).result.granted_nano_usd == 10
 
 
 # --- When to come again.
@@ -151,7 +151,7 @@ def test_a_refusal_tells_how_long_until_there_could_be_room(desk: Desk, asked: i
     desk.now_us += after_us - 1
     refused(desk, reserve(asked))
     desk.now_us += 1
-    assert desk.decide(reserve(asked)).result == asked
+    assert desk.decide(reserve(asked)).result.granted_nano_usd == asked
 
 
 def test_money_that_is_spent_for_a_lifetime_never_comes_back(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -10,6 +10,7 @@ from budgetd_server.domain.budget import Action, BudgetState, Limit, Sums
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import BudgetExists, BudgetNotFound, EtagMismatch
+from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.window import Fixed, Span
 from tests.domain.desk import (
     DAY_US,
@@ -180,7 +181,7 @@ def test_an_update_after_the_window_has_ended_ends_it_first(desk: Desk) -> None:
 
 def test_the_etag_changes_with_the_configuration_and_with_nothing_else(desk: Desk) -> None:
     etags = [desk.budget().etag]
-    counting: list[Command] = [charge(1), adjust(1), reset(), reset_on_duration()]
+    counting: list[Command[Any]] = [charge(1), adjust(1), reset(), reset_on_duration()]
     for command in counting:
         desk.now_us += DAY_US
         desk.decide(command)
@@ -200,7 +201,9 @@ def test_the_etag_changes_with_the_configuration_and_with_nothing_else(desk: Des
         pytest.param(lambda etag: delete(etag=etag), id="a deletion"),
     ],
 )
-def test_an_etag_of_the_past_is_refused_and_the_current_one_is_not(desk: Desk, make: Callable[[str], Command]) -> None:
+def test_an_etag_of_the_past_is_refused_and_the_current_one_is_not(
+    desk: Desk, make: Callable[[str], Command[Any]]
+) -> None:
     old = desk.budget().etag
     desk.decide(update(sets_limits=False, labels={"team": "blue"}))
 
@@ -225,7 +228,7 @@ def test_the_etag_of_a_former_incarnation_is_refused(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("command", [charge(1), adjust(1), update(), delete(), reset(), reset_on_duration()])
-def test_a_deleted_budget_is_not_found(desk: Desk, command: Command) -> None:
+def test_a_deleted_budget_is_not_found(desk: Desk, command: Command[Any]) -> None:
     desk.decide(delete())
 
     with pytest.raises(BudgetNotFound):
@@ -235,7 +238,7 @@ def test_a_deleted_budget_is_not_found(desk: Desk, command: Command) -> None:
 def test_a_deletion_tells_that_one_was_deleted_and_is_an_entry(desk: Desk) -> None:
     outcome = desk.decide(delete())
 
-    assert (outcome.entry_seq, outcome.result, outcome.budget) == (3, 1, None)
+    assert (outcome.entry_seq, outcome.result, outcome.budget) == (3, Deleted(1), None)
     assert desk.entries()[-1].kind is EntryKind.DELETE
 
 
@@ -297,5 +300,5 @@ def test_a_deletion_and_a_move_look_at_no_budgets_but_their_own() -> None:
     desk.decide(delete(budget_id="left"))
     deleted = desk.decide(replace(delete(budget_id="top"), force=True))
 
-    assert deleted.result == 3
+    assert deleted.result == Deleted(3)
     assert list(desk.state.budgets) == [(PROJECT, "root")]

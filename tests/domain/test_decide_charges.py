@@ -6,6 +6,7 @@ from budgetd_server.domain.bounds import COST_NANO_USD_MAX, COUNTER_MAX
 from budgetd_server.domain.budget import Sums
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import BelowZero, BudgetNotFound, CounterOverflow, UnknownModel
+from budgetd_server.domain.results import Charged
 from budgetd_server.domain.usage import Usage
 from tests.domain.desk import DAY_US, Desk, adjust, charge, create, limited, reset
 
@@ -34,7 +35,7 @@ def test_a_charge_answers_with_its_entry_its_cost_and_the_limits_after_it(desk: 
     outcome = desk.decide(charge(7))
 
     (limit,) = outcome.limits
-    assert (outcome.entry_seq, outcome.result, outcome.replayed, outcome.budget) == (2, 7, False, None)
+    assert (outcome.entry_seq, outcome.result, outcome.replayed, outcome.budget) == (2, Charged(7), False, None)
     assert (limit.spent, limit.remaining, limit.amount, limit.is_exceeded) == (7, 93, 100, False)
 
 
@@ -139,7 +140,7 @@ def test_an_adjustment_changes_money_alone_and_is_no_call(desk: Desk) -> None:
     assert desk.budget().main.sums == Sums(6, *USAGE[:-1], calls=1)
     assert desk.budget().models["gpt"].cost_nano_usd == 6
     assert desk.budget().lifetime_cost_nano_usd == 6
-    assert (outcome.result, outcome.limits[0].spent) == (-4, 6)
+    assert (outcome.result, outcome.limits[0].spent) == (Charged(-4), 6)
     assert desk.entries()[-1].reason == "a refund"
 
 

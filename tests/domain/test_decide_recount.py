@@ -1,6 +1,7 @@
 """A changed window is counted from the ledger, in two steps, and never from sums that no longer fit."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_a_recount_goes_behind_rolls_but_not_behind_a_reset(desk: Desk) -> None:
         pytest.param([delete(), create(WEEKLY)], id="a deletion and a new creation"),
     ],
 )
-def test_a_recount_does_not_go_behind_a_new_beginning(desk: Desk, barrier: list[Command]) -> None:
+def test_a_recount_does_not_go_behind_a_new_beginning(desk: Desk, barrier: list[Command[Any]]) -> None:
     for command in barrier:
         desk.decide(command)
     desk.decide(charge(1))
@@ -150,7 +151,7 @@ def test_a_roll_between_the_steps_does_no_harm_to_a_window_that_stays(desk: Desk
         pytest.param([delete(), create(WEEKLY)], id="another incarnation"),
     ],
 )
-def test_sums_from_before_a_new_beginning_are_stale(desk: Desk, between: list[Command]) -> None:
+def test_sums_from_before_a_new_beginning_are_stale(desk: Desk, between: list[Command[Any]]) -> None:
     prepared = desk.with_recount(update(limit=DAILY))
     for command in between:
         desk.decide(command)

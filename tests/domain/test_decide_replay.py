@@ -1,9 +1,12 @@
 """A request id takes effect at most once: retries change nothing and get the first outcome."""
 
+from typing import Any
+
 import pytest
 
 from budgetd_server.domain.commands import Outcome, Requested
 from budgetd_server.domain.errors import BelowZero, RequestIdReused, UnknownModel
+from budgetd_server.domain.results import Charged, WindowsReset
 from tests.domain.desk import (
     DAY_US,
     Desk,
@@ -43,7 +46,7 @@ def desk() -> Desk:
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
-def test_the_same_request_again_changes_nothing_and_gets_the_first_outcome(desk: Desk, command: Requested) -> None:
+def test_the_same_request_again_changes_nothing_and_gets_the_first_outcome(desk: Desk, command: Requested[Any]) -> None:
     first = desk.decide(command)
     entries, stored = list(desk.state.new_entries), list(desk.state.new_requests)
     desk.now_us += 5 * DAY_US
@@ -56,12 +59,13 @@ def test_the_same_request_again_changes_nothing_and_gets_the_first_outcome(desk:
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
-def test_a_request_is_remembered_with_its_outcome(desk: Desk, command: Requested) -> None:
+def test_a_request_is_remembered_with_its_outcome(desk: Desk, command: Requested[Any]) -> None:
     outcome = desk.decide(command)
 
     kept = desk.state.new_requests[-1]
     assert (kept.request_id, kept.fingerprint) == command.request
-    assert (kept.entry_seq, kept.result, kept.created_at_us) == (outcome.entry_seq, outcome.result, desk.now_us)
+    assert (kept.entry_seq, kept.created_at_us) == (outcome.entry_seq, desk.now_us)
+    assert type(outcome.result).from_numbers(kept.numbers) == outcome.result
 
 
 def test_the_same_id_with_other_content_is_refused(desk: Desk) -> None:
@@ -99,7 +103,7 @@ def test_a_replay_tells_the_limits_as_of_now(desk: Desk) -> None:
     tomorrow = desk.decide(command)
 
     assert [replay.limits[0].spent, tomorrow.limits[0].spent] == [33, 0]
-    assert replay.result == 3
+    assert replay.result == Charged(3)
 
 
 def test_a_replayed_charge_that_wants_no_limits_gets_none(desk: Desk) -> None:
@@ -121,7 +125,7 @@ def test_a_replayed_command_on_a_budget_tells_the_budget_as_of_now(desk: Desk) -
 
 
 @pytest.mark.parametrize("command", [charge(3, request_id="one"), adjust(3, request_id="one"), reset(request_id="one")])
-def test_a_request_is_replayed_after_its_budget_is_gone(desk: Desk, command: Requested) -> None:
+def test_a_request_is_replayed_after_its_budget_is_gone(desk: Desk, command: Requested[Any]) -> None:
     first = desk.decide(command)
     desk.decide(delete())
 
@@ -138,7 +142,7 @@ def test_a_refusal_is_not_remembered_and_a_retry_is_judged_afresh(desk: Desk) ->
 
     outcome = desk.decide(command)
 
-    assert (outcome.result, outcome.replayed) == (-11, False)
+    assert (outcome.result, outcome.replayed) == (Charged(-11), False)
 
 
 def test_a_retry_that_can_no_longer_be_priced_is_still_a_replay(desk: Desk) -> None:
@@ -158,6 +162,6 @@ def test_only_the_last_step_of_a_run_keeps_its_id(desk: Desk) -> None:
     last = desk.decide(reset_many(request_id="run", reset_count_before=1))
     again = desk.decide(reset_many("alice", request_id="run", is_last=False))
 
-    assert (step.result, next_step.result, next_step.replayed) == (1, 0, False)
-    assert (last.result, last.replayed) == (1, False)
-    assert (again.result, again.replayed) == (1, True)
+    assert (step.result, next_step.result, next_step.replayed) == (WindowsReset(1), WindowsReset(0), False)
+    assert (last.result, last.replayed) == (WindowsReset(1), False)
+    assert (again.result, again.replayed) == (WindowsReset(1), True)

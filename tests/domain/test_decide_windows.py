@@ -1,6 +1,7 @@
 """How counters go through their windows: by the clock, on request, and when clocks step back."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
 from budgetd_server.domain.errors import NoWindow
+from budgetd_server.domain.results import WindowsReset
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed, Span
 from tests.domain.desk import (
     DAY_US,
@@ -98,7 +100,7 @@ def test_a_window_that_is_over_reads_as_zero_before_anything_has_rolled() -> Non
 
 
 @pytest.mark.parametrize("command", [charge(0), adjust(0), update(limit=DAILY), reset(), reset_on_duration()])
-def test_every_command_on_a_budget_ends_a_window_that_is_over(command: Command) -> None:
+def test_every_command_on_a_budget_ends_a_window_that_is_over(command: Command[Any]) -> None:
     desk = a_desk()
     desk.now_us += DAY_US
 
@@ -237,7 +239,7 @@ def test_reset_on_duration_begins_the_window_of_now_on_its_grid() -> None:
     outcome = desk.decide(reset_on_duration(request_id="one"))
 
     entry = desk.entries()[-1]
-    assert (outcome.result, outcome.entry_seq) == (1, entry.seq)
+    assert (outcome.result, outcome.entry_seq) == (WindowsReset(1), entry.seq)
     assert (entry.reason, entry.request_id, entry.windows_skipped) == (REQUESTED, "one", 9)
     assert desk.budget().main.span == day(10)
     assert desk.budget().main.sums == Sums()
@@ -273,7 +275,7 @@ def test_reset_on_duration_says_whether_it_reset_in_both_modes(
     first = desk.decide(reset_on_duration())
     second = desk.decide(reset_on_duration())
 
-    assert (first.result, second.result, second.entry_seq) == (int(was_reset), 0, 0)
+    assert (first.result, second.result, second.entry_seq) == (WindowsReset(int(was_reset)), WindowsReset(0), 0)
     assert (first.entry_seq > 0) is was_reset
     assert desk.budget().main.sums.cost_nano_usd == (0 if was_reset else 10)
 
@@ -285,7 +287,7 @@ def test_reset_on_duration_does_not_claim_a_roll_that_a_charge_has_done() -> Non
 
     outcome = desk.decide(reset_on_duration())
 
-    assert outcome.result == 0
+    assert outcome.result == WindowsReset(0)
     assert desk.budget().main.sums.cost_nano_usd == 5
 
 
@@ -295,7 +297,7 @@ def test_reset_on_duration_after_a_clock_stepped_far_back_resets_nothing() -> No
 
     outcome = desk.decide(reset_on_duration())
 
-    assert (outcome.result, desk.budget().main.sums.cost_nano_usd) == (0, 10)
+    assert (outcome.result, desk.budget().main.sums.cost_nano_usd) == (WindowsReset(0), 10)
     assert desk.entries()[-1].reason == CLOCK_STEPPED_BACK
 
 
@@ -317,7 +319,7 @@ def test_resetting_many_counts_those_that_were_reset_and_passes_by_the_others() 
 
     outcome = desk.decide(reset_many("over", "over on request", "open", "endless", "never was", reset_count_before=40))
 
-    assert outcome.result == 42
+    assert outcome.result == WindowsReset(42)
     assert [entry.kind for entry in desk.entries()[4:]] == [EntryKind.RESET] * 2
 
 
@@ -345,7 +347,7 @@ def test_a_reset_of_a_window_reset_on_request_does_not_end_it() -> None:
     desk.decide(reset())
 
     assert desk.budget().main.span == day(0)
-    assert desk.decide(reset_on_duration()).result == 1
+    assert desk.decide(reset_on_duration()).result == WindowsReset(1)
 
 
 def test_a_reset_works_without_a_limit() -> None:
@@ -380,7 +382,7 @@ def test_setting_the_anchor_of_a_limit_reset_on_request_moves_its_window_and_kee
 
     assert desk.budget().main.span == Span(anchor_at_us, anchor_at_us + DAY_US)
     assert desk.budget().main.sums.cost_nano_usd == 10
-    assert desk.decide(reset_on_duration()).result == 1
+    assert desk.decide(reset_on_duration()).result == WindowsReset(1)
 
 
 def test_a_limit_made_automatic_again_counts_the_window_of_now() -> None:

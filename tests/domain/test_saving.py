@@ -7,6 +7,7 @@ import pytest
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import CounterOverflow
 from budgetd_server.domain.record import LATE_US_MAX, Record
+from budgetd_server.domain.results import RecordSaved
 from tests.domain.desk import ALICE, Desk, charge, reset
 from tests.domain.saving_clients import Client, by_model, deliver, desk_with_alice, spent
 
@@ -49,7 +50,7 @@ def test_a_save_that_is_sent_twice_counts_once(desk: Desk) -> None:
 
     assert spent(desk) == 130
     assert len(desk.entries()) == entries
-    assert [outcome.result for outcome in again] == [0]
+    assert [outcome.result.charged_nano_usd for outcome in again] == [0]
 
 
 def test_a_save_that_was_lost_is_made_up_for_by_the_next(desk: Desk) -> None:
@@ -73,7 +74,7 @@ def test_a_save_that_comes_late_changes_nothing(desk: Desk) -> None:
     (outcome,) = deliver(desk, late)
 
     assert spent(desk) == 135
-    assert outcome.more == (0, 1, 0)
+    assert outcome.result == RecordSaved(is_late=True)
 
 
 def test_a_cost_below_what_was_given_is_a_reset_at_once(desk: Desk) -> None:

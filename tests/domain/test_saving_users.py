@@ -8,6 +8,7 @@ from budgetd_server.domain.budget import Counter, Limit, ResetMode
 from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import HasChildren, IsTemplate
+from budgetd_server.domain.results import RecordSaved
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 from tests.domain.desk import ALICE, DAY_US, PROJECT, Desk, charge, create, delete, limited
 from tests.domain.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
@@ -224,7 +225,7 @@ def test_a_user_that_a_client_has_no_more_is_deleted_once(desk: Desk) -> None:
     first, again = (desk.decide(client.drop(ALICE)) for _ in range(2))
 
     assert (PROJECT, ALICE) not in desk.state.budgets
-    assert [outcome.more for outcome in (first, again)] == [(0, 0, 1), (0, 0, 0)]
+    assert [outcome.result for outcome in (first, again)] == [RecordSaved(has_changed=True), RecordSaved()]
 
 
 def test_a_user_that_others_have_made_anew_is_not_deleted(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.errors import Refusal
@@ -18,18 +18,18 @@ async def soon(awaitable: Awaitable[T]) -> T:
     return await asyncio.wait_for(awaitable, PATIENCE_SECONDS)
 
 
-def begin(bench: Bench, *commands: Charge) -> list["asyncio.Task[Outcome]"]:
+def begin(bench: Bench, *commands: Charge) -> list["asyncio.Task[Outcome[Any]]"]:
     """Submit each command from a task of its own."""
     return [asyncio.create_task(bench.engine.submit(command)) for command in commands]
 
 
-def begin_many(bench: Bench, count: int) -> "asyncio.Task[list[Outcome | Refusal]]":
+def begin_many(bench: Bench, count: int) -> "asyncio.Task[list[Outcome[Any] | Refusal]]":
     """Submit that many charges as one large batch, from a task of its own."""
     commands = [bench.charge() for _ in range(count)]
     return asyncio.get_running_loop().create_task(bench.engine.submit_many(commands), name="large batch")
 
 
-async def first_in_hand(bench: Bench) -> "asyncio.Task[Outcome]":
+async def first_in_hand(bench: Bench) -> "asyncio.Task[Outcome[Any]]":
     """Close the gate before commits with a first command behind it, so that others gather in the queue."""
     bench.ledger.before_commit.close()
     (task,) = begin(bench, bench.charge())

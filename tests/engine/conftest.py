@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ class Bench:
         """A charge."""
         return Charge(PROJECT, budget_id, self.request(request_id), cost_nano_usd)
 
-    async def create(self, budget_id: str = "alice", limit: Limit | None = None) -> Outcome:
+    async def create(self, budget_id: str = "alice", limit: Limit | None = None) -> Outcome[Any]:
         """Create a budget; what the ledger was asked for until then is forgotten."""
         limits = () if limit is None else (LimitDraft(limit=limit),)
         command = CreateBudget(

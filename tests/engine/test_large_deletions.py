@@ -8,6 +8,7 @@ import pytest
 from budgetd_server.domain.commands import CreateBudget, DeleteBudget, Outcome
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.queries import BudgetQuery
+from budgetd_server.domain.results import Deleted
 from budgetd_server.engine import sweeper as sweepers
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.sweeper import Sweeper
@@ -64,7 +65,7 @@ async def test_a_large_deletion_is_answered_and_then_finished_without_anybodys_t
     outcome = await bench.engine.delete_budget(deletion(bench))
     await soon(until_finished(bench))
 
-    assert outcome.result == CHILDREN + 1
+    assert outcome.result == Deleted(CHILDREN + 1)
     assert await deleted(bench) == CHILDREN + 1
 
 
@@ -115,5 +116,5 @@ async def test_a_deletion_of_a_leaf_leaves_nothing_to_be_finished(bench: Bench) 
 
     outcome = await bench.engine.delete_budget(command)
 
-    assert outcome == Outcome(outcome.entry_seq, 1)
+    assert outcome == Outcome(outcome.entry_seq, Deleted(1))
     assert (await bench.ledger.due(bench.clock(), 10)).deleting == ()

@@ -1,6 +1,7 @@
 """The sweeper: what nobody touches expires and rolls all the same, once, however many sweep."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ async def test_a_step_that_fails_by_a_mistake_of_ours_keeps_no_other_from_its_tu
         await bench.create(name, limit=DAILY)
     bench.clock.advance(days=1)
 
-    async def mistaken(step: Sweep) -> Outcome:
+    async def mistaken(step: Sweep) -> Outcome[Any]:
         assert list(step.budget_ids) != ["first"], "a planted mistake"
         return await bench.engine.submit(step)
 

@@ -7,6 +7,7 @@ import pytest
 
 from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import BudgetNotFound, QueueFull, UnknownModel
+from budgetd_server.domain.results import Charged
 from budgetd_server.engine import writer as writers
 from tests.engine.callers import begin, begin_many, first_in_hand, soon, turns
 from tests.engine.conftest import QUEUE_MAX, Bench
@@ -26,7 +27,7 @@ async def test_nobody_is_answered_before_the_commit_has_returned(bench: Bench) -
     assert await bench.spent() == 7  # It is in the file,
     assert not task.done()  # but the store has not said so yet.
     bench.ledger.after_commit.open()
-    assert (await soon(task)).result == 7
+    assert (await soon(task)).result == Charged(7)
 
 
 async def test_what_waits_while_a_commit_runs_shares_the_next_one(bench: Bench) -> None:
@@ -72,7 +73,7 @@ async def test_commands_are_carried_out_in_the_order_in_which_they_came(bench: B
     bench.ledger.before_commit.open()
     outcomes = await soon(asyncio.gather(first, *others))
 
-    assert [outcome.result for outcome in outcomes[1:]] == list(range(50))
+    assert [outcome.result.cost_nano_usd for outcome in outcomes[1:]] == list(range(50))
     assert [outcome.entry_seq for outcome in outcomes] == list(range(2, 53))
 
 
@@ -166,7 +167,7 @@ async def test_large_batches_take_turns_and_each_keeps_its_order(bench: Bench) -
         one[1_000:] + other[1_000:],
     ]
     for result in results:
-        assert [each.result for each in result if isinstance(each, Outcome)] == list(range(1_500))
+        assert [each.result.cost_nano_usd for each in result if isinstance(each, Outcome)] == list(range(1_500))
 
 
 async def test_a_slow_store_gets_smaller_batches_and_a_fast_one_larger_again(bench: Bench) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import ShuttingDown, StoreUnavailable
+from budgetd_server.domain.results import Charged
 from budgetd_server.engine import writer as writers
 from budgetd_server.ledger.base import BatchEntangled
 from tests.engine.callers import begin, begin_many, first_in_hand, soon, turns
@@ -125,7 +126,7 @@ async def test_after_an_error_behind_the_commit_the_same_request_id_finds_the_ef
         await bench.engine.submit(bench.charge(9, request_id="unknown"))
     again = await bench.engine.submit(bench.charge(9, request_id="unknown"))
 
-    assert (again.replayed, again.result) == (True, 9)
+    assert (again.replayed, again.result) == (True, Charged(9))
     assert await bench.spent() == 9
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
@@ -51,7 +51,7 @@ class WatchedLedger:
         self.trouble: LedgerRefused | None = ledger.trouble
         self.outdated = ledger.outdated
         #: The commands of each transaction that was asked for.
-        self.commits: list[Sequence[Command]] = []
+        self.commits: list[Sequence[Command[Any]]] = []
         self.lock_waits_seconds: list[float] = []
         #: The budgets of each load.
         self.loads: list[set[BudgetKey]] = []
@@ -68,7 +68,7 @@ class WatchedLedger:
         self.on_recounted: Callable[[], Awaitable[object]] | None = None
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
+        self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """See Ledger.commit."""
         self.commits.append(list(commands))

@@ -9,12 +9,12 @@ import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from budgetd_server import app
 from budgetd_server.cli import main
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.needs import needs_of
+from budgetd_server.domain.decide import needs_of
 from budgetd_server.ledger.base import Clock, Committed, Decide
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 
@@ -33,7 +33,7 @@ class EarlyAnsweringLedger(SqliteLedger):
         self._dies_at = int(os.environ["EARLY_ANSWER_DIES_AT"])
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
+        self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Decide and save, and return before that is durable."""
         self._batches += 1
@@ -45,7 +45,7 @@ class EarlyAnsweringLedger(SqliteLedger):
         return outcomes, Committed(0.0, 0.0)
 
     def _begin_without_end(
-        self, commands: Sequence[Command], decide: Decide[T], clock: Clock, connection: sqlite3.Connection
+        self, commands: Sequence[Command[Any]], decide: Decide[T], clock: Clock, connection: sqlite3.Connection
     ) -> T:
         if connection.in_transaction:
             connection.execute("COMMIT")

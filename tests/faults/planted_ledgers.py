@@ -26,7 +26,7 @@ class GatedLedger(SqliteLedger):
         self.commits = 0
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
+        self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Wait for the gate, then commit."""
         self.commits += 1

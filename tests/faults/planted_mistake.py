@@ -1,5 +1,7 @@
 """A program with a planted mistake: the real server, whose rules raise at every charge."""
 
+from typing import Any
+
 from budgetd_server.cli import main
 from budgetd_server.domain import decide
 from budgetd_server.domain.commands import Charge, Command, Outcome
@@ -7,7 +9,7 @@ from budgetd_server.domain.state import State
 from budgetd_server.engine import writer
 
 
-def decide_wrongly(state: State, command: Command, now_us: int) -> Outcome:
+def decide_wrongly(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
     """The real function, except for charges."""
     outcome = decide.decide(state, command, now_us)
     assert not isinstance(command, Charge), "a planted mistake"

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -22,7 +23,7 @@ SECRET = "hunter2"
 NEIGHBOURS = 20
 
 
-def decide_wrongly(state: State, command: Command, now_us: int) -> Outcome:
+def decide_wrongly(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
     """The real function, with a mistake that one budget meets, after it has changed the working set."""
     outcome = decide(state, command, now_us)
     if getattr(command, "budget_id", "") == "marked" and not hasattr(command, "limits"):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from budgetd_server.domain.budget import Action, Limit, ResetMode, Unit
 from budgetd_server.domain.commands import (
@@ -73,10 +73,10 @@ class Batches:
         self._numbers = iter(range(1, 10**9))
         #: What each saving client says of its users.
         self._records: dict[tuple[str, str, str], Record] = {}
-        self._sent: list[Command] = []
+        self._sent: list[Command[Any]] = []
         #: The budget that most commands of a batch are about: what one does to it, the next ones meet.
         self._focus = IDS[0]
-        self._kinds: tuple[tuple[Callable[[str], Command], int], ...] = (
+        self._kinds: tuple[tuple[Callable[[str], Command[Any]], int], ...] = (
             (self._charge, 14),
             (self._reserve, 5),
             (self._move, 6),
@@ -94,7 +94,7 @@ class Batches:
             (self._again, 1),
         )
 
-    def first(self) -> list[Command]:
+    def first(self) -> list[Command[Any]]:
         """A tree and a template in each project, so that nobody begins with nothing."""
         parents = {"org": "", "team": "org", "other": "org", "alice": "team", "bob": "other", "tpl": "team"}
         return [
@@ -103,7 +103,7 @@ class Batches:
             for budget_id, parent_id in parents.items()
         ]
 
-    def next(self, commands_max: int = 9) -> list[Command]:
+    def next(self, commands_max: int = 9) -> list[Command[Any]]:
         """Some commands."""
         self._focus = self._pick(IDS[:-1])
         kinds, weights = zip(*self._kinds, strict=True)
@@ -120,12 +120,12 @@ class Batches:
         """How far the clock goes before a batch."""
         return self._pick(JUMPS_US)
 
-    def cut(self, commands: Sequence[Command]) -> list[Sequence[Command]]:
+    def cut(self, commands: Sequence[Command[Any]]) -> list[Sequence[Command[Any]]]:
         """A batch, cut at random places."""
         places = [place for place in range(1, len(commands)) if self._random.random() < 0.3]
         return [commands[begin:end] for begin, end in zip([0, *places], [*places, len(commands)], strict=True)]
 
-    def _scene(self, project_id: str) -> list[Command]:
+    def _scene(self, project_id: str) -> list[Command[Any]]:
         """Commands that are seldom drawn in this order: a tree that changes, and then what it brings into the way."""
         child, above = self._random.sample(IDS[:-1], 2)
         delete, move = self._deletion(project_id, child), self._moving(project_id, child, above)
@@ -134,7 +134,7 @@ class Batches:
         assert isinstance(hold, ReserveCost)
         assert isinstance(spend, Charge)
         of_child, rejecting = spend._replace(budget_id=child), spend._replace(budget_id=child, rejects_over_limit=True)
-        scenes: list[list[Command]] = [
+        scenes: list[list[Command[Any]]] = [
             [delete, create, of_child],
             [create, of_child],
             [move, of_child],
@@ -149,7 +149,7 @@ class Batches:
 
     # --- What is spent.
 
-    def _charge(self, project_id: str) -> Command:
+    def _charge(self, project_id: str) -> Command[Any]:
         random = self._random
         return Charge(
             project_id,
@@ -164,7 +164,7 @@ class Batches:
             rejects_over_limit=random.random() < 0.4,
         )
 
-    def _reserve(self, project_id: str) -> Command:
+    def _reserve(self, project_id: str) -> Command[Any]:
         random = self._random
         return ReserveCost(
             project_id=project_id,
@@ -181,7 +181,7 @@ class Batches:
             template_id="tpl" if random.random() < 0.5 else "",
         )
 
-    def _settle(self, project_id: str) -> Command:
+    def _settle(self, project_id: str) -> Command[Any]:
         random = self._random
         return CommitReservation(
             project_id=project_id,
@@ -193,12 +193,12 @@ class Batches:
             keeps_open=random.random() < 0.3,
         )
 
-    def _release(self, project_id: str) -> Command:
+    def _release(self, project_id: str) -> Command[Any]:
         return ReleaseReservation(
             project_id=project_id, reservation_seq=self._hold(project_id), request=self._request()
         )
 
-    def _extend(self, project_id: str) -> Command:
+    def _extend(self, project_id: str) -> Command[Any]:
         return ExtendReservation(
             project_id=project_id,
             reservation_seq=self._hold(project_id),
@@ -206,7 +206,7 @@ class Batches:
             ttl_us=self._pick(TTLS_US),
         )
 
-    def _adjust(self, project_id: str) -> Command:
+    def _adjust(self, project_id: str) -> Command[Any]:
         random = self._random
         last_seq = self._see(project_id).last_seq
         names_entry = random.random() < 0.6
@@ -220,7 +220,7 @@ class Batches:
             entry_seq=max(1, last_seq + random.randint(-12, 3)) if names_entry else None,
         )
 
-    def _save(self, project_id: str) -> Command:
+    def _save(self, project_id: str) -> Command[Any]:
         random = self._random
         client, user = random.choice(("one", "two")), self._pick(("alice", "bob", "team"))
         key = (project_id, client, user)
@@ -236,20 +236,20 @@ class Batches:
 
     # --- What is configured.
 
-    def _create(self, project_id: str) -> Command:
+    def _create(self, project_id: str) -> Command[Any]:
         random = self._random
         missing = [each for each in IDS if each not in self._see(project_id).living]
         budget_id = random.choice(missing) if missing and random.random() < 0.7 else self._id()
         parent_id = random.choice(("", *IDS[:-1]))
         return self._creation(project_id, budget_id, parent_id, replaces=random.random() < 0.4)
 
-    def _move(self, project_id: str) -> Command:
+    def _move(self, project_id: str) -> Command[Any]:
         return self._moving(project_id, self._id(), self._random.choice(("", *IDS[:-1])))
 
     def _moving(self, project_id: str, budget_id: str, parent_id: str) -> UpdateBudget:
         return UpdateBudget(project_id=project_id, budget_id=budget_id, request=self._request(), parent_id=parent_id)
 
-    def _limits(self, project_id: str) -> Command:
+    def _limits(self, project_id: str) -> Command[Any]:
         return UpdateBudget(
             project_id=project_id,
             budget_id=self._id(),
@@ -258,20 +258,20 @@ class Batches:
             limits=self._drafts(),
         )
 
-    def _delete(self, project_id: str) -> Command:
+    def _delete(self, project_id: str) -> Command[Any]:
         return self._deletion(project_id, self._id(), force=self._random.random() < 0.6)
 
     def _deletion(self, project_id: str, budget_id: str, *, force: bool = True) -> DeleteBudget:
         return DeleteBudget(project_id=project_id, budget_id=budget_id, request=self._request(), force=force)
 
-    def _drop(self, project_id: str) -> Command:
+    def _drop(self, project_id: str) -> Command[Any]:
         last_key = self._see(project_id).last_key
         user = self._pick(("alice", "bob", "team"))
         return DropRecord(project_id=project_id, budget_id=user, clients=("one", "two"), given_until_key=last_key)
 
     # --- What begins or ends.
 
-    def _reset(self, project_id: str) -> Command:
+    def _reset(self, project_id: str) -> Command[Any]:
         random, budget_id, request = self._random, self._id(), self._request()
         which = random.randrange(3)
         if which == 0:
@@ -280,10 +280,10 @@ class Batches:
             return ResetManyOnDuration(project_id=project_id, budget_ids=IDS, request=request, is_last=True)
         return ResetCost(project_id=project_id, budget_id=budget_id, request=request)
 
-    def _sweep(self, project_id: str) -> Command:
+    def _sweep(self, project_id: str) -> Command[Any]:
         return Sweep(project_id=project_id, budget_ids=IDS, reservation_seqs=tuple(self._see(project_id).holds)[-9:])
 
-    def _again(self, project_id: str) -> Command:
+    def _again(self, project_id: str) -> Command[Any]:
         """A command that was sent before, under its id."""
         return self._pick(self._sent) if self._sent else self._reset(project_id)
 

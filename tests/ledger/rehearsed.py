@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class LedgerStore:
         self._runner = runner
         self._budgets: Mapping[tuple[str, str], BudgetState] | None = None
 
-    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """Carry out a batch in one transaction."""
         self._budgets = None
         return self._runner.run(commit(self._ledger, *commands, now_us=now_us))

@@ -15,7 +15,7 @@ import pytest
 from budgetd_server.domain import configure, counting
 from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
 from budgetd_server.domain.configure import anchored
-from budgetd_server.domain.needs import needs_of
+from budgetd_server.domain.decide import needs_of
 from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
 from budgetd_server.ledger.base import BatchEntangled
 from budgetd_server.ledger.sqlite import working_set
@@ -56,7 +56,7 @@ class MemoryFile:
         self._working_set, self._save = SqliteWorkingSet(statements), SqliteSave(statements)
         self._reads = SqliteReads(statements)
 
-    def commit(self, commands: Sequence[Command], now_us: int) -> list[Result]:
+    def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """Carry out a batch in one transaction, or in more if the ledger asks for that."""
         function = partial(decide_all, commands)
         self.connection.execute("BEGIN IMMEDIATE")
@@ -74,7 +74,7 @@ class MemoryFile:
             raise
         return results
 
-    def prepared(self, command: Command, now_us: int) -> Command:
+    def prepared(self, command: Command[Any], now_us: int) -> Command[Any]:
         """An update with the first step of the recount that it needs, as of now."""
         if not isinstance(command, UpdateBudget) or not command.sets_limits:
             return command

@@ -50,7 +50,7 @@ class DeletingBatches(Batches):
         """What the sweeper asks for of the holds of a project; it names no budget."""
         return Sweep(project_id=project_id, reservation_seqs=tuple(self._see(project_id).holds))
 
-    def _scene(self, project_id: str) -> list[Command]:
+    def _scene(self, project_id: str) -> list[Command[Any]]:
         random = self._random
         if random.random() < 0.4:
             return super()._scene(project_id)
@@ -75,7 +75,7 @@ class Stepped:
         self._reads = SqliteReads(SqliteStatements())
         self.at_once, self.in_steps = MemoryFile(), MemoryFile()
 
-    def begin(self, commands: Sequence[Command], now_us: int) -> None:
+    def begin(self, commands: Sequence[Command[Any]], now_us: int) -> None:
         """Let both hold the same."""
         self.at_once.commit(commands, now_us)
         self.in_steps.connection.deserialize(self.at_once.connection.serialize())
@@ -85,9 +85,9 @@ class Stepped:
         self._patch.setattr(working_set, "DELETED_IN_STEP", self._random.randint(1, 3))
         sweeps = [Sweep(project_id=each, finishes_deletions=True) for each in dict.fromkeys(PROJECTS)]
         results = [self.in_steps.commit([sweep], now_us)[0] for sweep in sweeps]
-        return sum(isinstance(result, Outcome) and result.result > 0 for result in results)
+        return sum(isinstance(result, Outcome) and result.result.changes_count > 0 for result in results)
 
-    def compare(self, commands: Sequence[Command], now_us: int) -> None:
+    def compare(self, commands: Sequence[Command[Any]], now_us: int) -> None:
         """Carry out commands in both, and compare what they answer."""
         seqs = _names(self.at_once)
         known = {name: seq for seq, name in _names(self.in_steps).items()}
@@ -167,7 +167,7 @@ def play_steps(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
         assert both.in_steps.deviations() == [], f"seed {seed}"
 
 
-def _renumbered(command: Command, seqs: dict[int, int]) -> Command:
+def _renumbered(command: Command[Any], seqs: dict[int, int]) -> Command[Any]:
     """A command that speaks of entries by other numbers."""
     if isinstance(command, CommitReservation | ReleaseReservation | ExtendReservation):
         return replace(command, reservation_seq=seqs.get(command.reservation_seq, NO_SEQ))
@@ -204,7 +204,7 @@ def _rows(file: MemoryFile, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield projects[row.pop("project_key")], row
 
 
-def _told(command: Command, result: Result, names: dict[Any, Any]) -> Any:
+def _told(command: Command[Any], result: Result, names: dict[Any, Any]) -> Any:
     """An answer without numbers of entries, and without what holds keep that are still to be released."""
     if isinstance(command, Sweep):
         return None

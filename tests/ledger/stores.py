@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -20,7 +20,7 @@ from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import MONDAY_US, PROJECT
 
-Result = Outcome | Refusal | StaleRecount
+Result = Outcome[Any] | Refusal | StaleRecount
 LOCK_WAIT_SECONDS = 20.0
 
 
@@ -60,7 +60,7 @@ class SqliteStore:
 STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}
 
 
-def decide_all(commands: Sequence[Command], state: State, now_us: int) -> list[Result]:
+def decide_all(commands: Sequence[Command[Any]], state: State, now_us: int) -> list[Result]:
     """Decide a batch as the engine does: a refusal is one command's outcome."""
     results: list[Result] = []
     for command in commands:
@@ -71,14 +71,14 @@ def decide_all(commands: Sequence[Command], state: State, now_us: int) -> list[R
     return results
 
 
-async def commit(ledger: Ledger, *commands: Command, now_us: int = MONDAY_US) -> list[Result]:
+async def commit(ledger: Ledger, *commands: Command[Any], now_us: int = MONDAY_US) -> list[Result]:
     """Carry out commands in one transaction; a result for each."""
     function = partial(decide_all, commands)
     results, _ = await ledger.commit(commands, function, clock=lambda: now_us, lock_wait_seconds=LOCK_WAIT_SECONDS)
     return results
 
 
-async def carry_out(ledger: Ledger, *commands: Command, now_us: int = MONDAY_US) -> list[Outcome]:
+async def carry_out(ledger: Ledger, *commands: Command[Any], now_us: int = MONDAY_US) -> list[Outcome[Any]]:
     """The same for commands none of which is refused."""
     outcomes = []
     for result in await commit(ledger, *commands, now_us=now_us):

@@ -55,7 +55,7 @@ def moved_once() -> MemoryFile:
     return file
 
 
-def back_and_charged() -> list[Command]:
+def back_and_charged() -> list[Command[Any]]:
     return [move("old", budget_id="child"), charge(7, model="m1", budget_id="child")]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def test_a_batch_is_kept_whole(ledger: Ledger) -> None:
 
 async def test_a_mistake_while_deciding_leaves_nothing_of_the_batch(ledger: Ledger) -> None:
     await carry_out(ledger, create(DAILY))
-    commands: list[Command] = [charge(5, request_id="one"), create(DAILY, budget_id="bob")]
+    commands: list[Command[Any]] = [charge(5, request_id="one"), create(DAILY, budget_id="bob")]
 
     def mistaken(state: State, _: int) -> None:
         decide_all(commands, state, MONDAY_US)
@@ -219,7 +220,9 @@ async def test_two_ledgers_that_charge_at_once_lose_nothing_and_count_no_request
         pytest.param([charge(5), reset(), delete(), create(DAILY)], id="charged, reset, deleted and created anew"),
     ],
 )
-async def test_an_id_can_be_taken_anew_in_the_batch_that_deletes_it(ledger: Ledger, commands: list[Command]) -> None:
+async def test_an_id_can_be_taken_anew_in_the_batch_that_deletes_it(
+    ledger: Ledger, commands: list[Command[Any]]
+) -> None:
     await carry_out(ledger, create(DAILY), charge(3))
 
     await carry_out(ledger, *commands, charge(2))

@@ -10,6 +10,7 @@ from budgetd_server.domain.commands import AdjustCost, DeleteBudget, Outcome, Sw
 from budgetd_server.domain.errors import BudgetNotFound, HasOpenReservations, RefundExceedsEntry
 from budgetd_server.domain.queries import Due, ReservationQuery
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
+from budgetd_server.domain.results import Deleted, Settled
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 from budgetd_server.ledger.base import Ledger
@@ -123,7 +124,7 @@ async def test_windows_that_are_over_are_found_until_they_are_rolled_or_their_bu
     assert (await ledger.due(later, 10)).budgets == [(PROJECT, "c")]
     (swept,) = await commit(ledger, Sweep(project_id=PROJECT, budget_ids=["a", "b", "c", "no"]), now_us=later)
     assert isinstance(swept, Outcome)
-    assert (swept.result, (await ledger.due(later, 10)).budgets) == (1, [])
+    assert (swept.result.changes_count, (await ledger.due(later, 10)).budgets) == (1, [])
 
 
 async def test_reservations_are_listed_newest_first_in_pages(ledger: Ledger) -> None:
@@ -159,7 +160,7 @@ async def test_an_estimate_that_is_corrected_counts_where_it_still_does(ledger: 
     (late,) = await carry_out(ledger, commit_hold(hold.entry_seq, 4, usage=Usage(2, 1)), now_us=MONDAY_US + 3 * HOUR_US)
 
     budget = (await ledger.load_budgets([ALICE]))[ALICE]
-    assert late.more == (5, 0, 1)
+    assert late.result == Settled(4, released_nano_usd=5, overage_nano_usd=0, is_late=True)
     assert (budget.main.sums.cost_nano_usd, budget.lifetime_cost_nano_usd) == (0, 5)
 
 
@@ -198,7 +199,7 @@ async def test_a_budget_with_open_holds_is_deleted_by_force_alone_and_the_holds_
     await carry_out(ledger, commit_hold(other.entry_seq, 2))
 
     states = [await ledger.reservation(PROJECT, each.entry_seq) for each in (mine, other)]
-    assert deleted.result == 2
+    assert deleted.result == Deleted(2)
     assert [each[0].state.name for each in states if each is not None] == ["RELEASED", "COMMITTED"]
     assert (await ledger.load_budgets([(PROJECT, "bob")]))[(PROJECT, "bob")].lifetime_cost_nano_usd == 2
 

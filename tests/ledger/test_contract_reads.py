@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ async def test_a_project_that_never_was_has_no_budgets(ledger: Ledger) -> None:
 async def told(ledger: Ledger) -> Ledger:
     """A ledger with a little of everything: seven entries of alice, two of bob, an hour between batches."""
     await carry_out(ledger, create(DAILY), create(DAILY, budget_id="bob", request_id="made"))
-    batches: list[list[Command]] = [
+    batches: list[list[Command[Any]]] = [
         [charge(1, request_id="one", labels={"team": "red", "env": "test"}), charge(2, budget_id="bob")],
         [adjust(5), charge(3, labels={"team": "red"})],
         [reset(), charge(4, request_id="four", labels={"team": "blue"})],
@@ -241,7 +242,7 @@ async def test_a_recount_in_slices_is_the_sum_of_all(ledger: Ledger, rows_max: i
     await carry_out(ledger, create(limited(5)), charge(1000), now_us=MONDAY_US)
     await carry_out(ledger, reset(), now_us=MONDAY_US + HOUR_US)
     for hour in range(1, 6):
-        batch: list[Command] = [
+        batch: list[Command[Any]] = [
             charge(10**hour, model=f"m{hour % 2}"),
             create(budget_id=f"{hour}"),
             adjust(-hour, model=f"m{hour % 2}"),

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from budgetd_server.domain.commands import Command, Outcome
+from budgetd_server.domain.decide import needs_of
 from budgetd_server.domain.errors import HasChildren, ParentCycle, TooDeep
-from budgetd_server.domain.needs import needs_of
+from budgetd_server.domain.results import Deleted
 from budgetd_server.ledger.sqlite import working_set
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
 from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
@@ -26,7 +28,7 @@ def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFile]:
     """A ledger with one budget above five, which counts as much, and a chain of six levels."""
     monkeypatch.setattr(working_set, "DESCENDANTS_LOADED_MAX", CHILDREN - 1)
     file = MemoryFile()
-    creations: list[Command] = [with_limits(budget_id=BIG)]
+    creations: list[Command[Any]] = [with_limits(budget_id=BIG)]
     creations += [with_limits(budget_id=f"child {number}", parent_id=BIG) for number in range(CHILDREN)]
     chain = ["", *(f"level {number}" for number in range(1, 7))]
     creations += [with_limits(budget_id=below, parent_id=above) for above, below in pairwise(chain)]
@@ -36,13 +38,13 @@ def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFile]:
     file.connection.close()
 
 
-def loaded(file: MemoryFile, *commands: Command) -> set[str]:
+def loaded(file: MemoryFile, *commands: Command[Any]) -> set[str]:
     """The ids of the budgets that are loaded for some commands."""
     state = SqliteWorkingSet(SqliteStatements()).load(file.connection, needs_of(commands), MONDAY_US)
     return {budget.budget_id for budget in state.by_key.values()}
 
 
-def result(file: MemoryFile, command: Command) -> Result:
+def result(file: MemoryFile, command: Command[Any]) -> Result:
     (only,) = file.commit([command], MONDAY_US)
     return only
 
@@ -72,7 +74,7 @@ def test_a_budget_is_deleted_behind_all_its_children_in_one_batch(file: MemoryFi
 
     results = file.commit([*deletions, delete(budget_id=BIG)], MONDAY_US)
 
-    assert [each.result for each in results if isinstance(each, Outcome)] == [1] * (CHILDREN + 1)
+    assert [each.result for each in results if isinstance(each, Outcome)] == [Deleted(1)] * (CHILDREN + 1)
 
 
 def test_a_move_loads_no_children_and_is_as_deep_as_the_tree_below_goes(file: MemoryFile) -> None:
@@ -115,4 +117,4 @@ def test_a_large_tree_that_a_batch_has_brought_below_a_budget_goes_with_it(file:
     _, deleted = file.commit([move("top", budget_id=BIG), replace(delete(budget_id="top"), force=True)], MONDAY_US)
 
     assert isinstance(deleted, Outcome)
-    assert deleted.result == CHILDREN + 2
+    assert deleted.result == Deleted(CHILDREN + 2)

@@ -15,6 +15,7 @@ from budgetd_server.domain import deleting, expiry
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
 from budgetd_server.domain.reservation import OnExpiry
+from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.state import State
 from budgetd_server.ledger.sqlite import working_set
 from budgetd_server.ledger.sqlite.reads import SqliteReads
@@ -156,7 +157,7 @@ def finish(file: MemoryFile) -> int:
     while True:
         (result,) = file.commit([STEP], MONDAY_US)
         assert isinstance(result, Outcome)
-        if not result.result:
+        if not result.result.changes_count:
             return steps
         steps += 1
 
@@ -167,7 +168,7 @@ def test_the_first_transaction_writes_the_root_alone_and_tells_how_many_are_dele
     (outcome,) = file.commit([forced()], MONDAY_US)
 
     assert isinstance(outcome, Outcome)
-    assert outcome.result == 7
+    assert outcome.result == Deleted(7)
     assert entries(file) == before + 1
     assert file.deviations() == []
 

@@ -3,17 +3,20 @@
 from budgetd_server.domain.admission import admit
 from budgetd_server.domain.alerting import reach_silently
 from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import Charge, Outcome
+from budgetd_server.domain.commands import Charge, Outcome, Rpc
 from budgetd_server.domain.counting import Part, check_room, count
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.expiry import fire_all
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.results import Charged
 from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
-from budgetd_server.domain.touching import make_if_new, touched_by
+from budgetd_server.domain.touching import add_touched, make_if_new, replay_touched, touched_by
 
 
-def charge(state: State, command: Charge, now_us: int) -> Outcome:
+def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
     """Record a cost.
 
     Raises:
@@ -36,11 +39,11 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome:
         count(budget, part, now_us)
         fire_all(state, budget)
         limits = limit_statuses(budget, now_us) if command.wants_limits else ()
-        return Outcome(seq, command.cost_nano_usd, False, limits)  # noqa: FBT003 - by name it takes twice as long.
+        return Outcome(seq, Charged(command.cost_nano_usd), False, limits)  # noqa: FBT003 - by name it takes twice as long.
     return _charge_touched(state, command, part, now_us)
 
 
-def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> Outcome:
+def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> Outcome[Charged]:
     """Charge every budget that is touched."""
     project_id = command.project_id
     touched = touched_by(state, command, now_us)
@@ -63,7 +66,7 @@ def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> O
     limits: tuple[LimitStatus, ...] = ()
     if command.wants_limits:
         limits = tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
-    return Outcome(seq, command.cost_nano_usd, limits=limits)
+    return Outcome(seq, Charged(command.cost_nano_usd), limits=limits)
 
 
 def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: int, other_keys: tuple[int, ...]) -> int:
@@ -89,3 +92,19 @@ def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: i
         unread_fields=command.unread_fields,
         other_keys=other_keys,
     ).seq
+
+
+def _needs(needs: Needs, command: Charge) -> None:
+    if command.additional_ids or command.template_id or command.rejects_over_limit:
+        add_touched(needs, command, may_refuse=command.rejects_over_limit)
+        return
+    project_id, budget_id = command.project_id, command.budget_id
+    needs.budgets.setdefault(project_id, set()).add(budget_id)
+    needs.models.add((project_id, budget_id, command.model))
+
+
+def _replay(state: State, command: Charge, first: Outcome[Charged], now_us: int) -> Outcome[Charged]:
+    return replay_touched(state, command, first, now_us) if command.wants_limits else first
+
+
+CHARGE = Rule(command=Charge, result=Charged, rpc=Rpc.UPDATE_COST, needs=_needs, carry_out=charge, replay=_replay)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import ClassVar, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.entry import CostSource
@@ -11,9 +11,25 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.record import Record
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import OnExpiry
+from budgetd_server.domain.results import (
+    Charged,
+    Configured,
+    Deleted,
+    Extended,
+    Held,
+    RecordSaved,
+    Released,
+    Result,
+    Settled,
+    Swept,
+    WindowsReset,
+)
 from budgetd_server.domain.status import BudgetStatus, LimitStatus
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.domain.window import Fixed
+
+R = TypeVar("R", bound=Result)
+R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
 class Rpc(IntEnum):
@@ -41,9 +57,21 @@ class Request(NamedTuple):
     fingerprint: bytes
 
 
-class Charge(NamedTuple):
-    """Record a cost that happened. A named tuple, since a server makes tens of thousands of them a second."""
+class Command(Generic[R_co]):
+    """What the ledger is asked to do; the parameter is what it results in."""
 
+    __slots__ = ()
+    project_id: str
+
+
+class Requested(Command[R_co]):
+    """What a caller asks for, under a request id."""
+
+    __slots__ = ()
+    request: Request
+
+
+class _ChargeFields(NamedTuple):
     project_id: str
     budget_id: str
     request: Request
@@ -79,6 +107,12 @@ class Charge(NamedTuple):
     usage_dialect: str = ""
 
 
+class Charge(_ChargeFields, Requested[Charged]):
+    """Record a cost that happened. A named tuple, since a server makes tens of thousands of them a second."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitDraft:
     """A limit as it was asked for."""
@@ -96,10 +130,9 @@ class LimitDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateBudget:
+class CreateBudget(Requested[Configured]):
     """Create a budget, or replace the one of that id."""
 
-    rpc: ClassVar[Rpc] = Rpc.CREATE_BUDGET
     project_id: str
     budget_id: str
     request: Request
@@ -113,10 +146,9 @@ class CreateBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateBudget:
+class UpdateBudget(Requested[Configured]):
     """Set the parts of a configuration that are named; the others stay."""
 
-    rpc: ClassVar[Rpc] = Rpc.UPDATE_BUDGET
     project_id: str
     budget_id: str
     request: Request
@@ -133,10 +165,9 @@ class UpdateBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteBudget:
+class DeleteBudget(Requested[Deleted]):
     """Delete a budget; its history stays."""
 
-    rpc: ClassVar[Rpc] = Rpc.DELETE_BUDGET
     project_id: str
     budget_id: str
     request: Request
@@ -146,10 +177,9 @@ class DeleteBudget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdjustCost:
+class AdjustCost(Requested[Charged]):
     """Correct what was spent by a signed amount."""
 
-    rpc: ClassVar[Rpc] = Rpc.ADJUST_COST
     project_id: str
     budget_id: str
     request: Request
@@ -163,10 +193,9 @@ class AdjustCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetCost:
+class ResetCost(Requested[Configured]):
     """Begin a budget's counts again at zero, in the same windows."""
 
-    rpc: ClassVar[Rpc] = Rpc.RESET_COST
     project_id: str
     budget_id: str
     request: Request
@@ -175,24 +204,22 @@ class ResetCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetOnDuration:
+class ResetOnDuration(Requested[WindowsReset]):
     """Begin the main limit's count again if its window is over."""
 
-    rpc: ClassVar[Rpc] = Rpc.RESET_ON_DURATION
     project_id: str
     budget_id: str
     request: Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetManyOnDuration:
+class ResetManyOnDuration(Requested[WindowsReset]):
     """One step of ResetAllOnDuration: reset those of these budgets whose window is over; others are passed by.
 
     Every step finds out whether the whole run has been carried out before. Only the last keeps the request id, with the
     whole run's outcome: `reset_count_before` and its own count.
     """
 
-    rpc: ClassVar[Rpc] = Rpc.RESET_ALL_ON_DURATION
     project_id: str
     budget_ids: Sequence[str]
     request: Request
@@ -201,10 +228,9 @@ class ResetManyOnDuration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReserveCost:
+class ReserveCost(Requested[Held]):
     """Hold money, tokens and a call before the work is done."""
 
-    rpc: ClassVar[Rpc] = Rpc.RESERVE_COST
     project_id: str
     budget_id: str
     request: Request
@@ -228,10 +254,9 @@ class ReserveCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommitReservation:
+class CommitReservation(Requested[Settled]):
     """Book what a held call really cost."""
 
-    rpc: ClassVar[Rpc] = Rpc.COMMIT_RESERVATION
     project_id: str
     reservation_seq: int
     request: Request
@@ -256,20 +281,18 @@ class CommitReservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseReservation:
+class ReleaseReservation(Requested[Released]):
     """Give back what is held."""
 
-    rpc: ClassVar[Rpc] = Rpc.RELEASE_RESERVATION
     project_id: str
     reservation_seq: int
     request: Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtendReservation:
+class ExtendReservation(Requested[Extended]):
     """Let a hold expire later, or sooner: `ttl_us` from now."""
 
-    rpc: ClassVar[Rpc] = Rpc.EXTEND_RESERVATION
     project_id: str
     reservation_seq: int
     request: Request
@@ -277,7 +300,7 @@ class ExtendReservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(Command[Swept]):
     """What happens in one project without a caller. Done again, it does nothing.
 
     Holds expire, windows end, and deletions of large trees are finished.
@@ -291,7 +314,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SaveRecord:
+class SaveRecord(Command[RecordSaved]):
     """Carry out what a client of LiteLLM's self-hosted protocol has done to one user. Done again, it does nothing."""
 
     project_id: str
@@ -310,7 +333,7 @@ class SaveRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropRecord:
+class DropRecord(Command[RecordSaved]):
     """Delete a user that a client of that protocol was given and has no more. Done again, it does nothing."""
 
     project_id: str
@@ -321,40 +344,15 @@ class DropRecord:
     given_until_key: int
 
 
-#: What a caller may ask for, under a request id.
-Requested = (
-    Charge
-    | CreateBudget
-    | UpdateBudget
-    | DeleteBudget
-    | AdjustCost
-    | ResetCost
-    | ResetOnDuration
-    | ResetManyOnDuration
-    | ReserveCost
-    | CommitReservation
-    | ReleaseReservation
-    | ExtendReservation
-)
-#: What a save of LiteLLM's class comes to.
-Saved = SaveRecord | DropRecord
-Command = Requested | Saved | Sweep
-
-
-class Outcome(NamedTuple):
+class Outcome(NamedTuple, Generic[R_co]):
     """What came of a command, once it is durable."""
 
     #: The entry that records it; zero: none does.
     entry_seq: int
-    #: The number that the answer carries beside the entry: the cost of a charge or commit, what was granted or
-    #: released, in nano-USD; how many budgets were deleted or reset, 1 if a window was reset; when a hold expires.
-    result: int
+    result: R_co
+    #: True: the request id had taken effect before, and the result is the first one.
     replayed: bool = False
     #: Where the touched limits stand; empty if not asked for.
     limits: tuple[LimitStatus, ...] = ()
     #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
     budget: BudgetStatus | None = None
-    #: More numbers of the answer. Of a hold: when it expires, the tokens granted. Of a commit: the money released, the
-    #: overage, 1 if it was late. Of a saved record: how many charges it came to, 1 if it came late, 1 if it changed
-    #: anything.
-    more: tuple[int, ...] = ()

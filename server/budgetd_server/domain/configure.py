@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from budgetd_server.domain.alerting import rearmed
 from budgetd_server.domain.bounds import DEPTH_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode
-from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, UpdateBudget
+from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, Rpc, UpdateBudget
 from budgetd_server.domain.counting import begin_again, first_span
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import (
@@ -19,6 +19,7 @@ from budgetd_server.domain.errors import (
     shown,
 )
 from budgetd_server.domain.expiry import held_part
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.recount import (
     LimitRecount,
     StaleRecount,
@@ -27,13 +28,15 @@ from budgetd_server.domain.recount import (
     fits,
     limits_to_recount,
 )
+from budgetd_server.domain.results import Configured
 from budgetd_server.domain.rolling import reanchored, roll_if_due
+from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
 from budgetd_server.domain.touching import upwards
 
 
-def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome:
+def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[Configured]:
     """Create a budget, or replace the one of that id if asked to.
 
     Raises:
@@ -66,10 +69,10 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome:
     _set_limits(state, budget, limits, {}, now_us)
     for counter in budget.counters():
         begin_again(budget, counter, span=first_span(counter.limit, now_us), since_seq=entry.seq)
-    return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
+    return Outcome(entry.seq, Configured(), budget=budget_status(budget, now_us))
 
 
-def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
+def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome[Configured]:
     """Change a configuration, and never what is spent.
 
     Raises:
@@ -93,7 +96,7 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome:
         state.move(budget, parent)
     _configured(budget, now_us)
     entry = state.append(command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
-    return Outcome(entry.seq, 0, budget=budget_status(budget, now_us))
+    return Outcome(entry.seq, Configured(), budget=budget_status(budget, now_us))
 
 
 def set_main_limit(
@@ -269,3 +272,41 @@ def check_etag(budget: BudgetState, etag: str) -> None:
     """
     if etag and etag != budget.etag:
         raise EtagMismatch(etag, budget.etag)
+
+
+def _needs_of_creation(needs: Needs, command: CreateBudget) -> None:
+    needs.add_budgets(command.project_id, command.budget_id, command.parent_id)
+    needs.creating.add(command.project_id)
+    if command.replace_existing and command.limits:
+        needs.holds.add((command.project_id, command.budget_id))
+
+
+def _needs_of_update(needs: Needs, command: UpdateBudget) -> None:
+    place = (command.project_id, command.budget_id)
+    needs.add_budgets(command.project_id, command.budget_id, command.parent_id or "")
+    if command.parent_id:
+        needs.moved.add(place)
+    if command.sets_limits:
+        needs.holds.add(place)
+    if command.recount is not None:
+        # Several recounts of one budget in a batch were begun at different times: the oldest needs most.
+        seq = command.recount.until_seq
+        needs.chains[place] = min(seq, needs.chains.get(place, seq))
+
+
+CREATE_BUDGET = Rule(
+    command=CreateBudget,
+    result=Configured,
+    rpc=Rpc.CREATE_BUDGET,
+    needs=_needs_of_creation,
+    carry_out=create_budget,
+    replay=with_budget,
+)
+UPDATE_BUDGET = Rule(
+    command=UpdateBudget,
+    result=Configured,
+    rpc=Rpc.UPDATE_BUDGET,
+    needs=_needs_of_update,
+    carry_out=update_budget,
+    replay=with_budget,
+)

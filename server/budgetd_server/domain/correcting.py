@@ -1,7 +1,7 @@
 """Signed corrections of what was spent: of the current windows, or of one entry wherever that still counts."""
 
 from budgetd_server.domain.budget import BudgetState, Counter, Unit
-from budgetd_server.domain.commands import AdjustCost, Outcome
+from budgetd_server.domain.commands import AdjustCost, Outcome, Rpc
 from budgetd_server.domain.counting import Part, check_room, count, counted_model, has_ended
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import (
@@ -14,7 +14,10 @@ from budgetd_server.domain.errors import (
     shown,
 )
 from budgetd_server.domain.expiry import fire_all
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.results import Charged
 from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import Corrected, State
 from budgetd_server.domain.status import budget_status, limit_statuses
 from budgetd_server.domain.touching import of_keys, upwards
@@ -22,7 +25,7 @@ from budgetd_server.domain.touching import of_keys, upwards
 _CORRECTABLE = frozenset({EntryKind.CHARGE, EntryKind.SETTLE})
 
 
-def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
+def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
     """Correct what was spent.
 
     Raises:
@@ -65,7 +68,7 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome:
     if corrected is not None:
         corrected.adjusted_nano_usd += part.cost_nano_usd
     limits = tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
-    return Outcome(written.seq, part.cost_nano_usd, limits=limits, budget=budget_status(own, now_us))
+    return Outcome(written.seq, Charged(part.cost_nano_usd), limits=limits, budget=budget_status(own, now_us))
 
 
 def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None) -> None:
@@ -140,3 +143,24 @@ def _of_this_batch(state: State, own: BudgetState, seq: int) -> Corrected | None
 def _is_correctable(entry: Entry, own: BudgetState) -> bool:
     """Corrections of corrections would be hard to follow; an estimate is corrected by settling its hold."""
     return entry.budget_key == own.budget_key and entry.kind in _CORRECTABLE and entry.adjusted_seq is None
+
+
+def _needs(needs: Needs, command: AdjustCost) -> None:
+    needs.add_budgets(command.project_id, command.budget_id)
+    needs.models.add((command.project_id, command.budget_id, command.model))
+    if command.entry_seq is not None:
+        needs.entries.add((command.project_id, command.entry_seq))
+
+
+def _replay(state: State, command: AdjustCost, first: Outcome[Charged], now_us: int) -> Outcome[Charged]:
+    outcome = with_budget(state, command, first, now_us)
+    budget = state.budgets.get((command.project_id, command.budget_id))
+    if budget is None:
+        return outcome
+    above = tuple(each for ancestor in upwards(state, budget) for each in limit_statuses(ancestor, now_us))
+    return outcome._replace(limits=outcome.limits + above)
+
+
+ADJUST_COST = Rule(
+    command=AdjustCost, result=Charged, rpc=Rpc.ADJUST_COST, needs=_needs, carry_out=adjust, replay=_replay
+)

@@ -10,15 +10,18 @@ import sys
 from collections.abc import Iterator
 
 from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import DeleteBudget, Outcome
+from budgetd_server.domain.commands import DeleteBudget, Outcome, Rpc
 from budgetd_server.domain.configure import check_etag
 from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
 from budgetd_server.domain.errors import HasChildren, HasOpenReservations
 from budgetd_server.domain.expiry import expire_due, release_hold
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.results import Deleted
+from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State
 
 
-def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
+def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome[Deleted]:
     """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
 
     Raises:
@@ -41,7 +44,7 @@ def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome:
         if tree is not None:
             state.cut_trees.add(budget.project_key)
             state.deleted_above.append((each, command.request.request_id))
-    return Outcome(seq, len(subtree) if tree is None else tree.budgets)
+    return Outcome(seq, Deleted(len(subtree) if tree is None else tree.budgets))
 
 
 def finish_deletions(state: State, now_us: int) -> None:
@@ -71,3 +74,18 @@ def _subtree(state: State, budget: BudgetState, *, is_whole: bool) -> Iterator[B
     yield budget
     for child in state.children(budget) if is_whole else state.loaded_children(budget):
         yield from _subtree(state, child, is_whole=is_whole)
+
+
+def _needs(needs: Needs, command: DeleteBudget) -> None:
+    needs.add_budgets(command.project_id, command.budget_id)
+    (needs.subtrees if command.force else needs.deleted).add((command.project_id, command.budget_id))
+
+
+DELETE_BUDGET = Rule(
+    command=DeleteBudget,
+    result=Deleted,
+    rpc=Rpc.DELETE_BUDGET,
+    needs=_needs,
+    carry_out=delete_budget,
+    replay=with_budget,
+)

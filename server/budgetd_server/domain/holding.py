@@ -1,19 +1,26 @@
 """Making holds: money, tokens and a call are kept before the work is done."""
 
 from budgetd_server.domain.admission import admit, grant
-from budgetd_server.domain.commands import Outcome, ReserveCost
+from budgetd_server.domain.commands import (
+    Outcome,
+    ReserveCost,
+    Rpc,
+)
 from budgetd_server.domain.counting import Part, check_room, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.expiry import fire_all
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
+from budgetd_server.domain.results import Held
 from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import limit_statuses
-from budgetd_server.domain.touching import make_if_new, touched_by
+from budgetd_server.domain.touching import add_touched, make_if_new, replay_touched, touched_by
 from budgetd_server.domain.usage import Usage
 
 
-def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
+def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome[Held]:
     """Hold money, tokens and a call on every budget that is touched, or refuse."""
     if command.refusal is not None:
         raise command.refusal
@@ -66,6 +73,24 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome:
     for budget in touched.budgets:
         hold(budget, part, sign=1)
         fire_all(state, budget)
+    held = Held(
+        granted_nano_usd=part.cost_nano_usd,
+        expires_at_us=reservation.expires_at_us,
+        granted_tokens=reservation.held_tokens,
+    )
     limits = tuple(status for budget in touched.budgets for status in limit_statuses(budget, now_us))
-    more = (reservation.expires_at_us, reservation.held_tokens)
-    return Outcome(entry.seq, part.cost_nano_usd, limits=limits, more=more)
+    return Outcome(entry.seq, held, limits=limits)
+
+
+def _needs_of_hold(needs: Needs, command: ReserveCost) -> None:
+    add_touched(needs, command, may_refuse=True)
+
+
+RESERVE_COST = Rule(
+    command=ReserveCost,
+    result=Held,
+    rpc=Rpc.RESERVE_COST,
+    needs=_needs_of_hold,
+    carry_out=reserve,
+    replay=replay_touched,
+)

@@ -1,16 +1,20 @@
 """Resets that somebody asks for: counts begin again at zero, in the windows in which they stand."""
 
 from budgetd_server.domain.budget import MAIN
-from budgetd_server.domain.commands import Outcome, ResetCost
+from budgetd_server.domain.commands import Outcome, ResetCost, ResetManyOnDuration, ResetOnDuration, Rpc
 from budgetd_server.domain.counting import begin_again
 from budgetd_server.domain.entry import REQUESTED, EntryKind
-from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
-from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.errors import FieldViolation, InvalidField, NoWindow, shown
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.results import Configured, WindowsReset
+from budgetd_server.domain.rolling import roll_if_due, roll_on_request
+from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
+from budgetd_server.domain.window import Lifetime
 
 
-def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome:
+def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome[Configured]:
     """Begin the counts of some limits, or of all, at zero.
 
     Raises:
@@ -37,4 +41,60 @@ def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome:
         )
         seq = entry.seq
         begin_again(budget, counter, span=counter.span, since_seq=seq)
-    return Outcome(seq, 0, budget=budget_status(budget, now_us))
+    return Outcome(seq, Configured(), budget=budget_status(budget, now_us))
+
+
+def reset_on_duration(state: State, command: ResetOnDuration, now_us: int) -> Outcome[WindowsReset]:
+    """Begin the main limit's count again if its window is over.
+
+    Raises:
+        BudgetNotFound, NoWindow: It is refused; nothing has changed.
+    """
+    budget = state.budget(command.project_id, command.budget_id)
+    limit = budget.main.limit
+    if limit is None or isinstance(limit.window, Lifetime):
+        raise NoWindow(command.project_id, command.budget_id)
+    was_reset = roll_on_request(state, command.project_id, budget, now_us, command.request.request_id)
+    entry_seq = budget.last_seq if was_reset else 0
+    return Outcome(entry_seq, WindowsReset(int(was_reset)), budget=budget_status(budget, now_us))
+
+
+def reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outcome[WindowsReset]:
+    """The same for those of some budgets that exist and whose window is over."""
+    reset_count = command.reset_count_before
+    for budget_id in command.budget_ids:
+        budget = state.budgets.get((command.project_id, budget_id))
+        if budget is not None:
+            request_id = command.request.request_id
+            reset_count += roll_on_request(state, command.project_id, budget, now_us, request_id)
+    return Outcome(0, WindowsReset(reset_count))
+
+
+def _needs(needs: Needs, command: ResetCost | ResetOnDuration) -> None:
+    needs.add_budgets(command.project_id, command.budget_id)
+
+
+RESET_COST = Rule(
+    command=ResetCost,
+    result=Configured,
+    rpc=Rpc.RESET_COST,
+    needs=_needs,
+    carry_out=reset_cost,
+    replay=with_budget,
+)
+RESET_ON_DURATION = Rule(
+    command=ResetOnDuration,
+    result=WindowsReset,
+    rpc=Rpc.RESET_ON_DURATION,
+    needs=_needs,
+    carry_out=reset_on_duration,
+    replay=with_budget,
+)
+RESET_MANY_ON_DURATION = Rule(
+    command=ResetManyOnDuration,
+    result=WindowsReset,
+    rpc=Rpc.RESET_ALL_ON_DURATION,
+    needs=lambda needs, command: needs.add_budgets(command.project_id, *command.budget_ids),
+    carry_out=reset_many,
+    completes=lambda command: command.is_last,
+)

@@ -34,9 +34,12 @@ from budgetd_server.domain.counting import Part, check_room
 from budgetd_server.domain.deleting import delete_budget
 from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import BelowZero, IsTemplate
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.record import Accepted, Record, differences
 from budgetd_server.domain.resetting import reset_cost
+from budgetd_server.domain.results import RecordSaved
 from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import upwards
 from budgetd_server.domain.window import Fixed
@@ -65,7 +68,7 @@ class Order(Enum):
     NEXT_WINDOW = auto()
 
 
-def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
+def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome[RecordSaved]:
     """Carry out what a client has done to a user since it was given the record, or has saved it.
 
     Raises:
@@ -81,11 +84,16 @@ def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome:
     if following is not None:
         state.accept(key, following)
     budget = saving.budget
-    more = (saving.charges, int(saving.order is Order.LATE), int(following is not None))
-    return Outcome(0 if budget is None else budget.last_seq, saving.charged_nano_usd, more=more)
+    saved = RecordSaved(
+        saving.charged_nano_usd,
+        saving.charges,
+        is_late=saving.order is Order.LATE,
+        has_changed=following is not None,
+    )
+    return Outcome(0 if budget is None else budget.last_seq, saved)
 
 
-def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome:
+def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome[RecordSaved]:
     """Delete a user that a client has no more.
 
     Raises:
@@ -98,7 +106,7 @@ def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome:
         delete_budget(state, delete, now_us)
     for client in command.clients:
         state.forget((command.project_id, client, command.budget_id))
-    return Outcome(0, 0, more=(0, 0, int(is_there)))
+    return Outcome(0, RecordSaved(has_changed=is_there))
 
 
 def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
@@ -331,3 +339,21 @@ class _Saving:
         except BelowZero:
             # Others have reset the count since: there is nothing left to be taken back.
             return
+
+
+def _needs_of_record(needs: Needs, command: SaveRecord) -> None:
+    """A record may create its user, and change the sums of every model in it."""
+    project_id, budget_id = command.project_id, command.budget_id
+    needs.add_budgets(project_id, budget_id)
+    needs.accepted.setdefault((project_id, command.client), set()).add(budget_id)
+    needs.creating.add(project_id)
+    needs.models.update((project_id, budget_id, model) for model in ("", *dict(command.record.models)))
+
+
+def _needs_of_drop(needs: Needs, command: DropRecord) -> None:
+    needs.add_budgets(command.project_id, command.budget_id)
+    needs.deleted.add((command.project_id, command.budget_id))
+
+
+SAVE_RECORD = Rule(command=SaveRecord, result=RecordSaved, needs=_needs_of_record, carry_out=save_record)
+DROP_RECORD = Rule(command=DropRecord, result=RecordSaved, needs=_needs_of_drop, carry_out=drop_record)

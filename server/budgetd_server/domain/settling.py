@@ -1,20 +1,29 @@
 """Ending holds: settled with the real cost of the work, released, or extended."""
 
 from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.commands import CommitReservation, ExtendReservation, Outcome, ReleaseReservation
+from budgetd_server.domain.commands import (
+    CommitReservation,
+    ExtendReservation,
+    Outcome,
+    ReleaseReservation,
+    Rpc,
+)
 from budgetd_server.domain.correcting import check_not_below_zero
 from budgetd_server.domain.counting import Part, check_room, count, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound, ReservationNotFound
 from budgetd_server.domain.expiry import budgets_of, end, expire, fire_all, held_part, release_hold
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation, ReservationState, reservation_id
+from budgetd_server.domain.results import Extended, Released, Settled
 from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
 from budgetd_server.domain.usage import NO_USAGE, Usage
 
 
-def commit(state: State, command: CommitReservation, now_us: int) -> Outcome:
+def commit(state: State, command: CommitReservation, now_us: int) -> Outcome[Settled]:
     """Book what a held call really cost, whatever the limits say: it has been spent."""
     if command.refusal is not None:
         raise command.refusal
@@ -28,7 +37,7 @@ def commit(state: State, command: CommitReservation, now_us: int) -> Outcome:
     raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
 
 
-def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome:
+def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome[Released]:
     """Give back what is held, or what was booked as an estimate; nothing, if it has expired."""
     project_id = command.project_id
     reservation = find(state, project_id, command.reservation_seq)
@@ -36,15 +45,15 @@ def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome:
     match reservation.state:
         case ReservationState.OPEN:
             seq = release_hold(state, project_id, reservation, now_us, command.request.request_id)
-            return Outcome(seq, reservation.held_nano_usd)
+            return Outcome(seq, Released(reservation.held_nano_usd))
         case ReservationState.EXPIRED:
-            return Outcome(0, 0)
+            return Outcome(0, Released(0))
         case ReservationState.ESTIMATED:
             return _take_back(state, command, reservation, now_us)
     raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
 
 
-def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome:
+def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome[Extended]:
     """Let a hold expire at another time."""
     reservation = find(state, command.project_id, command.reservation_seq)
     _expire_if_due(state, command.project_id, reservation, now_us)
@@ -52,7 +61,7 @@ def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome:
         raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
     reservation.expires_at_us = now_us + command.ttl_us
     reservation.is_changed = True
-    return Outcome(0, reservation.expires_at_us)
+    return Outcome(0, Extended(reservation.expires_at_us))
 
 
 def find(state: State, project_id: str, seq: int) -> Reservation:
@@ -81,7 +90,7 @@ def _expire_if_due(state: State, project_id: str, reservation: Reservation, now_
         expire(state, project_id, reservation, now_us)
 
 
-def _settle(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome:
+def _settle(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome[Settled]:
     """Book a cost: in full, whether it is above the hold, or the hold has expired."""
     budgets = budgets_of(state, reservation)
     is_late = not reservation.is_open
@@ -104,9 +113,13 @@ def _settle(state: State, command: CommitReservation, reservation: Reservation, 
     for budget in budgets:
         count(budget, part, now_us)
         fire_all(state, budget)
-    released_nano_usd = 0 if command.keeps_open else rest_nano_usd
-    more = (released_nano_usd, overage_nano_usd, int(is_late))
-    return Outcome(entry, cost_nano_usd, limits=_limits(budgets, now_us), more=more)
+    settled = Settled(
+        cost_nano_usd,
+        released_nano_usd=0 if command.keeps_open else rest_nano_usd,
+        overage_nano_usd=overage_nano_usd,
+        is_late=is_late,
+    )
+    return Outcome(entry, settled, limits=_limits(budgets, now_us))
 
 
 def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int) -> None:
@@ -123,7 +136,9 @@ def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitR
         hold(budget, rest, sign=1)
 
 
-def _correct_estimate(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome:
+def _correct_estimate(
+    state: State, command: CommitReservation, reservation: Reservation, now_us: int
+) -> Outcome[Settled]:
     """Book how the real cost differs from the estimate, wherever the estimate still counts, and on its model."""
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
@@ -150,11 +165,16 @@ def _correct_estimate(state: State, command: CommitReservation, reservation: Res
     end(reservation, how, entry, now_us)
     if not command.keeps_open:
         state.tally.count_hold("committed")
-    more = (max(-part.cost_nano_usd, 0), overage_nano_usd, 1)
-    return Outcome(entry, command.cost_nano_usd, limits=_limits(budgets, now_us), more=more)
+    settled = Settled(
+        command.cost_nano_usd,
+        released_nano_usd=max(-part.cost_nano_usd, 0),
+        overage_nano_usd=overage_nano_usd,
+        is_late=True,
+    )
+    return Outcome(entry, settled, limits=_limits(budgets, now_us))
 
 
-def _take_back(state: State, command: ReleaseReservation, reservation: Reservation, now_us: int) -> Outcome:
+def _take_back(state: State, command: ReleaseReservation, reservation: Reservation, now_us: int) -> Outcome[Released]:
     """Take an estimate back, wherever it still counts."""
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
@@ -183,7 +203,7 @@ def _take_back(state: State, command: ReleaseReservation, reservation: Reservati
         count(budget, part, now_us, corrects_seq=reservation.ended_seq)
     end(reservation, ReservationState.RELEASED, entry.seq, now_us)
     state.tally.count_hold("released")
-    return Outcome(entry.seq, estimate.cost_nano_usd)
+    return Outcome(entry.seq, Released(estimate.cost_nano_usd))
 
 
 def _check_correction(budgets: list[BudgetState], reservation: Reservation, part: Part, now_us: int) -> None:
@@ -267,3 +287,40 @@ def _difference(one: Usage, other: Usage) -> Usage:
 
 def _limits(budgets: list[BudgetState], now_us: int) -> tuple[LimitStatus, ...]:
     return tuple(status for budget in budgets for status in limit_statuses(budget, now_us))
+
+
+def _needs_of_settlement(needs: Needs, command: CommitReservation) -> None:
+    needs.reservations.setdefault((command.project_id, command.reservation_seq), set()).add(command.model)
+
+
+def _needs_of_reservation(needs: Needs, command: ReleaseReservation | ExtendReservation) -> None:
+    needs.reservations.setdefault((command.project_id, command.reservation_seq), set()).add("")
+
+
+def _replay_commit(state: State, command: CommitReservation, first: Outcome[Settled], now_us: int) -> Outcome[Settled]:
+    reservation = state.reservations.get((command.project_id, command.reservation_seq))
+    return first if reservation is None else first._replace(limits=_limits(budgets_of(state, reservation), now_us))
+
+
+COMMIT_RESERVATION = Rule(
+    command=CommitReservation,
+    result=Settled,
+    rpc=Rpc.COMMIT_RESERVATION,
+    needs=_needs_of_settlement,
+    carry_out=commit,
+    replay=_replay_commit,
+)
+RELEASE_RESERVATION = Rule(
+    command=ReleaseReservation,
+    result=Released,
+    rpc=Rpc.RELEASE_RESERVATION,
+    needs=_needs_of_reservation,
+    carry_out=release,
+)
+EXTEND_RESERVATION = Rule(
+    command=ExtendReservation,
+    result=Extended,
+    rpc=Rpc.EXTEND_RESERVATION,
+    needs=_needs_of_reservation,
+    carry_out=extend,
+)

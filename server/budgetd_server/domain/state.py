@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState, Unit
-from budgetd_server.domain.commands import Outcome, Requested, Rpc
+from budgetd_server.domain.commands import Outcome, R, Requested, Rpc
 from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts, StoredTree
@@ -25,8 +25,8 @@ class StoredRequest(NamedTuple):
 
     fingerprint: bytes
     entry_seq: int
-    result: int
-    more: tuple[int, ...] = ()
+    #: See `Result.to_numbers`.
+    numbers: tuple[int, ...]
 
 
 class NewRequest(NamedTuple):
@@ -37,9 +37,9 @@ class NewRequest(NamedTuple):
     request_id: str
     fingerprint: bytes
     entry_seq: int
-    result: int
     created_at_us: int
-    more: tuple[int, ...] = ()
+    #: See `Result.to_numbers`.
+    numbers: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -329,7 +329,7 @@ class State:
         self.new_entries.append(entry)
         return entry
 
-    def remember(self, command: Requested, rpc: Rpc, outcome: Outcome, now_us: int) -> None:
+    def remember(self, command: Requested[R], rpc: Rpc, outcome: Outcome[R], now_us: int) -> None:
         """Keep a request id and what it came to, so that a retry finds both."""
         request, project_id = command.request, command.project_id
         # A project is made by its first entry; before that nothing can have taken effect in it.
@@ -342,9 +342,8 @@ class State:
             request_id,
             fingerprint,
             outcome.entry_seq,
-            outcome.result,
             now_us,
-            outcome.more,
+            outcome.result.to_numbers(),
         )
         self.requests[(project_id, rpc, request_id)] = new
         self.new_requests.append(new)

@@ -1,15 +1,17 @@
 """What a charge or a hold counts on: its budget, the additional ones, and all their ancestors, each once."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from budgetd_server.domain.bounds import TOUCHED_BUDGETS_MAX
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
-from budgetd_server.domain.commands import Charge, ReserveCost
+from budgetd_server.domain.commands import Charge, Outcome, ReserveCost
 from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, IsTemplate, shown
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import State
+from budgetd_server.domain.status import LimitStatus, limit_statuses
 
 
 class Touched(NamedTuple):
@@ -125,3 +127,27 @@ def _copy_of_template(state: State, command: Charge | ReserveCost, now_us: int) 
         main=fresh(template.main.limit),
         named={limit_id: fresh(counter.limit) for limit_id, counter in template.named.items()},
     )
+
+
+def add_touched(needs: Needs, command: Charge | ReserveCost, *, may_refuse: bool) -> None:
+    """Add what `touched_by` needs, and the limits of these budgets: those that may refuse need what is held on them."""
+    project_id = command.project_id
+    # A copy of the template is charged along with the template's ancestors.
+    budget_ids = (command.budget_id, *command.additional_ids, *filter(None, [command.template_id]))
+    needs.add_budgets(project_id, *budget_ids)
+    needs.models.update((project_id, each, command.model) for each in budget_ids)
+    if command.template_id:
+        needs.creating.add(project_id)
+    if may_refuse:
+        needs.refusing.update((project_id, each) for each in budget_ids)
+
+
+def replay_touched(state: State, command: Charge | ReserveCost, first: Outcome[Any], now_us: int) -> Outcome[Any]:
+    """The first outcome, with the limits of those budgets that the command would touch now and that still exist."""
+    seen: dict[int, tuple[LimitStatus, ...]] = {}
+    for budget_id in (command.budget_id, *command.additional_ids):
+        budget = state.budgets.get((command.project_id, budget_id))
+        if budget is not None:
+            for each in (budget, *upwards(state, budget)):
+                seen.setdefault(each.budget_key, limit_statuses(each, now_us))
+    return first._replace(limits=tuple(status for statuses in seen.values() for status in statuses))

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
-    Charge,
     Command,
     DeleteBudget,
     Outcome,
+    R,
     Request,
     ResetManyOnDuration,
-    Saved,
     UpdateBudget,
 )
 from budgetd_server.domain.configure import anchored
@@ -27,6 +26,7 @@ from budgetd_server.domain.errors import (
 from budgetd_server.domain.queries import BudgetQuery, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
 from budgetd_server.domain.reservation import Reservation, reservation_id
+from budgetd_server.domain.results import Configured, Deleted, WindowsReset
 from budgetd_server.domain.status import BudgetStatus, budget_status
 from budgetd_server.engine.shared_loads import SharedLoads
 from budgetd_server.engine.sweeper import SWEEP_SECONDS, Sweeper
@@ -99,24 +99,26 @@ class Engine:
         await self.sweeper.stop()
         await self.writer.drain()
 
-    async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
+    async def submit(self, command: Command[R], *, timeout_seconds: float | None = None) -> Outcome[R]:
         """Carry out a command; see Writer.submit."""
         return await self.writer.submit(command, timeout_seconds=timeout_seconds)
 
     async def submit_many(
-        self, commands: Sequence[Charge | Saved], *, timeout_seconds: float | None = None
-    ) -> list[Outcome | Refusal]:
+        self, commands: Sequence[Command[R]], *, timeout_seconds: float | None = None
+    ) -> list[Outcome[R] | Refusal]:
         """Carry out charges or saved records in order; see Writer.submit_many."""
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
 
-    async def delete_budget(self, command: DeleteBudget, *, timeout_seconds: float | None = None) -> Outcome:
+    async def delete_budget(self, command: DeleteBudget, *, timeout_seconds: float | None = None) -> Outcome[Deleted]:
         """Delete a budget; of a large tree, what is below it is noted in steps that begin now."""
         outcome = await self.submit(command, timeout_seconds=timeout_seconds)
         if command.force:
             self.sweeper.wake()
         return outcome
 
-    async def update_budget(self, command: UpdateBudget, *, timeout_seconds: float | None = None) -> Outcome:
+    async def update_budget(
+        self, command: UpdateBudget, *, timeout_seconds: float | None = None
+    ) -> Outcome[Configured]:
         """Change a configuration; a new window is counted from the ledger first, while the server works on."""
         for _ in range(RECOUNTS_MAX):
             try:
@@ -125,7 +127,9 @@ class Engine:
                 continue
         raise StoreUnavailable("the budget's window changes too fast to be counted; try again")
 
-    async def reset_all(self, project_id: str, request: Request, *, timeout_seconds: float | None = None) -> Outcome:
+    async def reset_all(
+        self, project_id: str, request: Request, *, timeout_seconds: float | None = None
+    ) -> Outcome[WindowsReset]:
         """Reset every budget of a project whose window is over, in steps of their own transactions."""
         step = ResetManyOnDuration(project_id=project_id, budget_ids=(), request=request)
         known = await self.submit(step, timeout_seconds=timeout_seconds)
@@ -144,7 +148,7 @@ class Engine:
             ]
             if ended:
                 step = replace(step, budget_ids=ended, reset_count_before=reset_count)
-                reset_count = (await self.submit(step, timeout_seconds=timeout_seconds)).result
+                reset_count = (await self.submit(step, timeout_seconds=timeout_seconds)).result.budgets_count
         last = replace(step, budget_ids=(), reset_count_before=reset_count, is_last=True)
         return await self.submit(last, timeout_seconds=timeout_seconds)
 

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from budgetd_server.domain.commands import Outcome, Sweep
 from budgetd_server.domain.errors import BudgetError, StoreUnavailable
+from budgetd_server.domain.results import Swept
 from budgetd_server.ledger.base import Ledger
 
 SWEEP_SECONDS = 1.0
@@ -46,7 +47,7 @@ class Sweeper:
     def __init__(
         self,
         ledger: Ledger,
-        submit: Callable[[Sweep], Awaitable[Outcome]],
+        submit: Callable[[Sweep], Awaitable[Outcome[Swept]]],
         clock: Callable[[], int],
         *,
         sweep_seconds: float = SWEEP_SECONDS,
@@ -102,7 +103,7 @@ class Sweeper:
     async def _done(self, step: Sweep) -> int:
         """Carry out one step. One that fails by a mistake of ours must not keep the others from their turn."""
         try:
-            return (await self._submit(step)).result
+            return (await self._submit(step)).result.changes_count
         except BudgetError:
             raise  # Of the store or the queue, and so of all steps.
         except Exception:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import Charge, Command, CommitReservation, Outcome, Saved
+from budgetd_server.domain.commands import Charge, Command, CommitReservation, Outcome, R
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
@@ -42,7 +42,7 @@ CONTENDED_SECONDS = 0.002
 YIELD_SECONDS = 0.003
 PROVE_SECONDS = 0.5
 
-Result = Outcome | Exception
+Result = Outcome[Any] | Exception
 log = logging.getLogger(__name__)
 
 
@@ -50,8 +50,8 @@ log = logging.getLogger(__name__)
 class _Single:
     """One command and the caller that waits for it."""
 
-    command: Command
-    future: "asyncio.Future[Outcome]"
+    command: Command[Any]
+    future: "asyncio.Future[Outcome[Any]]"
     #: On the loop's clock; None: the caller waits for as long as it takes.
     deadline: float | None
 
@@ -60,7 +60,7 @@ class _Single:
 class _Bulk:
     """Many charges or saved records of one caller, carried out slice by slice, in order."""
 
-    commands: Sequence[Charge | Saved]
+    commands: Sequence[Command[Any]]
     future: "asyncio.Future[list[Result]]"
     deadline: float | None
     results: list[Result] = field(default_factory=list)
@@ -71,7 +71,7 @@ class _Batch(NamedTuple):
 
     singles: list[_Single]
     bulks: list[tuple[_Bulk, int]]
-    commands: list[Command]
+    commands: list[Command[Any]]
 
 
 class Writer:
@@ -103,7 +103,7 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="budgetd-writer")
         self._task.add_done_callback(self._ended)
 
-    async def submit(self, command: Command, *, timeout_seconds: float | None = None) -> Outcome:
+    async def submit(self, command: Command[R], *, timeout_seconds: float | None = None) -> Outcome[R]:
         """Carry out a command; returns after the commit, so what was answered survives a crash.
 
         Args:
@@ -123,8 +123,8 @@ class Writer:
         return await single.future
 
     async def submit_many(
-        self, commands: Sequence[Charge | Saved], *, timeout_seconds: float | None = None
-    ) -> list[Outcome | Refusal]:
+        self, commands: Sequence[Command[R]], *, timeout_seconds: float | None = None
+    ) -> list[Outcome[R] | Refusal]:
         """Carry out charges or saved records in order, each for itself, in as many transactions as it takes.
 
         Raises:
@@ -137,7 +137,7 @@ class Writer:
         bulk = _Bulk(commands, loop.create_future(), _deadline(loop, timeout_seconds))
         self._bulks.append(bulk)
         self._arrival.set()
-        results: list[Outcome | Refusal] = []
+        results: list[Outcome[R] | Refusal] = []
         for result in await bulk.future:
             if not isinstance(result, Outcome | Refusal):
                 raise result
@@ -220,7 +220,7 @@ class Writer:
             return LOCK_WAIT_SECONDS_MAX
         return min(LOCK_WAIT_SECONDS_MAX, max(patient) - asyncio.get_running_loop().time())
 
-    async def _carry_out(self, commands: Sequence[Command], lock_wait_seconds: float) -> list[Result]:
+    async def _carry_out(self, commands: Sequence[Command[Any]], lock_wait_seconds: float) -> list[Result]:
         """One transaction; a result for each command."""
         try:
             (results, tally), committed = await self._ledger.commit(
@@ -252,7 +252,7 @@ class Writer:
             await asyncio.sleep(YIELD_SECONDS)
         return results
 
-    def _decide_all(self, commands: Sequence[Command], state: State, now_us: int) -> tuple[list[Result], Tally]:
+    def _decide_all(self, commands: Sequence[Command[Any]], state: State, now_us: int) -> tuple[list[Result], Tally]:
         """Called by the ledger, inside the transaction, perhaps on a thread of its own."""
         results: list[Result] = []
         for command in commands:
@@ -295,7 +295,7 @@ class Writer:
     def _count_settlements(self, singles: Sequence[_Single], results: Sequence[Result]) -> None:
         """Count the money that settled holds have cost."""
         cost_nano_usd = sum(
-            result.result
+            result.result.cost_nano_usd
             for single, result in zip(singles, results, strict=False)
             if isinstance(single.command, CommitReservation) and isinstance(result, Outcome) and not result.replayed
         )
@@ -306,10 +306,10 @@ class Writer:
         """Count the charges that saved records came to."""
         saved = [result for result in results if isinstance(result, Outcome)]
         refused = sum(isinstance(result, Refusal) for result in results)
-        recorded = sum(result.more[0] for result in saved)
+        recorded = sum(result.result.charges_count for result in saved)
         unavailable = len(results) - len(saved) - refused
         self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
-        self._metrics.charged_nano_usd.inc(sum(result.result for result in saved))
+        self._metrics.charged_nano_usd.inc(sum(result.result.charged_nano_usd for result in saved))
 
     def _count_charges(self, charges: Sequence[tuple[Charge, Result]]) -> None:
         """Count what became of a batch's charges, each kind in one step. What is history was spent before."""
@@ -319,7 +319,7 @@ class Writer:
                 if result.replayed:
                     replayed += 1
                 elif not charge.is_history:
-                    cost_nano_usd += result.result
+                    cost_nano_usd += result.result.cost_nano_usd
             elif isinstance(result, Refusal):
                 refused += 1
             else:
@@ -369,7 +369,7 @@ class Writer:
         self.on_health()
 
 
-def _tell(future: "asyncio.Future[Outcome]", result: Result) -> None:
+def _tell(future: "asyncio.Future[Outcome[Any]]", result: Result) -> None:
     if isinstance(result, Outcome):
         future.set_result(result)
     else:

@@ -9,7 +9,7 @@ Driver errors stop at the store: whatever goes wrong with it becomes StoreUnavai
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
@@ -76,7 +76,7 @@ class Ledger(Protocol):
     outdated: asyncio.Event
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
+        self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """Load what the commands touch, decide, save, and return once that is durable.
 

@@ -7,6 +7,7 @@ gRPC, so that a client in the same process can call them without a socket. Their
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
@@ -18,6 +19,7 @@ from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.counting import Part, spent_at
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.pricing import Prices
+from budgetd_server.domain.results import Charged
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, budget_status, limit_status
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, budget_requests, cost_requests, read_requests
@@ -74,14 +76,14 @@ class Handlers(ReservationHandlers):
     async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
         command = budget_requests.delete_budget(request)
         outcome = await self._engine.delete_budget(command, timeout_seconds=caller.timeout_seconds)
-        return service.DeleteBudgetResponse(deleted_count=outcome.result, replayed=outcome.replayed)
+        return service.DeleteBudgetResponse(deleted_count=outcome.result.budgets_count, replayed=outcome.replayed)
 
     async def UpdateCost(self, request: cost_pb.UpdateCostRequest, caller: Caller) -> cost_pb.UpdateCostResponse:
         charge = await self._costs.charge(request, self._engine.clock())
         outcome = await self._engine.submit(charge, timeout_seconds=caller.timeout_seconds)
         response = cost_pb.UpdateCostResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
-            cost_nano_usd=outcome.result,
+            cost_nano_usd=outcome.result.cost_nano_usd,
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
             request_id=charge.request.request_id,
@@ -169,14 +171,16 @@ class Handlers(ReservationHandlers):
         command = budget_requests.reset_on_duration(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         budget = await self._reset_budget(request, outcome)
-        return service.ResetOnDurationResponse(was_reset=bool(outcome.result), budget=budget, replayed=outcome.replayed)
+        return service.ResetOnDurationResponse(
+            was_reset=bool(outcome.result.budgets_count), budget=budget, replayed=outcome.replayed
+        )
 
     async def ResetAllOnDuration(
         self, request: service.ResetAllOnDurationRequest, caller: Caller
     ) -> service.ResetAllOnDurationResponse:
         asked = budget_requests.reset_all(request)
         outcome = await self._engine.reset_all(request.project_id, asked, timeout_seconds=caller.timeout_seconds)
-        return service.ResetAllOnDurationResponse(reset_count=outcome.result, replayed=outcome.replayed)
+        return service.ResetAllOnDurationResponse(reset_count=outcome.result.budgets_count, replayed=outcome.replayed)
 
     async def ListEntries(self, request: service.ListEntriesRequest, caller: Caller) -> service.ListEntriesResponse:
         found = await self._engine.list_entries(read_requests.entry_query(request))
@@ -222,7 +226,7 @@ class Handlers(ReservationHandlers):
         response.budget.CopyFrom(budget)
 
     async def _reset_budget(
-        self, request: service.ResetCostRequest | service.ResetOnDurationRequest, outcome: Outcome
+        self, request: service.ResetCostRequest | service.ResetOnDurationRequest, outcome: Outcome[Any]
     ) -> pb.Budget:
         """The budget of an answer; its models, if asked for, are read after the commit."""
         if request.view >= pb.BUDGET_VIEW_FULL and outcome.budget is not None:
@@ -256,7 +260,7 @@ class Handlers(ReservationHandlers):
         return limit_bytes
 
 
-def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb.Budget:
+def _as_left(project_id: str, budget_id: str, outcome: Outcome[Any], view: int) -> pb.Budget:
     """The budget as a command left it; its name alone if a replay finds it deleted."""
     if outcome.budget is None:
         return pb.Budget(project_id=project_id, budget_id=budget_id)
@@ -265,7 +269,7 @@ def _as_left(project_id: str, budget_id: str, outcome: Outcome, view: int) -> pb
 
 def _results(
     charges: Sequence[Charge],
-    outcomes: Sequence[Outcome | Refusal],
+    outcomes: Sequence[Outcome[Charged] | Refusal],
     refusals: Mapping[int, Refusal],
     *,
     limit_bytes: int,
@@ -285,7 +289,7 @@ def _results(
                 answer_bytes += sum(_PATH_BYTES + len(path.encode()) for path in charge.unread_fields)
                 charged = cost_pb.Charged(
                     entry_id=answers.entry_id(outcome.entry_seq),
-                    cost_nano_usd=outcome.result,
+                    cost_nano_usd=outcome.result.cost_nano_usd,
                     replayed=outcome.replayed,
                     unread_fields=charge.unread_fields if answer_bytes <= ANSWER_BYTES_MAX else (),
                 )

@@ -23,12 +23,12 @@ class ReservationHandlers:
     async def ReserveCost(self, request: pb.ReserveCostRequest, caller: Caller) -> pb.ReserveCostResponse:
         command = await self._reservations.reserve(request, self._engine.clock())
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
-        expires_at_us, granted_tokens = outcome.more
+        held = outcome.result
         return pb.ReserveCostResponse(
             reservation_id=answers.reservation_id(outcome.entry_seq),
-            granted_nano_usd=outcome.result,
-            granted_tokens=granted_tokens,
-            expire_time=answers.timestamp(expires_at_us),
+            granted_nano_usd=held.granted_nano_usd,
+            granted_tokens=held.granted_tokens,
+            expire_time=answers.timestamp(held.expires_at_us),
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
         )
@@ -42,13 +42,13 @@ class ReservationHandlers:
             model, provider = reservation.model, provider or reservation.provider
         command = await self._reservations.commit(request, seq, model, provider, self._engine.clock())
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
-        released_nano_usd, overage_nano_usd, is_late = outcome.more
+        settled = outcome.result
         return pb.CommitReservationResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
-            cost_nano_usd=outcome.result,
-            released_nano_usd=released_nano_usd,
-            overage_nano_usd=overage_nano_usd,
-            is_late=bool(is_late),
+            cost_nano_usd=settled.cost_nano_usd,
+            released_nano_usd=settled.released_nano_usd,
+            overage_nano_usd=settled.overage_nano_usd,
+            is_late=settled.is_late,
             limits=answers.limit_statuses(outcome.limits),
             replayed=outcome.replayed,
             unread_fields=command.unread_fields,
@@ -59,14 +59,18 @@ class ReservationHandlers:
     ) -> pb.ReleaseReservationResponse:
         command = reservation_requests.release(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
-        return pb.ReleaseReservationResponse(released_nano_usd=outcome.result, replayed=outcome.replayed)
+        return pb.ReleaseReservationResponse(
+            released_nano_usd=outcome.result.released_nano_usd, replayed=outcome.replayed
+        )
 
     async def ExtendReservation(
         self, request: pb.ExtendReservationRequest, caller: Caller
     ) -> pb.ExtendReservationResponse:
         command = reservation_requests.extend(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
-        return pb.ExtendReservationResponse(expire_time=answers.timestamp(outcome.result), replayed=outcome.replayed)
+        return pb.ExtendReservationResponse(
+            expire_time=answers.timestamp(outcome.result.expires_at_us), replayed=outcome.replayed
+        )
 
     async def GetReservation(self, request: pb.GetReservationRequest, caller: Caller) -> pb.GetReservationResponse:
         seq = reservation_requests.get(request)

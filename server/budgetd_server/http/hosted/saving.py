@@ -11,6 +11,7 @@ from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
 from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
+from budgetd_server.domain.results import RecordSaved
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.bodies import told
 from budgetd_server.http.hosted.records import KEYS, decoded
@@ -199,11 +200,11 @@ class Saves:
             other_names={model: name for model, name in names.items() if name},
         )
 
-    def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome | Refusal) -> None:
+    def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome[RecordSaved] | Refusal) -> None:
         if isinstance(outcome, Refusal):
             saved.refused[command.budget_id] = outcome.message
             return
-        _, is_late, has_changed = outcome.more
+        is_late, has_changed = outcome.result.is_late, outcome.result.has_changed
         saved.late += is_late
         saved.changed += has_changed
         if not is_late:  # It may turn out to be a reset, once it is shown again.

@@ -15,15 +15,16 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
+from budgetd_server.domain.decide import needs_of
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
-from budgetd_server.domain.needs import Needs, needs_of
+from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
@@ -104,7 +105,7 @@ class SqliteLedger:
         return ledger
 
     async def commit(
-        self, commands: Sequence[Command], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
+        self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
         """See Ledger.commit."""
         needs = needs_of(commands)

@@ -33,7 +33,6 @@ _TERMS = Entry._fields.index("terms")
 _PLAIN_TAIL = tuple(Entry._field_defaults[name] for name in Entry._fields[_TAIL:])
 #: In the row, where the usage takes five columns.
 _LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
-_RPC, _MORE = NewRequest._fields.index("rpc"), NewRequest._fields.index("more")
 _KINDS = {int(kind): kind for kind in EntryKind}
 _SOURCES = {int(source): source for source in CostSource}
 #: Windows below this roll when somebody touches them, and by nothing else.
@@ -184,18 +183,20 @@ def plain_entry_row(entry: Entry) -> Row:
 
 def request_row(request: NewRequest) -> Row:
     """The parameters of `insert_request`."""
-    return (*plain_request_row(request), json.dumps(request.more) if request.more else None)
+    more = request.numbers[1:]
+    return (*plain_request_row(request), json.dumps(more) if more else None)
 
 
 def plain_request_row(request: NewRequest) -> Row:
     """The parameters of `insert_plain_request`."""
-    return (*request[:_RPC], int(request.rpc), *request[_RPC + 1 : _MORE])
+    project_key, rpc, request_id, fingerprint, entry_seq, created_at_us, numbers = request
+    return project_key, int(rpc), request_id, fingerprint, entry_seq, numbers[0] if numbers else 0, created_at_us
 
 
 def request_from_row(row: Row) -> StoredRequest:
     """A request id that has taken effect."""
     fingerprint, entry_seq, result, more = row
-    return StoredRequest(fingerprint, entry_seq, result, tuple(json.loads(more)) if more else ())
+    return StoredRequest(fingerprint, entry_seq, (result, *json.loads(more)) if more else (result,))
 
 
 def entry_from_row(row: Row) -> tuple[str, Entry]:

@@ -74,7 +74,7 @@ class SqliteSave:
             self._save_reservations(connection, state)
         if state.new_accepted:
             self._save_records(connection, state)
-        if any(request.more for request in state.new_requests):
+        if any(len(request.numbers) > 1 for request in state.new_requests):
             self._insert_requests.execute(connection, map(request_row, state.new_requests))
         else:
             self._insert_plain_requests.execute(connection, map(plain_request_row, state.new_requests))

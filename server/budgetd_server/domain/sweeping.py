@@ -1,0 +1,40 @@
+"""What happens without a caller: holds expire, windows end, and deletions of large trees are finished."""
+
+from budgetd_server.domain.commands import Outcome, Sweep
+from budgetd_server.domain.expiry import expire
+from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.results import Swept
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
+from budgetd_server.domain.state import State
+
+
+def sweep(state: State, command: Sweep, now_us: int) -> Outcome[Swept]:
+    """Expire the holds and roll the windows that are due, of those that are named; the others are passed by.
+
+    Of deletions it counts the budgets below which it had to look: none, once all are finished.
+    """
+    done = len(state.looked_below.get(state.projects[command.project_id].project_key, ()))
+    for seq in command.reservation_seqs:
+        reservation = state.reservations.get((command.project_id, seq))
+        if reservation is not None and reservation.is_due(now_us):
+            expire(state, command.project_id, reservation, now_us)
+            done += 1
+    for budget_id in command.budget_ids:
+        budget = state.budgets.get((command.project_id, budget_id))
+        if budget is not None:
+            before = budget.last_seq
+            roll_if_due(state, command.project_id, budget, now_us)
+            done += budget.last_seq != before
+    return Outcome(0, Swept(done))
+
+
+def _needs(needs: Needs, command: Sweep) -> None:
+    needs.add_budgets(command.project_id, *command.budget_ids)
+    for seq in command.reservation_seqs:
+        needs.reservations.setdefault((command.project_id, seq), set())
+    if command.finishes_deletions:
+        needs.deleting.add(command.project_id)
+
+
+SWEEP = Rule(command=Sweep, result=Swept, needs=_needs, carry_out=sweep)
