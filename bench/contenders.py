@@ -38,8 +38,8 @@ from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
 from budgetd_server.prices import ReloadablePrices
-from budgetd_server.rpc.adapter import SERVICE, generic_handler
-from budgetd_server.rpc.handlers import Handlers
+from budgetd_server.rpc.adapter import generic_handler
+from budgetd_server.rpc.handlers import SERVICE, handlers
 from budgetd_server.rpc.request_ids import request_of
 from budgetd_server.rpc.server import RpcServer
 from budgetd_server.tokens import AsyncTokenCounter
@@ -141,8 +141,8 @@ async def _serve(name: str, database: Path | None) -> None:
         await _until(stopping, _only("ReserveCost", Refusals().reserve_cost))
     elif name in _ENGINES:
         tokens = AsyncTokenCounter()
-        handlers = Handlers(cast(Engine, _ENGINES[name]()), ReloadablePrices(()), tokens)
-        await _until(stopping, generic_handler(handlers, Metrics(), InFlight(), AnswerRoom(lambda _: None)))
+        handlers_by_name = handlers(cast(Engine, _ENGINES[name]()), ReloadablePrices(()), tokens)
+        await _until(stopping, generic_handler(handlers_by_name, Metrics(), InFlight(), AnswerRoom(lambda _: None)))
         tokens.close()
     else:
         assert database is not None, "a durable server has a file"

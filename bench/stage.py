@@ -8,7 +8,7 @@ from bench.ledgers import Ledgers, charges_in
 from bench.load import Load, LoadFailed, send_unary
 from bench.messages import charge, write_frames
 from bench.processes import ServerProcess
-from budgetd_server.rpc.adapter import SERVICE
+from budgetd_server.rpc.handlers import SERVICE
 
 CALLERS = 64
 #: h2load sends one message over and over, so the callers are divided among as many processes, each with its budget.

@@ -9,7 +9,7 @@ from budgetd_server.engine.sweeper import SWEEP_SECONDS
 from budgetd_server.engine.watch import WATCH_SECONDS
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.metrics import Metrics
-from budgetd_server.rpc.handlers import Handlers
+from budgetd_server.rpc.handlers import handlers
 from budgetd_server.tokens import AsyncTokenCounter
 
 
@@ -55,7 +55,7 @@ class Core:
             sweep_seconds=sweep_seconds,
             watch_seconds=watch_seconds,
         )
-        self.handlers = Handlers(self.engine, prices, self.tokens)
+        self.handlers = handlers(self.engine, prices, self.tokens)
 
     def start(self) -> None:
         """Begin to work."""

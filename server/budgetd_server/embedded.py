@@ -205,7 +205,7 @@ class _Host:
         self._in_flight.began()
         try:
             core = self._core or await self._opened()
-            response = await getattr(core.handlers, rpc)(request, Caller(timeout_seconds))
+            response = await core.handlers[rpc](request, Caller(timeout_seconds))
             assert isinstance(response, Message)
         except LedgerRefused as refusal:
             return refusal

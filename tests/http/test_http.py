@@ -13,7 +13,8 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.errors import StoreUnavailable
-from budgetd_server.rpc.adapter import SERVICE, go_code
+from budgetd_server.rpc.adapter import go_code
+from budgetd_server.rpc.handlers import SERVICE
 from tests.http.conftest import Observed
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT

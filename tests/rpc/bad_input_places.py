@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from budgetd_server.rpc.adapter import SERVICE
+from budgetd_server.rpc.handlers import SERVICE
 from tests.rpc.bad_input_table import RULES
 from tests.rpc.bad_values import Descend, Exempt, Rule
 from tests.rpc.valid_requests import MAKES_ROOM, PARTS, VALID

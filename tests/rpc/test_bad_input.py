@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.rpc.adapter import SERVICE
+from budgetd_server.rpc.handlers import SERVICE
 from tests.rpc.bad_input_places import PLACES, Place, reached, set_field
 from tests.rpc.bad_input_table import RULES
 from tests.rpc.bad_values import Bad, Descend, Rule

@@ -5,7 +5,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
-from budgetd_server.rpc import handlers
+from budgetd_server.rpc import batch_answers
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, RunningServer
 from tests.rpc.valid_requests import MODEL
@@ -139,7 +139,7 @@ def test_faulty_items_leave_room_in_the_answer_for_the_limits(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_bytes_max = 100_000
-    monkeypatch.setattr(handlers, "ANSWER_BYTES_MAX", answer_bytes_max)
+    monkeypatch.setattr(batch_answers, "ANSWER_BYTES_MAX", answer_bytes_max)
     good = [f"{n:05}{'x' * 251}" for n in range(100)]
     server.create_many(good, pb.Limit(amount=10**18))
     labels = {f"{n}\n": "\n" for n in range(4)}

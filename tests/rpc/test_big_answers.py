@@ -8,7 +8,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as rpb
 from budgetd_server.domain.bounds import DEPTH_MAX, LIMITS_MAX, MODEL_PATTERNS_MAX
-from budgetd_server.rpc import handlers
+from budgetd_server.rpc import batch_answers
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, RunningServer
 
@@ -90,7 +90,7 @@ def test_a_batch_whose_limits_do_not_fit_the_answer_is_refused_beforehand(
     else:
         for name in names:  # One by one: their answers are too big to be on their way together.
             server.create(name, *biggest_limits())
-    monkeypatch.setattr(handlers, "ANSWER_BYTES_MAX", 10 * LIMITS_MAX * 1_000)
+    monkeypatch.setattr(batch_answers, "ANSWER_BYTES_MAX", 10 * LIMITS_MAX * 1_000)
     items = [
         cost_pb.UpdateCostRequest(
             budget_id=name, cost_nano_usd=1, template_budget_id="template" if is_new else "", request_id=name

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.errors import Refusal
 from budgetd_server.ledger.sqlite.verify import verify_file
-from budgetd_server.rpc.adapter import SERVICE
 from budgetd_server.rpc.errors import STATUS
+from budgetd_server.rpc.handlers import SERVICE
 from tests.rpc.bad_values import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from tests.rpc.failures import Failure, failure_of
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, LoopThread, RunningServer, Setup

@@ -6,7 +6,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.metrics import DIALECTS_MAX, Metrics
-from budgetd_server.rpc import handlers
+from budgetd_server.rpc import batch_answers
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, RunningServer
 
@@ -129,7 +129,7 @@ def test_paths_that_say_nothing_or_nothing_new_are_refused_with_their_rule(
 def test_unread_fields_beyond_the_answer_of_a_batch_are_left_out_and_counted(
     alice: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "ANSWER_BYTES_MAX", 3 * 48 + 20)
+    monkeypatch.setattr(batch_answers, "ANSWER_BYTES_MAX", 3 * 48 + 20)
 
     results = send(alice, *(item(unread_fields=["0123456789"], usage_dialect="xai") for _ in range(3)))
 

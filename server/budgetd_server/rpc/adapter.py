@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
-from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.connections import peer_name
 from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.engine.answer_room import COUNTED_BYTES_MIN, AnswerRoom, Held
@@ -24,12 +23,9 @@ from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX
 from budgetd_server.rpc.callers import Caller
 from budgetd_server.rpc.errors import STATUS_TRAILER
 from budgetd_server.rpc.failures import failure_status
-from budgetd_server.rpc.handlers import Handlers
-
-SERVICE: ServiceDescriptor = service.DESCRIPTOR.services_by_name["BudgetService"]
+from budgetd_server.rpc.handlers import SERVICE, Handler, Handlers
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Handler = Callable[[Any, Caller], Awaitable[Message]]
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _GO_CODES = {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}
@@ -68,7 +64,7 @@ def generic_handler(
     """What a gRPC server is given to serve the whole of BudgetService."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.unary_unary_rpc_method_handler(
-            _adapted(method, getattr(handlers, method.name), metrics, in_flight, room)
+            _adapted(method, handlers[method.name], metrics, in_flight, room)
         )
         for method in SERVICE.methods
     }

@@ -5,7 +5,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from budgetd_server.connections import end_connections
-from budgetd_server.rpc.adapter import SERVICE
+from budgetd_server.rpc.handlers import SERVICE
 from budgetd_server.unix_sockets import remove_socket, unix_path
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024

@@ -16,7 +16,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.ledger.sqlite import file as sqlite_file
-from budgetd_server.rpc.handlers import Handlers
+from budgetd_server.rpc import budgets
 from tests.client.local.ledgers import BUDGET, PROJECT, charge, create, local, read, spent, with_budget
 from tests.client.server_process import ServerProcess
 
@@ -129,7 +129,7 @@ def test_a_mistake_of_ours_tells_an_incident_id_that_is_in_the_log(
     async def planted(*_: Any) -> NoReturn:
         raise LookupError("planted")
 
-    monkeypatch.setattr(Handlers, "GetBudget", planted)
+    monkeypatch.setattr(budgets, "read_budget", planted)
 
     with caplog.at_level(logging.ERROR), pytest.raises(errors.ServerError) as caught:
         client.get_budget(service.GetBudgetRequest(project_id=PROJECT, budget_id=BUDGET))

@@ -1,0 +1,105 @@
+"""The RPCs of budgets: decode and check, ask the engine, encode."""
+
+from typing import Any
+
+from budgetd.v1 import budget_pb2 as pb
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.commands import Outcome
+from budgetd_server.domain.errors import BudgetNotFound
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.domain.status import BudgetStatus
+from budgetd_server.engine.engine import Engine
+from budgetd_server.rpc import answers, budget_requests, read_requests
+from budgetd_server.rpc.answer_pages import AnswerPage
+from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.rpc.pattern_matches import pattern_matches
+
+
+class BudgetHandlers:
+    """One coroutine for each RPC about budgets."""
+
+    def __init__(self, engine: Engine, prices: Prices) -> None:
+        self._engine = engine
+        self._prices = prices
+
+    async def CreateBudget(self, request: service.CreateBudgetRequest, caller: Caller) -> service.CreateBudgetResponse:
+        command = budget_requests.create_budget(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
+        matches = await pattern_matches(self._prices, command.limits)
+        return service.CreateBudgetResponse(budget=budget, replayed=outcome.replayed, pattern_matches=matches)
+
+    async def GetBudget(self, request: service.GetBudgetRequest, caller: Caller) -> service.GetBudgetResponse:
+        read_requests.check_budget(request, view=request.view)
+        budget = await read_budget(self._engine, request.project_id, request.budget_id, request.view)
+        return service.GetBudgetResponse(budget=budget)
+
+    async def ListBudgets(self, request: service.ListBudgetsRequest, caller: Caller) -> service.ListBudgetsResponse:
+        query, page_size, matches = read_requests.budget_query(request)
+        page = AnswerPage[pb.Budget]()
+
+        def add(status: BudgetStatus) -> bool:
+            return page.add(answers.budget(request.project_id, status, request.view))
+
+        next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches, add=add)
+        return service.ListBudgetsResponse(budgets=page.messages, next_page_token=page_token(request, next_key))
+
+    async def UpdateBudget(self, request: service.UpdateBudgetRequest, caller: Caller) -> service.UpdateBudgetResponse:
+        command = budget_requests.update_budget(request)
+        outcome = await self._engine.update_budget(command, timeout_seconds=caller.timeout_seconds)
+        budget = _as_left(command.project_id, command.budget_id, outcome, pb.BUDGET_VIEW_STATUS)
+        matches = await pattern_matches(self._prices, command.limits)
+        return service.UpdateBudgetResponse(budget=budget, replayed=outcome.replayed, pattern_matches=matches)
+
+    async def DeleteBudget(self, request: service.DeleteBudgetRequest, caller: Caller) -> service.DeleteBudgetResponse:
+        command = budget_requests.delete_budget(request)
+        outcome = await self._engine.delete_budget(command, timeout_seconds=caller.timeout_seconds)
+        return service.DeleteBudgetResponse(deleted_count=outcome.result.budgets_count, replayed=outcome.replayed)
+
+    async def ResetCost(self, request: service.ResetCostRequest, caller: Caller) -> service.ResetCostResponse:
+        command = budget_requests.reset_cost(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = await self._reset_budget(request, outcome)
+        return service.ResetCostResponse(budget=budget, replayed=outcome.replayed)
+
+    async def ResetOnDuration(
+        self, request: service.ResetOnDurationRequest, caller: Caller
+    ) -> service.ResetOnDurationResponse:
+        command = budget_requests.reset_on_duration(request)
+        outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
+        budget = await self._reset_budget(request, outcome)
+        return service.ResetOnDurationResponse(
+            was_reset=bool(outcome.result.budgets_count), budget=budget, replayed=outcome.replayed
+        )
+
+    async def ResetAllOnDuration(
+        self, request: service.ResetAllOnDurationRequest, caller: Caller
+    ) -> service.ResetAllOnDurationResponse:
+        asked = budget_requests.reset_all(request)
+        outcome = await self._engine.reset_all(request.project_id, asked, timeout_seconds=caller.timeout_seconds)
+        return service.ResetAllOnDurationResponse(reset_count=outcome.result.budgets_count, replayed=outcome.replayed)
+
+    async def _reset_budget(
+        self, request: service.ResetCostRequest | service.ResetOnDurationRequest, outcome: Outcome[Any]
+    ) -> pb.Budget:
+        """The budget of an answer; its models, if asked for, are read after the commit."""
+        if request.view >= pb.BUDGET_VIEW_FULL and outcome.budget is not None:
+            try:
+                return await read_budget(self._engine, request.project_id, request.budget_id, request.view)
+            except BudgetNotFound:
+                pass  # Deleted since; the outcome still tells how the command left it.
+        return _as_left(request.project_id, request.budget_id, outcome, request.view)
+
+
+async def read_budget(engine: Engine, project_id: str, budget_id: str, view: int) -> pb.Budget:
+    """A budget as it is now, as much of it as the view shows; raises BudgetNotFound."""
+    status = await engine.budget(project_id, budget_id, with_models=view >= pb.BUDGET_VIEW_FULL)
+    return answers.budget(project_id, status, view)
+
+
+def _as_left(project_id: str, budget_id: str, outcome: Outcome[Any], view: int) -> pb.Budget:
+    """The budget as a command left it; its name alone if a replay finds it deleted."""
+    if outcome.budget is None:
+        return pb.Budget(project_id=project_id, budget_id=budget_id)
+    return answers.budget(project_id, outcome.budget, view)

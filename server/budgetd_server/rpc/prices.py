@@ -1,0 +1,41 @@
+"""The RPCs of prices: decode and check, look up, encode."""
+
+from collections.abc import Callable
+
+from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.pricing import Prices
+from budgetd_server.rpc import read_requests
+from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.page_tokens import page_token
+from budgetd_server.rpc.price_answers import model_price
+
+
+class PriceHandlers:
+    """One coroutine for each RPC about prices.
+
+    Args:
+        prices: What models cost.
+        clock: Microseconds since the Unix epoch.
+    """
+
+    def __init__(self, prices: Prices, clock: Callable[[], int]) -> None:
+        self._prices = prices
+        self._clock = clock
+
+    async def ListModelPrices(
+        self, request: service.ListModelPricesRequest, caller: Caller
+    ) -> service.ListModelPricesResponse:
+        begin, page_size = read_requests.price_page(request)
+        names = [name for name in self._prices.models() if name.startswith(request.model_prefix)]
+        now_us, end = self._clock(), begin + page_size
+        return service.ListModelPricesResponse(
+            prices=[model_price(self._prices.find(name, now_us)) for name in names[begin:end]],
+            next_page_token=page_token(request, end if end < len(names) else None),
+            price_version=self._prices.version,
+        )
+
+    async def GetModelPrice(
+        self, request: service.GetModelPriceRequest, caller: Caller
+    ) -> service.GetModelPriceResponse:
+        price = self._prices.find(read_requests.model_name(request), self._clock())
+        return service.GetModelPriceResponse(price=model_price(price), price_version=self._prices.version)
