@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd_server.rpc.page_tokens import page_token
 from tests.rpc.bad_input_places import PLACES, Place, is_map, reached, set_field
 from tests.rpc.failures import failure
 from tests.rpc.running_server import PROJECT, LoopThread, RunningServer, Setup
@@ -253,3 +254,15 @@ def test_a_page_token_of_the_same_query_goes_on_with_pages_of_another_size(serve
     )
 
     assert [budget.budget_id for budget in [*first.budgets, *second.budgets]] == ["b0", "b1", "b2", "b3"]
+
+
+@pytest.mark.parametrize("place", [3, 2**62, ""])
+def test_a_page_token_that_names_no_model_is_no_place_in_the_list_of_prices(
+    server: RunningServer, place: int | str
+) -> None:
+    request = service.ListModelPricesRequest(page_size=3)
+    request.page_token = page_token(request, place)
+
+    failed = failure(lambda: server.stub.ListModelPrices(request))
+
+    assert "of an earlier page" in failed.violations["page_token"]

@@ -10,7 +10,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import model_price_pb2 as price_pb
-from budgetd_server.prices import load_prices
+from budgetd_server.prices import ReloadablePrices, load_prices
 from tests.rpc.conftest import Start
 from tests.rpc.running_server import PROJECT, RunningServer, Setup, shipped_prices
 
@@ -177,6 +177,25 @@ def test_prices_are_listed_by_the_beginning_of_their_names_in_pages_of_any_size(
 
 def test_the_page_of_prices_has_fifty_by_default(server: RunningServer) -> None:
     assert len(server.stub.ListModelPrices(service.ListModelPricesRequest()).prices) == 50
+
+
+def test_no_price_is_listed_twice_or_left_out_when_others_come_between_two_pages(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text("version = 1\n", "utf-8")
+    reloadable = ReloadablePrices((file,))
+    server = start(Setup(prices=reloadable))
+    before = [name for name in reloadable.models() if name.startswith("gpt-4o")]
+    request = service.ListModelPricesRequest(page_size=3, model_prefix="gpt-4o")
+    first = server.stub.ListModelPrices(request)
+    own = ('[models."gpt-4o#first"]', '[models."gpt-4o~last"]')
+    file.write_text("version = 1\n" + "".join(f'{each}\ninput_usd_per_mtok = "1"\n' for each in own), "utf-8")
+    reloadable.reload()
+
+    request.page_token, request.page_size = first.next_page_token, 1_000
+    second = server.stub.ListModelPrices(request)
+
+    assert [price.model for price in (*first.prices, *second.prices)] == [*before, "gpt-4o~last"]
+    assert "gpt-4o#first" in reloadable.models()
 
 
 def test_a_price_tells_its_rates_and_where_it_comes_from(server: RunningServer) -> None:

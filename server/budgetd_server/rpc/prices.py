@@ -26,11 +26,11 @@ class PriceHandlers:
         self, request: service.ListModelPricesRequest, caller: Caller
     ) -> service.ListModelPricesResponse:
         begin, page_size = read_requests.price_page(request)
-        names = [name for name in self._prices.models() if name.startswith(request.model_prefix)]
-        now_us, end = self._clock(), begin + page_size
+        prefix, now_us = request.model_prefix, self._clock()
+        names = [name for name in self._prices.models() if name >= begin and name.startswith(prefix)]
         return service.ListModelPricesResponse(
-            prices=[model_price(self._prices.find(name, now_us)) for name in names[begin:end]],
-            next_page_token=page_token(request, end if end < len(names) else None),
+            prices=[model_price(self._prices.find(name, now_us)) for name in names[:page_size]],
+            next_page_token=page_token(request, names[page_size] if len(names) > page_size else None),
             price_version=self._prices.version,
         )
 

@@ -10,7 +10,7 @@ from budgetd_server.domain.queries import BudgetQuery, EntryQuery
 from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.page_tokens import position_of
+from budgetd_server.rpc.page_tokens import name_of, position_of
 
 _KINDS = {int(kind): kind for kind in EntryKind}
 _FULL = 3
@@ -94,12 +94,12 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     )
 
 
-def price_page(request: service.ListModelPricesRequest) -> tuple[int, int]:
-    """Decode and check a ListModelPricesRequest: where the page begins, and its size."""
+def price_page(request: service.ListModelPricesRequest) -> tuple[str, int]:
+    """Decode and check a ListModelPricesRequest: the name at which the page begins, or empty, and its size."""
     checks = Checks()
     checks.optional_id("model_prefix", request.model_prefix)
     page_size = page_size_of(checks, request.page_size)
-    begin = position_of(checks, request.page_token, request) or 0
+    begin = name_of(checks, request.page_token, request) or ""
     checks.done()
     return begin, page_size
 
