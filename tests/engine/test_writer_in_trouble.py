@@ -1,4 +1,4 @@
-"""The writer when callers go, the server drains, the store fails, or a command holds a mistake of ours."""
+"""The writer when callers go, the server drains, the store fails, or a command causes an internal error."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A mistake of ours in one command: it fails alone, its callers learn an incident id, and nothing else leaks."""
+"""An internal error in one command: it fails alone, its callers get an incident id, and nothing else leaks."""
 
 import asyncio
 import re
@@ -31,7 +31,9 @@ def decide_wrongly(state: State, command: Command[Any], now_us: int) -> Outcome[
     return outcome
 
 
-async def test_a_mistake_in_one_command_fails_that_one_alone(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_mistake_in_one_command_fails_that_one_alone(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     ledger = await GatedLedger.open(database)
     record = Record()
     monkeypatch.setattr(writer, "decide", decide_wrongly)
@@ -54,6 +56,7 @@ async def test_a_mistake_in_one_command_fails_that_one_alone(database: Path, mon
         assert (await inside.stub.GetCurrentCost(cost_of())).current_cost_nano_usd == NEIGHBOURS
         assert (await inside.stub.GetCurrentCost(cost_of("marked"))).current_cost_nano_usd == 0
         assert inside.server.engine.writer.is_healthy
+    assert "a batch failed with an internal error" in caplog.messages
     assert record.faults_of(database) == []
 
 

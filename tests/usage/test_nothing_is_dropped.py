@@ -42,7 +42,6 @@ def test_two_hundred_thousand_random_usages_lose_no_number(first: int) -> None:
 def test_a_planted_count_that_is_read_and_dropped_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = DIALECTS["openai_chat"]
     planted = dataclasses.replace(chat, parts={**chat.parts, "completion_tokens_details.audio_tokens": "_planted"})
-    assert lost_of(range(1_000)) == []
     monkeypatch.setattr("budgetd.usage.recogniser.openai_chat.DIALECT", planted)
     monkeypatch.setattr("budgetd.usage.recogniser.ORDER", [planted if each is chat else each for each in ORDER])
 

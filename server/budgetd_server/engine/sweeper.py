@@ -101,13 +101,13 @@ class Sweeper:
         return True
 
     async def _done(self, step: Sweep) -> int:
-        """Carry out one step. One that fails by a mistake of ours must not keep the others from their turn."""
+        """Carry out one step. An internal error in one must not keep the others from their turn."""
         try:
             return (await self._submit(step)).result.changes_count
         except BudgetError:
             raise  # Of the store or the queue, and so of all steps.
         except Exception:
-            log.exception("a step of sweeping failed by a mistake of ours")
+            log.exception("a step of sweeping failed with an internal error")
             return 0
 
     async def _run(self) -> None:
@@ -117,11 +117,11 @@ class Sweeper:
             try:
                 done = await self.sweep()
             except StoreUnavailable:
-                pass  # The writer has told of it, and tells when it is over.
+                pass  # The writer has logged it, and logs when it is over.
             except BudgetError as error:
                 log.warning("sweeping was refused: %s", error)
             except Exception:
-                log.exception("sweeping failed by a mistake of ours")
+                log.exception("sweeping failed with an internal error")
             # There may be more; but what was looked at and could not be done is no reason to look again at once.
             if done < LOOK_MAX and not self._is_more:
                 with contextlib.suppress(TimeoutError):

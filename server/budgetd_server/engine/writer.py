@@ -8,10 +8,10 @@ company. The slower the disk, the larger the batches, and the more commands shar
 The commands of large batches (`submit_many`) wait in a second queue and fill what single commands leave of a
 transaction, turn by turn, so that nobody's full batch stands in front of a single caller.
 
-A refusal is one command's outcome. A failing transaction fails every command in it with the same retryable error. A
-mistake of ours in one command fails the transaction, too; its commands are then carried out one by one, so that only
-the one that cannot be fails. A caller that is gone before its batch begins takes its command along; after that, the
-command stands, and nobody is told.
+A refusal is one command's outcome. A failing transaction fails every command in it with the same retryable error. An
+internal error in one command fails the transaction, too; its commands are then carried out one by one, so that only
+the one that causes it fails. If a caller cancels before its batch begins, its command is dropped; after that the
+command is carried out, and nobody receives the answer.
 """
 
 import asyncio
@@ -241,7 +241,7 @@ class Writer:
             first = await self._carry_out(commands[:middle], lock_wait_seconds)
             return first + await self._carry_out(commands[middle:], lock_wait_seconds)
         except Exception as error:
-            log.exception("a batch failed by a mistake of ours", extra={"commands": len(commands)})
+            log.exception("a batch failed with an internal error", extra={"commands": len(commands)})
             if len(commands) == 1:
                 return [error]
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]

@@ -96,10 +96,10 @@ def status_of(error: BudgetError) -> status_pb2.Status:
 
 
 def internal_status(incident_id: str) -> status_pb2.Status:
-    """The status of a mistake of ours: an id that also stands in the log, and nothing of the mistake."""
+    """The status of an internal error: an id that the log has, too, and nothing of the error itself."""
     status = status_pb2.Status(
         code=grpc.StatusCode.INTERNAL.value[0],
-        message=f"internal error; the log tells more under {incident_id}",
+        message=f"internal error; the server's log has the details under {incident_id}",
     )
     info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident_id": incident_id})
     status.details.append(_packed(info))

@@ -1,4 +1,4 @@
-"""What became of a call that has no response: told to its caller, to the log and to the metrics, whoever called."""
+"""What becomes of a call that fails: its status, a line of the log and a count, whoever called."""
 
 import logging
 import uuid
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 def failure_status(error: Exception, *, rpc: str, metrics: Metrics) -> status_pb2.Status:
     """The status of whatever a handler has raised.
 
-    A mistake of ours is logged with all that is known of it, under an id that is all its caller learns.
+    An internal error is logged with its traceback under an id; the caller gets the id and nothing else.
     """
     if isinstance(error, BudgetError):
         metrics.refusals.labels(error.reason).inc()
         return status_of(error)
     metrics.refusals.labels("INTERNAL").inc()
     incident_id = uuid.uuid4().hex[:12]
-    told = {"rpc": rpc, "incident_id": incident_id}
-    # The id stands in the sentence as well: not every program's log shows fields.
-    log.error("unexpected error %s", incident_id, exc_info=error, extra=told)
+    fields = {"rpc": rpc, "incident_id": incident_id}
+    # The id is in the sentence as well: not every program's log shows fields.
+    log.error("internal error %s", incident_id, exc_info=error, extra=fields)
     return internal_status(incident_id)

@@ -252,9 +252,9 @@ def test_a_mistake_of_ours_is_told_by_an_incident_that_is_in_the_log_and_by_noth
 
     answer = hosted.post("/set_budget", holding({"alice": ALICE}))
 
-    (logged,) = [each for each in hosted.logs if each["event"] == "unexpected error"]
+    (logged,) = [each for each in hosted.logs if each["event"] == "internal error"]
     assert answer.status_code == 500
-    incident = f"internal error; the log tells more under {logged['incident_id']}"
+    incident = f"internal error; the server's log has the details under {logged['incident_id']}"
     assert answer.json() == {"status": "error", "message": incident}
     assert logged["call"] == "set_budget"
     assert logged["exc_info"]

@@ -234,6 +234,6 @@ def test_neither_the_header_of_a_caller_nor_what_its_records_say_comes_into_the_
     hosted.post("/set_budget", {"project_name": PROJECT, "user_dict": {"carol": BOB}}, secret)
 
     logged = repr(hosted.logs) + caplog.text
-    assert "unexpected error" in logged
+    assert "internal error" in logged
     assert "sk-secret" not in logged
     assert "private-9183" not in logged

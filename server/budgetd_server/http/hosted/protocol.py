@@ -77,8 +77,8 @@ class HostedProtocol:
                 status, answer = 503, _error(error.message)
             except Exception:  # An internal error: LiteLLM's class expects JSON, and the log has the traceback.
                 incident_id = uuid.uuid4().hex[:12]
-                log.exception("unexpected error", call=name, incident_id=incident_id)
-                status, answer = 500, _error(f"internal error; the log tells more under {incident_id}")
+                log.exception("internal error", call=name, incident_id=incident_id)
+                status, answer = 500, _error(f"internal error; the server's log has the details under {incident_id}")
             finally:
                 self._in_flight.ended()
             if status != 200:

@@ -52,7 +52,7 @@ class SqliteWorkingSet:
             try:
                 finish_deletions(state, now_us)
                 outcomes = decide(state, now_us)
-            except Exception:
+            except Exception:  # A rule that did not find what it needs may fail in any way; the next load has it.
                 if not state.lacking:
                     raise
             else:
