@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from budgetd_server.domain.usage import NO_USAGE, STANDARD_TERMS, CallTerms, Usage
 
@@ -116,3 +116,29 @@ class Entry(NamedTuple):
     def counted_usage(self) -> Usage:
         """The tokens that count; zero where none were told."""
         return self.usage if self.usage is not None else NO_USAGE
+
+
+class EntryFields(TypedDict, total=False):
+    """The fields of an entry beyond its place in the ledger, all optional; see Entry for meanings and defaults."""
+
+    cost_nano_usd: int
+    usage: Usage | None
+    model: str
+    request_id: str
+    labels: Mapping[str, str] | None
+    reason: str
+    event_at_us: int | None
+    price_version: str
+    windows_skipped: int
+    calls: int
+    cost_source: CostSource
+    other_names: tuple[str, ...]
+    reservation_seq: int | None
+    adjusted_seq: int | None
+    is_estimated: bool
+    is_late: bool
+    overage_nano_usd: int
+    limit_id: str
+    terms: CallTerms
+    unread_fields: tuple[str, ...]
+    other_keys: tuple[int, ...]

@@ -5,19 +5,18 @@ the transaction: there is no truth in memory.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from budgetd_server.domain.budget import BudgetState, Unit
 from budgetd_server.domain.commands import Outcome, R, Requested, Rpc
-from budgetd_server.domain.entry import CostSource, Entry, EntryKind
+from budgetd_server.domain.entry import Entry, EntryFields, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts, StoredTree
 from budgetd_server.domain.record import Accepted
 from budgetd_server.domain.reservation import Reservation, ReservationState
-from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 
 
 class StoredRequest(NamedTuple):
@@ -263,66 +262,20 @@ class State:
             raise BudgetNotFound(project_id, budget_id)
         return budget
 
-    def append(  # noqa: PLR0913 - the fields of an entry; by name they would take as long as the rest of it.
-        self,
-        project_id: str,
-        budget: BudgetState,
-        kind: EntryKind,
-        now_us: int,
-        *,
-        cost_nano_usd: int = 0,
-        usage: Usage | None = None,
-        model: str = "",
-        request_id: str = "",
-        labels: Mapping[str, str] | None = None,
-        reason: str = "",
-        event_at_us: int | None = None,
-        price_version: str = "",
-        windows_skipped: int = 0,
-        calls: int = 0,
-        cost_source: CostSource = CostSource.UNSPECIFIED,
-        other_names: tuple[str, ...] = (),
-        reservation_seq: int | None = None,
-        adjusted_seq: int | None = None,
-        is_estimated: bool = False,
-        is_late: bool = False,
-        overage_nano_usd: int = 0,
-        limit_id: str = "",
-        terms: CallTerms = STANDARD_TERMS,
-        unread_fields: tuple[str, ...] = (),
-        other_keys: tuple[int, ...] = (),
+    def append(
+        self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Unpack[EntryFields]
     ) -> Entry:
         """Write the next entry of a budget; see Entry for the fields beyond its place."""
         project = self.projects[project_id]
         seq = project.last_seq + 1
         entry = Entry(
-            project.project_key,
-            seq,
-            budget.budget_key,
-            budget.last_seq,
-            kind,
-            now_us,
-            cost_nano_usd,
-            usage,
-            model,
-            request_id,
-            labels,
-            reason,
-            event_at_us,
-            price_version,
-            windows_skipped,
-            calls,
-            cost_source,
-            other_names,
-            reservation_seq,
-            adjusted_seq,
-            is_estimated,
-            is_late,
-            overage_nano_usd,
-            limit_id,
-            terms,
-            unread_fields,
-            other_keys,
+            project_key=project.project_key,
+            seq=seq,
+            budget_key=budget.budget_key,
+            previous_seq=budget.last_seq,
+            kind=kind,
+            created_at_us=now_us,
+            **fields,
         )
         project.last_seq = budget.last_seq = seq
         budget.is_counted = True

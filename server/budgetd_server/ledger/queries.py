@@ -3,6 +3,8 @@
 import re
 from importlib import resources
 
+from budgetd_server.ledger.columns import with_columns
+
 _HEADING = re.compile(r"^-- name: (\w+)\n((?:-- .+\n)+)", re.MULTILINE)
 
 
@@ -11,6 +13,7 @@ def load_queries(dialect: str) -> dict[str, str]:
 
     Raises:
         ValueError: A name stands twice, or a statement has no sentence.
+        KeyError: A statement names a list of columns that does not exist.
     """
     folder = resources.files(__package__).joinpath("sql", dialect, "queries")
     queries: dict[str, str] = {}
@@ -23,5 +26,5 @@ def load_queries(dialect: str) -> dict[str, str]:
         for heading, end in zip(headings, ends, strict=True):
             if heading[1] in queries:
                 raise ValueError(f"{dialect}/{file.name}: the name {heading[1]} stands twice")
-            queries[heading[1]] = text[heading.end() : end].strip().rstrip(";")
+            queries[heading[1]] = with_columns(text[heading.end() : end].strip().rstrip(";"))
     return queries

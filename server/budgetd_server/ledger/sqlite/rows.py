@@ -1,8 +1,9 @@
-"""How budgets, entries and reservations look as rows of SQLite, in the order in which statements name their columns."""
+"""How budgets, entries and reservations look as rows of SQLite, with the columns and in the order of `columns`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from budgetd_server.domain.bounds import US_PER_HOUR
@@ -23,94 +24,91 @@ from budgetd_server.domain.reservation import OnExpiry, Reservation, Reservation
 from budgetd_server.domain.state import NewRequest, StoredRequest
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Parts, Usage
 from budgetd_server.domain.window import Span, length_us, window_from_text, window_to_text
+from budgetd_server.ledger.columns import (
+    BUDGET,
+    BUDGET_FIELDS,
+    COUNTER_FIELDS,
+    ENTRY_FIELDS,
+    HOLD_ENTRY,
+    RARE_ENTRY_FIELDS,
+    RESERVATION,
+    RESERVATION_FIELDS,
+    RULE,
+    SPAN,
+    STORED_ENTRY,
+    SUMS,
+    TOKENS,
+    TOTALS,
+)
 
 Row = tuple[Any, ...]
-_NO_TOKENS: Row = (None,) * 5
-_KIND, _USAGE, _SOURCE = map(Entry._fields.index, ("kind", "usage", "cost_source"))
-#: From here on a plain charge has nothing to tell.
-_TAIL = Entry._fields.index("reservation_seq")
-_TERMS = Entry._fields.index("terms")
-_PLAIN_TAIL = tuple(Entry._field_defaults[name] for name in Entry._fields[_TAIL:])
-#: In the row, where the usage takes five columns.
-_LABELS = Entry._fields.index("labels") + len(_NO_TOKENS) - 1
+
+# What columns hold as it is, in their order; taken by C, since every charge pays for an entry and a count.
+_entry_fields: Callable[[Entry], Row] = attrgetter(*ENTRY_FIELDS)
+_rare_entry_fields: Callable[[Entry], Row] = attrgetter(*RARE_ENTRY_FIELDS)
+_budget_fields: Callable[[BudgetState], Row] = attrgetter(*BUDGET_FIELDS)
+_totals: Callable[[BudgetState], Row] = attrgetter(*TOTALS)
+_counter_fields: Callable[[Counter], Row] = attrgetter(*COUNTER_FIELDS)
+_sums: Callable[[Sums], Row] = attrgetter(*SUMS)
+_reservation_fields: Callable[[Reservation], Row] = attrgetter(*RESERVATION_FIELDS)
+
+#: The fields of an entry that have their defaults in most charges.
+_RARE = (*RARE_ENTRY_FIELDS, "terms", "unread_fields", "other_keys")
+_rare: Callable[[Entry], Row] = attrgetter(*_RARE)
+_USUAL = tuple(Entry._field_defaults[name] for name in _RARE)
+_NO_TOKENS: Row = (None,) * len(TOKENS)
+_NO_TOTALS: Row = (0,) * len(TOTALS)
+#: How a row of `walk_chain` and its like begins.
+_STORED_ENTRY = ("budget_id", *STORED_ENTRY)
+_TOKENS = slice(_STORED_ENTRY.index(TOKENS[0]), _STORED_ENTRY.index(TOKENS[-1]) + 1)
+_PARTS, _CATALOGUE_NAME = map(_STORED_ENTRY.index, ("usage_parts", "catalogue_name"))
+#: The column of each field, in the order of the fields; for the usage, the first of its columns.
+_entry_columns: Callable[[Row], Row] = itemgetter(
+    *(_TOKENS.start if name == "usage" else _STORED_ENTRY.index(name) for name in Entry._fields)
+)
+_STORED_RESERVATION = ("budget_id", *RESERVATION, *HOLD_ENTRY)
+#: What a row of `load_budgets` and its like begins with: fields of a budget as they are.
+_AS_THEY_ARE = (*TOTALS, *BUDGET_FIELDS)
+_AS_THEY_ARE_END = len(_AS_THEY_ARE)
+_BUDGET_END = len(TOTALS) + len(BUDGET) + 1
+_AMOUNT = 1 + RULE.index("amount")
+_RULE_END = 1 + len(RULE)
+_SPAN_END = _RULE_END + len(SPAN)
+_SUMS_END = _SPAN_END + len(SUMS)
 _KINDS = {int(kind): kind for kind in EntryKind}
 _SOURCES = {int(source): source for source in CostSource}
 #: Windows below this roll when somebody touches them, and by nothing else.
 SWEPT_US_MIN = US_PER_HOUR
-#: The columns of a budget before those of its main count.
-_BUDGET_COLUMNS = 15
 
 
 def budget_from_row(row: Row) -> tuple[BudgetState, int]:
     """A budget with its main count and no models, and how many named limits it has, which are not loaded either."""
-    (
-        project_key,
-        budget_key,
-        budget_id,
-        parent_key,
-        parent_id,
-        is_template,
-        named_count,
-        labels,
-        version,
-        created_at_us,
-        updated_at_us,
-        deleted_at_us,
-        models_count,
-        lifetime_cost_nano_usd,
-        last_seq,
-    ) = row[:_BUDGET_COLUMNS]
+    is_template, named_count, labels, parent_id = row[_AS_THEY_ARE_END:_BUDGET_END]
     budget = BudgetState(
-        project_key=project_key,
-        budget_key=budget_key,
-        budget_id=budget_id,
-        parent_key=parent_key,
         parent_id=parent_id or "",
         is_template=bool(is_template),
         labels=_labels_from_text(labels),
-        version=version,
-        created_at_us=created_at_us,
-        updated_at_us=updated_at_us,
-        deleted_at_us=deleted_at_us,
-        main=counter_from_row(row[_BUDGET_COLUMNS:]),
-        models_count=models_count,
-        lifetime_cost_nano_usd=lifetime_cost_nano_usd,
-        last_seq=last_seq,
+        main=counter_from_row(row[_BUDGET_END:]),
+        **dict(zip(_AS_THEY_ARE, row, strict=False)),
     )
     return budget, named_count
 
 
 def counter_from_row(row: Row) -> Counter:
     """The count of a limit, or the main one of a budget without a main limit."""
-    limit_id, unit, amount, window, models, action, reset_mode, ratios = row[:8]
-    start_at_us, end_at_us, since_seq, burn_rate_per_hour, burn_at_us, held, alerts_fired, *sums = row[8:]
-    limit = None if amount is None else _limit(limit_id, unit, amount, window, models, action, reset_mode, ratios)
-    return Counter(
-        limit,
-        Span(start_at_us, end_at_us),
-        since_seq,
-        Sums(*sums),
-        burn_rate_per_hour,
-        burn_at_us,
-        held,
-        alerts_fired,
-    )
+    limit = None if row[_AMOUNT] is None else _limit(*row[:_RULE_END])
+    start_at_us, end_at_us, since_seq = row[_RULE_END:_SPAN_END]
+    sums, rest = Sums(*row[_SPAN_END:_SUMS_END]), row[_SUMS_END:]
+    return Counter(limit, Span(start_at_us, end_at_us), since_seq, sums, *rest)
 
 
 def budget_row(budget: BudgetState) -> Row:
     """The parameters of `save_budget`."""
     return (
-        budget.project_key,
-        budget.budget_key,
-        budget.budget_id,
-        budget.parent_key,
+        *_budget_fields(budget),
         int(budget.is_template),
         len(budget.named),
         _labels_to_text(budget.labels),
-        budget.version,
-        budget.created_at_us,
-        budget.updated_at_us,
-        budget.deleted_at_us,
     )
 
 
@@ -129,16 +127,13 @@ def counter_row(budget: BudgetState, counter: Counter) -> Row:
             int(limit.reset_mode),
             None if limit.alert_ratios == ALERT_RATIOS_DEFAULT else json.dumps(limit.alert_ratios),
         )
-    limit_id = MAIN if limit is None else limit.limit_id
     swept = int(_is_swept(budget, counter))
-    key = (budget.project_key, budget.budget_key, limit_id)
-    return (*key, *rule, swept, *counter.span, counter.since_seq, *_counts(budget, counter))
+    return (*_key(budget, counter), *rule, swept, *counter.span, counter.since_seq, *_count(budget, counter))
 
 
 def count_row(budget: BudgetState, counter: Counter) -> Row:
     """The parameters of `save_count`."""
-    limit_id = MAIN if counter.limit is None else counter.limit.limit_id
-    return (budget.project_key, budget.budget_key, limit_id, *_counts(budget, counter))
+    return _key(budget, counter) + _count(budget, counter)
 
 
 def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
@@ -147,8 +142,8 @@ def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
 
 
 def is_plain(entry: Entry) -> bool:
-    """True if its columns from `reservation_seq` on have their defaults, as of most charges."""
-    return entry[_TAIL:] == _PLAIN_TAIL and (entry.usage is None or entry.usage.parts is NO_PARTS)
+    """True if all columns beyond those of `insert_plain_entry` have their defaults, as of most charges."""
+    return _rare(entry) == _USUAL and (entry.usage is None or entry.usage.parts is NO_PARTS)
 
 
 def entry_row(entry: Entry) -> Row:
@@ -157,7 +152,7 @@ def entry_row(entry: Entry) -> Row:
     counts = {name: count for name, count in parts._asdict().items() if count}
     return (
         *plain_entry_row(entry),
-        *entry[_TAIL:_TERMS],
+        *_rare_entry_fields(entry),
         json.dumps(counts) if counts else None,
         json.dumps(entry.terms, ensure_ascii=False) if entry.terms != STANDARD_TERMS else None,
         json.dumps(entry.unread_fields, ensure_ascii=False) if entry.unread_fields else None,
@@ -167,18 +162,18 @@ def entry_row(entry: Entry) -> Row:
 
 def plain_entry_row(entry: Entry) -> Row:
     """The parameters of `insert_plain_entry`."""
-    # Cut and joined rather than taken apart, and no enum, which the driver takes twice as long for: every charge pays.
-    row: Row = (
-        entry[:_KIND]
-        + (int(entry.kind),)
-        + entry[_KIND + 1 : _USAGE]
-        + (_NO_TOKENS if entry.usage is None else entry.usage[:-1])
-        + entry[_USAGE + 1 : _SOURCE]
-        + (int(entry.cost_source), _names_to_text(entry.other_names) if entry.other_names else None)
+    labels, usage, names = entry.labels, entry.usage, entry.other_names
+    # No enum, which the driver takes twice as long for.
+    return (
+        _entry_fields(entry)
+        + (_NO_TOKENS if usage is None else usage[:-1])
+        + (
+            int(entry.kind),
+            None if labels is None else _labels_to_text(labels),
+            int(entry.cost_source),
+            _names_to_text(names) if names else None,
+        )
     )
-    if entry.labels is None:
-        return row
-    return (*row[:_LABELS], _labels_to_text(entry.labels), *row[_LABELS + 1 :])
 
 
 def request_row(request: NewRequest) -> Row:
@@ -201,39 +196,18 @@ def request_from_row(row: Row) -> StoredRequest:
 
 def entry_from_row(row: Row) -> tuple[str, Entry]:
     """An entry and the id of its budget."""
-    budget_id, project_key, seq, budget_key, previous_seq, kind, created_at_us, cost_nano_usd, *rest = row
-    tokens, (model, request_id, labels, *tail) = tuple(rest[:5]), rest[5:]
-    reason, event_at_us, price_version, windows_skipped, calls, cost_source, other_names, *tail = tail
-    reservation_seq, adjusted_seq, is_estimated, is_late, overage_nano_usd, catalogue_name, limit_id, *tail = tail
-    parts, terms, unread_fields, other_keys = tail
-    return budget_id, Entry(
-        project_key,
-        seq,
-        budget_key,
-        previous_seq,
-        _KINDS[kind],
-        created_at_us,
-        cost_nano_usd,
-        None if tokens[0] is None else _usage(tokens, parts),
-        model,
-        request_id,
-        None if labels is None else json.loads(labels),
-        reason,
-        event_at_us,
-        price_version,
-        windows_skipped,
-        calls,
-        _SOURCES[cost_source],
-        names_from_row(other_names, catalogue_name),
-        reservation_seq,
-        adjusted_seq,
-        bool(is_estimated),
-        bool(is_late),
-        overage_nano_usd,
-        limit_id,
-        STANDARD_TERMS if terms is None else CallTerms(*json.loads(terms)),
-        () if unread_fields is None else tuple(json.loads(unread_fields)),
-        _keys(other_keys),
+    stored: Any = Entry._make(_entry_columns(row))
+    return row[0], stored._replace(
+        kind=_KINDS[stored.kind],
+        usage=None if stored.usage is None else _usage(row[_TOKENS], row[_PARTS]),
+        labels=None if stored.labels is None else json.loads(stored.labels),
+        cost_source=_SOURCES[stored.cost_source],
+        other_names=names_from_row(stored.other_names, row[_CATALOGUE_NAME]),
+        is_estimated=bool(stored.is_estimated),
+        is_late=bool(stored.is_late),
+        terms=STANDARD_TERMS if stored.terms is None else CallTerms(*json.loads(stored.terms)),
+        unread_fields=() if stored.unread_fields is None else tuple(json.loads(stored.unread_fields)),
+        other_keys=_keys(stored.other_keys),
     )
 
 
@@ -241,47 +215,30 @@ def reservation_row(reservation: Reservation) -> Row:
     """The parameters of `save_reservation`."""
     usage = reservation.held_usage
     return (
-        reservation.project_key,
-        reservation.seq,
-        reservation.budget_key,
+        *_reservation_fields(reservation),
         int(reservation.state),
-        reservation.held_nano_usd,
+        int(reservation.on_expiry),
         None if usage is None else usage.input_tokens,
         None if usage is None else usage.output_tokens,
-        reservation.held_calls,
-        int(reservation.on_expiry),
-        reservation.created_at_us,
-        reservation.expires_at_us,
-        reservation.ended_at_us,
-        reservation.ended_seq,
     )
 
 
 def reservation_from_row(row: Row) -> Reservation:
     """A reservation."""
-    project_key, seq, budget_key, budget_id, other_keys, model, other_names, catalogue_name, labels, terms, *rest = row
-    on_expiry, created_at_us, expires_at_us, state, held_nano_usd, held_input, held_output, *tail = rest
-    held_calls, ended_at_us, ended_seq = tail
+    stored = dict(zip(_STORED_RESERVATION, row, strict=True))
+    take = stored.pop
+    state, labels, terms = ReservationState(take("state")), take("labels"), take("terms")
+    held_input, held_output = take("held_input_tokens"), take("held_output_tokens")
     return Reservation(
-        project_key=project_key,
-        seq=seq,
-        budget_key=budget_key,
-        budget_id=budget_id,
-        other_keys=_keys(other_keys),
-        model=model,
-        other_names=names_from_row(other_names, catalogue_name),
+        state=state,
+        on_expiry=OnExpiry(take("on_expiry")),
+        held_usage=None if held_input is None else Usage(held_input, held_output),
+        other_names=names_from_row(take("other_names"), take("catalogue_name")),
         labels=None if labels is None else json.loads(labels),
         provider="" if terms is None else CallTerms(*json.loads(terms)).provider,
-        on_expiry=OnExpiry(on_expiry),
-        created_at_us=created_at_us,
-        expires_at_us=expires_at_us,
-        state=ReservationState(state),
-        held_nano_usd=held_nano_usd,
-        held_usage=None if held_input is None else Usage(held_input, held_output),
-        held_calls=held_calls,
-        ended_at_us=ended_at_us,
-        ended_seq=ended_seq,
-        stored_expires_at_us=expires_at_us if state == ReservationState.OPEN else None,
+        other_keys=_keys(take("other_keys")),
+        stored_expires_at_us=stored["expires_at_us"] if state is ReservationState.OPEN else None,
+        **stored,
     )
 
 
@@ -306,29 +263,13 @@ def _is_swept(budget: BudgetState, counter: Counter) -> bool:
     return limit.reset_mode is ResetMode.AUTOMATIC and window_us >= SWEPT_US_MIN
 
 
-def _counts(budget: BudgetState, counter: Counter) -> Row:
-    counted = (
-        *_sums(counter.sums),
-        counter.burn_rate_per_hour,
-        counter.burn_at_us,
-        counter.held,
-        counter.alerts_fired,
-    )
-    if counter is not budget.main:
-        return (*counted, 0, 0, 0)
-    return (*counted, budget.models_count, budget.lifetime_cost_nano_usd, budget.last_seq)
+def _key(budget: BudgetState, counter: Counter) -> Row:
+    return (budget.project_key, budget.budget_key, MAIN if counter.limit is None else counter.limit.limit_id)
 
 
-def _sums(sums: Sums) -> Row:
-    return (
-        sums.cost_nano_usd,
-        sums.input_tokens,
-        sums.output_tokens,
-        sums.cached_input_tokens,
-        sums.cache_write_tokens,
-        sums.reasoning_tokens,
-        sums.calls,
-    )
+def _count(budget: BudgetState, counter: Counter) -> Row:
+    totals = _totals(budget) if counter is budget.main else _NO_TOTALS
+    return _sums(counter.sums) + _counter_fields(counter) + totals
 
 
 @lru_cache(maxsize=4096)

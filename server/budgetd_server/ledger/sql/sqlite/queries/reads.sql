@@ -10,14 +10,9 @@ SELECT p.project_key,
 -- name: list_budgets
 -- A page of a project's budgets in order of creation, with their main counts. Where deletions are to be finished
 -- (:is_deleting), those with a deleted ancestor are no live ones.
-SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
+SELECT {c.TOTALS}, {b.BUDGET},
        (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
-       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
-       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
-       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
-       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
-       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
-       c.reasoning_tokens, c.calls
+       {c.COUNTER}
   FROM projects AS p
  CROSS JOIN budgets AS b ON b.project_key = p.project_key AND b.budget_key > :after_key
  CROSS JOIN counters AS c
@@ -43,8 +38,7 @@ SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
 
 -- name: load_all_models
 -- All parts by model of some budgets. :keys is a JSON array of budget keys.
-SELECT c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
-       c.cache_write_tokens, c.reasoning_tokens, c.calls
+SELECT c.budget_key, c.model, {c.SUMS}
   FROM json_each(:keys) AS k
  CROSS JOIN counters AS c
     ON c.project_key = :project_key AND c.budget_key = k.value AND c.is_model = 1 AND c.limit_id = '';
@@ -77,24 +71,14 @@ WITH RECURSIVE walk (seq, previous_seq, n) AS (
      CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = w.previous_seq
      WHERE w.n < :rows_max AND w.previous_seq > :until_seq
 )
-SELECT b.budget_id,
-       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
-       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
-       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
-       e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+SELECT b.budget_id, {e.STORED_ENTRY}
   FROM walk AS w
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = w.seq
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
 
 -- name: walk_others
 -- The entries of other budgets that count on one, from :from_seq down, newest first.
-SELECT b.budget_id,
-       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
-       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
-       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
-       e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+SELECT b.budget_id, {e.STORED_ENTRY}
   FROM entry_budgets AS o
  CROSS JOIN entries AS e ON e.project_key = o.project_key AND e.seq = o.seq
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
@@ -104,12 +88,7 @@ SELECT b.budget_id,
 
 -- name: walk_project
 -- The entries of a project from :from_seq down, newest first.
-SELECT b.budget_id,
-       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
-       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
-       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
-       e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+SELECT b.budget_id, {e.STORED_ENTRY}
   FROM entries AS e
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
  WHERE e.project_key = :project_key AND e.seq <= :from_seq
@@ -124,9 +103,7 @@ SELECT b.budget_key, b.budget_id
 
 -- name: list_reservations
 -- The reservations of a project from :from_seq down, newest first.
-SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_name,
-       e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
-       r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+SELECT b.budget_id, {r.RESERVATION}, {e.HOLD_ENTRY}
   FROM reservations AS r
  CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
  CROSS JOIN budgets AS b ON b.project_key = r.project_key AND b.budget_key = r.budget_key

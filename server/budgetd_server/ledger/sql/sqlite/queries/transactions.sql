@@ -21,14 +21,9 @@ SELECT coalesce(max(budget_key), 0) FROM budgets WHERE project_key = :project_ke
 -- name: load_budgets
 -- The live budgets of a batch, with their main counts, as one JSON array. :ids is a JSON array of budget ids.
 SELECT json_group_array(json_array(
-       b.project_key, b.budget_key, b.budget_id, b.parent_key,
+       {c.TOTALS}, {b.BUDGET},
        (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
-       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
-       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
-       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
-       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
-       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
-       c.reasoning_tokens, c.calls))
+       {c.COUNTER}))
   FROM json_each(:ids) AS k
  CROSS JOIN budgets AS b
     ON b.project_key = :project_key AND b.budget_id = k.value AND b.deleted_at_us IS NULL
@@ -46,14 +41,9 @@ WITH RECURSIVE up (budget_key) AS (
      CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.budget_key
      WHERE b.parent_key IS NOT NULL
 )
-SELECT b.project_key, b.budget_key, b.budget_id, b.parent_key,
+SELECT {c.TOTALS}, {b.BUDGET},
        (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
-       b.is_template, b.named_count, b.labels, b.version, b.created_at_us, b.updated_at_us, b.deleted_at_us,
-       c.models_count, c.lifetime_cost_nano_usd, c.last_seq,
-       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
-       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
-       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
-       c.reasoning_tokens, c.calls
+       {c.COUNTER}
   FROM up AS u
  CROSS JOIN budgets AS b ON b.project_key = :project_key AND b.budget_key = u.budget_key
  CROSS JOIN counters AS c
@@ -125,11 +115,7 @@ SELECT d.budget_key
 
 -- name: load_named
 -- The limits beside the main ones of some budgets, with their counts. :keys is a JSON array of budget keys.
-SELECT c.budget_key,
-       c.limit_id, c.unit, c.amount, c.window, c.models, c.action, c.reset_mode, c.alert_ratios,
-       c.window_start_at_us, c.window_end_at_us, c.since_seq, c.burn_rate_per_hour, c.burn_at_us, c.held, c.alerts_fired,
-       c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens, c.cache_write_tokens,
-       c.reasoning_tokens, c.calls
+SELECT c.budget_key, {c.COUNTER}
   FROM json_each(:keys) AS k
  CROSS JOIN counters AS c
     ON c.project_key = :project_key AND c.budget_key = k.value AND c.is_model = 0 AND c.limit_id > ''
@@ -138,8 +124,7 @@ SELECT c.budget_key,
 -- name: load_models
 -- The parts by model that a batch touches, as one JSON array. :pairs is a JSON array of [budget key, model].
 SELECT json_group_array(json_array(
-       c.budget_key, c.model, c.cost_nano_usd, c.input_tokens, c.output_tokens, c.cached_input_tokens,
-       c.cache_write_tokens, c.reasoning_tokens, c.calls))
+       c.budget_key, c.model, {c.SUMS}))
   FROM json_each(:pairs) AS k
  CROSS JOIN counters AS c
     ON c.project_key = :project_key AND c.budget_key = k.value ->> 0
@@ -165,9 +150,7 @@ SELECT c.last_seq
 
 -- name: load_reservations
 -- Reservations by the numbers of the entries that made them. :seqs is a JSON array.
-SELECT r.project_key, r.seq, r.budget_key, b.budget_id, e.other_keys, e.model, e.other_names, e.catalogue_name,
-       e.labels, e.terms, r.on_expiry, r.created_at_us, r.expires_at_us, r.state, r.held_nano_usd,
-       r.held_input_tokens, r.held_output_tokens, r.held_calls, r.ended_at_us, r.ended_seq
+SELECT b.budget_id, {r.RESERVATION}, {e.HOLD_ENTRY}
   FROM json_each(:seqs) AS k
  CROSS JOIN reservations AS r ON r.project_key = :project_key AND r.seq = k.value
  CROSS JOIN entries AS e ON e.project_key = r.project_key AND e.seq = r.seq
@@ -206,12 +189,7 @@ SELECT h.seq
 SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
           FROM entries AS a INDEXED BY entries_by_adjusted
          WHERE a.project_key = :project_key AND a.adjusted_seq = e.seq),
-       b.budget_id,
-       e.project_key, e.seq, e.budget_key, e.previous_seq, e.kind, e.created_at_us, e.cost_nano_usd,
-       e.input_tokens, e.output_tokens, e.cached_input_tokens, e.cache_write_tokens, e.reasoning_tokens,
-       e.model, e.request_id, e.labels, e.reason, e.event_at_us, e.price_version, e.windows_skipped, e.calls,
-       e.cost_source, e.other_names, e.reservation_seq, e.adjusted_seq, e.is_estimated, e.is_late, e.overage_nano_usd,
-       e.catalogue_name, e.limit_id, e.usage_parts, e.terms, e.unread_fields, e.other_keys
+       b.budget_id, {e.STORED_ENTRY}
   FROM json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
