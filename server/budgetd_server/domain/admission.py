@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, ResetMode, Unit
-from budgetd_server.domain.counting import Part, due_roll, spent_at
+from budgetd_server.domain.counting import Part, due_roll, held_part, spent_at
 from budgetd_server.domain.errors import Refusal, shown
-from budgetd_server.domain.expiry import expire_due, held_part
+from budgetd_server.domain.expiry import expire_due
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_status

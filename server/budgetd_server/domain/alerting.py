@@ -4,40 +4,24 @@ from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 from budgetd_server.domain.budget import BudgetState, Counter, Limit, Unit
+from budgetd_server.domain.state import State
 
 #: Less than 1 by more than floats can be wrong.
 _SAFETY = 0.999_999
 
 
-def fire(counter: Counter) -> tuple[float, ...]:
-    """Note the ratios that spent and held have reached, and return those that were not noted before in this window."""
-    limit = counter.limit
-    if limit is None or not limit.alert_ratios:
-        return ()
-    reached = reached_alerts(counter)
-    fresh = reached & ~counter.alerts_fired
-    if not fresh:
-        return ()
-    counter.alerts_fired |= reached
-    return tuple(ratio for index, ratio in enumerate(limit.alert_ratios) if fresh >> index & 1)
+def fire_all(state: State, budget: BudgetState) -> None:
+    """Let the limits of a budget report the ratios that they have reached."""
+    _fire(state, budget.main)
+    if budget.named:
+        for counter in budget.named.values():
+            _fire(state, counter)
 
 
 def reach_silently(budget: BudgetState) -> None:
     """Note the ratios that a budget's limits have reached by what is no news, so that nobody hears of them."""
     for counter in budget.counters():
-        fire(counter)
-
-
-def is_far_below(counter: Counter) -> bool:
-    """True if certainly no ratio is reached, or all of them have told already; a quick look, by floats."""
-    limit = counter.limit
-    if limit is None or not limit.alert_ratios:
-        return True
-    ratios, sums = limit.alert_ratios, counter.sums
-    if counter.alerts_fired and counter.alerts_fired + 1 == 1 << len(ratios):
-        return True
-    used = sums.cost_nano_usd if limit.unit is Unit.NANO_USD else counter.spent
-    return used + counter.held < ratios[0] * limit.amount * _SAFETY
+        _newly_reached(counter)
 
 
 def reached_alerts(counter: Counter) -> int:
@@ -61,6 +45,38 @@ def rearmed(counter: Counter, former: Limit | None) -> int:
     told = {ratio for index, ratio in enumerate(former.alert_ratios) if counter.alerts_fired >> index & 1}
     kept = sum(1 << index for index, ratio in enumerate(limit.alert_ratios) if ratio in told)
     return kept & reached_alerts(counter)
+
+
+def _fire(state: State, counter: Counter) -> None:
+    if _is_far_below(counter):  # As nearly always: every charge asks.
+        return
+    if ratios := _newly_reached(counter):
+        state.tally.alerts.extend((counter.unit, ratio) for ratio in ratios)
+
+
+def _newly_reached(counter: Counter) -> tuple[float, ...]:
+    """Note the ratios that spent and held have reached, and return those that were not noted before in this window."""
+    limit = counter.limit
+    if limit is None or not limit.alert_ratios:
+        return ()
+    reached = reached_alerts(counter)
+    fresh = reached & ~counter.alerts_fired
+    if not fresh:
+        return ()
+    counter.alerts_fired |= reached
+    return tuple(ratio for index, ratio in enumerate(limit.alert_ratios) if fresh >> index & 1)
+
+
+def _is_far_below(counter: Counter) -> bool:
+    """True if certainly no ratio is reached, or all of them have told already; a quick look, by floats."""
+    limit = counter.limit
+    if limit is None or not limit.alert_ratios:
+        return True
+    ratios, sums = limit.alert_ratios, counter.sums
+    if counter.alerts_fired and counter.alerts_fired + 1 == 1 << len(ratios):
+        return True
+    used = sums.cost_nano_usd if limit.unit is Unit.NANO_USD else counter.spent
+    return used + counter.held < ratios[0] * limit.amount * _SAFETY
 
 
 @lru_cache(maxsize=4096)

@@ -1,12 +1,11 @@
 """Charges: a cost that happened is counted on its budget, the additional ones and all their ancestors."""
 
 from budgetd_server.domain.admission import admit
-from budgetd_server.domain.alerting import reach_silently
+from budgetd_server.domain.alerting import fire_all, reach_silently
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Charge, Outcome, Rpc
 from budgetd_server.domain.counting import Part, check_room, count
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.domain.expiry import fire_all
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Charged
 from budgetd_server.domain.rolling import roll_if_due

@@ -6,7 +6,7 @@ from budgetd_server.domain.alerting import rearmed
 from budgetd_server.domain.bounds import DEPTH_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode
 from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, Rpc, UpdateBudget
-from budgetd_server.domain.counting import begin_again, first_span
+from budgetd_server.domain.counting import begin_again, first_span, held_part
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import (
     BudgetExists,
@@ -18,7 +18,6 @@ from budgetd_server.domain.errors import (
     TooDeep,
     shown,
 )
-from budgetd_server.domain.expiry import held_part
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.recount import (
     LimitRecount,

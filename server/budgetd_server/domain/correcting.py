@@ -1,5 +1,6 @@
 """Signed corrections of what was spent: of the current windows, or of one entry wherever that still counts."""
 
+from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState, Counter, Unit
 from budgetd_server.domain.commands import AdjustCost, Outcome, Rpc
 from budgetd_server.domain.counting import Part, check_room, count, counted_model, has_ended
@@ -13,7 +14,6 @@ from budgetd_server.domain.errors import (
     RefundExceedsEntry,
     shown,
 )
-from budgetd_server.domain.expiry import fire_all
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Charged
 from budgetd_server.domain.rolling import roll_if_due

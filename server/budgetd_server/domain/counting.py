@@ -6,6 +6,7 @@ from typing import NamedTuple
 from budgetd_server.domain.bounds import COUNTER_MAX, MODELS_PER_WINDOW_MAX, OTHER_MODELS, US_PER_HOUR
 from budgetd_server.domain.budget import BudgetState, Counter, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.errors import CounterOverflow
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime, Roll, Span, length_us, rolled, window_at
 
@@ -131,6 +132,17 @@ def hold(budget: BudgetState, part: Part, *, sign: int) -> None:
     for counter in budget.counters():
         if part.matches(counter):
             counter.held += sign * part.of(counter.unit)
+
+
+def held_part(reservation: Reservation) -> Part:
+    """What a reservation keeps of each limit that it matches."""
+    return Part(
+        reservation.held_nano_usd,
+        reservation.held_usage,
+        reservation.held_calls,
+        reservation.model,
+        reservation.other_names,
+    )
 
 
 def counted_model(budget: BudgetState, model: str) -> str:

@@ -14,8 +14,9 @@ from budgetd_server.domain.commands import DeleteBudget, Outcome, Rpc
 from budgetd_server.domain.configure import check_etag
 from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
 from budgetd_server.domain.errors import HasChildren, HasOpenReservations
-from budgetd_server.domain.expiry import expire_due, release_hold
+from budgetd_server.domain.expiry import expire_due
 from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.releasing import release_hold
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State

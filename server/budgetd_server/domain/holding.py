@@ -1,6 +1,7 @@
 """Making holds: money, tokens and a call are kept before the work is done."""
 
 from budgetd_server.domain.admission import admit, grant
+from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.commands import (
     Outcome,
     ReserveCost,
@@ -8,7 +9,6 @@ from budgetd_server.domain.commands import (
 )
 from budgetd_server.domain.counting import Part, check_room, hold
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.domain.expiry import fire_all
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.results import Held

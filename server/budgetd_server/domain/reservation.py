@@ -77,6 +77,13 @@ class Reservation:
         """True once it has to expire."""
         return self.is_open and self.expires_at_us <= now_us
 
+    def end(self, how: ReservationState, seq: int | None, now_us: int) -> None:
+        """Note that it has ended, and by which entry."""
+        self.state = how
+        self.ended_at_us = now_us
+        self.ended_seq = seq
+        self.is_changed = True
+
 
 def reservation_id(seq: int) -> str:
     """The name by which callers know a reservation."""

@@ -1,5 +1,6 @@
 """Ending holds: settled with the real cost of the work, released, or extended."""
 
+from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import (
     CommitReservation,
@@ -9,17 +10,19 @@ from budgetd_server.domain.commands import (
     Rpc,
 )
 from budgetd_server.domain.correcting import check_not_below_zero
-from budgetd_server.domain.counting import Part, check_room, count, hold
+from budgetd_server.domain.counting import Part, check_room, count, held_part, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound, ReservationNotFound
-from budgetd_server.domain.expiry import budgets_of, end, expire, fire_all, held_part, release_hold
+from budgetd_server.domain.expiry import expire
 from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.releasing import release_hold
 from budgetd_server.domain.reservation import Reservation, ReservationState, reservation_id
 from budgetd_server.domain.results import Extended, Released, Settled
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
+from budgetd_server.domain.touching import budgets_of
 from budgetd_server.domain.usage import NO_USAGE, Usage
 
 
@@ -108,7 +111,7 @@ def _settle(state: State, command: CommitReservation, reservation: Reservation, 
     reservation.held_calls = 0
     reservation.is_changed = True
     if not command.keeps_open:
-        end(reservation, ReservationState.COMMITTED, entry, now_us)
+        reservation.end(ReservationState.COMMITTED, entry, now_us)
         state.tally.count_hold("committed")
     for budget in budgets:
         count(budget, part, now_us)
@@ -162,7 +165,7 @@ def _correct_estimate(
     # What else it costs, if more is to come, is booked as after any other expiry.
     reservation.held_calls = 0
     how = ReservationState.EXPIRED if command.keeps_open else ReservationState.COMMITTED
-    end(reservation, how, entry, now_us)
+    reservation.end(how, entry, now_us)
     if not command.keeps_open:
         state.tally.count_hold("committed")
     settled = Settled(
@@ -201,7 +204,7 @@ def _take_back(state: State, command: ReleaseReservation, reservation: Reservati
     )
     for budget in budgets:
         count(budget, part, now_us, corrects_seq=reservation.ended_seq)
-    end(reservation, ReservationState.RELEASED, entry.seq, now_us)
+    reservation.end(ReservationState.RELEASED, entry.seq, now_us)
     state.tally.count_hold("released")
     return Outcome(entry.seq, Released(estimate.cost_nano_usd))
 

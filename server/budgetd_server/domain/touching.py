@@ -10,6 +10,7 @@ from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, IsTemplate, shown
 from budgetd_server.domain.needs import Needs
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
 
@@ -94,6 +95,11 @@ def upwards(state: State, budget: BudgetState) -> Iterator[BudgetState]:
 def of_keys(state: State, project_key: int, keys: Sequence[int]) -> list[BudgetState]:
     """The budgets that an entry or a hold has stored."""
     return [state.by_key[(project_key, key)] for key in keys]
+
+
+def budgets_of(state: State, reservation: Reservation) -> list[BudgetState]:
+    """The budgets that a reservation counts on, its own first."""
+    return of_keys(state, reservation.project_key, (reservation.budget_key, *reservation.other_keys))
 
 
 def _chargeable(budget: BudgetState) -> BudgetState:

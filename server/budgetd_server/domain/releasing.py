@@ -1,0 +1,36 @@
+"""Releasing a hold: what it keeps is free again, wherever it was held."""
+
+from budgetd_server.domain.counting import held_part, hold
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.reservation import Reservation, ReservationState
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.state import State
+from budgetd_server.domain.touching import budgets_of
+
+
+def release_hold(
+    state: State, project_id: str, reservation: Reservation, now_us: int, request_id: str, reason: str = ""
+) -> int:
+    """Release an open hold; returns the number of the entry that says so."""
+    budgets = budgets_of(state, reservation)
+    for budget in budgets:
+        roll_if_due(state, project_id, budget, now_us)
+    entry = state.append(
+        project_id,
+        budgets[0],
+        EntryKind.RELEASE,
+        now_us,
+        model=reservation.model,
+        other_names=reservation.other_names,
+        request_id=request_id,
+        labels=reservation.labels,
+        reason=reason,
+        reservation_seq=reservation.seq,
+        other_keys=reservation.other_keys,
+    )
+    kept = held_part(reservation)
+    for budget in budgets:
+        hold(budget, kept, sign=-1)
+    reservation.end(ReservationState.RELEASED, entry.seq, now_us)
+    state.tally.count_hold("released")
+    return entry.seq
