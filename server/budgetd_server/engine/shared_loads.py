@@ -21,7 +21,8 @@ class _Load:
         self.keys: set[BudgetKey] = set()
         self.models_of: set[BudgetKey] = set()
         self.has_task = False
-        self.future: asyncio.Future[Mapping[BudgetKey, BudgetState]] = asyncio.get_running_loop().create_future()
+        #: One for each who waits, so that one who leaves does not end the load for the others.
+        self.waiting: list[asyncio.Future[Mapping[BudgetKey, BudgetState]]] = []
 
 
 class SharedLoads:
@@ -43,9 +44,10 @@ class SharedLoads:
         load.keys.add(key)
         if with_models:
             load.models_of.add(key)
+        loaded: asyncio.Future[Mapping[BudgetKey, BudgetState]] = asyncio.get_running_loop().create_future()
+        load.waiting.append(loaded)
         self._begin()
-        # The load belongs to all who joined it: one that leaves must not end it.
-        return (await asyncio.shield(load.future)).get(key)
+        return (await loaded).get(key)
 
     def _begin(self) -> None:
         load = self._gathering
@@ -66,9 +68,13 @@ class SharedLoads:
             loaded = await self._ledger.load_budgets(load.keys, load.models_of)
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
-                load.future.cancel()
+                for waiting in load.waiting:
+                    waiting.cancel()
                 raise
-            load.future.set_exception(error)
-            load.future.exception()  # Whoever waits is told; nobody may be left to be told.
+            for waiting in load.waiting:
+                if not waiting.done():  # Else its reader has gone.
+                    waiting.set_exception(error)
         else:
-            load.future.set_result(loaded)
+            for waiting in load.waiting:
+                if not waiting.done():
+                    waiting.set_result(loaded)

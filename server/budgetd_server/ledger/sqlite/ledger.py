@@ -202,7 +202,7 @@ class SqliteLedger:
         self._check_open()
         connection = await self._readers.get()
         try:
-            result = await asyncio.shield(_on_thread(connection, snapshot))
+            result = await _on_thread(connection, snapshot)
         except (sqlite3.Error, LedgerRefused) as error:
             raise self._failed(error, "read") from error
         finally:
