@@ -140,6 +140,36 @@ def test_rows_without_a_price_are_left_out_with_a_note(write: WriteFile, caplog:
     assert [word in caplog.text for word in ("'rent'", "'bedrock/*/mine'", "whisper-mine")] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("model", "provider"), [("ollama_chat/mine", ""), ("mine", "ollama_chat"), ("ollama_chat/mine", "ollama_chat")]
+)
+def test_a_model_whose_row_has_zeros_is_refused_with_what_that_row_needs(
+    write: WriteFile, model: str, provider: str
+) -> None:
+    row = {"litellm_provider": "ollama_chat", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0.0}
+    terms = CallTerms(provider=provider)
+
+    with pytest.raises(UnknownModel) as refused:
+        load_prices([write("p.json", json.dumps({"ollama_chat/mine": row}))]).price(
+            model, Usage(1, 1), at_us=0, terms=terms
+        )
+    free = load_prices([write("q.json", json.dumps({"ollama_chat/mine": {**row, "free": True}}))])
+
+    assert "the prices in row 'ollama_chat/mine' of the price file are zero" in str(refused.value)
+    assert '"free": true' in str(refused.value)
+    assert refused.value.metadata["zero_row"] == "ollama_chat/mine"
+    assert free.price(model, Usage(1, 1), at_us=0, terms=terms).cost_nano_usd == 0
+
+
+def test_a_row_without_any_price_is_not_called_one_of_zeros(write: WriteFile) -> None:
+    rows = {"rent": {"mode": "guardrail", "litellm_provider": "x", "guardrail_cost_per_unit": {"a": 1}}}
+
+    with pytest.raises(UnknownModel, match="add the model to the price file") as refused:
+        load_prices([write("p.json", json.dumps(rows))]).price("rent", Usage(1, 1), at_us=0)
+
+    assert "zero" not in str(refused.value)
+
+
 def test_the_notes_of_a_long_file_are_counted(write: WriteFile, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="budgetd_server.prices")
     rows = {f"m{number}": {"mode": "chat", "input_cost_per_token": 0} for number in range(30)}

@@ -296,6 +296,7 @@ def _longest() -> list[BudgetError]:
         InvalidField([FieldViolation(name * 2, name * 4)] * 500),
         errors.RequestIdReused("%" * 64),
         errors.UnknownModel(name, provider=name, near=[name] * 3, version="v" * 100),
+        errors.UnknownModel(name, provider=name, zero_row=name, version="v" * 100),
         errors.UnpricedUsage(name, "cached_audio_input_tokens", value=name, version="v" * 100),
         errors.BudgetNotFound(name, name),
         errors.BudgetExists(name, name),

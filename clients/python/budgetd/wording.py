@@ -110,6 +110,12 @@ def _unknown_model(error: BudgetdError, words: Words) -> str:
     hint = f"; near names: {near}" if near else ""
     model, provider = error.metadata["model"], error.metadata.get("provider", "")
     of = f" of provider {provider!r}" if provider else ""
+    if zero_row := error.metadata.get("zero_row", ""):
+        why = f"the prices in row {zero_row!r} of the price file are zero, which is no price"
+        return (
+            f"model {model!r}{of} has no price: {why}; {words.tell_cost}, "
+            'or add "free": true to that row if the model costs nothing'
+        )
     return f"model {model!r}{of} has no price{hint}; {words.tell_cost}, or add the model to {words.price_file}"
 
 

@@ -76,18 +76,26 @@ class UnknownModel(Refusal):
         model: The name as it was sent.
         provider: Who serves it, as it was sent; empty: not given.
         near: Known names that resemble it, best first; may be empty.
+        zero_row: The row of a price file that has no prices for it but zeros; empty: there is none.
         version: The price catalogue that was asked.
     """
 
     reason = "UNKNOWN_MODEL"
 
-    def __init__(self, model: str, *, provider: str = "", near: Sequence[str] = (), version: str = "") -> None:
+    def __init__(
+        self, model: str, *, provider: str = "", near: Sequence[str] = (), zero_row: str = "", version: str = ""
+    ) -> None:
         of = f" of provider {shown(provider)}" if provider else ""
         hint = f"; near names: {', '.join(near)}" if near else ""
+        remedy = "send cost_nano_usd, or add the model to the price file"
+        if zero_row:
+            hint = f": the prices in row {shown(zero_row)} of the price file are zero, which is no price"
+            remedy = 'send cost_nano_usd, or add "free": true to that row if the model costs nothing'
         super().__init__(
-            f"model {shown(model)}{of} has no price{hint}; send cost_nano_usd, or add the model to the price file",
+            f"model {shown(model)}{of} has no price{hint}; {remedy}",
             metadata={"model": model[:256], "near": ",".join(near)[:256], "price_version": version}
-            | ({"provider": provider} if provider else {}),
+            | ({"provider": provider} if provider else {})
+            | ({"zero_row": zero_row} if zero_row else {}),
         )
 
 

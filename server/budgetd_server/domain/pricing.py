@@ -1,6 +1,6 @@
 """What the server asks for prices, and the catalogue that answers: a model by its name, and what a call of it costs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -90,6 +90,7 @@ class Catalogue:
         fallback: ModelPrice | None = None,
         patterns: Mapping[str, ModelPrice] | None = None,
         notes: Sequence[str] = (),
+        zero_rows: Collection[str] = frozenset(),
         provider_of: Callable[[str], str] | None = None,
     ) -> None:
         """Take over the price files' content.
@@ -101,9 +102,11 @@ class Catalogue:
             fallback: The price of every model that has none. None: such a model is refused.
             patterns: Prices of all models that have none of their own and begin with what is before the star.
             notes: What was left out of the price files, in sentences.
+            zero_rows: The names of models that were left out, since all their prices are zeros.
             provider_of: The provider of a model in `models`, without building its price. None: its price is asked.
         """
         self.notes = tuple(notes)
+        self._zero_rows = zero_rows
         # The longest that matches is the one that counts.
         self._patterns = sorted((patterns or {}).items(), key=lambda pattern: -len(pattern[0]))
         self._version = version
@@ -181,13 +184,19 @@ class Catalogue:
             return self._kept(found, model, provider)
         if self._fallback is not None:
             return replace(self._fallback, model=found.model if found else model)
+        raise self._unknown(model, provider)
+
+    def _unknown(self, model: str, provider: str) -> UnknownModel:
+        names = (f"{provider}/{model}", model) if provider else (model,)
+        if zero_row := next((name for name in names if name in self._zero_rows), ""):
+            return UnknownModel(model, provider=provider, zero_row=zero_row, version=self._version)
         if self._near is None:
             self._near = NearNames((*self.models(), *self._aliases), self._provider_of)
         served_by = provider or provider_by_form(model)
         if not served_by:
             served_by = model.partition("/")[0] if "/" in model else "bedrock" if is_bedrock_id(model) else ""
         near = self._near.of(model, family(served_by))
-        raise UnknownModel(model, provider=provider, near=near, version=self._version)
+        return UnknownModel(model, provider=provider, near=near, version=self._version)
 
     def _provider_of(self, name: str) -> str:
         return family(self._models[self._aliases.get(name, name)].provider)

@@ -55,6 +55,7 @@ def load_prices(
         fallback=_fallback(overrides.fallback or fallback),
         patterns=overrides.patterns,
         notes=overrides.notes,
+        zero_rows=overrides.zero_rows,
         provider_of=models.provider_of,
     )
 

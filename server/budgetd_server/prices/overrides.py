@@ -38,6 +38,8 @@ class Overrides:
     problems: list[str] = field(default_factory=list)
     #: What was left out, and is no fault.
     notes: list[str] = field(default_factory=list)
+    #: The models among it whose prices are zeros.
+    zero_rows: set[str] = field(default_factory=set)
 
     def read(self, path: Path) -> bytes:
         """Lay a file over those before it, and return its content; its faults are added to `problems`."""
@@ -119,14 +121,19 @@ class Overrides:
             terms = litellm_format.terms_of(entry, report, name)
             is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
             if is_litellms and not (terms.rates or terms.tiers or terms.is_free):
-                self.notes.append(
-                    f"{path}: model {shown(name)} is left out: it has no price that a usage is charged by"
-                )
+                self._leave_out(path, name, entry)
             elif is_litellms and _is_within(name):
                 # Literal names in LiteLLM's own file, where the star stands for a region.
                 self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
             else:
                 self._lay(name, terms, report, may_be_in_part=is_litellms)
+
+    def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:
+        why = "it has no price that a usage is charged by"
+        if any("cost" in key and type(price) in (int, Decimal) and price == 0 for key, price in entry.items()):
+            self.zero_rows.add(name)
+            why = 'its prices are zero, which is no price; one that costs nothing says "free": true'
+        self.notes.append(f"{path}: model {shown(name)} is left out: {why}")
 
     def _lay(self, name: str, terms: Terms, report: Report, *, may_be_in_part: bool = False) -> None:
         if not _is_name(name):
