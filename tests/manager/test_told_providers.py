@@ -1,5 +1,6 @@
 """Kind E, end to end: where an answer tells who served it, the model is priced as that provider's and no other's."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,9 +68,55 @@ def test_an_answer_is_never_priced_as_another_providers(manager: BudgetManager, 
     assert manager.get_model_cost("alice") == 0
 
 
+LONG = {
+    "promptTokenCount": 250_000,
+    "candidatesTokenCount": 10,
+    "totalTokenCount": 250_010,
+    "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 200_000}, {"modality": "TEXT", "tokenCount": 50_000}],
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "dollars"),
+    [
+        pytest.param(
+            {"modelVersion": "gemini-2.5-flash", "responseId": "r", "usageMetadata": LONG}, 0.215025, id="Gemini API"
+        ),
+        pytest.param(
+            {"modelVersion": "gemini-2.5-flash", "createTime": "2026-01-01T00:00:00Z", "usageMetadata": LONG},
+            0.075025,
+            id="Vertex AI",
+        ),
+        pytest.param(
+            {"model": "rerank-2.5", "data": [{"relevance_score": 0.9}], "usage": {"total_tokens": 26}},
+            0.0000013,
+            id="Voyage",
+        ),
+    ],
+)
+def test_an_answer_that_only_one_provider_gives_is_priced_as_its(
+    manager: BudgetManager, answer: dict[str, Any], dollars: float
+) -> None:
+    manager.create_budget(10, "alice")
+
+    manager.update_cost("alice", answer)
+
+    assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)
+
+
 def test_a_cost_that_is_told_needs_no_row(manager: BudgetManager) -> None:
     manager.create_budget(10, "alice")
 
     manager.update_cost("alice", answer_of("llama-3.3-70b-versatile", "groq", 0.25))
 
     assert manager.get_model_cost("alice") == {"llama-3.3-70b-versatile": 0.25}
+
+
+def test_a_row_of_zeros_is_named_with_what_it_needs(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"ollama/mine": {"litellm_provider": "ollama", "mode": "chat", "input_cost_per_token": 0}}')
+
+    with BudgetManager("p", database=tmp_path / "b.db", prices=prices) as manager:
+        manager.create_budget(10, "alice")
+        with pytest.raises(UnknownModel, match=r"row 'ollama/mine' of the price file.*cost_usd=.*\"free\": true"):
+            manager.update_cost("alice", answer_of("mine", "ollama"))

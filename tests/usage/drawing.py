@@ -87,7 +87,8 @@ def spellings(path: str, usage: dict[str, Any]) -> Iterator[str]:
     here: Any = usage
     for name in path.split("."):
         here = here[int(name)] if isinstance(here, list) else here[name]
-        names.append(here["modality"].lower() if isinstance(here, dict) and "modality" in here else name)
+        kind = (here.get("modality") or ("count" in here and here.get("type"))) if isinstance(here, dict) else None
+        names.append(kind.lower() if kind else name)
     yield ".".join(names)
 
 

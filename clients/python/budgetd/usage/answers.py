@@ -68,7 +68,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
 
     Args:
         answer: LiteLLM's or a provider's object, or a dictionary made of one.
-        model: The model's name, for answers that do not contain it.
+        model: The model's name, for answers that do not contain it, or that do not have the provider in front of it.
         cost_nano_usd: What the call cost; it takes precedence over every cost in the answer.
 
     Raises:
@@ -98,7 +98,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     tier, is_batch = _tier(look)
     return Answer(
         name,
-        look.provider or ("" if "/" in name else dialect.provider),
+        look.provider or ("" if "/" in name else dialect.provider(look)),
         cost_nano_usd,
         cost_source,
         # An answer from LiteLLM's cache used nothing.
@@ -162,12 +162,17 @@ def _hidden(answer: object, known: object) -> object:
 def _model(answer: object, hidden: object, given: str | None) -> str:
     model = get(answer, "model")
     if isinstance(model, str) and model:
-        return model
+        return _with_provider(model, given)
     others = [get(answer, name) for name in _MODELS] + [get(hidden, name) for name in _HIDDEN_MODELS if hidden]
     for other in (*others, given):
         if isinstance(other, str) and other:
-            return other
+            return _with_provider(other, given)
     raise UsageValueError("model", "must be a text; of an answer that has none, pass model= as well", model)
+
+
+def _with_provider(model: str, given: str | None) -> str:
+    """The name that the caller gave, if that is the answer's own with a provider in front of it."""
+    return given if given is not None and "/" not in model and given.endswith(f"/{model}") else model
 
 
 def _usage_fields(answer: object) -> Fields:

@@ -13,5 +13,5 @@ DIALECT = replace(
         "prompt_cache_hit_tokens": "cached_input_tokens",
         "prompt_cache_miss_tokens": "_cache_missed",
     },
-    provider="deepseek",
+    provider=lambda _: "deepseek",
 )

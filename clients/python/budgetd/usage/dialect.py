@@ -119,8 +119,8 @@ class Dialect:
     #: As `MONEY`.
     money: Mapping[str, int] = field(default_factory=lambda: MONEY)
     settle: Settle
-    #: Who serves the model, by LiteLLM's name, if nobody else sends this form; else empty.
-    provider: str = ""
+    #: Who serves the model, by LiteLLM's name, if nobody else sends such an answer; else empty.
+    provider: Callable[[Look], str] = lambda _: ""
     #: What the answer counts outside of its usage: `parts`, or what is `unpriced`.
     beside: Callable[[Look], Mapping[str, object]] = lambda _: {}
 

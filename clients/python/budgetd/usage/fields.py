@@ -98,16 +98,20 @@ def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
 
 
 def _item_names(items: Sequence[object]) -> list[str]:
-    """The modality of each item; its place if it has none, or shares it with another."""
+    """The modality of each item, or the type of one with a count; its place if it has none, or shares it."""
     modalities = [_modality(item) for item in items]
     alone = {modality for modality, count in Counter(modalities).items() if modality and count == 1}
     return [modality if modality in alone else str(index) for index, modality in enumerate(modalities)]
 
 
 def _modality(item: object) -> str:
-    modality = None if isinstance(item, _SCALARS) or item is None else get(item, "modality")
+    if isinstance(item, _SCALARS) or item is None:
+        return ""
+    modality = get(item, "modality") or (get(item, "type") if get(item, "count") is not None else None)
     text = getattr(modality, "value", modality)
-    return text.lower() if isinstance(text, str) and text.isalpha() and len(text) <= 32 else ""
+    if not isinstance(text, str) or len(text) > 32:
+        return ""
+    return text.lower() if text.replace("_", "").isalpha() else ""
 
 
 @lru_cache(maxsize=512)

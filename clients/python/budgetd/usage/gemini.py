@@ -52,6 +52,7 @@ _PARTS = in_both_cases(
         "total_tokens": "_total",
         "billable_character_count": "characters",
         "grounding_metadata.web_search_queries": "web_searches",
+        "grounding_tool_count.google_search.count": "web_searches",
         **_by_modality(
             _INPUT,
             text="_text_input",
@@ -97,9 +98,28 @@ def _is_it(look: Look) -> bool:
     return not keys.isdisjoint(look.usage)
 
 
+def _provider(look: Look) -> str:
+    """The interface of Google's that answered, by what the other one never gives, as its library documents.
+
+    Vertex AI has given the time of an answer since answers have identifiers, so that one without is the Gemini API's.
+    """
+    if any(look.get(name) for name in ("create_time", "createTime")) or _has(look, "traffic_type", "trafficType"):
+        return "vertex_ai"
+    names = ("model_status", "modelStatus", *(() if look.is_batch else ("response_id", "responseId")))
+    is_of_api = any(look.get(name) for name in names) or _has(look, "service_tier", "serviceTier")
+    return "gemini" if is_of_api else ""
+
+
+def _has(look: Look, *names: str) -> bool:
+    return any(look.usage.get(name) for name in names)
+
+
 def _tools(look: Look) -> Mapping[str, object]:
     """What the answer rests on, which the usage does not count."""
-    return {**grounding(look.get("candidates")), **tool_calls(look.get("outputs"), "outputs")}
+    calls = tool_calls(look.get("outputs"), "outputs")
+    if _has(look, "grounding_tool_count", "groundingToolCount"):
+        calls.pop("outputs.google_search_call", None)  # The usage counts them.
+    return {**grounding(look.get("candidates")), **calls}
 
 
 def _settle(reading: Reading) -> None:
@@ -143,7 +163,7 @@ def _settle_tools(reading: Reading, *, are_outside: bool) -> None:
         part = max(_TOOLS, key=reading.of)
         raise reading.refuse(part, f"must not exceed {reading.paths.get('_tool_use', 'the tokens of tools')} {tools}")
     if are_outside:
-        if _FOUND & grounding(reading.look.get("candidates")).keys():
+        if reading.of("web_searches") or _MAPS in grounding(reading.look.get("candidates")):
             return
         reading.add("input_tokens", tools)
     elif tools > reading.of("input_tokens"):
@@ -156,7 +176,7 @@ def _settle_tools(reading: Reading, *, are_outside: bool) -> None:
             reading.paths.setdefault(whole, reading.paths[part])
 
 
-_FOUND = {"grounding_metadata.web_search_queries", "grounding_metadata.google_maps"}
+_MAPS = "grounding_metadata.google_maps"
 
 
 DIALECT = Dialect(
@@ -166,12 +186,15 @@ DIALECT = Dialect(
     harmless={**_HARMLESS, **COST_PARTS},
     unpriced=in_both_cases(
         {
-            "grounding_metadata.google_maps": "grounding with Google Maps",
+            _MAPS: "grounding with Google Maps",
+            "grounding_tool_count.google_maps.count": "grounding with Google Maps",
+            "grounding_tool_count.retrieval.count": "grounding with own data",
             "grounding_metadata.image_search_queries": "searches of images",
             "grounding_metadata.retrieval_queries": "grounding with own data",
             "outputs.*": "a call of a tool that is not known to be free",
         }
     ),
     settle=_settle,
+    provider=_provider,
     beside=_tools,
 )

@@ -9,9 +9,16 @@ def _is_it(look: Look) -> bool:
     if "total_tokens" not in look.usage and "search_units" not in look.usage:
         return False
     found = look.get("results") or look.get("data")
-    if isinstance(found, list | tuple) and found:
-        return get(found[0], "relevance_score") is not None
-    return look.is_of("rerank")
+    return _is_ranked(found) if isinstance(found, list | tuple) and found else look.is_of("rerank")
+
+
+def _is_ranked(found: object) -> bool:
+    return isinstance(found, list | tuple) and bool(found) and get(found[0], "relevance_score") is not None
+
+
+def _provider(look: Look) -> str:
+    """Voyage has what it ranked in `data`; others have it in `results`."""
+    return "voyage" if _is_ranked(look.get("data")) else ""
 
 
 DIALECT = Dialect(
@@ -21,4 +28,5 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
+    provider=_provider,
 )

@@ -42,8 +42,8 @@ def whole_of(answer: object) -> object:
             return get(answer, "response") or answer
         if kind in _EARLIER_EVENTS:
             raise UsageValueError("type", _RULE, kind)
-        if kind == "message":
-            _check_is_stopped(answer)
+    if kind == "message" or (kind is None and get(answer, "role") == "assistant"):
+        _check_is_stopped(answer)  # Of Anthropic's, also without its type.
     name = get(answer, "object")
     if isinstance(name, str):
         if name in _STATUSES_WITHOUT_COST:

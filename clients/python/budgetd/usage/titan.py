@@ -29,6 +29,6 @@ DIALECT = Dialect(
     parts={"inputTextTokenCount": "input_tokens", "results.tokenCount": "output_tokens"},
     harmless=COST_PARTS,
     settle=lambda _: None,
-    provider="bedrock",
+    provider=lambda _: "bedrock",
     beside=_beside,
 )

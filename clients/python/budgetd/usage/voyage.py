@@ -12,5 +12,5 @@ DIALECT = Dialect(
     harmless={**openai_chat.HARMLESS, "image_pixels": _INSIDE, "video_pixels": _INSIDE},
     unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
-    provider="voyage",
+    provider=lambda _: "voyage",
 )
