@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 
 from budgetd import AsyncBudgetClient, BudgetClient, CallPolicy
-from budgetd._channel import Endpoint, GrpcTransport
-from budgetd._rpcs import ResponseT, Rpc
 from budgetd.address import parse_address
+from budgetd.calls.rpc import ResponseT, UnaryRpc
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
+from budgetd.transport.channel import Endpoint, GrpcTransport
 
 
 class FakeClock:
@@ -64,7 +64,7 @@ class Script:
         self._errors, self._forever = list(errors), forever
         self._attempt_seconds, self._before_attempt = attempt_seconds, before_attempt
 
-    def answer(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float) -> ResponseT:
+    def answer(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float) -> ResponseT:
         """What both transports do."""
         sent = type(request)()
         sent.CopyFrom(request)
@@ -83,7 +83,7 @@ class ScriptedTransport:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    def unary(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """One attempt."""
         return self._script.answer(rpc, request, timeout_seconds)
 
@@ -98,7 +98,9 @@ class AsyncScriptedTransport:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    async def unary(
+        self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float
+    ) -> ResponseT:
         """One attempt."""
         return self._script.answer(rpc, request, timeout_seconds)
 

@@ -10,15 +10,15 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
 from budgetd import AsyncBudgetClient, BudgetClient, CallPolicy, errors
-from budgetd._rpcs import Rpc
-from budgetd._service import BudgetServiceRpcs
+from budgetd.calls.rpc import UnaryRpc
+from budgetd.calls.service import BudgetServiceRpcs
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from tests.client.fake_server import SERVICE, FakeServer, Refusal, of_budgetd
 from tests.client.scripted import grpc_transport
 
 CHARGE = cost_pb.UpdateCostRequest(project_id="p", budget_id="b", cost_nano_usd=1)
-RPCS = {rpc.name: (method, rpc) for method, rpc in vars(BudgetServiceRpcs).items() if isinstance(rpc, Rpc)}
+RPCS = {rpc.name: (method, rpc) for method, rpc in vars(BudgetServiceRpcs).items() if isinstance(rpc, UnaryRpc)}
 
 
 def test_the_clients_have_every_rpc_of_the_contract_with_its_messages() -> None:

@@ -8,8 +8,8 @@ from google.protobuf import any_pb2, duration_pb2, wrappers_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from budgetd import BudgetClient, errors
-from budgetd._status import error_of_item, error_of_status
 from budgetd.errors import CLASS_OF_REASON, BudgetdError, FieldViolation
+from budgetd.transport.status import error_of_item, error_of_status
 from budgetd.v1 import budget_pb2
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain import errors as refusals

@@ -10,13 +10,13 @@ from unittest.mock import AsyncMock, create_autospec
 import pytest
 
 from budgetd import AsyncBudgetClient, AsyncBudgetManager, BudgetClient, BudgetManager
-from budgetd._rpcs import Rpc
-from budgetd._service import BudgetServiceRpcs
-from budgetd._steps import Steps
+from budgetd.calls.rpc import UnaryRpc
+from budgetd.calls.service import BudgetServiceRpcs
+from budgetd.manager.steps import Steps
 from budgetd.v1 import cost_pb2 as cost_pb
 from tests.client.fake_server import FakeServer
 
-RPCS = {name: rpc for name, rpc in vars(BudgetServiceRpcs).items() if isinstance(rpc, Rpc)}
+RPCS = {name: rpc for name, rpc in vars(BudgetServiceRpcs).items() if isinstance(rpc, UnaryRpc)}
 PLANS = {name for each in BudgetManager.__mro__ for name, plan in vars(each).items() if isinstance(plan, Steps)}
 CLIENTS = pytest.mark.parametrize("client_class", [BudgetClient, AsyncBudgetClient])
 MANAGERS = pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])

@@ -11,6 +11,18 @@ import pytest
 import budgetd
 from budgetd import errors
 
+PUBLIC_MODULES = {
+    "address",
+    "aio",
+    "client",
+    "errors",
+    "local",
+    "request_ids",
+    "user_cost",
+    "values",
+    "wording",
+}
+
 
 def loaded_after(statement: str) -> set[str]:
     program = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
@@ -53,6 +65,13 @@ def test_every_public_name_is_what_type_checkers_take_it_for() -> None:
 
     assert sorted(typed) == sorted(budgetd.__all__)
     assert all(getattr(budgetd, name) is getattr(sys.modules[module], name) for name, module in typed.items())
+
+
+def test_the_root_holds_public_modules_and_everything_else_is_in_a_folder_by_its_subject() -> None:
+    """A new module here is a promise to users: what is none belongs to a folder."""
+    found = {path.stem for path in Path(budgetd.__file__).parent.iterdir() if path.suffix == ".py"}
+
+    assert found == PUBLIC_MODULES | {"__init__"}
 
 
 def test_every_error_is_public() -> None:

@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from budgetd import BudgetClient, CallFailed, DeadlineExceeded, ServerUnreachable
-from budgetd._status import error_of_rpc
 from budgetd.address import parse_address
+from budgetd.transport.status import error_of_rpc
 from budgetd.v1 import budget_service_pb2 as service
 from tests.client.fake_server import FakeServer
 

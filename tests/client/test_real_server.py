@@ -136,7 +136,7 @@ FORKING = """
 import os, sys
 from budgetd import BudgetClient
 from budgetd.address import parse_address
-from budgetd._channel import Endpoint, GrpcTransport
+from budgetd.transport.channel import Endpoint, GrpcTransport
 from budgetd.v1.cost_pb2 import UpdateCostRequest
 
 def sleep(seconds):

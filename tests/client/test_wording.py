@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from budgetd import BudgetManager, UnknownModel
-from budgetd._status import error_of_status
 from budgetd.errors import BudgetdError
+from budgetd.transport.status import error_of_status
 from budgetd.wording import MANAGER, REWORDED, Words, reword
 from budgetd_server.cli.wording import COMMAND_LINE
 from budgetd_server.domain import errors as domain

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from budgetd import AsyncBudgetManager, BudgetManager, ServerUnreachable, UnknownModel
-from budgetd._opening import hosted
+from budgetd.manager.opening import parse_headers
 from tests.client.no_spans import NO_SPANS
 from tests.manager.conftest import an_unused_address
 
@@ -69,13 +69,19 @@ def test_no_server_is_told_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch
 
 
 def test_headers_are_metadata_and_bearer_is_the_token() -> None:
-    opened = hosted("localhost:1", {"Content-Type": "application/json", "X-Team": "a", "Authorization": "Bearer t"})
+    opened = parse_headers(
+        "localhost:1", {"Content-Type": "application/json", "X-Team": "a", "Authorization": "Bearer t"}
+    )
 
     assert opened == ("localhost:1", "t", {"x-team": "a"})
 
 
 def test_other_kinds_of_authorization_are_sent_as_they_are() -> None:
-    assert hosted("localhost:1", {"Authorization": "Basic t"}) == ("localhost:1", "", {"authorization": "Basic t"})
+    assert parse_headers("localhost:1", {"Authorization": "Basic t"}) == (
+        "localhost:1",
+        "",
+        {"authorization": "Basic t"},
+    )
 
 
 def test_windows_of_a_hosted_manager_end_by_the_clock(address: str) -> None:

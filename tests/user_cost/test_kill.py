@@ -25,7 +25,7 @@ USERS: Users = {
 #: `budgetd import` that kills itself at a call: before it is sent, or when it has been carried out.
 PROGRAM = """
 import os, signal, sys
-from budgetd._channel import AioTransport
+from budgetd.transport.channel import AioTransport
 from budgetd.local import AsyncLocalTransport
 from budgetd_server.cli import app
 

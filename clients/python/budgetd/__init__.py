@@ -8,11 +8,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetd._calls import CallPolicy
-    from budgetd._rpcs import AsyncTransport, Transport
-    from budgetd._status import error_of_item
-    from budgetd._user_cost_file import UserCostFileFound
     from budgetd.aio import AsyncBudgetManager
+    from budgetd.calls.call import CallPolicy
+    from budgetd.calls.callers import AsyncTransport, Transport
     from budgetd.client import AsyncBudgetClient, BudgetClient
     from budgetd.errors import (
         AlreadyExists,
@@ -47,7 +45,9 @@ if TYPE_CHECKING:
     )
     from budgetd.local import AsyncLocalTransport, LocalTransport
     from budgetd.manager import BudgetManager
+    from budgetd.manager.import_offer import UserCostFileFound
     from budgetd.request_ids import new_request_id, with_request_ids
+    from budgetd.transport.status import error_of_item
 
 __all__ = [
     "AlreadyExists",
@@ -99,14 +99,14 @@ _MODULES = {
     "AsyncBudgetClient": "budgetd.client",
     "AsyncLocalTransport": "budgetd.local",
     "AsyncBudgetManager": "budgetd.aio",
-    "AsyncTransport": "budgetd._rpcs",
+    "AsyncTransport": "budgetd.calls.callers",
     "BudgetClient": "budgetd.client",
     "BudgetManager": "budgetd.manager",
-    "CallPolicy": "budgetd._calls",
+    "CallPolicy": "budgetd.calls.call",
     "LocalTransport": "budgetd.local",
-    "Transport": "budgetd._rpcs",
-    "UserCostFileFound": "budgetd._user_cost_file",
-    "error_of_item": "budgetd._status",
+    "Transport": "budgetd.calls.callers",
+    "UserCostFileFound": "budgetd.manager.import_offer",
+    "error_of_item": "budgetd.transport.status",
     "new_request_id": "budgetd.request_ids",
     "with_request_ids": "budgetd.request_ids",
 }

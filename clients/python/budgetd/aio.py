@@ -1,16 +1,15 @@
 """AsyncBudgetManager: BudgetManager, awaited."""
 
-from types import TracebackType
 from typing import Self
 
-from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening, PriceFiles, embedded_policy
-from budgetd._steps import Awaiting
-from budgetd._user_cost_file import offer_import
 from budgetd.client import AsyncBudgetClient
+from budgetd.local import AsyncLocalTransport
+from budgetd.manager.methods import ManagerMethods
+from budgetd.manager.opening import Opening
+from budgetd.manager.steps import Awaiting
 
 
-class AsyncBudgetManager(Opening, ManagerPlans, Awaiting):
+class AsyncBudgetManager(Opening, ManagerMethods, Awaiting):
     """The methods of BudgetManager, awaited. It belongs to the event loop that uses it.
 
     ```python
@@ -25,28 +24,9 @@ class AsyncBudgetManager(Opening, ManagerPlans, Awaiting):
     """
 
     _caller: AsyncBudgetClient
-
-    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
-        self._caller = AsyncBudgetClient(
-            server.address, token=server.token, metadata=server.metadata, timeout_seconds=timeout_seconds
-        )
-
-    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
-        from budgetd.local import AsyncLocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
-
-        transport = AsyncLocalTransport(database, prices=prices)
-        offer_import(transport.path, self._project_id)
-        self._caller = AsyncBudgetClient.over(transport, embedded_policy(timeout_seconds))
-
-    async def close(self) -> None:
-        """Let go of the connection or the file; calls then raise RuntimeError. Closing twice is fine."""
-        await self._caller.close()
+    _client_class = AsyncBudgetClient
+    _transport_class = AsyncLocalTransport
 
     async def __aenter__(self) -> Self:
         await self.load_data()
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        await self.close()

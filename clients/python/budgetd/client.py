@@ -4,29 +4,47 @@ What they add to the generated stub: a deadline for every call, a request id for
 is unavailable, and errors with the server's reason and numbers.
 """
 
-import asyncio
 import os
-import random
-import time
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Self
 
 import grpc
 
-from budgetd._calls import CallPolicy
-from budgetd._channel import AioTransport, Endpoint, GrpcTransport
-from budgetd._rpcs import AsyncCaller, AsyncTransport, Caller, Transport
-from budgetd._service import BudgetServiceRpcs
 from budgetd.address import choose_token, parse_address
+from budgetd.calls.call import CallPolicy
+from budgetd.calls.callers import AsyncCaller, AsyncTransport, CallerBase, SleepT, SyncCaller, Transport, TransportT
+from budgetd.calls.service import BudgetServiceRpcs
+from budgetd.transport.channel import AioTransport, Endpoint, GrpcTransport
 from budgetd.values import check_seconds
 
-_POLICY = CallPolicy()
 CONNECT_TIMEOUT_VARIABLE = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
 #: A read that fails loses nothing, and somebody may be waiting for it.
 READ_TIMEOUT_SECONDS = 5.0
 
 
-class BudgetClient(BudgetServiceRpcs, Caller):
+class _Client(BudgetServiceRpcs, CallerBase[TransportT, SleepT]):
+    """The constructor of both clients."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
+        connect_timeout_seconds: float | None = None,
+    ) -> None:
+        policy = policy_of(timeout_seconds, connect_timeout_seconds)
+        super().__init__(self._over_grpc(_endpoint(address, token, credentials, metadata, policy)), policy)
+
+    @staticmethod
+    @abstractmethod
+    def _over_grpc(endpoint: Endpoint) -> TransportT:
+        """Make the transport to a server."""
+
+
+class BudgetClient(_Client[Transport, Callable[[float], None]], SyncCaller):
     """A client that waits. One serves any number of threads, and children of `fork`; it connects at its first call.
 
     ```python
@@ -54,68 +72,16 @@ class BudgetClient(BudgetServiceRpcs, Caller):
         ValueError: An argument, or the environment variable in its place, breaks a rule.
     """
 
-    def __init__(
-        self,
-        address: str | None = None,
-        *,
-        token: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
-        metadata: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        connect_timeout_seconds: float | None = None,
-    ) -> None:
-        policy = policy_of(timeout_seconds, connect_timeout_seconds)
-        super().__init__(GrpcTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
-
-    @classmethod
-    def over(
-        cls,
-        transport: Transport,
-        policy: CallPolicy = _POLICY,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> Self:
-        """A client over something else than gRPC: a server in the same process, say."""
-        client = cls.__new__(cls)
-        Caller.__init__(client, transport, policy, clock=clock, sleep=sleep, jitter=jitter)
-        return client
+    _over_grpc = GrpcTransport
 
 
-class AsyncBudgetClient(BudgetServiceRpcs, AsyncCaller):
+class AsyncBudgetClient(_Client[AsyncTransport, Callable[[float], Awaitable[None]]], AsyncCaller):
     """The same, awaited: `await client.update_cost(request)`, `async with`. It belongs to the event loop that uses it.
 
     Arguments and errors are those of `BudgetClient`.
     """
 
-    def __init__(
-        self,
-        address: str | None = None,
-        *,
-        token: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
-        metadata: Mapping[str, str] | None = None,
-        timeout_seconds: float | None = None,
-        connect_timeout_seconds: float | None = None,
-    ) -> None:
-        policy = policy_of(timeout_seconds, connect_timeout_seconds)
-        super().__init__(AioTransport(_endpoint(address, token, credentials, metadata, policy)), policy)
-
-    @classmethod
-    def over(
-        cls,
-        transport: AsyncTransport,
-        policy: CallPolicy = _POLICY,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> Self:
-        """A client over something else than gRPC."""
-        client = cls.__new__(cls)
-        AsyncCaller.__init__(client, transport, policy, clock=clock, sleep=sleep, jitter=jitter)
-        return client
+    _over_grpc = AioTransport
 
 
 def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | None = None) -> CallPolicy:
@@ -139,7 +105,7 @@ def _connect_seconds() -> float:
     """
     text = os.environ.get(CONNECT_TIMEOUT_VARIABLE, "").strip()
     if not text:
-        return _POLICY.connect_timeout_seconds
+        return CallPolicy().connect_timeout_seconds
     try:
         seconds = float(text)
     except ValueError:

@@ -12,24 +12,47 @@ end, and a killed process loses nothing that it was told of. A client that is fo
 
 import asyncio
 import os
+from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 
-from budgetd._opening import PriceFiles
-from budgetd._rpcs import ResponseT, Rpc
-from budgetd._status import error_of_status, no_answer_in_time
+from budgetd.calls.rpc import ResponseT, UnaryRpc
 from budgetd.errors import DatabaseRefused
 from budgetd.request_ids import RequestT
+from budgetd.transport.status import error_of_status, no_answer_in_time
 
 if TYPE_CHECKING:
     from budgetd_server.embedded import Answer, Embedded
 
 DATABASE_DEFAULT = "budgetd.db"
+#: A path, or `sqlite:///path`.
+Database = str | os.PathLike[str] | None
+#: One file, or several.
+PriceFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
 
-class LocalTransport:
+class _Embedding:
+    """What both transports have in common."""
+
+    def __init__(self, database: Database = None, *, prices: PriceFiles = None) -> None:
+        self._server = _embedded(database, prices)
+
+    @property
+    def path(self) -> Path:
+        """The absolute path of the file."""
+        return self._server.path
+
+    def _begin(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float) -> "Future[Answer]":
+        # A copy: the caller may change the request as soon as it stops waiting, while the server still reads it.
+        copy = rpc.request_class()
+        copy.CopyFrom(request)
+        return self._server.begin(rpc.name, copy, timeout_seconds=timeout_seconds)
+
+
+class LocalTransport(_Embedding):
     """Calls to an engine in this process; for any number of threads, and for children of `fork`.
 
     The file is opened by the first call, and made if it does not exist; its folder has to exist. A call raises
@@ -46,17 +69,9 @@ class LocalTransport:
         ValueError: The database is no SQLite file, or something is wrong with a price file: each fault has a sentence.
     """
 
-    def __init__(self, database: str | os.PathLike[str] | None = None, *, prices: PriceFiles = None) -> None:
-        self._server = _embedded(database, prices)
-
-    @property
-    def path(self) -> Path:
-        """The file, absolute."""
-        return self._server.path
-
-    def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    def unary(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """Carry out one attempt; see `Transport`."""
-        call = self._server.begin(rpc.name, _copy(rpc, request), timeout_seconds=timeout_seconds)
+        call = self._begin(rpc, request, timeout_seconds)
         try:
             call.exception(timeout_seconds)
         except TimeoutError:
@@ -75,20 +90,14 @@ class LocalTransport:
         self._server.close().result()
 
 
-class AsyncLocalTransport:
+class AsyncLocalTransport(_Embedding):
     """`LocalTransport`, awaited, on any event loop."""
 
-    def __init__(self, database: str | os.PathLike[str] | None = None, *, prices: PriceFiles = None) -> None:
-        self._server = _embedded(database, prices)
-
-    @property
-    def path(self) -> Path:
-        """The file, absolute."""
-        return self._server.path
-
-    async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    async def unary(
+        self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float
+    ) -> ResponseT:
         """Carry out one attempt; see `Transport`."""
-        call = self._server.begin(rpc.name, _copy(rpc, request), timeout_seconds=timeout_seconds)
+        call = self._begin(rpc, request, timeout_seconds)
         try:
             answer = await asyncio.wait_for(asyncio.wrap_future(call), timeout_seconds)
         except TimeoutError:
@@ -100,7 +109,7 @@ class AsyncLocalTransport:
         await asyncio.wrap_future(self._server.close())
 
 
-def _embedded(database: str | os.PathLike[str] | None, prices: PriceFiles) -> "Embedded":
+def _embedded(database: Database, prices: PriceFiles) -> "Embedded":
     try:
         from budgetd_server.config import Config  # noqa: PLC0415 - the server is only there if the extra is.
         from budgetd_server.embedded import Embedded  # noqa: PLC0415 - the same.
@@ -127,14 +136,7 @@ def _price_files(prices: PriceFiles) -> list[Path]:
     return [Path(path).resolve() for path in prices]
 
 
-def _copy(rpc: Rpc[RequestT, ResponseT], request: RequestT) -> RequestT:
-    """The caller may change the request as soon as it ceases to wait, and the server may still be reading it."""
-    copy = rpc.request_class()
-    copy.CopyFrom(request)
-    return copy
-
-
-def _response(rpc: Rpc[RequestT, ResponseT], answer: "Answer") -> ResponseT:
+def _response(rpc: UnaryRpc[RequestT, ResponseT], answer: "Answer") -> ResponseT:
     if isinstance(answer, rpc.response_class):
         return answer
     if isinstance(answer, Exception):

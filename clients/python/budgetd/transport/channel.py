@@ -13,17 +13,18 @@ import asyncio
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import grpc
 import grpc.aio
 
-from budgetd._rpcs import ResponseT, Rpc
-from budgetd._status import error_of_rpc
 from budgetd.address import Address
+from budgetd.calls.rpc import ResponseT, UnaryRpc
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
+from budgetd.transport.status import error_of_rpc
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 
 #: The server's bound, in both directions.
@@ -34,6 +35,7 @@ KEEPALIVE_TIMEOUT_SECONDS = 10
 RECONNECT_SECONDS_MIN, RECONNECT_SECONDS_MAX = 0.1, 1.0
 
 Option = tuple[str, int]
+ChannelT = TypeVar("ChannelT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,15 @@ class Endpoint:
             options.append(("grpc.enable_http_proxy", 0))
         return options
 
-    def channel_credentials(self) -> grpc.ChannelCredentials | None:
-        """None: plain text."""
+    def open(
+        self,
+        insecure: Callable[[str, list[Option]], ChannelT],
+        secure: Callable[[str, grpc.ChannelCredentials, list[Option]], ChannelT],
+    ) -> ChannelT:
+        """Make a channel by one of two functions of gRPC, the second of which uses TLS."""
         if not self.address.is_tls:
-            return None
-        return self.credentials or grpc.ssl_channel_credentials()
+            return insecure(self.address.target, self.options())
+        return secure(self.address.target, self.credentials or grpc.ssl_channel_credentials(), self.options())
 
 
 class _Peer:
@@ -107,7 +113,7 @@ class GrpcTransport:
         self._lock = threading.Lock()
         _FORKED.add(self)
 
-    def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    def unary(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """Carry out one attempt; see `Transport`."""
         method = getattr(self._stub or self._connected(), rpc.name)
         try:
@@ -136,13 +142,7 @@ class GrpcTransport:
             if self._is_closed:
                 raise RuntimeError("the client is closed")
             if self._stub is None:
-                endpoint = self._peer.endpoint
-                target, options = endpoint.address.target, endpoint.options()
-                credentials = endpoint.channel_credentials()
-                if credentials is None:
-                    self._channel = grpc.insecure_channel(target, options)
-                else:
-                    self._channel = grpc.secure_channel(target, credentials, options)
+                self._channel = self._peer.endpoint.open(grpc.insecure_channel, grpc.secure_channel)
                 self._stub = BudgetServiceStub(self._channel)
             return self._stub
 
@@ -157,7 +157,9 @@ class AioTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
 
-    async def unary(self, rpc: Rpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
+    async def unary(
+        self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float
+    ) -> ResponseT:
         """Carry out one attempt; see `Transport`."""
         if self._stub is None or self._loop is not asyncio.get_running_loop():
             self._connect()
@@ -180,13 +182,7 @@ class AioTransport:
             raise RuntimeError("the client is closed")
         if self._loop is not None and not self._loop.is_closed() and self._stub is not None:
             raise RuntimeError("this client is in use on another event loop: make one for each loop")
-        endpoint = self._peer.endpoint
-        target, options = endpoint.address.target, endpoint.options()
-        credentials = endpoint.channel_credentials()
-        if credentials is None:
-            self._channel = grpc.aio.insecure_channel(target, options)
-        else:
-            self._channel = grpc.aio.secure_channel(target, credentials, options)
+        self._channel = self._peer.endpoint.open(grpc.aio.insecure_channel, grpc.aio.secure_channel)
         self._stub = BudgetServiceStub(self._channel)
         self._loop = asyncio.get_running_loop()
 

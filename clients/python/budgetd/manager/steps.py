@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from google.protobuf.message import Message
 
-from budgetd._rpcs import AsyncCaller, Caller, ResponseT, Rpc, give_methods
+from budgetd.calls.callers import AsyncCaller, AsyncCloses, Closes, SyncCaller
+from budgetd.calls.rpc import ResponseT, UnaryRpc, give_methods
 from budgetd.errors import BudgetdError
 from budgetd.request_ids import RequestT
 from budgetd.wording import MANAGER, reword
@@ -22,25 +23,29 @@ MethodT = TypeVar("MethodT", bound=Callable[..., object])
 
 
 #: A call that a plan needs: what is called, and with what.
-Ask = tuple[Rpc[Any, Any], Message]
+Ask = tuple[UnaryRpc[Any, Any], Message]
 #: Yields calls, is sent their responses or thrown their errors, and returns what the method returns.
 Plan = Generator[Ask, Message, T]
 
 
-def ask(rpc: Rpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
+def ask(rpc: UnaryRpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
     """One call of a plan, by `yield from`; what it returns is typed."""
     response = yield (rpc, request)
     assert isinstance(response, rpc.response_class)
     return response
 
 
-class Waiting:
+class Waiting(Closes):
     """An object whose methods wait for their calls."""
 
-    _caller: Caller
+    _caller: SyncCaller
 
     def __init_subclass__(cls) -> None:
         give_methods(cls, Steps, Steps.waiting)
+
+    def close(self) -> None:
+        """Close the connection or the file. Methods then raise RuntimeError. Idempotent."""
+        self._caller.close()
 
     def _run(self, plan: Plan[T]) -> T:
         try:
@@ -57,13 +62,17 @@ class Waiting:
             return result
 
 
-class Awaiting:
+class Awaiting(AsyncCloses):
     """An object whose methods are awaited."""
 
     _caller: AsyncCaller
 
     def __init_subclass__(cls) -> None:
         give_methods(cls, Steps, Steps.awaiting)
+
+    async def close(self) -> None:
+        """Close the connection or the file. Methods then raise RuntimeError. Idempotent."""
+        await self._caller.close()
 
     async def _run(self, plan: Plan[T]) -> T:
         try:

@@ -1,12 +1,12 @@
 """The managers' constructor: what its arguments mean, and which transport they ask for."""
 
-import os
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from budgetd._calls import CallPolicy
 from budgetd.address import parse_address
+from budgetd.calls.call import CallPolicy
+from budgetd.local import Database, PriceFiles
+from budgetd.manager.import_offer import offer_import
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.values import check_seconds, parse_project_id
 
@@ -16,9 +16,6 @@ _RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
 
 ClientType = Literal["local", "hosted"]
 ResetMode = Literal["automatic", "on_request"]
-Database = str | os.PathLike[str] | None
-#: One file, or several.
-PriceFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 
 
 class Hosted(NamedTuple):
@@ -30,8 +27,13 @@ class Hosted(NamedTuple):
     metadata: Mapping[str, str]
 
 
-class Opening(ABC):
-    """The constructor of both managers; each says how it connects and how it embeds."""
+class Opening:
+    """The constructor of both managers."""
+
+    #: The classes of its client, and of the transport of an embedded one: waiting or awaited, as the manager itself.
+    _client_class: Any
+    _transport_class: Any
+    _caller: Any
 
     def __init__(
         self,
@@ -49,7 +51,7 @@ class Opening(ABC):
         self.project_name = project_name
         self.client_type = client_type
         self._project_id = parse_project_id(project_name)
-        self._reset_mode = reset_mode_of(client_type, reset_mode)
+        self._reset_mode = parse_reset_mode(client_type, reset_mode)
         self._dedupes_completions = dedupe_completions
         if timeout_seconds is not None:
             check_seconds("timeout_seconds", timeout_seconds)
@@ -58,17 +60,16 @@ class Opening(ABC):
                 raise ValueError(
                     f"prices must not be given with client_type 'hosted', got {prices!r}: a server has its own"
                 )
-            self._connect(hosted(api_base, headers), timeout_seconds)
+            address, token, metadata = parse_headers(api_base, headers)
+            self._caller = self._client_class(address, token=token, metadata=metadata, timeout_seconds=timeout_seconds)
         else:
-            self._embed(database, timeout_seconds, prices)
+            transport = self._transport_class(database, prices=prices)
+            offer_import(transport.path, self._project_id)
+            self._caller = self._client_class.over(transport, embedded_policy(timeout_seconds))
+        self._begin()
 
-    @abstractmethod
-    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
-        """Make a client of a server."""
-
-    @abstractmethod
-    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
-        """Make a client without one."""
+    def _begin(self) -> None:
+        """Called last: whatever a manager asks of the server before its first method."""
 
 
 def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
@@ -76,7 +77,7 @@ def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
     return CallPolicy() if timeout_seconds is None else CallPolicy(timeout_seconds=timeout_seconds)
 
 
-def reset_mode_of(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:
+def parse_reset_mode(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:
     """Who ends windows.
 
     Raises:
@@ -91,7 +92,7 @@ def reset_mode_of(client_type: object, reset_mode: object) -> pb.ResetMode.Value
     return _RESET_MODES[name]
 
 
-def hosted(api_base: str | None, headers: Mapping[str, str] | None) -> Hosted:
+def parse_headers(api_base: str | None, headers: Mapping[str, str] | None) -> Hosted:
     """Where to call and what to send along; headers that tell of HTTP alone are left out.
 
     Raises:

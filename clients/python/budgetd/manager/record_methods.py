@@ -5,11 +5,11 @@ from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from budgetd._litellm_errors import as_litellm
-from budgetd._rpcs import ResponseT, Rpc
-from budgetd._service import BudgetServiceRpcs as Rpcs
-from budgetd._steps import Plan, Steps, ask
+from budgetd.calls.rpc import ResponseT, UnaryRpc
+from budgetd.calls.service import BudgetServiceRpcs as Rpcs
 from budgetd.errors import BelowZero, EtagMismatch, NotFound, UnknownModel
+from budgetd.manager.litellm_errors import as_litellm
+from budgetd.manager.steps import Plan, Steps, ask
 from budgetd.request_ids import RequestT
 from budgetd.user_cost import (
     CREATED_AT_LABEL,
@@ -41,7 +41,7 @@ _BEGINNINGS = (
 )
 
 
-class RecordPlans:
+class RecordMethods:
     """Records, read and edited. Amounts are dollars, times seconds since 1970."""
 
     _project_id: str
@@ -241,7 +241,7 @@ class RecordPlans:
             request.page_token = page.next_page_token
 
 
-def of_user(user: object, rpc: Rpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
+def of_user(user: object, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
     """A call about one user, with the exceptions that LiteLLM's class raises."""
     try:
         return (yield from ask(rpc, request))

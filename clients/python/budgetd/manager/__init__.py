@@ -2,22 +2,21 @@
 
 import logging
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from budgetd._manager_plans import ManagerPlans
-from budgetd._opening import Database, Hosted, Opening, PriceFiles, embedded_policy
-from budgetd._record_plans import RecordPlans
-from budgetd._steps import Waiting
-from budgetd._user_cost_file import offer_import
 from budgetd.client import BudgetClient
+from budgetd.local import LocalTransport
+from budgetd.manager.methods import ManagerMethods
+from budgetd.manager.opening import Opening
+from budgetd.manager.record_methods import RecordMethods
+from budgetd.manager.steps import Waiting
+from budgetd.manager.user_dict import RecordView, UserDict
 from budgetd.user_cost import Record
-from budgetd.user_dict import RecordView, UserDict
 
 log = logging.getLogger("budgetd")
 
 
-class BudgetManager(Opening, ManagerPlans, Waiting):
+class BudgetManager(Opening, ManagerMethods, Waiting):
     """Budgets for the users of a program that calls paid APIs, as LiteLLM's class of that name has them.
 
     ```python
@@ -64,19 +63,10 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
     """
 
     _caller: BudgetClient
+    _client_class = BudgetClient
+    _transport_class = LocalTransport
 
-    def _connect(self, server: Hosted, timeout_seconds: float | None) -> None:
-        self._caller = BudgetClient(
-            server.address, token=server.token, metadata=server.metadata, timeout_seconds=timeout_seconds
-        )
-        self.load_data()
-
-    def _embed(self, database: Database, timeout_seconds: float | None, prices: PriceFiles) -> None:
-        from budgetd.local import LocalTransport  # noqa: PLC0415 - the server is loaded only by who wants it.
-
-        transport = LocalTransport(database, prices=prices)
-        offer_import(transport.path, self._project_id)
-        self._caller = BudgetClient.over(transport, embedded_policy(timeout_seconds))
+    def _begin(self) -> None:
         self.load_data()
 
     @property
@@ -100,18 +90,6 @@ class BudgetManager(Opening, ManagerPlans, Waiting):
         """Log a line of debugging."""
         log.debug("%s", print_statement)
 
-    def close(self) -> None:
-        """Let go of the connection or the file; calls then raise RuntimeError. Closing twice is fine."""
-        self._caller.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        self.close()
-
 
 def read_records(client: BudgetClient, project_id: str) -> dict[str, Record]:
     """Read every user's record of a project, as `BudgetManager.user_dict` has them.
@@ -124,6 +102,6 @@ def read_records(client: BudgetClient, project_id: str) -> dict[str, Record]:
     return _RecordReader(client, project_id).get_records()
 
 
-class _RecordReader(RecordPlans, Waiting):
+class _RecordReader(RecordMethods, Waiting):
     def __init__(self, client: BudgetClient, project_id: str) -> None:
         self._caller, self._project_id = client, project_id

@@ -6,8 +6,8 @@ from pathlib import Path
 
 #: Where LiteLLM's class keeps all budgets.
 FILE_NAME = "user_cost.json"
-#: From `warnings.warn` here to whoever makes a manager: by way of `_embed` and the constructor.
-_STACK_LEVEL = 4
+#: From `warnings.warn` here, by way of the constructor, to the line that makes a manager.
+_STACK_LEVEL = 3
 
 
 class UserCostFileFound(UserWarning):

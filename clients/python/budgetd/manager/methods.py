@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from budgetd._record_plans import RecordPlans, of_user
-from budgetd._service import BudgetServiceRpcs as Rpcs
-from budgetd._steps import Plan, Steps, ask
+from budgetd.calls.service import BudgetServiceRpcs as Rpcs
 from budgetd.errors import NoWindow
+from budgetd.manager.record_methods import RecordMethods, of_user
+from budgetd.manager.steps import Plan, Steps, ask
 from budgetd.usage import Answer, read_answer
 from budgetd.usage.unread import warn_of_unread
 from budgetd.user_cost import DAYS, Record, main_limit, record_of
@@ -29,7 +29,7 @@ _NO_FORM = (
 _NO_DURATION = 'duration needs to be one of ["daily", "weekly", "monthly", "yearly"]'
 
 
-class ManagerPlans(RecordPlans):
+class ManagerMethods(RecordMethods):
     """LiteLLM's methods. Amounts are dollars, times seconds since 1970."""
 
     _dedupes_completions: bool

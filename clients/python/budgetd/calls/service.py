@@ -1,6 +1,6 @@
 """The table of RPCs: the one list from which both clients have their methods."""
 
-from budgetd._rpcs import Rpc
+from budgetd.calls.rpc import UnaryRpc
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
@@ -9,7 +9,7 @@ from budgetd.v1 import reservation_pb2 as reservation_pb
 class BudgetServiceRpcs:
     """The methods of `budgetd.v1.BudgetService`; the contract tells what each does and how it may be refused."""
 
-    create_budget = Rpc(
+    create_budget = UnaryRpc(
         service.CreateBudgetRequest,
         service.CreateBudgetResponse,
         changes=True,
@@ -19,15 +19,15 @@ class BudgetServiceRpcs:
         ),
     )
 
-    get_budget = Rpc(service.GetBudgetRequest, service.GetBudgetResponse, doc="Reads one budget. Raises NotFound.")
+    get_budget = UnaryRpc(service.GetBudgetRequest, service.GetBudgetResponse, doc="Reads one budget. Raises NotFound.")
 
-    list_budgets = Rpc(
+    list_budgets = UnaryRpc(
         service.ListBudgetsRequest,
         service.ListBudgetsResponse,
         doc="Reads a page of a project's budgets, in order of creation.",
     )
 
-    update_budget = Rpc(
+    update_budget = UnaryRpc(
         service.UpdateBudgetRequest,
         service.UpdateBudgetResponse,
         changes=True,
@@ -37,7 +37,7 @@ class BudgetServiceRpcs:
         ),
     )
 
-    delete_budget = Rpc(
+    delete_budget = UnaryRpc(
         service.DeleteBudgetRequest,
         service.DeleteBudgetResponse,
         changes=True,
@@ -47,7 +47,7 @@ class BudgetServiceRpcs:
         ),
     )
 
-    update_cost = Rpc(
+    update_cost = UnaryRpc(
         cost_pb.UpdateCostRequest,
         cost_pb.UpdateCostResponse,
         changes=True,
@@ -57,7 +57,7 @@ class BudgetServiceRpcs:
         ),
     )
 
-    batch_update_cost = Rpc(
+    batch_update_cost = UnaryRpc(
         cost_pb.BatchUpdateCostRequest,
         cost_pb.BatchUpdateCostResponse,
         changes=True,
@@ -67,7 +67,7 @@ class BudgetServiceRpcs:
         ),
     )
 
-    adjust_cost = Rpc(
+    adjust_cost = UnaryRpc(
         cost_pb.AdjustCostRequest,
         cost_pb.AdjustCostResponse,
         changes=True,
@@ -77,25 +77,25 @@ class BudgetServiceRpcs:
         ),
     )
 
-    get_current_cost = Rpc(
+    get_current_cost = UnaryRpc(
         cost_pb.GetCurrentCostRequest,
         cost_pb.GetCurrentCostResponse,
         doc="Reads what a budget has spent and where its limits stand. Raises NotFound.",
     )
 
-    get_model_cost = Rpc(
+    get_model_cost = UnaryRpc(
         cost_pb.GetModelCostRequest,
         cost_pb.GetModelCostResponse,
         doc="Reads what a budget has spent by model in the main window. Raises NotFound.",
     )
 
-    project_cost = Rpc(
+    project_cost = UnaryRpc(
         cost_pb.ProjectCostRequest,
         cost_pb.ProjectCostResponse,
         doc=("Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."),
     )
 
-    reserve_cost = Rpc(
+    reserve_cost = UnaryRpc(
         reservation_pb.ReserveCostRequest,
         reservation_pb.ReserveCostResponse,
         changes=True,
@@ -105,7 +105,7 @@ class BudgetServiceRpcs:
         ),
     )
 
-    commit_reservation = Rpc(
+    commit_reservation = UnaryRpc(
         reservation_pb.CommitReservationRequest,
         reservation_pb.CommitReservationResponse,
         changes=True,
@@ -115,66 +115,66 @@ class BudgetServiceRpcs:
         ),
     )
 
-    release_reservation = Rpc(
+    release_reservation = UnaryRpc(
         reservation_pb.ReleaseReservationRequest,
         reservation_pb.ReleaseReservationResponse,
         changes=True,
         doc="Gives a hold back. Raises NotFound, AlreadySettled.",
     )
 
-    extend_reservation = Rpc(
+    extend_reservation = UnaryRpc(
         reservation_pb.ExtendReservationRequest,
         reservation_pb.ExtendReservationResponse,
         changes=True,
         doc="Lets a hold expire later, or sooner. Raises NotFound, AlreadySettled.",
     )
 
-    get_reservation = Rpc(
+    get_reservation = UnaryRpc(
         reservation_pb.GetReservationRequest,
         reservation_pb.GetReservationResponse,
         doc="Reads one hold. Raises NotFound.",
     )
 
-    list_reservations = Rpc(
+    list_reservations = UnaryRpc(
         reservation_pb.ListReservationsRequest,
         reservation_pb.ListReservationsResponse,
         doc="Reads a page of a project's holds, newest first. Raises NotFound.",
     )
 
-    reset_cost = Rpc(
+    reset_cost = UnaryRpc(
         service.ResetCostRequest,
         service.ResetCostResponse,
         changes=True,
         doc="Begins a budget's counts again at zero. Raises NotFound.",
     )
 
-    reset_on_duration = Rpc(
+    reset_on_duration = UnaryRpc(
         service.ResetOnDurationRequest,
         service.ResetOnDurationResponse,
         changes=True,
         doc="Begins the main limit's count again if its window is over. Raises NotFound, NoWindow.",
     )
 
-    reset_all_on_duration = Rpc(
+    reset_all_on_duration = UnaryRpc(
         service.ResetAllOnDurationRequest,
         service.ResetAllOnDurationResponse,
         changes=True,
         doc="`reset_on_duration` for every budget of a project.",
     )
 
-    list_entries = Rpc(
+    list_entries = UnaryRpc(
         service.ListEntriesRequest,
         service.ListEntriesResponse,
         doc="Reads a page of the ledger, newest entry first. Raises NotFound.",
     )
 
-    list_model_prices = Rpc(
+    list_model_prices = UnaryRpc(
         service.ListModelPricesRequest,
         service.ListModelPricesResponse,
         doc="Reads a page of the prices of all models, by name.",
     )
 
-    get_model_price = Rpc(
+    get_model_price = UnaryRpc(
         service.GetModelPriceRequest,
         service.GetModelPriceResponse,
         doc="Reads what the server charges for a model. Raises UnknownModel.",

@@ -1,0 +1,122 @@
+"""An RPC, described once, of which clients have a method: one that waits for the response, or one that awaits it."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, overload
+
+from google.protobuf.message import Message
+
+from budgetd.request_ids import RequestT
+
+if TYPE_CHECKING:
+    from budgetd.calls.callers import AsyncCaller, SyncCaller
+
+ResponseT = TypeVar("ResponseT", bound=Message)
+RequestT_contra = TypeVar("RequestT_contra", bound=Message, contravariant=True)
+ResponseT_co = TypeVar("ResponseT_co", bound=Message, covariant=True)
+
+
+class Method(Protocol[RequestT_contra, ResponseT_co]):
+    """A method of a client that waits."""
+
+    def __call__(self, request: RequestT_contra, /, *, timeout_seconds: float | None = None) -> ResponseT_co:
+        """Make the call.
+
+        Args:
+            request: The generated message; it is not changed.
+            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: the client's.
+
+        Raises:
+            TypeError, ValueError: An argument breaks a rule; nothing was sent.
+            BudgetdError: It was refused, or failed.
+        """
+
+
+class AsyncMethod(Protocol[RequestT_contra, ResponseT_co]):
+    """A method of a client that awaits; otherwise as `Method`."""
+
+    async def __call__(self, request: RequestT_contra, /, *, timeout_seconds: float | None = None) -> ResponseT_co:
+        """Make the call."""
+
+
+class UnaryRpc(Generic[RequestT, ResponseT]):
+    """One RPC of the service, named by the attribute that holds it: `update_cost` is UpdateCost.
+
+    A client's class has a method in its place.
+
+    Args:
+        request_class: What it takes.
+        response_class: What it answers.
+        doc: What the method does and raises.
+        changes: True: its requests carry request ids.
+    """
+
+    def __init__(
+        self, request_class: type[RequestT], response_class: type[ResponseT], *, doc: str, changes: bool = False
+    ) -> None:
+        self.request_class = request_class
+        self.response_class = response_class
+        self.changes = changes
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = "".join(part.capitalize() for part in name.split("_"))
+
+    def waiting(self) -> Callable[..., ResponseT]:
+        """The method of clients that wait."""
+        rpc = self
+
+        def method(self: "SyncCaller", request: RequestT, /, *, timeout_seconds: float | None = None) -> ResponseT:
+            return self.call(rpc, request, timeout_seconds=timeout_seconds)
+
+        return method
+
+    def awaiting(self) -> Callable[..., Awaitable[ResponseT]]:
+        """The method of clients that await."""
+        rpc = self
+
+        async def method(
+            self: "AsyncCaller", request: RequestT, /, *, timeout_seconds: float | None = None
+        ) -> ResponseT:
+            return await self.call(rpc, request, timeout_seconds=timeout_seconds)
+
+        return method
+
+    def annotations(self) -> dict[str, Any]:
+        """The types of either method."""
+        return {"request": self.request_class, "timeout_seconds": float | None, "return": self.response_class}
+
+    if TYPE_CHECKING:  # At run time a client's class has functions in its place: see `give_methods`.
+
+        @overload
+        def __get__(self, caller: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, caller: "SyncCaller", owner: type) -> Method[RequestT, ResponseT]: ...
+        @overload
+        def __get__(self, caller: "AsyncCaller", owner: type) -> AsyncMethod[RequestT, ResponseT]: ...
+        def __get__(self, caller: "SyncCaller | AsyncCaller | None", owner: type) -> object: ...
+
+
+class Described(Protocol):
+    """An entry of a table of methods: what help and inspect tell of it."""
+
+    def annotations(self) -> dict[str, Any]:
+        """The types of its arguments and of what it returns."""
+
+
+EntryT = TypeVar("EntryT", bound=Described)
+
+
+def give_methods(owner: type, kind: type[EntryT], make: Callable[[EntryT], Callable[..., Any]]) -> None:
+    """Put a function of its own into a class for each entry of a table that it inherits.
+
+    So help, inspect and mocks see methods like any others, and each body is written once all the same.
+    """
+    for name in dir(owner):
+        entry = inspect.getattr_static(owner, name)
+        if isinstance(entry, kind):
+            method = make(entry)
+            method.__name__, method.__qualname__ = name, f"{owner.__qualname__}.{name}"
+            method.__module__, method.__doc__ = owner.__module__, entry.__doc__
+            method.__annotations__ = entry.annotations()
+            setattr(owner, name, method)

@@ -1,0 +1,1 @@
+"""What carries calls over gRPC, and what its statuses mean."""
