@@ -92,7 +92,7 @@ def test_a_token_may_be_sent_anywhere_under_tls() -> None:
 def test_a_token_of_the_environment_is_as_guarded_and_can_be_declined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUDGETD_TOKEN", "s3cret")
 
-    with pytest.raises(ValueError, match="BUDGETD_TOKEN would travel in the clear"):
+    with pytest.raises(ValueError, match="BUDGETD_TOKEN must not be sent in plain text"):
         BudgetClient("10.0.0.7:1")
     assert choose_token(parse_address("10.0.0.7:1"), "") == ""
 

@@ -234,7 +234,7 @@ def test_a_deadline_that_passes_after_failures_tells_the_last_of_them(call: Call
     with pytest.raises(e.DeadlineExceeded) as caught:
         call(Script(FakeClock(), [unavailable(), late]), "update_cost", CHARGE)
 
-    assert "the attempt before failed so: try again" in caught.value.__notes__
+    assert "the previous attempt failed: try again" in caught.value.__notes__
 
 
 @both

@@ -1,6 +1,6 @@
 """Client of budgetd, a gRPC service that keeps spend budgets.
 
-Names are imported when they are first used: `import budgetd.v1`, as the server does it, loads none of the client, and
+Names are imported when they are first used: `import budgetd.v1`, as in the server, loads nothing of the client, and
 `import budgetd` alone loads no gRPC.
 """
 
@@ -94,7 +94,7 @@ __all__ = [
     "with_request_ids",
 ]
 
-#: Where the names are that are no errors.
+#: The modules of the names that are not errors.
 _MODULES = {
     "AsyncBudgetClient": "budgetd.client",
     "AsyncLocalTransport": "budgetd.local",
@@ -111,10 +111,10 @@ _MODULES = {
     "with_request_ids": "budgetd.request_ids",
 }
 
-if not TYPE_CHECKING:  # Or type checkers would believe that every name exists.
+if not TYPE_CHECKING:  # Otherwise type checkers would accept every name.
 
     def __getattr__(name: str) -> object:
-        """Import a name of `__all__` when it is first asked for, and keep it."""
+        """Import a name of `__all__` on first use, and keep it."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(_MODULES.get(name, "budgetd.errors")), name)

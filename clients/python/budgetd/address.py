@@ -1,4 +1,4 @@
-"""Where the server is, and what may be sent there: addresses, tokens and their rules."""
+"""Addresses of servers, and the tokens that may be sent there."""
 
 import ipaddress
 import os
@@ -13,12 +13,12 @@ PORT_DEFAULT = 50051
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
 #: The variables that gRPC looks at, in its order.
 _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
-#: What the shortest of the systems that we know allows, without the byte that ends it.
+#: The shortest limit of the known systems, without the final zero byte.
 UNIX_PATH_BYTES_MAX = 103
 
 
 class Address(NamedTuple):
-    """Where a server listens."""
+    """The address of a server."""
 
     #: A name, an IPv4 address, or an IPv6 address without brackets.
     host: str
@@ -30,25 +30,25 @@ class Address(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The address as gRPC takes it."""
+        """The address in the form that gRPC takes."""
         if self.path:
             return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def is_loopback(self) -> bool:
-        """True if nothing leaves this machine."""
+        """True if calls to it do not leave this machine."""
         if self.path or self.host == "localhost":
             return True
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
-            return False  # A name may lead anywhere.
+            return False  # A name may resolve to any machine.
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
     @property
     def needs_no_proxy(self) -> bool:
-        """True if no proxy leads there: this machine, by whichever of its names and addresses."""
+        """True if the address is one of this machine, by any of its names and addresses."""
         host = self.host.lower().rstrip(".")
         own = socket.gethostname().lower().rstrip(".")
         return (
@@ -59,7 +59,7 @@ class Address(NamedTuple):
         )
 
     def proxy_variable(self) -> str:
-        """The variable of the environment that makes gRPC call through a proxy; empty: none does."""
+        """Return the environment variable that makes gRPC use a proxy. Empty: none does."""
         if self.needs_no_proxy:
             return ""
         excluded = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC's names.
@@ -70,25 +70,25 @@ class Address(NamedTuple):
 
 
 def _is_own_address(host: str) -> bool:
-    """True for an IP address of this machine, which a socket can be bound to. No name is looked up."""
+    """Return True for an IP address of this machine: a socket can be bound to it. No name is looked up."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
         family, kind, protocol, _, address = found[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.bind(address)
-    except (OSError, UnicodeError):  # A name, another machine's address, or a family that this one lacks.
+    except (OSError, UnicodeError):  # A name, an address of another machine, or a family that this machine lacks.
         return False
     return True
 
 
 def parse_address(text: str | None) -> Address:
-    """Read `host:port`, `grpc://host:port`, `grpcs://host:port`, `unix:PATH` or `unix:///PATH`.
+    """Parse `host:port`, `grpc://host:port`, `grpcs://host:port`, `unix:PATH` or `unix:///PATH`.
 
     Args:
-        text: None or empty: BUDGETD_ADDRESS, and without that the server's default, 127.0.0.1:50051.
+        text: None or empty: BUDGETD_ADDRESS, and without that the default of the server, 127.0.0.1:50051.
 
     Raises:
-        ValueError: It is something else; the message says what to write.
+        ValueError: The text has another form; the message says what to write.
     """
     text = (text or os.environ.get(ADDRESS_VARIABLE, "")).strip() or ADDRESS_DEFAULT
     if text.startswith("unix:"):
@@ -102,7 +102,7 @@ def parse_address(text: str | None) -> Address:
     if not separator:
         scheme, rest = "grpc", text
     try:
-        # urlsplit, because of IPv6 addresses, and so that a path or a password does not pass for part of a host.
+        # urlsplit handles IPv6 addresses, and does not take a path or a password for a part of the host.
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname or "", parts.port
     except ValueError:
@@ -123,14 +123,14 @@ def parse_address(text: str | None) -> Address:
 
 
 def choose_token(address: Address, token: str | None) -> str:
-    """The token to send to a server; empty: none.
+    """Return the token to send to a server. Empty: none.
 
     Args:
-        address: Where it would be sent.
+        address: The server.
         token: None: BUDGETD_TOKEN, if set; empty: none, whatever the environment says.
 
     Raises:
-        ValueError: The token cannot be sent, or everybody on the way could read it. The message does not show it.
+        ValueError: The token cannot be sent, or would be sent in plain text. The message does not show it.
     """
     name = "token" if token is not None else TOKEN_VARIABLE
     token = token if token is not None else os.environ.get(TOKEN_VARIABLE, "").strip()
@@ -138,7 +138,7 @@ def choose_token(address: Address, token: str | None) -> str:
         raise ValueError(f"{name} must be visible ASCII characters without spaces")
     if token and not address.is_tls and not address.is_loopback:
         raise ValueError(
-            f"{name} would travel in the clear to {address.target}: "
+            f"{name} must not be sent in plain text to {address.target}: "
             f"use 'grpcs://{address.target}', or send none (token='')"
         )
     return token

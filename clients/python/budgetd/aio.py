@@ -1,4 +1,4 @@
-"""AsyncBudgetManager: BudgetManager, awaited."""
+"""AsyncBudgetManager: BudgetManager with coroutine methods."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from budgetd.manager.steps import Awaiting
 
 
 class AsyncBudgetManager(Opening, ManagerMethods, Awaiting):
-    """The methods of BudgetManager, awaited. It belongs to the event loop that uses it.
+    """BudgetManager with coroutine methods. It belongs to the event loop that uses it.
 
     ```python
     async with AsyncBudgetManager(project_name="chat") as manager:
@@ -18,9 +18,9 @@ class AsyncBudgetManager(Opening, ManagerMethods, Awaiting):
         await manager.update_cost(user="alice", completion_obj=completion)
     ```
 
-    Arguments and errors are those of BudgetManager, but nothing is called before `async with`, or the first method.
-    `await manager.get_records()` is what `user_dict` is there; edit_record, edit_model_cost, put_record and
-    delete_user are its edits.
+    Arguments and errors are those of BudgetManager, but the server is first called by `async with`, or by the first
+    method. `await manager.get_records()` replaces `user_dict`; edit_record, edit_model_cost, put_record and delete_user
+    replace its edits.
     """
 
     _caller: AsyncBudgetClient

@@ -1,7 +1,7 @@
 """The thin clients: a method for each RPC, which takes and returns the generated messages.
 
-What they add to the generated stub: a deadline for every call, a request id for every change, retries while the server
-is unavailable, and errors with the server's reason and numbers.
+They add to the generated stub a deadline for every call, a request id for every change, retries while the server is
+unavailable, and errors with the server's reason and numbers.
 """
 
 import os
@@ -18,7 +18,7 @@ from budgetd.transport.channel import AioTransport, Endpoint, GrpcTransport
 from budgetd.values import check_seconds
 
 CONNECT_TIMEOUT_VARIABLE = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
-#: A read that fails loses nothing, and somebody may be waiting for it.
+#: Shorter than for changes: a read that fails loses nothing, and a person may be waiting for it.
 READ_TIMEOUT_SECONDS = 5.0
 
 
@@ -45,7 +45,9 @@ class _Client(BudgetServiceRpcs, CallerBase[TransportT, SleepT]):
 
 
 class BudgetClient(_Client[Transport, Callable[[float], None]], SyncCaller):
-    """A client that waits. One serves any number of threads, and children of `fork`; it connects at its first call.
+    """A client that waits for its calls. Any number of threads, and children of `fork`, may share one.
+
+    It connects at its first call.
 
     ```python
     with BudgetClient("localhost:50051") as client:
@@ -60,15 +62,15 @@ class BudgetClient(_Client[Transport, Callable[[float], None]], SyncCaller):
         token: Sent as `authorization: Bearer`. None: BUDGETD_TOKEN, if set; empty: none.
         credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
             certificate: what `grpc.ssl_channel_credentials` returns.
-        metadata: More to send with every call; names in lower case.
-        timeout_seconds: For a whole call with its retries, unless it sets its own; above 0, at most 1,000,000. None: 10
-            seconds for calls that change something, 5 for those that only read.
+        metadata: Sent with every call in addition; names are in lower case.
+        timeout_seconds: For a whole call with its retries, unless the call sets its own; above 0, at most 1,000,000.
+            None: 10 seconds for calls that change something, 5 for those that only read.
         connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
             ServerUnreachable. One that has answered is waited for until the call's deadline. None:
             BUDGETD_CONNECT_TIMEOUT_SECONDS, and without that 1 second.
 
     Raises:
-        TypeError: A span of seconds is no number.
+        TypeError: A number of seconds is not a number.
         ValueError: An argument, or the environment variable in its place, breaks a rule.
     """
 
@@ -76,7 +78,7 @@ class BudgetClient(_Client[Transport, Callable[[float], None]], SyncCaller):
 
 
 class AsyncBudgetClient(_Client[AsyncTransport, Callable[[float], Awaitable[None]]], AsyncCaller):
-    """The same, awaited: `await client.update_cost(request)`, `async with`. It belongs to the event loop that uses it.
+    """`BudgetClient` with coroutine methods. It belongs to the event loop that uses it.
 
     Arguments and errors are those of `BudgetClient`.
     """
@@ -85,11 +87,11 @@ class AsyncBudgetClient(_Client[AsyncTransport, Callable[[float], Awaitable[None
 
 
 def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | None = None) -> CallPolicy:
-    """How long calls to a server may take; None: the defaults, which are shorter for reads.
+    """Return how long calls to a server may take. None: the defaults, which are shorter for reads.
 
     Raises:
-        TypeError: A span is no number.
-        ValueError: A span is not above 0, or above 1,000,000.
+        TypeError: An argument is not a number.
+        ValueError: An argument is not above 0, or is above 1,000,000.
     """
     connect_seconds = _connect_seconds() if connect_timeout_seconds is None else connect_timeout_seconds
     if timeout_seconds is None:
@@ -98,10 +100,10 @@ def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | No
 
 
 def _connect_seconds() -> float:
-    """How long to look for a server where no argument says it.
+    """Return how long to try a server that has never answered, if no argument says it.
 
     Raises:
-        ValueError: The environment variable is no number above 0 and at most 1,000,000.
+        ValueError: The environment variable is not a number above 0 and at most 1,000,000.
     """
     text = os.environ.get(CONNECT_TIMEOUT_VARIABLE, "").strip()
     if not text:
@@ -123,7 +125,7 @@ def _endpoint(
 ) -> Endpoint:
     address = parse_address(address_text)
     if credentials is not None and not address.is_tls:
-        raise ValueError(f"credentials are for TLS: write 'grpcs://{address.target}'")
+        raise ValueError(f"credentials need TLS: write 'grpcs://{address.target}'")
     pairs = list((metadata or {}).items())
     for name, _ in pairs:
         if name != name.lower():

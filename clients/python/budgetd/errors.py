@@ -19,48 +19,48 @@
     │   ├── ParentCycle         PARENT_CYCLE
     │   ├── TooDeep             TOO_DEEP
     │   └── IsTemplate          IS_TEMPLATE
-    ├── BudgetExceededError     BUDGET_EXCEEDED: `exceeded` tells the limits
+    ├── BudgetExceededError     BUDGET_EXCEEDED: `exceeded` has the limits
     ├── Unauthenticated         TOKEN_MISSING, TOKEN_INVALID
     ├── PermissionDenied        SCOPE
-    ├── DatabaseRefused         in local mode alone: the file must not be used
+    ├── DatabaseRefused         in local mode only: the file must not be used
     ├── ServerError             INTERNAL
     ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN, ANSWERS_UNREAD; or a connection that broke
-    │   └── ServerUnreachable   nobody has ever answered at the address
+    │   └── ServerUnreachable   no server has ever answered at the address
     ├── DeadlineExceeded        no answer in time
     └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
 
-After what stands above ServerError nothing was recorded. After Unavailable,
-DeadlineExceeded, CallFailed and ServerError the outcome is unknown: the same request under the same request id, sent
-again, settles it. A reason that this version does not know becomes the class of its family, by its status code.
+After the errors above ServerError nothing was recorded. After ServerError, Unavailable, DeadlineExceeded and CallFailed
+the outcome is unknown: send the same request again under the same request id. A reason that this version does not know
+becomes the class of its family, by its status code.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:  # Who catches an error needs no gRPC; its import takes most of the client's.
+if TYPE_CHECKING:  # A program that catches an error needs no gRPC, whose import takes long.
     import grpc
 
     from budgetd.v1.budget_pb2 import BudgetExceeded
 
 
 class FieldViolation(NamedTuple):
-    """One bad field of a request: its path in the message, and a sentence with the value and the rule."""
+    """A bad field of a request: its path in the message, and a sentence with the value and the rule."""
 
     field: str
     description: str
 
 
 class BudgetdError(Exception):
-    """The base of everything that a call to budgetd can raise, and what is raised when nothing below fits.
+    """The base of all errors of calls to budgetd. Raised itself if no class below fits.
 
     Args:
         message: A sentence for people.
-        code: The status code of the answer, or the one that gRPC gives to the lack of one.
-        reason: The server's name for what happened, in capitals; empty: the server has told none.
+        code: The status code of the answer, or that of gRPC if there was no answer.
+        reason: The server's name for what happened, in capitals. Empty if the server gave none.
         metadata: The numbers and names in the message, as text; may be empty.
-        field_violations: Every bad field that the server named; empty unless the request is invalid.
-        retry_after_seconds: How long the server asks to wait before another try; None: it asks nothing.
-        request_id: The id under which the request was sent; empty for reads and batches, whose items have their own.
+        field_violations: Every bad field that the server named. Empty unless the request is invalid.
+        retry_after_seconds: How long the server asks to wait before a retry. None if it does not ask.
+        request_id: The id under which the request was sent. Empty for reads, and for batches, whose items have ids.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class BudgetdError(Exception):
         self.request_id = request_id
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The default would call the class without its keywords; pools of processes send errors as pickles.
+        # The default calls the class without its keywords. Process pools send errors as pickles.
         return bare, (type(self), self.message), self.__dict__
 
 
@@ -105,7 +105,7 @@ class UnpricedUsage(InvalidRequest):
 
 
 class NotFound(BudgetdError):
-    """There is no such budget, hold or entry; `reason` tells which."""
+    """There is no such budget, hold or entry; `reason` says which."""
 
 
 class AlreadyExists(BudgetdError):
@@ -137,7 +137,7 @@ class CounterOverflow(FailedPrecondition):
 
 
 class AlreadySettled(FailedPrecondition):
-    """The hold has ended in a way that does not allow this."""
+    """The hold has already ended in a way that does not allow the request."""
 
 
 class HasChildren(FailedPrecondition):
@@ -161,14 +161,14 @@ class IsTemplate(FailedPrecondition):
 
 
 class BudgetExceededError(BudgetdError):
-    """The server refused to let a limit be passed. Never raised for gRPC's own RESOURCE_EXHAUSTED."""
+    """The request would pass a limit. Never raised for gRPC's own RESOURCE_EXHAUSTED."""
 
-    #: The limits, worst first, and what was asked for; None: the answer does not tell.
+    #: The limits, worst first, and what was asked for. None if the answer does not have it.
     exceeded: "BudgetExceeded | None" = None
 
 
 class Unauthenticated(BudgetdError):
-    """The server wants a token, or does not know the one that was sent."""
+    """The server requires a token, or does not know the one that was sent."""
 
 
 class PermissionDenied(BudgetdError):
@@ -176,27 +176,27 @@ class PermissionDenied(BudgetdError):
 
 
 class DatabaseRefused(BudgetdError):
-    """A client without a server cannot use its file: damaged, of another program or version, or not to be written."""
+    """Without a server: the file is damaged, of another program or version, or cannot be written."""
 
 
 class ServerError(BudgetdError):
-    """A mistake inside the server; `metadata["incident_id"]` finds it in the server's log."""
+    """An internal error of the server; `metadata["incident_id"]` finds it in the server's log."""
 
 
 class Unavailable(BudgetdError):
-    """Not acknowledged, and every retry that the deadline allowed has been made."""
+    """The request was not acknowledged, after all retries that the deadline allows."""
 
 
 class ServerUnreachable(Unavailable):
-    """Nobody has ever answered at the address: the server is not running, or the address is wrong."""
+    """No server has ever answered at the address: it is not running, or the address is wrong."""
 
 
 class DeadlineExceeded(BudgetdError):
-    """No answer in time."""
+    """The server did not answer before the deadline."""
 
 
 class CallFailed(BudgetdError):
-    """The answer, or what gRPC made of it, is not budgetd's; `code` and the message tell what there is."""
+    """The failure is not budgetd's, but that of a proxy or of gRPC; `code` and the message have the details."""
 
 
 #: The class of each reason that the server may give.
@@ -233,5 +233,5 @@ CLASS_OF_REASON: Mapping[str, type[BudgetdError]] = {
 
 
 def bare(error_class: type[BudgetdError], message: str) -> BudgetdError:
-    """An error of a class with its message alone; a pickle fills in the rest."""
+    """Make an error that has only its message. Unpickling sets the other attributes."""
     return error_class.__new__(error_class, message)

@@ -5,9 +5,9 @@ with BudgetClient.over(LocalTransport("budgetd.db")) as client:
     client.update_cost(request)
 ```
 
-Any number of threads and processes may use one file at the same time, servers among them. In a process, all transports
-on a file share one engine, and its commits. What was acknowledged is on the disk; so there is nothing to close at the
-end, and a killed process loses nothing that it was told of. A client that is forked serves the child as well.
+Any number of threads and processes, including servers, may use one file at the same time. All transports of a process
+on one file share an engine, and its commits. What was acknowledged is on the disk: nothing has to be closed at the end,
+and a killed process loses nothing that was acknowledged. A client also works in the children of `fork`.
 """
 
 import asyncio
@@ -53,20 +53,20 @@ class _Embedding:
 
 
 class LocalTransport(_Embedding):
-    """Calls to an engine in this process; for any number of threads, and for children of `fork`.
+    """Calls an engine in this process. Any number of threads, and children of `fork`, may share one.
 
-    The file is opened by the first call, and made if it does not exist; its folder has to exist. A call raises
+    The first call opens the file, and makes it if it does not exist; its folder must exist. A call raises
     DatabaseRefused if the file must not be used, and Unavailable while another program has it locked.
 
     Args:
         database: A path, or `sqlite:///path`. None: BUDGETD_DATABASE, and if that is not set, or empty, `budgetd.db`. A
-            relative path begins at the folder that is the current one now.
+            relative path is taken from the folder that is current when the transport is made.
         prices: A price file, TOML or LiteLLM's JSON, or several, of which later ones win; each is read once in a
-            process. None: those of BUDGETD_PRICES, with `:` between them (`;` on Windows). Empty: none but the shipped.
+            process. None: those of BUDGETD_PRICES, separated by `:` (`;` on Windows). Empty: only the shipped prices.
 
     Raises:
         ImportError: The server is not installed.
-        ValueError: The database is no SQLite file, or something is wrong with a price file: each fault has a sentence.
+        ValueError: The database is not an SQLite file, or a price file has faults: the message lists each.
     """
 
     def unary(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
@@ -77,13 +77,13 @@ class LocalTransport(_Embedding):
         except TimeoutError:
             if call.cancel():
                 raise no_answer_in_time(str(self._server.path)) from None
-        except BaseException:  # Whatever interrupts the wait: nobody asks for the answer any more.
+        except BaseException:  # The wait was interrupted, so nobody needs the answer.
             call.cancel()
             raise
         return _response(rpc, call.result())
 
     def close(self) -> None:
-        """Let go of the engine; calls then raise RuntimeError. Closing twice is fine.
+        """Release the engine. Calls then raise RuntimeError. Idempotent.
 
         The last transport on a file waits for the calls in flight, and closes the file.
         """
@@ -105,7 +105,7 @@ class AsyncLocalTransport(_Embedding):
         return _response(rpc, answer)
 
     async def close(self) -> None:
-        """Let go of the engine; see `LocalTransport.close`."""
+        """Release the engine; see `LocalTransport.close`."""
         await asyncio.wrap_future(self._server.close())
 
 
@@ -117,14 +117,14 @@ def _embedded(database: Database, prices: PriceFiles) -> "Embedded":
         if (error.name or "").partition(".")[0] != "budgetd_server":
             raise
         raise ImportError(
-            'budgetd without a server needs more than its client: type `pip install "budgetd[local]"`, '
+            'budgetd without a server needs the distribution budgetd-server: type `pip install "budgetd[local]"`, '
             "or in a checkout of its repository `pip install ./clients/python ./server`",
             name=error.name,
         ) from error
     if database is None:
         database = os.environ.get("BUDGETD_DATABASE") or DATABASE_DEFAULT
     path = Config(database=database).database_path if isinstance(database, str) else Path(database)
-    # Path.resolve raises if links lead in a circle; the first call says so better.
+    # Path.resolve would raise if links form a circle; the first call reports that more clearly.
     return Embedded(Path(os.path.realpath(path)), _price_files(prices))
 
 
@@ -142,5 +142,5 @@ def _response(rpc: UnaryRpc[RequestT, ResponseT], answer: "Answer") -> ResponseT
     if isinstance(answer, Exception):
         raise DatabaseRefused(str(answer), code=grpc.StatusCode.FAILED_PRECONDITION) from answer
     error = error_of_status(answer)
-    assert error is not None, "the statuses of our own server are ours"
+    assert error is not None, "the embedded server returns only statuses of budgetd"
     raise error

@@ -1,4 +1,4 @@
-"""Request ids: what makes a changing request safe to send again."""
+"""Request ids, which make it safe to repeat a request that changes something."""
 
 import os
 import time
@@ -14,7 +14,7 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 def new_request_id() -> str:
-    """A fresh UUIDv7 (RFC 9562): its order is that of time, in which the server keeps ids cheapest."""
+    """Return a new UUIDv7 (RFC 9562). Its order is that of time, which is cheapest for the server to keep."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
@@ -23,13 +23,13 @@ def new_request_id() -> str:
 
 
 def with_request_ids(request: RequestT) -> RequestT:
-    """A copy of a changing request with a request id, fresh unless it had one; in a batch, one for each item.
+    """Copy a request that changes something, and add missing request ids: in a batch, one for each item.
 
-    The client does so by itself. Doing it beforehand keeps the ids of a batch in the caller's hand, who can then send
-    the very same batch again, hours later or from another process, should its outcome be unknown.
+    The client does this for every call. If the caller does it first, the same batch can be sent again, hours later or
+    from another process, if its outcome is unknown.
 
     Raises:
-        TypeError: The message is no request that changes anything.
+        TypeError: The message is not a request that changes something.
     """
     copy = type(request)()
     copy.CopyFrom(request)

@@ -1,7 +1,7 @@
-"""From what callers of the manager give, in dollars, seconds and names, to what the contract takes, and back.
+"""Checks arguments in dollars, seconds and names, and converts them to the units of the contract, and back.
 
-Each refusal names the argument, the value and the rule. Floats of money end here: one is read by its shortest decimal
-form, which is what its writer meant, and rounded once to whole nano-dollars.
+Each error names the argument, the value and the rule. Money is a float only up to here: a float is read by its shortest
+decimal form, which is what its writer meant, and rounded once to whole nano-dollars.
 """
 
 import math
@@ -13,20 +13,20 @@ NANO_USD_PER_USD = 1_000_000_000
 USD_MAX = 1_000_000_000
 ID_BYTES_MAX = 256
 _MICROSECONDS = 1_000_000
-#: The longest span for a call, some eleven days: gRPC keeps some spans as milliseconds in 32 bits.
+#: The longest timeout, about eleven days: gRPC keeps some timeouts as milliseconds in 32 bits.
 SECONDS_MAX = 1_000_000
 
 
 def parse_dollars(dollars: object, argument: str) -> int:
-    """Dollars as whole nano-dollars, half-even.
+    """Convert dollars to whole nano-dollars, rounding half to even.
 
     Args:
         dollars: An int, a float or a Decimal; zero or more, at most a billion.
         argument: Its name, for the message.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is negative, infinite, not a number, or too large.
+        TypeError: The value is not a number.
+        ValueError: The value is negative, infinite, NaN, or too large.
     """
     if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
         raise TypeError(f"{argument} must be a number of dollars, got {short_repr(dollars)}")
@@ -41,16 +41,16 @@ def parse_dollars(dollars: object, argument: str) -> int:
 
 
 def usd(nano: int) -> float:
-    """Nano-dollars as the float of dollars that LiteLLM's signatures have."""
+    """Convert nano-dollars to a float of dollars, as in LiteLLM's signatures."""
     return nano / NANO_USD_PER_USD
 
 
 def parse_user_id(user: object) -> str:
-    """A user's id; a whole number becomes its digits, as in the file that LiteLLM's class writes.
+    """Check the id of a user. A whole number becomes its digits, as in the file that LiteLLM's class writes.
 
     Raises:
-        TypeError: It is neither a text nor a whole number.
-        ValueError: It is empty, longer than 256 bytes of UTF-8, or has control characters.
+        TypeError: The value is neither a text nor a whole number.
+        ValueError: The text is empty, longer than 256 bytes of UTF-8, or has control characters.
     """
     if isinstance(user, bool) or not isinstance(user, str | int):
         raise TypeError(f"user must be a str or an int, got {short_repr(user)}")
@@ -58,18 +58,18 @@ def parse_user_id(user: object) -> str:
 
 
 def parse_project_id(project_name: object) -> str:
-    """A project's id; errors as for a user's, but only a text will do."""
+    """Check the id of a project. It must be a text; otherwise as `parse_user_id`."""
     if not isinstance(project_name, str):
         raise TypeError(f"project_name must be a str, got {short_repr(project_name)}")
     return _checked_name(project_name, "project_name")
 
 
 def parse_timestamp(epoch_seconds: object, argument: str) -> Timestamp:
-    """Seconds since the Unix epoch, to the microsecond.
+    """Convert seconds since the Unix epoch to a timestamp, to the microsecond.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is no time of the years 1970 to 9999.
+        TypeError: The value is not a number.
+        ValueError: The time is not in the years 1970 to 9999.
     """
     if isinstance(epoch_seconds, bool) or not isinstance(epoch_seconds, int | float | Decimal):
         raise TypeError(f"{argument} must be a number of seconds since 1970, got {short_repr(epoch_seconds)}")
@@ -80,20 +80,20 @@ def parse_timestamp(epoch_seconds: object, argument: str) -> Timestamp:
 
 
 def epoch_seconds(at: Timestamp) -> float:
-    """Seconds since the Unix epoch."""
+    """Convert a timestamp to seconds since the Unix epoch."""
     return (at.seconds * _MICROSECONDS + at.nanos // 1000) / _MICROSECONDS
 
 
 def check_seconds(name: str, seconds: object) -> None:
-    """Refuse what is no span of time that calls can wait.
+    """Raise an error for a number of seconds that calls cannot wait.
 
     Args:
-        name: The argument's name, for the message.
+        name: The name of the argument, for the message.
         seconds: An int or a float above 0, at most `SECONDS_MAX`.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is zero, negative, not a number, infinite, or too large.
+        TypeError: The value is not a number.
+        ValueError: The value is zero, negative, NaN, infinite, or too large.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"{name} must be a number of seconds, got {short_repr(seconds)}")
@@ -112,9 +112,9 @@ def _checked_name(text: str, argument: str) -> str:
 
 
 def short_repr(value: object) -> str:
-    """A value for a message, cut short."""
+    """Return the repr of a value for a message, cut to 60 characters."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - A foreign object may fail in any way, and the message is about something else.
+    except Exception:  # noqa: BLE001 - The repr of an untrusted object may raise anything.
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."

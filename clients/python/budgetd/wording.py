@@ -1,8 +1,7 @@
-"""Says what went wrong in the words of whoever made the call.
+"""Rewrites the messages of errors in the words of the caller: options of the command line, arguments of the manager.
 
-The server names the contract's fields, which users of the command line or of the manager never see. A sentence is made
-again from an error's reason and the names and numbers that come with it; the server's own text is not edited. An error
-whose reason has no row stays as the server says it.
+The server names fields of the contract, which those users never see. A new message is made from the reason of an error
+and its metadata; the text of the server is not edited. An error whose reason has no row keeps the text of the server.
 """
 
 import re
@@ -14,17 +13,17 @@ from budgetd.errors import BudgetdError, FieldViolation
 
 
 class Words(NamedTuple):
-    """What the users of one edge write."""
+    """The words of one kind of caller."""
 
-    #: How to tell a cost, as in "give --usd".
-    tell_cost: str
+    #: How to give a cost, as in "give --usd".
+    cost_hint: str
     #: Where a price can be added, after "add the model to".
     price_file: str
-    #: Paths of the contract, and what stands for each. A path stands for what is inside it, too.
+    #: By path in the contract, the word to use. A path also names everything inside it.
     fields: Mapping[str, str]
 
     def name_of(self, path: str) -> str:
-        """What stands for a path; the path itself if nothing does."""
+        """Return the word for a path, or the path itself if there is none."""
         inner = path
         while inner:
             if inner in self.fields:
@@ -33,18 +32,18 @@ class Words(NamedTuple):
         return path
 
     def rule_of(self, rule: str) -> str:
-        """A rule with these words in place of the contract's; amounts of money in dollars.
+        """Return a rule with these words in place of the contract's, and with amounts of money in dollars.
 
-        What stands after ", got " is the value that was sent: nothing but its unit changes.
+        The text after ", got " is the value that was sent: only its unit changes.
         """
-        told, got, value = rule.partition(", got ")
-        if _NANO_USD in told:
-            told = _dollars(told.replace(_NANO_USD, ""))
+        text, got, value = rule.partition(", got ")
+        if _NANO_USD in text:
+            text = _dollars(text.replace(_NANO_USD, ""))
             value = _dollars(value)
-        return _FIELD.sub(lambda name: self._count_or_field(name[0]), told) + got + value
+        return _FIELD.sub(lambda name: self._count_or_field(name[0]), text) + got + value
 
     def _count_or_field(self, name: str) -> str:
-        """What stands for a field that a rule names; for a count that nothing stands for, its name in plain words."""
+        """Return the word for a field in a rule; for a count without one, its name with spaces."""
         return self.fields.get(name) or name.replace("_", " ")
 
 
@@ -55,7 +54,7 @@ _INTEGER = re.compile(r"(?<![\w.^])-?\d+(?![\w.^])")
 
 
 def _dollars(text: str) -> str:
-    """A sentence whose whole numbers are nano-USD, in dollars."""
+    """Convert the whole numbers of a sentence from nano-USD to dollars."""
     return _INTEGER.sub(lambda nano_usd: _usd_text(int(nano_usd[0])), text)
 
 
@@ -66,7 +65,7 @@ def _usd_text(nano_usd: int) -> str:
 
 #: For users of BudgetManager and AsyncBudgetManager.
 MANAGER = Words(
-    tell_cost="pass cost_usd=",
+    cost_hint="pass cost_usd=",
     price_file="a price file: prices= or BUDGETD_PRICES of an embedded manager, `budgetd serve --prices` of a server",
     fields={
         "cost_nano_usd": "cost_usd",
@@ -91,7 +90,7 @@ ErrorT = TypeVar("ErrorT", bound=BudgetdError)
 
 
 def reword(error: ErrorT, words: Words) -> ErrorT:
-    """Give an error the words of an edge; returns the same error."""
+    """Rewrite the message of an error in the words of a caller. Returns the same error."""
     sentence = REWORDED.get(error.reason)
     if sentence is None:
         return error
@@ -99,7 +98,7 @@ def reword(error: ErrorT, words: Words) -> ErrorT:
     error.field_violations = tuple(named)
     try:
         error.message = sentence(error, words)
-    except KeyError:  # A server that tells less than this client expects: its own sentence has to do.
+    except KeyError:  # The server sent less metadata than this client expects: keep its message.
         return error
     error.args = (error.message,)
     return error
@@ -113,25 +112,25 @@ def _unknown_model(error: BudgetdError, words: Words) -> str:
     if zero_row := error.metadata.get("zero_row", ""):
         why = f"the prices in row {zero_row!r} of the price file are zero, which is no price"
         return (
-            f"model {model!r}{of} has no price: {why}; {words.tell_cost}, "
+            f"model {model!r}{of} has no price: {why}; {words.cost_hint}, "
             'or add "free": true to that row if the model costs nothing'
         )
-    return f"model {model!r}{of} has no price{hint}; {words.tell_cost}, or add the model to {words.price_file}"
+    return f"model {model!r}{of} has no price{hint}; {words.cost_hint}, or add the model to {words.price_file}"
 
 
 def _unpriced_usage(error: BudgetdError, words: Words) -> str:
     model, field = error.metadata["model"], words.name_of(error.metadata["field"])
     value = error.metadata.get("value", "")
     named = f"{field} {value!r}" if value else field
-    return f"model {model!r} has no price for {named}; {words.tell_cost}, or add the price to {words.price_file}"
+    return f"model {model!r} has no price for {named}; {words.cost_hint}, or add the price to {words.price_file}"
 
 
 def _invalid_field(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
     if not error.field_violations:
         raise KeyError("violations")
-    told = "; ".join(f"{field}: {rule}" for field, rule in error.field_violations)
+    text = "; ".join(f"{field}: {rule}" for field, rule in error.field_violations)
     count = int(error.metadata.get("violations", 0))
-    return f"{count} bad fields: {told}" if count > len(error.field_violations) else told
+    return f"{count} bad fields: {text}" if count > len(error.field_violations) else text
 
 
 def _request_id_reused(error: BudgetdError, words: Words) -> str:
@@ -149,7 +148,7 @@ def _has_open_reservations(error: BudgetdError, words: Words) -> str:  # noqa: A
     return f"{reservations} open holds count on {budget_id!r}: settle or release them first"
 
 
-#: By the server's reason: a sentence in the words of an edge. A reason whose own sentence names a field of the contract
+#: By reason of the server, a message in the words of a caller. Every reason whose message names a field of the contract
 #: has a row here.
 REWORDED: Mapping[str, Callable[[BudgetdError, Words], str]] = {
     "UNKNOWN_MODEL": _unknown_model,

@@ -12,7 +12,7 @@ _COUNTS = {
 }
 
 COMMAND_LINE = Words(
-    tell_cost="give --usd, as in --usd 0.05",
+    cost_hint="give --usd, as in --usd 0.05",
     price_file="a price file of the server, `budgetd serve --prices FILE`",
     fields={
         "project_id": "--project",

@@ -1,6 +1,6 @@
 """The course of one call, without I/O: its deadline, its request id, and whether and when it is tried again.
 
-Both clients drive this: they do the waiting, in their own manner, and nothing else is theirs.
+Both kinds of caller use it; they differ only in how they wait.
 """
 
 import math
@@ -12,19 +12,19 @@ from budgetd.errors import BudgetdError, ServerUnreachable, Unavailable
 from budgetd.request_ids import RequestT, with_request_ids
 from budgetd.values import check_seconds
 
-#: What an attempt is given at least, should the pause before it have taken longer than it was meant to.
+#: The shortest deadline of an attempt, used if the pause before it took too long.
 ATTEMPT_SECONDS_MIN = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPolicy:
-    """How long calls may take, and how they are tried again."""
+    """How long calls may take, and how they are retried."""
 
-    #: For a whole call, all its attempts and pauses included.
+    #: For a whole call, including all attempts and pauses.
     timeout_seconds: float = 10.0
-    #: The same for calls that change nothing; None: as long as the others.
+    #: For calls that change nothing. None: as for calls that do.
     read_timeout_seconds: float | None = None
-    #: For finding a server that has never answered before. One that has is waited for until the call's deadline.
+    #: How long a server is tried that has never answered. One that has is tried until the call's deadline.
     connect_timeout_seconds: float = 1.0
     #: The longest pause after the first attempt; doubled after each further one.
     first_pause_seconds: float = 0.05
@@ -39,22 +39,22 @@ class CallPolicy:
         check_seconds("pause_seconds_max", self.pause_seconds_max)
 
     def seconds_for(self, *, changes: bool) -> float:
-        """How long a call may take that does, or does not, change something."""
+        """Return how long a call may take, by whether it changes something."""
         if changes or self.read_timeout_seconds is None:
             return self.timeout_seconds
         return self.read_timeout_seconds
 
 
 class Call(Generic[RequestT]):
-    """One call that has begun.
+    """A call that has begun.
 
     Args:
-        request: What the caller gave; never changed.
-        changes: True: the request changes something, so it is copied and given the request id it may lack.
-        policy: The client's.
-        timeout_seconds: For this call; None: the policy's.
-        clock: Seconds that never step back.
-        jitter: A random number from 0 to 1, so that many clients do not all come back at the same moment.
+        request: The caller's message. It is not changed.
+        changes: True: the request changes something, so it is copied, and a missing request id is added.
+        policy: That of the client.
+        timeout_seconds: For this call. None: as the policy says.
+        clock: Returns seconds that never step back.
+        jitter: Returns a random number from 0 to 1, so that many clients do not retry at the same moment.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Call(Generic[RequestT]):
             timeout_seconds = policy.seconds_for(changes=changes)
         else:
             check_seconds("timeout_seconds", timeout_seconds)
-        #: What to send, in every attempt.
+        #: The message to send, the same in every attempt.
         self.request = with_request_ids(request) if changes else request
         self._request_id: str = getattr(self.request, "request_id", "") if changes else ""
         self._policy, self._clock, self._jitter = policy, clock, jitter
@@ -81,15 +81,15 @@ class Call(Generic[RequestT]):
         self._last_error: BudgetdError | None = None
 
     def attempt_seconds(self) -> float:
-        """How long the attempt that now begins may take."""
+        """Begin an attempt, and return how long it may take."""
         self._attempts += 1
         return max(self._deadline - self._clock(), ATTEMPT_SECONDS_MIN)
 
     def pause_seconds_after(self, error: BudgetdError) -> float | None:
-        """How long to wait until the next attempt; None: there is none, and the error, now complete, is the caller's.
+        """Return how long to wait until the next attempt, or None if there is none and the error is to be raised.
 
-        Only UNAVAILABLE is tried again. It means that nothing was acknowledged, and reads and requests with an id can
-        be repeated without harm.
+        Only UNAVAILABLE is retried. It means that nothing was acknowledged, and both reads and requests with an id
+        can be repeated safely.
         """
         now = self._clock()
         if isinstance(error, Unavailable):
@@ -101,12 +101,12 @@ class Call(Generic[RequestT]):
         if self._last_error is not None:
             error.add_note(f"gave up after {self._attempts} attempts in {now - self._began:.1f} s")
             if str(self._last_error) != str(error):
-                error.add_note(f"the attempt before failed so: {self._last_error}")
+                error.add_note(f"the previous attempt failed: {self._last_error}")
         return None
 
     def _pause_seconds(self, error: BudgetdError) -> float:
         policy = self._policy
-        # Beyond 30 doublings any pause is the longest, and the power would grow without end.
+        # After 30 doublings every pause is the longest one; the bound keeps the power small.
         longest = min(math.ldexp(policy.first_pause_seconds, min(self._attempts - 1, 30)), policy.pause_seconds_max)
         asked_seconds = max(error.retry_after_seconds or 0.0, 0.0)
         return asked_seconds + longest * (0.5 + self._jitter() / 2)

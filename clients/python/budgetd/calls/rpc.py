@@ -23,12 +23,12 @@ class Method(Protocol[RequestT_contra, ResponseT_co]):
         """Make the call.
 
         Args:
-            request: The generated message; it is not changed.
-            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: the client's.
+            request: The generated message. It is not changed.
+            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: as for the client.
 
         Raises:
             TypeError, ValueError: An argument breaks a rule; nothing was sent.
-            BudgetdError: It was refused, or failed.
+            BudgetdError: The call was refused, or failed.
         """
 
 
@@ -40,15 +40,15 @@ class AsyncMethod(Protocol[RequestT_contra, ResponseT_co]):
 
 
 class UnaryRpc(Generic[RequestT, ResponseT]):
-    """One RPC of the service, named by the attribute that holds it: `update_cost` is UpdateCost.
+    """An RPC of the service, named by the attribute that holds it: `update_cost` is UpdateCost.
 
-    A client's class has a method in its place.
+    The class of a client has a method in its place.
 
     Args:
-        request_class: What it takes.
-        response_class: What it answers.
+        request_class: The message that it takes.
+        response_class: The message that it returns.
         doc: What the method does and raises.
-        changes: True: its requests carry request ids.
+        changes: True: its requests have request ids.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
         self.name = "".join(part.capitalize() for part in name.split("_"))
 
     def waiting(self) -> Callable[..., ResponseT]:
-        """The method of clients that wait."""
+        """Make the method of clients that wait."""
         rpc = self
 
         def method(self: "SyncCaller", request: RequestT, /, *, timeout_seconds: float | None = None) -> ResponseT:
@@ -72,7 +72,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
         return method
 
     def awaiting(self) -> Callable[..., Awaitable[ResponseT]]:
-        """The method of clients that await."""
+        """Make the method of clients that await."""
         rpc = self
 
         async def method(
@@ -83,7 +83,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
         return method
 
     def annotations(self) -> dict[str, Any]:
-        """The types of either method."""
+        """Return the types of the arguments and of the result, the same for both methods."""
         return {"request": self.request_class, "timeout_seconds": float | None, "return": self.response_class}
 
     if TYPE_CHECKING:  # At run time a client's class has functions in its place: see `give_methods`.
@@ -98,19 +98,19 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
 
 
 class Described(Protocol):
-    """An entry of a table of methods: what help and inspect tell of it."""
+    """An entry of a table of methods, with what help and inspect show of it."""
 
     def annotations(self) -> dict[str, Any]:
-        """The types of its arguments and of what it returns."""
+        """Return the types of the arguments and of the result."""
 
 
 EntryT = TypeVar("EntryT", bound=Described)
 
 
 def give_methods(owner: type, kind: type[EntryT], make: Callable[[EntryT], Callable[..., Any]]) -> None:
-    """Put a function of its own into a class for each entry of a table that it inherits.
+    """Add a method to a class for each entry of a table that it inherits.
 
-    So help, inspect and mocks see methods like any others, and each body is written once all the same.
+    help, inspect and mocks then see ordinary methods, although each body is written only once.
     """
     for name in dir(owner):
         entry = inspect.getattr_static(owner, name)

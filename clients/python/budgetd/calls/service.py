@@ -1,4 +1,4 @@
-"""The table of RPCs: the one list from which both clients have their methods."""
+"""The table of RPCs: the one list from which both clients get their methods."""
 
 from budgetd.calls.rpc import UnaryRpc
 from budgetd.v1 import budget_service_pb2 as service
@@ -7,7 +7,7 @@ from budgetd.v1 import reservation_pb2 as reservation_pb
 
 
 class BudgetServiceRpcs:
-    """The methods of `budgetd.v1.BudgetService`; the contract tells what each does and how it may be refused."""
+    """The methods of `budgetd.v1.BudgetService`; the contract says what each does and how it may be refused."""
 
     create_budget = UnaryRpc(
         service.CreateBudgetRequest,
@@ -80,7 +80,7 @@ class BudgetServiceRpcs:
     get_current_cost = UnaryRpc(
         cost_pb.GetCurrentCostRequest,
         cost_pb.GetCurrentCostResponse,
-        doc="Reads what a budget has spent and where its limits stand. Raises NotFound.",
+        doc="Reads what a budget has spent, and the state of its limits. Raises NotFound.",
     )
 
     get_model_cost = UnaryRpc(

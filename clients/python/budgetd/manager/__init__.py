@@ -1,4 +1,4 @@
-"""BudgetManager: what stood in `from litellm import BudgetManager`, over budgetd."""
+"""BudgetManager: a drop-in replacement for `litellm.BudgetManager`, over budgetd."""
 
 import logging
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
         manager.update_cost(user="alice", completion_obj=completion)
     ```
 
-    One manager serves any number of threads, and children of `fork`. It needs no closing; in a `with` block it is
+    Any number of threads, and children of `fork`, may share one manager. It need not be closed; in a `with` block it is
     closed at the end.
 
     Args:
-        project_name: A namespace for users. Projects in one file, or on one server, have nothing in common.
+        project_name: A namespace for users. Projects in one file, or on one server, are independent of each other.
         client_type: "local": the server's own engine in this process, over one SQLite file, which any number of
             processes may share; needs `pip install "budgetd[local]"`. "hosted": a budgetd server, over gRPC.
         api_base: Hosted only: `host:port`, `grpc://host:port`, `grpcs://host:port` for TLS, or `unix:PATH`. None:
@@ -58,8 +58,8 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
         ServerUnreachable: No server answers; after a second.
 
     Warns:
-        UserCostFileFound: A new database is made, beside which LiteLLM's `user_cost.json` lies. Nothing is imported;
-            the text is the command that does it.
+        UserCostFileFound: A new database is made in a folder that has LiteLLM's `user_cost.json`. Nothing is imported;
+            the text has the command that does it.
     """
 
     _caller: BudgetClient
@@ -71,12 +71,12 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
 
     @property
     def user_dict(self) -> dict[str, Any]:
-        """All users' records; edits go to the service (see `UserDict`)."""
+        """All users' records. Edits go to the service (see `UserDict`)."""
         return UserDict(self)
 
     @user_dict.setter
     def user_dict(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Replace all: users that are not in it are deleted."""
+        """Replace all records. Users that are not in the new ones are deleted."""
         view = UserDict(self)
         for user in self.get_users():
             if user not in records:
@@ -87,7 +87,7 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
         return RecordView(self, user, record)
 
     def print_verbose(self, print_statement: object) -> None:
-        """Log a line of debugging."""
+        """Log a line at level DEBUG."""
         log.debug("%s", print_statement)
 
 

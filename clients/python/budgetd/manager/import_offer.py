@@ -1,4 +1,4 @@
-"""Offers to import LiteLLM's file of budgets where a new database is about to be made beside it."""
+"""Offers to import LiteLLM's file of budgets when a new database is about to be made in the same folder."""
 
 import shlex
 import warnings
@@ -11,11 +11,11 @@ _STACK_LEVEL = 3
 
 
 class UserCostFileFound(UserWarning):
-    """A new database begins empty, and next to it is a file of LiteLLM's budgets. The text has the command to type."""
+    """A new database is empty, and its folder has a file of LiteLLM's budgets. The text has the command to type."""
 
 
 def offer_import(database: Path, project_id: str) -> None:
-    """Warn if the database does not exist and LiteLLM's file lies in its folder; nothing is imported.
+    """Warn if the database does not exist and its folder has LiteLLM's file. Nothing is imported.
 
     Args:
         database: The absolute path of the file that the first call will make.
@@ -26,7 +26,7 @@ def offer_import(database: Path, project_id: str) -> None:
         if database.exists() or not found.is_file():
             return
         size_bytes = found.stat().st_size
-    except OSError:  # Nothing can be said of a folder that cannot be read.
+    except OSError:  # The folder cannot be read, so there is nothing to offer.
         return
     command = ["budgetd", "import", _typed(found), "--database", _typed(database), "--project", project_id]
     warnings.warn(
@@ -38,7 +38,7 @@ def offer_import(database: Path, project_id: str) -> None:
 
 
 def _typed(path: Path) -> str:
-    """A path as one would type it: from the current folder on, if it is in there."""
+    """Return a path as a user would type it: relative if it is below the current folder."""
     try:
         relative = path.relative_to(Path.cwd().resolve())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Errors that are LiteLLM's too, so that `except` clauses written for it catch ours. LiteLLM is never imported here."""
+"""Errors that are also LiteLLM's, so that `except` clauses written for it catch ours. LiteLLM is not imported here."""
 
 import sys
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import Any
 
 from budgetd.errors import BudgetdError, BudgetExceededError, UnknownModel, bare
 
-#: Our class: the name of LiteLLM's in `litellm.exceptions`.
+#: By our class, the name of LiteLLM's in `litellm.exceptions`.
 _COUNTERPARTS: dict[type[BudgetdError], str] = {
     UnknownModel: "BadRequestError",
     BudgetExceededError: "BudgetExceededError",
@@ -14,17 +14,17 @@ _COUNTERPARTS: dict[type[BudgetdError], str] = {
 
 
 def as_litellm(error: BudgetdError, **attributes: object) -> BudgetdError:
-    """The same error, of a class that is LiteLLM's counterpart too if the program has imported litellm.
+    """Return the error, of a class that is also LiteLLM's counterpart if the program has imported litellm.
 
     Args:
-        error: What is to be raised.
-        attributes: What LiteLLM's class would carry, such as `model`.
+        error: The error to be raised.
+        attributes: Attributes of LiteLLM's class, such as `model`.
     """
     exceptions = getattr(sys.modules.get("litellm"), "exceptions", None)
     counterpart = getattr(exceptions, _COUNTERPARTS.get(type(error), ""), None)
     if not isinstance(counterpart, type):
         return error
-    both: type[BudgetdError] = _both(type(error), counterpart)  # type: ignore[arg-type] # mypy doubts that classes hash.
+    both: type[BudgetdError] = _both(type(error), counterpart)  # type: ignore[arg-type] # mypy does not see that classes are hashable.
     twin: BudgetdError = both.__new__(both, error.message)
     twin.__dict__.update(error.__dict__, status_code=400, llm_provider="", response=None, **attributes)
     return twin
@@ -32,7 +32,7 @@ def as_litellm(error: BudgetdError, **attributes: object) -> BudgetdError:
 
 @lru_cache(maxsize=8)
 def _both(ours: type[BudgetdError], theirs: type[Any]) -> type[BudgetdError]:
-    """A class that is both, told and pickled as ours."""
+    """Make a class that is both, and is shown and pickled as ours."""
 
     def reduce(error: BudgetdError) -> tuple[object, ...]:
         return bare, (ours, error.message), error.__dict__

@@ -1,4 +1,4 @@
-"""What the methods of BudgetManager ask of the server, written once for the manager that waits and the one that awaits.
+"""The methods of BudgetManager as plans of calls, written once for the manager that waits and the one that awaits.
 
 Names, arguments, returns and exceptions are those of `litellm.BudgetManager`; docs/litellm-compatibility.md has every
 deliberate difference.
@@ -38,7 +38,7 @@ class ManagerMethods(RecordMethods):
     def create_budget(
         self, total_budget: float, user: str, duration: Duration | None = None, created_at: float | None = None
     ) -> Plan[Record]:
-        """Create a user's budget, or replace the one there is: the user's costs then begin again at zero.
+        """Create a user's budget, or replace an existing one; the user's costs then begin again at zero.
 
         Args:
             total_budget: Dollars, from 0 to a billion.
@@ -47,7 +47,7 @@ class ManagerMethods(RecordMethods):
             created_at: When the first window begins, in seconds since 1970; None: now.
 
         Returns:
-            The record as it now stands.
+            The new record.
 
         Raises:
             ValueError, TypeError: An argument breaks a rule; nothing was changed.
@@ -63,11 +63,11 @@ class ManagerMethods(RecordMethods):
 
     @Steps
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> Plan[float]:
-        """The user's current cost and that of the prompt of a call, in dollars; the answer's tokens are not in it.
+        """Return the user's current cost plus the cost of a prompt, in dollars, without the tokens of the answer.
 
         Raises:
             KeyError: There is no such user, or a message has no content.
-            TypeError: A content is no text.
+            TypeError: The content of a message is not a text.
             UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
         """
         text = "".join(message["content"] for message in messages)
@@ -83,7 +83,7 @@ class ManagerMethods(RecordMethods):
 
     @Steps
     def get_total_budget(self, user: str) -> Plan[float]:
-        """What the user may spend, in dollars; raises KeyError for an unknown one."""
+        """Return what the user may spend, in dollars. Raises KeyError for an unknown user."""
         budget = yield from self._budget(user, pb.BUDGET_VIEW_BASIC)
         return float(record_of(_without_window(budget), was_counted=False)["total_budget"])
 
@@ -103,29 +103,29 @@ class ManagerMethods(RecordMethods):
 
         Args:
             user: Who spends.
-            completion_obj: The provider's answer: LiteLLM's or a provider's object, or a dictionary made of one. What
-                LiteLLM, else the provider, says that it cost is charged; if neither does, the server prices its usage.
-            model: With both texts: the model, whose tokens the server counts; the texts then come before the object.
-                With an object: its model, if it does not tell that itself.
-            input_text: What was sent.
-            output_text: What came back.
-            cost_usd: What the call cost, in dollars; it comes before every other price. With it nothing else is needed.
-            request_id: Under the same id a charge counts once, however often it is sent. None: a fresh one for this
-                call and its retries.
+            completion_obj: The provider's answer: LiteLLM's or a provider's object, or a dictionary made of one. The
+                cost that LiteLLM or else the provider reports is charged; without one, the server prices the usage.
+            model: With both texts: the model for which the server counts tokens; the object is then ignored. With an
+                object: its model, if the object does not name one.
+            input_text: The text that was sent.
+            output_text: The text that was returned.
+            cost_usd: What the call cost, in dollars. It replaces every other price; with it nothing else is needed.
+            request_id: Under the same id a charge counts once, however often it is sent. None: a new id for this call
+                and its retries.
 
         Returns:
             `{"user": record}`.
 
         Raises:
             KeyError: There is no such user.
-            ValueError, TypeError: Neither an object nor model and both texts, or something is wrong with them; if it is
+            ValueError, TypeError: Neither an object nor a model with both texts was given, or one breaks a rule; for
                 a count of the object, a `budgetd.usage.UsageError` that names it. Nothing was recorded.
             UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
 
         Warns:
-            UnreadUsageWarning: The object counts something that is not priced; once for each such count.
+            UnreadUsageWarning: The object has a count that is not priced; once for each such count.
         """
-        told = None if cost_usd is None else parse_dollars(cost_usd, "cost_usd")
+        given = None if cost_usd is None else parse_dollars(cost_usd, "cost_usd")
         answer: Answer | None = None
         request = cost_pb2.UpdateCostRequest(
             project_id=self._project_id, request_id=request_id or "", view=pb.BUDGET_VIEW_FULL
@@ -134,16 +134,16 @@ class ManagerMethods(RecordMethods):
             request.model = model
             request.text.CopyFrom(pb.Text(input=input_text, output=output_text))
         elif completion_obj:
-            answer = read_answer(completion_obj, model=model, cost_nano_usd=told)
+            answer = read_answer(completion_obj, model=model, cost_nano_usd=given)
             _fill(request, answer)
             if self._dedupes_completions and not request_id and answer.completion_id:
                 request.request_id = _id_of_completion(user, answer.completion_id)
-        elif told is not None:
+        elif given is not None:
             request.model = model or ""
         else:
             raise ValueError(_NO_FORM)
-        if told is not None:
-            request.cost_nano_usd, request.cost_source = told, pb.COST_SOURCE_CALLER
+        if given is not None:
+            request.cost_nano_usd, request.cost_source = given, pb.COST_SOURCE_CALLER
         request.budget_id = parse_user_id(user)
         response = yield from of_user(user, Rpcs.update_cost, request)
         if answer is not None and answer.unread_fields:
@@ -152,16 +152,16 @@ class ManagerMethods(RecordMethods):
 
     @Steps
     def get_current_cost(self, user: str) -> Plan[float]:
-        """What the user has spent in the current window, in dollars; raises KeyError for an unknown one."""
+        """Return what the user has spent in the current window, in dollars. Raises KeyError for an unknown user."""
         request = cost_pb2.GetCurrentCostRequest(project_id=self._project_id, budget_id=parse_user_id(user))
         return usd((yield from of_user(user, Rpcs.get_current_cost, request)).current_cost_nano_usd) or 0
 
     @Steps
     def get_model_cost(self, user: str) -> Plan[dict[str, float] | int]:
-        """What the user has spent in the current window by model, in dollars.
+        """Return what the user has spent in the current window by model, in dollars.
 
         Returns:
-            A dictionary; or, as LiteLLM does, the number 0 if nothing was ever charged.
+            A dictionary, or, as in LiteLLM, the number 0 if nothing was ever charged.
 
         Raises:
             KeyError: There is no such user.
@@ -171,12 +171,12 @@ class ManagerMethods(RecordMethods):
 
     @Steps
     def is_valid_user(self, user: object) -> Plan[bool]:
-        """True if the user has a budget; raises TypeError for what could be no key of a dictionary."""
+        """Return True if the user has a budget. Raises TypeError for a value that is not hashable."""
         return (yield from self._is_known(user))
 
     @Steps
     def get_users(self) -> Plan[list[str]]:
-        """All users, in the order in which they were made."""
+        """Return all users, in the order in which they were created."""
         return [budget.budget_id for budget in (yield from self._budgets(pb.BUDGET_VIEW_BASIC))]
 
     @Steps
@@ -203,17 +203,17 @@ class ManagerMethods(RecordMethods):
 
     @Steps
     def update_budget_all_users(self) -> Plan[None]:
-        """Begin the costs of every user again at zero whose window is over, by the server's clock."""
+        """Begin the costs again at zero of every user whose window is over, by the server's clock."""
         yield from ask(Rpcs.reset_all_on_duration, service.ResetAllOnDurationRequest(project_id=self._project_id))
 
     @Steps
     def load_data(self) -> Plan[None]:
-        """Make sure that the budgets can be read. There is nothing to load: every answer is the newest."""
+        """Check that the budgets can be read. Nothing is loaded: every method reads the newest state."""
         yield from ask(Rpcs.list_budgets, service.ListBudgetsRequest(project_id=self._project_id, page_size=1))
 
     @Steps
     def save_data(self) -> Plan[dict[str, str]]:
-        """Does nothing: whatever a method has returned from is durable. Returns LiteLLM's answer."""
+        """Do nothing: every change is durable when its method returns. Returns the same as LiteLLM."""
         yield from ()
         return {"status": "success"}
 
@@ -231,12 +231,12 @@ def _fill(request: cost_pb2.UpdateCostRequest, answer: Answer) -> None:
 
 
 def _id_of_completion(user: object, completion_id: str) -> str:
-    """The same for the same user and completion, wherever it is charged."""
+    """Return a request id that depends only on the user and the completion."""
     digest = hashlib.sha256(repr((parse_user_id(user), completion_id)).encode()).hexdigest()
     return f"completion-{digest[:48]}"
 
 
 def _without_window(budget: pb.Budget) -> pb.Budget:
-    """The amount alone: the view BASIC has no window to tell."""
+    """Return a budget with the amount only: the view BASIC has no window."""
     limit = main_limit(budget)
     return pb.Budget(limits=[] if limit is None else [pb.Limit(amount=limit.amount)])

@@ -1,4 +1,4 @@
-"""The managers' constructor: what its arguments mean, and which transport they ask for."""
+"""The constructor of both managers: checks its arguments and makes the client."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -11,7 +11,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.values import check_seconds, parse_project_id
 
 _RESET_MODES = {"automatic": pb.RESET_MODE_AUTOMATIC, "on_request": pb.RESET_MODE_ON_REQUEST}
-#: LiteLLM's class resets only when it is asked; its hosted service promises to do so by itself.
+#: LiteLLM's class resets only on request; its hosted service promises to reset by itself.
 _RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
 
 ClientType = Literal["local", "hosted"]
@@ -19,7 +19,7 @@ ResetMode = Literal["automatic", "on_request"]
 
 
 class Hosted(NamedTuple):
-    """A server to be called."""
+    """The server of a hosted manager."""
 
     address: str | None
     #: None: BUDGETD_TOKEN, if set.
@@ -30,7 +30,7 @@ class Hosted(NamedTuple):
 class Opening:
     """The constructor of both managers."""
 
-    #: The classes of its client, and of the transport of an embedded one: waiting or awaited, as the manager itself.
+    #: The class of the client, and of the transport of an embedded one; both wait or both are awaited.
     _client_class: Any
     _transport_class: Any
     _caller: Any
@@ -69,16 +69,16 @@ class Opening:
         self._begin()
 
     def _begin(self) -> None:
-        """Called last: whatever a manager asks of the server before its first method."""
+        """Ask the server what must be known before the first method. Called last by the constructor."""
 
 
 def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
-    """How long calls without a server may take; None: 10 seconds, since the first one opens the file."""
+    """Return how long calls without a server may take. None: 10 seconds, for the first one opens the file."""
     return CallPolicy() if timeout_seconds is None else CallPolicy(timeout_seconds=timeout_seconds)
 
 
 def parse_reset_mode(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:
-    """Who ends windows.
+    """Return who ends windows.
 
     Raises:
         ValueError: `client_type` is neither "local" nor "hosted", or `reset_mode` neither "automatic" nor
@@ -93,10 +93,10 @@ def parse_reset_mode(client_type: object, reset_mode: object) -> pb.ResetMode.Va
 
 
 def parse_headers(api_base: str | None, headers: Mapping[str, str] | None) -> Hosted:
-    """Where to call and what to send along; headers that tell of HTTP alone are left out.
+    """Return the address and what to send with every call. Headers that matter only to HTTP are left out.
 
     Raises:
-        ValueError: `api_base` is no address of a gRPC server; the message says what to write.
+        ValueError: `api_base` is not the address of a gRPC server; the message says what to write.
     """
     parse_address(api_base)
     metadata = {str(name).lower(): str(value) for name, value in (headers or {}).items()}

@@ -1,4 +1,4 @@
-"""What `user_dict` asks of the server: reading records, and turning each kind of edit into calls."""
+"""The methods behind `user_dict`: they read records, and turn each kind of edit into calls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ from budgetd.values import parse_dollars, parse_timestamp, parse_user_id
 _PAGE_SIZE = 1_000
 _EDIT_TRIES_MAX = 10
 _EDIT_REASON = "edit of user_dict"
-#: After these a record has costs, be they zero; after CREATE alone it has none.
+#: After these a record has costs, even if they are zero; after CREATE only it has none.
 _BEGINNINGS = (
     pb.ENTRY_KIND_CHARGE,
     pb.ENTRY_KIND_ADJUST,
@@ -42,19 +42,19 @@ _BEGINNINGS = (
 
 
 class RecordMethods:
-    """Records, read and edited. Amounts are dollars, times seconds since 1970."""
+    """Reads and edits records. Amounts are dollars, times seconds since 1970."""
 
     _project_id: str
     _reset_mode: pb.ResetMode.ValueType
 
     @Steps
     def get_record(self, user: str) -> Plan[Record]:
-        """The user's record, as `user_dict[user]`; raises KeyError for an unknown one."""
+        """Return the user's record, as `user_dict[user]` does. Raises KeyError for an unknown user."""
         return (yield from self._record(user))
 
     @Steps
     def get_records(self) -> Plan[dict[str, Record]]:
-        """Every user's record, as a plain copy of `user_dict`."""
+        """Return every user's record: a copy of `user_dict`."""
         records: dict[str, Record] = {}
         for budget in (yield from self._budgets(pb.BUDGET_VIEW_FULL)):
             records[budget.budget_id] = record_of(budget, was_counted=(yield from self._was_counted(budget)))
@@ -62,7 +62,7 @@ class RecordMethods:
 
     @Steps
     def edit_record(self, user: str, key: str, value: Any) -> Plan[Record]:
-        """Carry out `user_dict[user][key] = value`, and return the record as it now stands.
+        """Carry out `user_dict[user][key] = value`, and return the new record.
 
         Raises:
             KeyError: There is no such user.
@@ -79,7 +79,7 @@ class RecordMethods:
 
     @Steps
     def edit_model_cost(self, user: str, model: str, value: float) -> Plan[Record]:
-        """Carry out `user_dict[user]["model_cost"][model] = value`: the current cost changes by as much."""
+        """Carry out `user_dict[user]["model_cost"][model] = value`. The current cost changes by the same amount."""
         budget = yield from self._budget(user, pb.BUDGET_VIEW_FULL)
         target = parse_dollars(value, f"model_cost[{model!r}]")
         yield from self._adjust(user, target - _spent_on(budget, model), model)
@@ -87,7 +87,7 @@ class RecordMethods:
 
     @Steps
     def put_record(self, user: str, record: Mapping[str, Any]) -> Plan[Record]:
-        """Carry out `user_dict[user] = record`: the budget is replaced, and charged with the costs, as history."""
+        """Carry out `user_dict[user] = record`: replace the budget and charge it with the costs, as history."""
         check_keys(record)
         costs = parse_costs(record)
         name = parse_user_id(user)
@@ -103,7 +103,7 @@ class RecordMethods:
 
     @Steps
     def delete_user(self, user: str) -> Plan[None]:
-        """Carry out `del user_dict[user]`; raises KeyError for an unknown one."""
+        """Carry out `del user_dict[user]`. Raises KeyError for an unknown user."""
         request = service.DeleteBudgetRequest(project_id=self._project_id, budget_id=parse_user_id(user))
         yield from of_user(user, Rpcs.delete_budget, request)
 
@@ -119,7 +119,7 @@ class RecordMethods:
         return (yield from ask(Rpcs.create_budget, request)).budget
 
     def _configure(self, user: str, key: str, value: Any) -> Plan[None]:
-        """Read, change, and write if nobody else has changed it meanwhile."""
+        """Read, edit and write the configuration; repeat if it was changed by others in between."""
         for _ in range(_EDIT_TRIES_MAX):
             budget = yield from self._budget(user, pb.BUDGET_VIEW_FULL)
             edited = pb.Budget(project_id=self._project_id, budget_id=budget.budget_id, etag=budget.etag)
@@ -134,10 +134,12 @@ class RecordMethods:
             except EtagMismatch:
                 continue
             return
-        raise ValueError(f"the budget of {user!r} is changed by others all the time; try again")
+        raise ValueError(
+            f"the budget of {user!r} was changed by others during each of {_EDIT_TRIES_MAX} attempts; try again"
+        )
 
     def _edit(self, budget: pb.Budget, key: str, value: Any) -> None:
-        """Change one thing of a configuration."""
+        """Set one key of a record in a configuration."""
         limit = main_limit(budget)
         if limit is None:
             limit = budget.limits.add(amount=0)
@@ -191,12 +193,11 @@ class RecordMethods:
             yield from of_user(user, Rpcs.adjust_cost, request)
         except BelowZero as error:
             raise ValueError(
-                "current_cost cannot be lowered below what the models come to: lower an entry of model_cost, "
-                "or call reset_cost"
+                "current_cost must be at least the sum of model_cost: lower an entry of model_cost, or call reset_cost"
             ) from error
 
-    def _handed_out(self, user: str, record: Record) -> Record:  # noqa: ARG002 - whose edits reach the service needs it.
-        """The record as methods return it."""
+    def _handed_out(self, user: str, record: Record) -> Record:  # noqa: ARG002 - BudgetManager uses it.
+        """Return the record in the form that methods return."""
         return record
 
     def _is_known(self, user: object) -> Plan[bool]:
@@ -204,7 +205,7 @@ class RecordMethods:
         try:
             yield from self._budget(user, pb.BUDGET_VIEW_BASIC)
         except (KeyError, TypeError, ValueError):
-            return False  # What breaks the rules of ids names nobody.
+            return False  # A value that breaks the rules of ids is not the id of a user.
         return True
 
     def _record(self, user: str) -> Plan[Record]:
@@ -226,7 +227,7 @@ class RecordMethods:
             request.page_token = page.next_page_token
 
     def _was_counted(self, budget: pb.Budget) -> Plan[bool]:
-        """Whether anything was counted or reset since the budget was made: a fresh one has no costs, not even zero."""
+        """Return True if anything was counted or reset since the budget was made; else a record has no costs."""
         if not needs_history(budget):
             return True
         request = service.ListEntriesRequest(
@@ -242,7 +243,7 @@ class RecordMethods:
 
 
 def of_user(user: object, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
-    """A call about one user, with the exceptions that LiteLLM's class raises."""
+    """Make a call about one user, with the exceptions that LiteLLM's class raises."""
     try:
         return (yield from ask(rpc, request))
     except NotFound:

@@ -1,8 +1,7 @@
-"""Methods written once and had twice: waiting, and awaiting.
+"""Methods that are written once, for the manager that waits and for the one that awaits.
 
-A method that makes calls is written as a plan: a generator that yields each call it needs and is sent the response.
-`Steps` makes of it, on an object that waits, a method that returns the result, and on one that awaits, a method that
-returns a coroutine of it. So the synchronous and the asynchronous manager have one body.
+A method that makes calls is written as a plan: a generator that yields each call and is sent the response. `Steps`
+turns it into an ordinary method of the manager that waits, and into a coroutine method of the one that awaits.
 """
 
 import inspect
@@ -22,21 +21,21 @@ T = TypeVar("T")
 MethodT = TypeVar("MethodT", bound=Callable[..., object])
 
 
-#: A call that a plan needs: what is called, and with what.
+#: A call that a plan needs: the RPC and its request.
 Ask = tuple[UnaryRpc[Any, Any], Message]
-#: Yields calls, is sent their responses or thrown their errors, and returns what the method returns.
+#: Yields calls, receives their responses or errors, and returns the result of the method.
 Plan = Generator[Ask, Message, T]
 
 
 def ask(rpc: UnaryRpc[RequestT, ResponseT], request: RequestT) -> Plan[ResponseT]:
-    """One call of a plan, by `yield from`; what it returns is typed."""
+    """Make one call of a plan, by `yield from`, and return the typed response."""
     response = yield (rpc, request)
     assert isinstance(response, rpc.response_class)
     return response
 
 
 class Waiting(Closes):
-    """An object whose methods wait for their calls."""
+    """A manager whose methods wait for their calls."""
 
     _caller: SyncCaller
 
@@ -63,7 +62,7 @@ class Waiting(Closes):
 
 
 class Awaiting(AsyncCloses):
-    """An object whose methods are awaited."""
+    """A manager whose methods are coroutines."""
 
     _caller: AsyncCaller
 
@@ -90,30 +89,30 @@ class Awaiting(AsyncCloses):
 
 
 class Steps(Generic[P, T]):
-    """A method made of a plan. A manager's class has a method in its place."""
+    """A method that is written as a plan. The class of a manager has a method in its place."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
         self._plan = plan
         self.__doc__ = plan.__doc__
 
     def waiting(self) -> Callable[..., T]:
-        """The method of managers that wait."""
+        """Make the method of managers that wait."""
 
         def method(self_: Waiting, *args: P.args, **kwargs: P.kwargs) -> T:
-            return self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - it is its own.
+            return self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
 
         return self._signed(method)
 
     def awaiting(self) -> Callable[..., Coroutine[Any, Any, T]]:
-        """The method of managers that await."""
+        """Make the method of managers that await."""
 
         async def method(self_: Awaiting, *args: P.args, **kwargs: P.kwargs) -> T:
-            return await self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - it is its own.
+            return await self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
 
         return self._signed(method)
 
     def annotations(self) -> dict[str, Any]:
-        """The types of either method; what it returns is what the plan does."""
+        """Return the types of the arguments and of the result, the same for both methods."""
         types = dict(self._plan.__annotations__)
         return {**types, "return": get_args(types["return"])[-1]}
 

@@ -1,44 +1,44 @@
-"""`user_dict`: what LiteLLM's class keeps in memory, as a view of the service.
+"""`user_dict`: a view of the service in place of the dictionary that LiteLLM's class keeps in memory.
 
-Dictionaries in type and manner, so that `json.dumps`, equality and `**` work. A record is read when it is asked for,
-and is a copy of that moment; the whole is read anew whenever it is looked at as a whole. Each edit is carried out at
-once, by the calls that docs/litellm-compatibility.md lists; one that cannot be expressed raises, and none is dropped.
+The views are dictionaries, so that `json.dumps`, equality and `**` work. A record is read on access, and is a copy of
+that moment; all records are read again whenever the whole dictionary is used. Each edit is carried out at once, by the
+calls that docs/litellm-compatibility.md lists; an edit that cannot be expressed raises, and none is dropped.
 """
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Protocol, Self
 
-#: Keeps the storage of a view from being empty, by which the C code of `json` would take it for an empty dictionary.
+#: Keeps the storage of a view from being empty: the C code of `json` would write an empty dictionary.
 _UNREAD = "\0unread"
 
 
 class Editor(Protocol):
-    """What carries out the edits: the manager."""
+    """Carries out the edits: the manager."""
 
     def get_record(self, user: str) -> dict[str, Any]:
-        """One user's record; raises KeyError."""
+        """Return one user's record. Raises KeyError for an unknown user."""
 
     def get_records(self) -> dict[str, dict[str, Any]]:
-        """All users' records."""
+        """Return all users' records."""
 
     def edit_record(self, user: str, key: str, value: Any) -> dict[str, Any]:
-        """Set a part of a record; returns the record as it now stands."""
+        """Set a key of a record, and return the new record."""
 
     def edit_model_cost(self, user: str, model: str, value: float) -> dict[str, Any]:
-        """Set what a model cost; returns the record as it now stands."""
+        """Set the cost of a model, and return the new record."""
 
     def put_record(self, user: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Set a whole record; returns it as it now stands."""
+        """Set a whole record, and return the new one."""
 
     def delete_user(self, user: str) -> None:
-        """Delete a user; raises KeyError."""
+        """Delete a user. Raises KeyError for an unknown one."""
 
 
 class _Edited(dict[str, Any]):
-    """A dictionary whose every way of being changed is one assignment after another, or is refused."""
+    """A dictionary that carries out every change as assignments and deletions of single keys."""
 
     def update(self, *others: Any, **values: Any) -> None:
-        """One assignment for each item."""
+        """Assign each item."""
         for key, value in dict(*others, **values).items():
             self[key] = value
 
@@ -47,13 +47,13 @@ class _Edited(dict[str, Any]):
         return self
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """An assignment, if there is no such key."""
+        """Assign the default if there is no such key."""
         if key not in self:
             self[key] = default
         return self[key]
 
     def pop(self, key: str, *default: Any) -> Any:
-        """A deletion that returns what was there."""
+        """Delete a key and return its value."""
         if key not in self and default:
             return default[0]
         value = self[key]
@@ -61,13 +61,13 @@ class _Edited(dict[str, Any]):
         return value
 
     def popitem(self) -> tuple[str, Any]:
-        """A deletion of the last."""
+        """Delete the last key."""
         for key in reversed(list(self)):
             return key, self.pop(key)
         raise KeyError("popitem(): dictionary is empty")
 
     def clear(self) -> None:
-        """A deletion of each."""
+        """Delete every key."""
         for key in list(self):
             del self[key]
 
@@ -77,7 +77,7 @@ class _Edited(dict[str, Any]):
 
 
 class RecordView(_Edited):
-    """A user's record as of when it was read; edits go to the service, and this copy shows what came of them."""
+    """A user's record, as it was when it was read. An edit goes to the service, and updates this copy."""
 
     def __init__(self, editor: Editor, user: str, record: Mapping[str, Any]) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class RecordView(_Edited):
         self._take(self._editor.edit_record(self._user, key, value))
 
     def __delitem__(self, key: str) -> None:
-        """A duration, or the costs, may be deleted: the budget then never ends, or counts from zero."""
+        """Delete the duration, after which the budget never ends, or the costs, which then begin at zero."""
         if key not in self:
             raise KeyError(key)
         if key == "duration":
@@ -99,7 +99,7 @@ class RecordView(_Edited):
             raise ValueError(f"{key} is part of every such record and cannot be deleted")
 
     def _take(self, record: Mapping[str, Any]) -> None:
-        """Show another state."""
+        """Replace the content of this copy."""
         dict.clear(self)
         dict.update(self, record)
         if "model_cost" in record:
@@ -108,7 +108,7 @@ class RecordView(_Edited):
 
 
 class ModelCosts(_Edited):
-    """A user's dollars by model; an edit changes the current cost by as much."""
+    """A user's dollars by model. An edit changes the current cost by the same amount."""
 
     def __init__(self, editor: Editor, user: str, record: RecordView, costs: Mapping[str, float]) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ class UserDict(_Edited):
         return RecordView(self._editor, user, self._editor.get_record(user))
 
     def get(self, user: str, default: Any = None) -> Any:
-        """A user's record, or the default."""
+        """Return a user's record, or the default."""
         try:
             return self[user]
         except KeyError:
@@ -162,19 +162,19 @@ class UserDict(_Edited):
         return {user: RecordView(self._editor, user, record) for user, record in records.items()}
 
     def copy(self) -> dict[str, Any]:
-        """A plain dictionary of all."""
+        """Return an ordinary dictionary of all records."""
         return self._whole()
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]
-        """All users."""
+        """Return all users."""
         return self._whole().keys()
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
-        """All records."""
+        """Return all records."""
         return self._whole().values()
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
-        """All users and their records."""
+        """Return all users and their records."""
         return self._whole().items()
 
     def __iter__(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The connection: gRPC channels that are made when they are first needed, and made anew where an old one is no use.
+"""gRPC channels that are made when they are first needed, and made again when an old one cannot be used.
 
 A channel has threads and sockets of its own. It does not survive `fork`: the child has the sockets, but not the
 threads. So a channel is made by the first call, not by the constructor; a child forgets its parent's and makes its own;
@@ -40,27 +40,27 @@ ChannelT = TypeVar("ChannelT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """What is needed to reach a server."""
+    """How to reach a server."""
 
     address: Address
     #: None: the system's certificate authorities for TLS, and nothing for plain text.
     credentials: grpc.ChannelCredentials | None
-    #: Sent with every call; the token is in here, so it must not be shown.
+    #: Sent with every call. It has the token, so it must not be logged.
     metadata: tuple[tuple[str, str], ...]
-    #: For one attempt to connect, TLS included.
+    #: For one attempt to connect, including TLS.
     connect_timeout_seconds: float
 
     def options(self) -> list[Option]:
-        """The options of a channel."""
+        """Return the options of a channel."""
         options = [
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
             ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_SECONDS * 1000),
-            # A silent connection that a firewall has dropped is found out before the next call needs it.
+            # Detects a connection that a firewall has silently dropped before the next call needs it.
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
-            # In gRPC's words this is also how long an attempt to connect may take.
+            # gRPC also uses this as the timeout of an attempt to connect.
             ("grpc.min_reconnect_backoff_ms", max(int(self.connect_timeout_seconds * 1000), 1)),
             ("grpc.initial_reconnect_backoff_ms", int(RECONNECT_SECONDS_MIN * 1000)),
             ("grpc.max_reconnect_backoff_ms", int(RECONNECT_SECONDS_MAX * 1000)),
@@ -83,27 +83,27 @@ class Endpoint:
 
 
 class _Peer:
-    """What is known of the server, for either transport."""
+    """What both transports know of the server."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.has_answered = False
 
     def failure(self, error: grpc.RpcError) -> BudgetdError:
-        """What to raise for what gRPC raised."""
+        """Turn an error of gRPC into the one to raise."""
         address = self.endpoint.address
         ours = error_of_rpc(
             error, target=address.target, has_answered=self.has_answered, proxy_variable=address.proxy_variable()
         )
         self.has_answered |= bool(ours.reason)
-        # What budgetd itself told is whole; of other failures, gRPC's own text may tell more.
+        # An error of budgetd is complete; for other failures gRPC's own error may have more details.
         ours.__cause__ = None if ours.reason else error
         ours.__suppress_context__ = True
         return ours
 
 
 class GrpcTransport:
-    """Calls over a `grpc.Channel`; for any number of threads, and for children of `fork`."""
+    """Calls over a `grpc.Channel`. Any number of threads, and children of `fork`, may share one."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._peer = _Peer(endpoint)
@@ -124,14 +124,14 @@ class GrpcTransport:
         return cast(ResponseT, response)
 
     def close(self) -> None:
-        """Close the channel, and with it the calls in flight."""
+        """Close the channel, and cancel the calls in flight."""
         with self._lock:
             channel, self._channel, self._stub, self._is_closed = self._channel, None, None, True
         if channel is not None:
             channel.close()
 
     def forget(self) -> None:
-        """Begin anew in a child process. The lock too: a thread that the child lacks may have held it."""
+        """Start afresh in a child process, with a new lock: a thread that the child lacks may hold the old one."""
         self._lock = threading.Lock()
         if self._channel is not None:
             _ABANDONED.append(self._channel)
@@ -172,7 +172,7 @@ class AioTransport:
         return cast(ResponseT, response)
 
     async def close(self) -> None:
-        """Close the channel, and with it the calls in flight."""
+        """Close the channel, and cancel the calls in flight."""
         channel, self._channel, self._stub, self._is_closed = self._channel, None, None, True
         if channel is not None and self._loop is asyncio.get_running_loop():
             await channel.close()
@@ -187,7 +187,7 @@ class AioTransport:
         self._loop = asyncio.get_running_loop()
 
 
-#: The transports that a child of `fork` must be told of, and the channels that it has and must not touch.
+#: The transports that start afresh in a child of `fork`, and the parent's channels, which it must not touch.
 _FORKED: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
 _ABANDONED: list[grpc.Channel] = []
 

@@ -1,7 +1,7 @@
-"""From what came back to what is raised: statuses, their details, and the failures that are gRPC's own.
+"""Turns statuses, their details, and failures of gRPC itself into exceptions.
 
-What budgetd says is known by its ErrorInfo (domain "budgetd"), never by the status code alone: proxies and gRPC itself
-use the same codes, RESOURCE_EXHAUSTED for a message that is too big, for one.
+An error of budgetd is recognised by its ErrorInfo (domain "budgetd"), never by the status code alone: proxies and gRPC
+use the same codes, for example RESOURCE_EXHAUSTED for a message that is too big.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
-#: For reasons of budgetd that this version does not know. RESOURCE_EXHAUSTED is left out: not each is a budget's.
+#: For reasons of budgetd that this version does not know. Not RESOURCE_EXHAUSTED: it need not be about a budget.
 _CLASS_OF_CODE: Mapping[grpc.StatusCode, type[BudgetdError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -54,14 +54,14 @@ _HINTS: Mapping[grpc.StatusCode, str] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "is the message above 4 MiB? This says nothing about a budget",
 }
 
-#: What gRPC's details say where the answer was HTTP/1.
+#: Part of gRPC's details if the answer was HTTP/1.
 _OF_HTTP_SERVERS = "http1.x server"
 
 DetailT = TypeVar("DetailT", bound=Message)
 
 
 def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
-    """The error that a status of budgetd's tells; None if it is somebody else's."""
+    """Return the error of a status of budgetd. None if the status has another origin."""
     info = _detail(status.details, error_details_pb2.ErrorInfo)
     if info is None or info.domain != DOMAIN:
         return None
@@ -83,7 +83,7 @@ def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
 
 
 def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
-    """The error of one item of a batch, as the same request would have raised alone."""
+    """Return the error of an item of a batch: the one that the same request would raise on its own."""
     code = _CODES.get(item.code, grpc.StatusCode.UNKNOWN)
     error = _class_of(item.reason, code)(
         item.message or item.reason,
@@ -98,20 +98,20 @@ def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
 
 
 def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy_variable: str = "") -> BudgetdError:
-    """The error of a call over gRPC.
+    """Return the error to raise for an error of gRPC.
 
     Args:
-        error: What gRPC raised.
+        error: The error that gRPC raised.
         target: The address, for the message.
         has_answered: True: budgetd has answered at this address before.
-        proxy_variable: The variable of the environment by which gRPC went through a proxy; empty: it did not.
+        proxy_variable: The environment variable that made gRPC use a proxy. Empty: no proxy was used.
     """
     call = cast(grpc.Call, error)
     code, details = call.code(), call.details() or ""
     status = _status_in(call.trailing_metadata())
-    told = error_of_status(status) if status else None
-    if told is not None:
-        return told
+    known = error_of_status(status) if status else None
+    if known is not None:
+        return known
     through = _through(proxy_variable, target)
     if code is grpc.StatusCode.UNAVAILABLE and has_answered:
         return Unavailable(f"the connection to budgetd at {target}{through} broke: {details}", code=code)
@@ -132,11 +132,13 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return no_answer_in_time(f"{target}{through}")
     hint = f"; {_HINTS[code]}" if code in _HINTS else ""
-    return CallFailed(f"{target}{through} answered {code.name}, and not as budgetd does: {details}{hint}", code=code)
+    return CallFailed(
+        f"{target}{through} answered {code.name}, which is not an answer of budgetd: {details}{hint}", code=code
+    )
 
 
 def _through(proxy_variable: str, target: str) -> str:
-    """How a call went, for a sentence after its address; empty: directly."""
+    """Return the words that follow the address in a message if a proxy was used. Empty: none was."""
     if not proxy_variable:
         return ""
     host = target.rpartition(":")[0].strip("[]")
@@ -144,7 +146,7 @@ def _through(proxy_variable: str, target: str) -> str:
 
 
 def no_answer_in_time(target: str) -> DeadlineExceeded:
-    """The error of a call that has come to its deadline."""
+    """Return the error of a call whose deadline has passed."""
     return DeadlineExceeded(
         f"budgetd at {target} did not answer in time; whether a change took effect is unknown until the same "
         "request is sent again under the same request id",
@@ -162,12 +164,12 @@ def _status_in(trailers: Iterable[tuple[str, str | bytes]] | None) -> status_pb2
             try:
                 return status_pb2.Status.FromString(value)
             except DecodeError:
-                return None  # The code and the sentence beside it are still worth telling.
+                return None  # The code and the message can still be reported.
     return None
 
 
 def _detail(details: Iterable[Any], detail_class: type[DetailT]) -> DetailT | None:
-    """The first detail of a type; those of other types, known or not, and damaged ones are passed over."""
+    """Return the first detail of a type. Details of other types, and damaged ones, are skipped."""
     for packed in details:
         if packed.TypeName() == detail_class.DESCRIPTOR.full_name:
             try:
