@@ -14,6 +14,7 @@ from budgetd_server.ledger.base import FileLost, FileOutdated, LedgerRefused
 from budgetd_server.ledger.sqlite.file import open_file
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.ledger.sqlite.migrations import newest_version
+from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import ALICE, MONDAY_US, PROJECT, charge, create
 from tests.ledger.lost_files import Fault, delete, leave_link, link, move, replace
 from tests.ledger.stores import carry_out
@@ -61,10 +62,13 @@ FAULTS = [
 async def test_nothing_is_acknowledged_after_a_fault_of_the_file_or_of_its_log(
     ledger: SqliteLedger, path: Path, fault: Fault, words: str, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fault(beside(path, end))
-
-    with pytest.raises(StoreUnavailable) as refusal:
-        await carry_out(ledger, charge(7))
+    with beside(path, "-wal").open("rb") as log:
+        before = log.read()
+        fault(beside(path, end))
+        with pytest.raises(StoreUnavailable) as refusal:
+            await carry_out(ledger, charge(7))
+        log.seek(0)
+        assert log.read() == before, "another program may have written there since"
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             await carry_out(ledger, charge(7))
@@ -97,6 +101,31 @@ async def test_a_file_that_has_taken_the_place_is_never_used(ledger: SqliteLedge
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("ends", [("-wal",), ("-shm",), ("-wal", "-shm")], ids=" and ".join)
+async def test_a_log_of_others_is_left_alone_when_the_ledger_is_closed(
+    ledger: SqliteLedger, path: Path, ends: tuple[str, ...]
+) -> None:
+    for end in ends:
+        beside(path, end).rename(beside(path, f"{end}-of-this-program"))
+        beside(path, end).write_bytes(b"of another program")
+    log, file = beside(path, "-wal").read_bytes(), path.read_bytes()
+
+    await ledger.close()
+
+    assert (beside(path, "-wal").read_bytes(), path.read_bytes()) == (log, file)
+
+
+async def test_a_log_that_was_deleted_is_in_the_file_once_the_ledger_is_closed(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    beside(path, "-wal").unlink()
+
+    await ledger.close()
+
+    assert verify_file(path).counts["entries"] == 2
+    assert not beside(path, "-wal").exists()
+
+
 async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answer(
     ledger: SqliteLedger, path: Path
 ) -> None:
@@ -104,6 +133,22 @@ async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answ
 
     with pytest.raises(StoreUnavailable):
         await ledger.commit([command], lambda *_: path.unlink(), clock=lambda: MONDAY_US, lock_wait_seconds=1.0)
+
+
+async def test_a_file_that_goes_during_a_commit_is_noticed_before_the_answer(ledger: SqliteLedger, path: Path) -> None:
+    assert ledger._writer is not None  # noqa: SLF001
+    commits: list[str] = []
+
+    def goes(statement: str) -> None:
+        if statement == "COMMIT":
+            commits.append(statement)
+            path.unlink()
+
+    await ledger._writer.set_trace_callback(goes)  # noqa: SLF001
+
+    with pytest.raises(StoreUnavailable):
+        await carry_out(ledger, charge(7))
+    assert commits == ["COMMIT"], "it was there before"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
@@ -171,6 +171,20 @@ def look(path: Path) -> sqlite3.Connection:
     # Without a log nobody is at work on the file; read as immutable, it gets no log and no index next to it either.
     mode = "mode=ro" if _log_bytes(path) else "immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+
+
+def log_keeper(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is open: until it is closed, no other of this process takes away the log at its path.
+
+    The last connection to a file moves its log into it, and deletes what has the log's name, whoever made that. One
+    that must not write does neither, and while it is open, the others are not the last.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+    )
+    with suppress(sqlite3.Error):  # The file's lock is taken before anything is read, and kept.
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    return connection
 
 
 def explained(error: Exception, path: Path) -> str:

@@ -6,6 +6,10 @@ link is such a name, and so is the new name of a file that was renamed, with a s
 device, inode and number of links of the file, of its log and of the log's index are compared before every answer, and
 symbolic links are not followed: each of the three has to be at its own path.
 
+They are compared before every COMMIT, too. Once the log or its index was deleted, the next program that opens the file
+makes another: both programs are then at work without each other's locks, and a COMMIT would write over what the other
+has acknowledged, even if nobody is answered.
+
 SQLite has a descriptor of each open for as long as a connection is. Their inodes cannot be given to other files
 meanwhile, so what the paths led to when the connections were made is what the descriptors lead to now. A descriptor of
 our own would be harmful: closing it would take away the locks that SQLite has on the file in this process.
@@ -15,6 +19,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from budgetd_server.ledger.base import FileLost, FileOutdated
@@ -78,6 +83,15 @@ class FileGuard:
                 raise FileLost(f"{path} was replaced by {other} while it was in use")
             if found.st_nlink != 1:
                 raise FileLost(f"{path} has {found.st_nlink} hard links: only one name is safe")
+
+    def is_replaced(self) -> bool:
+        """Whether another file is where the file, its log or the log's index was: others may be at work on it."""
+        for path, known in self._files.items():
+            with suppress(OSError):
+                found = os.lstat(path)
+                if (found.st_dev, found.st_ino) != known:
+                    return True
+        return False
 
     def check_version(self, connection: sqlite3.Connection) -> None:
         """Make sure, inside a transaction, that the tables are those that this program knows.

@@ -38,7 +38,7 @@ from budgetd_server.ledger.base import (
     LedgerRefused,
 )
 from budgetd_server.ledger.sqlite.chains import Position, recount_slice
-from budgetd_server.ledger.sqlite.file import connect, open_file
+from budgetd_server.ledger.sqlite.file import connect, log_keeper, open_file
 from budgetd_server.ledger.sqlite.guard import FileGuard
 from budgetd_server.ledger.sqlite.reads import SqliteReads
 from budgetd_server.ledger.sqlite.save import SqliteSave
@@ -118,6 +118,7 @@ class SqliteLedger:
             _begin(connection, wait_seconds=1.0)
             self._guard.check_version(connection)
             self._save.beat(connection, now_us)
+            self._guard.check_place()
             connection.execute("COMMIT")
             self._guard.check_place()
 
@@ -180,11 +181,14 @@ class SqliteLedger:
             if self._is_closed:
                 return
             self._is_closed = True
+            keeper = await asyncio.to_thread(log_keeper, self._path) if self._guard.is_replaced() else None
             if self._writer is not None:
                 await self._writer.close()
                 self._writer = None
         for _ in range(READERS):
             await (await self._readers.get()).close()
+        if keeper is not None:
+            keeper.close()
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Call a function on a reading connection, as one snapshot."""
@@ -271,6 +275,7 @@ class SqliteLedger:
             self._guard.check_version(connection)
             state, outcomes = self._working_set.decided(connection, needs, decide, clock())
             self._save.changes(connection, state)
+            self._guard.check_place()  # What another program has written since must not be written over.
             connection.execute("COMMIT")
         except BaseException:
             # A full disk has rolled back already; everything else is rolled back here, whole.
