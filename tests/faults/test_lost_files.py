@@ -181,7 +181,7 @@ async def test_a_file_that_was_renamed_without_its_log_is_whole_once_the_log_has
 
     assert (code, errors.count("\n")) == (2, 1)
     assert f"was renamed from {database.name} without its log" in errors
-    assert f"rename that file to {renamed.name}-wal" in errors
+    assert f"rename that log to {renamed.name}-wal" in errors
     assert record.faults_of(renamed) == []
 
 

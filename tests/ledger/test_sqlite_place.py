@@ -120,12 +120,30 @@ def test_a_file_that_was_renamed_without_its_log_is_refused_until_the_log_has_it
     other = path.with_name("moved.db" if fault is move else "real.db")
 
     for use in (lambda: open_file(other, migrates=True), lambda: verify_file(other)):
-        with pytest.raises(LedgerRefused, match=rf"renamed from budgetd\.db without its log: .*to {other.name}-wal"):
+        with pytest.raises(LedgerRefused, match=rf"renamed from budgetd\.db without its log, .*to {other.name}-wal"):
             use()
     log.rename(f"{other}-wal")
     open_file(other, migrates=False)
 
     assert kept(other) == place_of(other)
+
+
+async def test_a_backup_beside_the_log_of_a_file_that_is_gone_is_opened_once_that_log_is_moved_away(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    copy, log = path.with_name("copy.db"), path.with_name("budgetd.db-wal")
+    with closing(sqlite3.connect(path)) as source:
+        source.execute("VACUUM INTO ?", (str(copy),))
+    path.unlink()
+    await ledger.close()
+
+    for use in (lambda: open_file(copy, migrates=True), lambda: verify_file(copy)):
+        with pytest.raises(LedgerRefused, match=r"or is a copy of it, .*if it is a copy, .* move that log away$"):
+            use()
+    log.rename(path.with_name("away"))
+
+    open_file(copy, migrates=False)
+    assert verify_file(copy).counts["entries"] == 2
 
 
 async def test_a_file_that_was_opened_under_another_name_meanwhile_is_given_up(path: Path) -> None:

@@ -127,7 +127,11 @@ def _claimed(path: Path, kept: Place, *, writes: bool) -> bool:
 
 
 def _refuse_former_log(path: Path, kept: Place) -> None:
-    """A file that was renamed without its log is not whole. One that was copied is: the log is the original's."""
+    """A file that was renamed without its log is not whole. One that was copied is: the log is the original's.
+
+    Once the original is gone nobody can tell which of the two it was, and with the log of another file it would be
+    spoiled. So the message has both.
+    """
     real = path.resolve()
     former = real.with_name(os.fsdecode(kept.name)) if kept.name else real
     log = former.with_name(f"{former.name}-wal")
@@ -135,8 +139,9 @@ def _refuse_former_log(path: Path, kept: Place) -> None:
         return
     if log.is_file() and (log_bytes := log.stat().st_size):
         raise LedgerRefused(
-            f"{path} was renamed from {former.name} without its log: {log} still holds {log_bytes} bytes of it; "
-            f"rename that file to {real.name}-wal"
+            f"{path} was renamed from {former.name} without its log, or is a copy of it, and {log} still holds "
+            f"{log_bytes} bytes of {former.name}: if it was renamed, rename that log to {real.name}-wal; "
+            "if it is a copy, such as a backup, move that log away"
         )
 
 
