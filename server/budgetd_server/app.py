@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import socket
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -21,7 +23,7 @@ from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer
-from budgetd_server.unix_sockets import place_for_socket
+from budgetd_server.unix_sockets import place_for_socket, unix_path
 
 log = structlog.get_logger()
 
@@ -40,6 +42,25 @@ async def open_ledger(config: Config) -> Ledger:
         LedgerRefused: It must not be opened.
     """
     return await SqliteLedger.open(config.database_path, migrates=config.migrates)
+
+
+def check_ports(config: Config) -> None:
+    """Refuse ports that another program listens on, before anything is opened; Unix sockets are not looked at.
+
+    Raises:
+        PortBusy: One is in use.
+    """
+    for address in filter(None, (config.listen, config.http_listen)):
+        host, _, port = address.rpartition(":")
+        if unix_path(address) is not None or port == "0":
+            continue
+        host = host.removeprefix("[").removesuffix("]")
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            socket.create_server((host, int(port)), family=family).close()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortBusy(f"cannot listen on {address}: the port is in use") from error
 
 
 class Server:

@@ -150,7 +150,7 @@ def test_reset_all_resets_those_whose_window_is_over(server: RunningServer, done
         server.charge(7, budget_id)
     server.clock.advance(days=7)
 
-    assert done("reset", "--all") == "reset 1 budgets\n"
+    assert done("reset", "--all") == "reset 1 budget\n"
 
     assert (server.spent("alice"), server.spent("bob")) == (0, 7)
 

@@ -117,7 +117,7 @@ def test_a_budget_that_does_not_exist_is_named(give: Give) -> None:
     ("options", "sentence"),
     [
         pytest.param((), "say what it cost", id="nothing"),
-        pytest.param(("--model", "gpt-4o"), "say what it cost", id="a model alone"),
+        pytest.param(("--model", "gpt-4o"), "says no cost alone", id="a model alone"),
         pytest.param(("--input-tokens", "1"), "--model", id="tokens of no model"),
         pytest.param(("--model", "m", "--input-tokens", "-1"), "--input-tokens", id="negative tokens"),
         pytest.param(("--model", "m", "--input-text", "a"), "go together", id="one text"),

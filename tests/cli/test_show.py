@@ -136,6 +136,11 @@ def test_limits_are_told_in_their_own_units_beside_what_is_held(server: RunningS
 
 
 def test_a_list_takes_no_other_limit_for_the_main_one(server: RunningServer, done: Done) -> None:
-    server.create("alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50))
+    server.create(
+        "alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50), pb.Limit(limit_id="day", amount=9)
+    )
+    server.charge(3)
 
-    assert "no main limit" in done("list")
+    table = done("list")
+
+    assert [word in table for word in ("$0.000000003", "no main limit", "33.3% of day")] == [True] * 3

@@ -271,7 +271,7 @@ def test_a_call_without_time_is_refused(call: CallOnce, seconds: float) -> None:
 def test_a_message_of_another_rpc_is_refused(call: CallOnce) -> None:
     script = Script(FakeClock())
 
-    with pytest.raises(TypeError, match="UpdateCost takes a UpdateCostRequest, got GetBudgetRequest"):
+    with pytest.raises(TypeError, match="the request of UpdateCost must be UpdateCostRequest, got GetBudgetRequest"):
         call(script, "update_cost", service.GetBudgetRequest())
 
     assert script.attempts == []

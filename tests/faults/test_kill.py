@@ -33,7 +33,7 @@ async def test_twenty_kills_under_64_clients_lose_nothing_acknowledged(
 
     assert crowd.record.faults_of(database) == []
     code, output, _ = await run_to_end("verify", "--database", str(database))
-    assert (code, output) == (0, "1 budgets, 12801 entries, 0 reservations, 12801 request ids: 0 deviations\n")
+    assert (code, output) == (0, "1 budget, 12801 entries, 0 reservations, 12801 request ids: 0 deviations\n")
     figure(f"{crowd.replays} charges were committed and not acknowledged before a kill")
 
 

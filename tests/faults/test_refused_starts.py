@@ -176,12 +176,14 @@ async def test_a_busy_grpc_port_is_refused(database: Path, busy_address: str) ->
     line = await refusal(database, listen=busy_address)
 
     assert f"cannot listen on {busy_address}" in line
+    assert not database.exists()
 
 
 async def test_a_busy_http_port_is_refused(database: Path, busy_address: str) -> None:
     line = await refusal(database, http_listen=busy_address)
 
     assert f"cannot listen on {busy_address}" in line
+    assert not database.exists()
 
 
 async def test_the_port_of_another_budgetd_is_refused_and_that_one_serves_on(database: Path) -> None:
@@ -200,3 +202,18 @@ async def test_a_file_that_another_program_keeps_locked_is_refused(database: Pat
         line = await refusal(database)
 
     assert "locked by another program" in line
+
+
+async def test_each_fault_of_a_price_file_has_a_line_of_its_own(database: Path, tmp_path: Path) -> None:
+    faulty = tmp_path / "prices.toml"
+    faulty.write_text(
+        'version = 1\n[models."m"]\nwrong = 1\n[models."n"]\noutput_usd_per_mtok = "1"\n', encoding="utf-8"
+    )
+
+    code, _, errors = await run_to_end("serve", "--database", str(database), "--prices", str(faulty))
+
+    first, *faults = errors.splitlines()
+    assert (code, first) == (2, "budgetd: the price files cannot be used:")
+    assert all(fault.startswith(f"  {faulty}: model ") for fault in faults)
+    assert len(faults) == 3
+    assert not database.exists()

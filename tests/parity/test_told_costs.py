@@ -1,5 +1,6 @@
 """What LiteLLM's own objects tell of their cost, and of who served them, from its own code to the ledger."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,14 @@ def manager(tmp_path: Path) -> Iterator[BudgetManager]:
 
 
 @pytest.fixture
-def _prices_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def _prices_of_its_own() -> Iterator[None]:
     """Prices that a test gives LiteLLM are kept by it for the process; here for the test."""
-    monkeypatch.setattr(litellm, "model_cost", dict(litellm.model_cost))
+    before, prices = litellm.model_cost, litellm.completion_cost(model="gpt-4o", prompt="hello", completion="hello")
+    litellm.model_cost = copy.deepcopy(before)  # LiteLLM writes into the rows that it has.
+    yield
+    litellm.model_cost = before
+    litellm.register_model({})  # LiteLLM forgets the rows that it remembers.
+    assert litellm.completion_cost(model="gpt-4o", prompt="hello", completion="hello") == prices > 0
 
 
 def completion(model: str, **more: Any) -> Any:

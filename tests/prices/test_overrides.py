@@ -158,7 +158,11 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
         pytest.param('[models."m"]\ninput_usd_per_mtok = inf', ["Infinity"], id="infinite"),
         pytest.param('[models."m"]\ninput_usd_per_mtok = true', ["True"], id="a truth"),
         pytest.param('[models."m"]\ninput_usd_per_mtok = "0"', ["free = true"], id="zero"),
-        pytest.param('[models."m"]\noutput_usd_per_mtok = "1"', ["input price"], id="no input price"),
+        pytest.param(
+            '[models."m"]\noutput_usd_per_mtok = "1"',
+            ["input_usd_per_mtok", "output_usd_per_mtok", "no model of this name"],
+            id="no input price",
+        ),
         pytest.param('[models."m"]\ninput_price = "1"', ["input_price", "is no key"], id="an unknown key"),
         pytest.param('[models."m"]\nfree = false', ["free", "False"], id="free that is not true"),
         pytest.param('[models."m"]\nfree = true\ninput_usd_per_mtok = "1"', ["free"], id="free and priced"),
@@ -212,6 +216,18 @@ def test_a_fault_is_named_with_file_key_and_value(write: WriteFile, content: str
     assert str(path) in str(refused.value) or "aliases" in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["gpt4o", "gpt-4oo"])
+def test_a_part_of_a_price_for_a_model_that_is_not_known_is_refused_with_near_names(
+    write: WriteFile, name: str
+) -> None:
+    path = write("prices.toml", toml(f'[models."{name}"]\noutput_usd_per_mtok = "8"'))
+
+    with pytest.raises(
+        PriceFileError, match=r"near ones are .*'gpt-4o'.*; to add it, input_usd_per_mtok must be given"
+    ):
+        load_prices([path])
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -220,7 +236,9 @@ def test_a_fault_is_named_with_file_key_and_value(write: WriteFile, content: str
         pytest.param('{"m": {"input_cost_per_token": 2.5}}', ["per token", "2.5"], id="per million, not per token"),
         pytest.param('{"m": {"input_cost_per_token": "x"}}', ["'x'"], id="words"),
         pytest.param('{"m": {"input_cost_per_token": NaN}}', ["NaN"], id="no number"),
-        pytest.param('{"m": {"input_cost_per_token": 0}}', ["input price", "free"], id="an unsaid zero"),
+        pytest.param(
+            '{"m": {"input_cost_per_token": 0}}', ["input_cost_per_token", '"free": true'], id="an unsaid zero"
+        ),
         pytest.param('{"m": {"free": true, "input_cost_per_token": 1e-6}}', ["free"], id="free and priced"),
         pytest.param('{"m": {"free": 1}}', ["free"], id="free that is not true"),
         pytest.param(

@@ -291,13 +291,13 @@ RULES: Mapping[str, Rule | Exempt | Descend] = {
                 "and a cost",
                 lambda request: setattr(request, "cost_nano_usd", 1),
                 "cost_nano_usd",
-                ("exactly one", "['cost_nano_usd', 'usage']"),
+                ("exactly one", "'cost_nano_usd and usage'"),
             ),
             (
                 "and a text",
                 lambda request: request.text.CopyFrom(PARTS["Text"]),
                 "cost_nano_usd",
-                ("exactly one", "['usage', 'text']"),
+                ("exactly one", "'usage and text'"),
             ),
             (
                 "too dear",

@@ -24,7 +24,7 @@ REQUIRED = {
     "ListBudgets": ["project_id"],
     "UpdateBudget": ["budget.project_id", "budget.budget_id", "update_mask"],
     "DeleteBudget": ["project_id", "budget_id"],
-    "UpdateCost": ["project_id", "budget_id", "model", "cost_nano_usd"],
+    "UpdateCost": ["project_id", "budget_id", "cost_nano_usd"],
     "BatchUpdateCost": ["project_id", "requests"],
     "AdjustCost": ["project_id", "budget_id", "amount_nano_usd", "reason"],
     "GetCurrentCost": ["project_id", "budget_id"],

@@ -186,7 +186,8 @@ def test_a_parent_lives_in_the_same_project(tree: RunningServer) -> None:
 
 
 def test_a_budget_with_children_is_deleted_by_force_alone(tree: RunningServer) -> None:
-    assert failure(lambda: delete(tree, "org")).reason == "HAS_CHILDREN"
+    refused = failure(lambda: delete(tree, "org"))
+    assert (refused.reason, "has 1 child:" in refused.message) == ("HAS_CHILDREN", True)
 
     assert delete(tree, "org", force=True) == 3
     assert failure(lambda: tree.spent("alice")).reason == "BUDGET_NOT_FOUND"

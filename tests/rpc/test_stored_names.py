@@ -207,6 +207,21 @@ def test_a_released_hold_that_is_settled_on_another_model_counts_by_the_names_of
     assert deviations(released) == []
 
 
+def test_a_limit_on_a_provider_counts_released_entries_by_stored_names_and_new_ones_by_those_of_today(
+    released: RunningServer,
+) -> None:
+    # Entries of "gpt-4o" were stored without "openai/gpt-4o", which charges of today are matched by, too.
+    assert recounted(released, "alice", openai="openai/*", bedrock="bedrock/*") == {
+        "openai": (8, 10_000),
+        "bedrock": (32_768, 0),
+    }
+
+    released.charge(1 << 20, model="gpt-4o", provider="openai")
+
+    assert counts(released, "alice")["alice", "openai"] == ((1 << 20) + 8, 10_000)
+    assert deviations(released) == []
+
+
 # --- A ledger of today.
 
 

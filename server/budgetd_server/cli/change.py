@@ -161,7 +161,7 @@ def reset(
             answer = client.reset_all_on_duration(
                 service.ResetAllOnDurationRequest(project_id=project, request_id=named)
             )
-            told = f"reset {answer.reset_count} budgets"
+            told = f"reset {answer.reset_count} budget{'' if answer.reset_count == 1 else 's'}"
         elif on_duration:
             answer = client.reset_on_duration(
                 service.ResetOnDurationRequest(

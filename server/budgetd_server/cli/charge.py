@@ -63,9 +63,9 @@ def charge(
     *,
     usd: Annotated[
         str | None,
-        typer.Option(metavar="DOLLARS", help="What it cost; tokens or texts then only tell how much it was."),
+        typer.Option(metavar="DOLLARS", help="What it cost. Tokens or texts next to it are recorded and not priced."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The model; needed unless --usd tells the cost.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model; needed unless --usd gives the cost.")] = None,
     input_tokens: Annotated[int | None, _count("Tokens sent, cached and cache-write ones included.")] = None,
     output_tokens: Annotated[int | None, _count("Tokens returned, reasoning ones included.")] = None,
     cached_input_tokens: Annotated[int | None, _count("Of the tokens sent: read from a cache.")] = None,
@@ -130,6 +130,9 @@ def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple
         raise typer.BadParameter("either tokens or texts: the server counts the tokens of texts itself")
     if usd is None:
         if not has_text and not has_tokens:
+            if model:
+                rule = "says no cost alone: add --input-tokens and --output-tokens, --part, both texts, or --usd"
+                raise typer.BadParameter(rule, param_hint="--model")
             raise typer.BadParameter("say what it cost: --usd, or --model with tokens, parts or texts")
         if not model:
             raise typer.BadParameter("needed to price tokens or texts", param_hint="--model")

@@ -81,6 +81,15 @@ def refuse(message: str) -> NoReturn:
     raise Failure(message, code="FAILED_PRECONDITION", reason=REFUSED, exit_code=EXIT_REFUSED)
 
 
+def refuse_lines(message: str, lines: Sequence[str]) -> NoReturn:
+    """The same for several faults: each on a line of its own, a single one on that of the message."""
+    if len(lines) == 1:
+        refuse(f"{message} {lines[0]}")
+    failure = Failure(message, code="FAILED_PRECONDITION", reason=REFUSED, exit_code=EXIT_REFUSED)
+    failure.hint = "".join(f"\n  {line}" for line in lines)
+    raise failure
+
+
 def show(error: Exception, *, as_json: bool) -> int:
     """Tell on standard error why the command ends, and return its exit code.
 

@@ -52,7 +52,17 @@ def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = 
     else:
         if rows:
             print_rows(Deviation._fields, rows)
-        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report.counts.items())
-        typer.echo(f"{told}: {len(rows)} deviations")
+        told = ", ".join(_counted(count, name) for name, count in report.counts.items())
+        typer.echo(f"{told}: {len(rows)} deviation{'' if len(rows) == 1 else 's'}")
     if rows:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _counted(count: int, name: str) -> str:
+    """A count with its name, which is a plural."""
+    words = name.replace("_", " ")
+    return (
+        f"{count} {words.removesuffix('ies') + 'y' if words.endswith('ies') else words.removesuffix('s')}"
+        if count == 1
+        else f"{count} {words}"
+    )

@@ -11,8 +11,8 @@ import typer
 
 from budgetd_server import config as settings
 from budgetd_server import log as logs
-from budgetd_server.app import Server, open_ledger
-from budgetd_server.cli.failing import EXIT_REFUSED, refuse
+from budgetd_server.app import Server, check_ports, open_ledger
+from budgetd_server.cli.failing import EXIT_REFUSED, refuse, refuse_lines
 from budgetd_server.config import Config, ConfigRefused
 from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.prices import PriceFileError, ReloadablePrices
@@ -84,7 +84,9 @@ def serve(
     try:
         config.check()
         is_outdated = run(config)
-    except (ConfigRefused, LedgerRefused, PortBusy, PriceFileError) as refusal:
+    except PriceFileError as refusal:
+        refuse_lines("the price files cannot be used:", str(refusal).splitlines())
+    except (ConfigRefused, LedgerRefused, PortBusy) as refusal:
         refuse(str(refusal))
     if is_outdated:  # The log has said so.
         raise typer.Exit(EXIT_REFUSED)
@@ -104,6 +106,7 @@ async def _serve(config: Config) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stopping)
     loop.add_signal_handler(signal.SIGHUP, _reload, prices)
+    check_ports(config)  # Before a new database is made, which a refusal would leave behind.
     ledger = await open_ledger(config)
     server = Server(config, ledger, prices)
     await server.start()

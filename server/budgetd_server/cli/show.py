@@ -149,8 +149,12 @@ def _budget_row(budget: pb.Budget) -> list[str]:
     if main is not None:
         money = [usd_text(main.spent), usd_text(main.amount), usd_text(main.remaining), _used_text(main)]
         return [name, *money, when_text(main, "window_end_time", unset="never"), labels]
-    amount = "no main limit" if budget.limit_statuses else "no limit"
-    return [name, usd_text(budget.current_cost_nano_usd), amount, "-", "-", "-", labels]
+    spent = usd_text(budget.current_cost_nano_usd)
+    if not budget.limit_statuses:
+        return [name, spent, "no limit", "-", "-", "-", labels]
+    fullest = max(budget.limit_statuses, key=lambda status: status.used_ratio)
+    used = f"{_used_text(fullest)} of {fullest.limit_id}"
+    return [name, spent, "no main limit", "-", used, when_text(fullest, "window_end_time", unset="never"), labels]
 
 
 def _used_text(status: pb.LimitStatus) -> str:

@@ -231,7 +231,8 @@ class HasChildren(Refusal):
 
     def __init__(self, budget_id: str, children: int) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has {children} children: delete or move them first, or send force",
+            f"budget {shown(budget_id)} has {children} {'child' if children == 1 else 'children'}: "
+            "delete or move what is below it first, or send force",
             metadata={"budget_id": budget_id, "children": str(children)},
         )
 

@@ -3,11 +3,13 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from budgetd_server.domain.cost import Rounding
 from budgetd_server.domain.known_models import Matches
 from budgetd_server.domain.model_price import ModelPrice, Rates
+from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.pricing import Catalogue, Priced
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.prices.catalogue import (
@@ -37,7 +39,12 @@ def load_prices(
         PriceFileError: With a sentence for every fault in every file.
     """
     catalogue = read_catalogue(catalogue_path)
-    overrides = Overrides(base=lambda name: _base(catalogue, name), known_keys=catalogue.known_keys)
+    near_names = cache(lambda: NearNames(catalogue.entries))  # Needed only where a file is at fault.
+    overrides = Overrides(
+        base=lambda name: _base(catalogue, name),
+        near=lambda name: near_names().of(name),
+        known_keys=catalogue.known_keys,
+    )
     digest = hashlib.sha256(repr(fallback).encode() if fallback else b"")
     for path in paths:
         digest.update(hashlib.sha256(overrides.read(path)).digest())

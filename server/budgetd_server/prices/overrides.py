@@ -2,11 +2,11 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from budgetd_server.domain.errors import shown
 from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates
@@ -16,6 +16,17 @@ from budgetd_server.prices.terms import Report, Terms, model_price
 FILE_BYTES_MAX = 32 * 1024 * 1024
 MODEL_BYTES_MAX = 256
 
+
+class _Words(NamedTuple):
+    """What one format calls what a new model needs."""
+
+    input: str
+    output: str
+    free: str
+
+
+_TOML_WORDS = _Words("input_usd_per_mtok", "output_usd_per_mtok", "free = true")
+_JSON_WORDS = _Words("input_cost_per_token", "output_cost_per_token", '"free": true')
 _TOML_KEYS = frozenset({"version", "models", "aliases", "fallback"})
 #: An entry that has one of these is of LiteLLM's file, where not every entry is a model with a price.
 _LITELLMS_KEYS = frozenset({"alias_of", "litellm_provider", "mode", "rules"})
@@ -29,6 +40,8 @@ class Overrides:
 
     #: The price of a model before any file of the operator's; None for a model that has none.
     base: Callable[[str], ModelPrice | None]
+    #: Names of the catalogue that resemble one that it does not have.
+    near: Callable[[str], Sequence[str]]
     known_keys: frozenset[str]
     models: dict[str, ModelPrice] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -84,7 +97,7 @@ class Overrides:
             if not isinstance(table, dict):
                 within("models", table, "must be a table")
             else:
-                self._lay(name, toml_format.terms_of(table, within), within)
+                self._lay(name, toml_format.terms_of(table, within), within, _TOML_WORDS)
         for alias, model in _table(content, "aliases", report).items():
             if not _is_name(alias) or not isinstance(model, str) or not _is_name(model):
                 report(f"aliases.{shown(alias)}", model, _NAME_RULE)
@@ -126,7 +139,7 @@ class Overrides:
                 # Literal names in LiteLLM's own file, where the star stands for a region.
                 self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
             else:
-                self._lay(name, terms, report, may_be_in_part=is_litellms)
+                self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms)
 
     def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:
         why = "it has no price that a usage is charged by"
@@ -135,7 +148,7 @@ class Overrides:
             why = 'its prices are zero, which is no price; one that costs nothing says "free": true'
         self.notes.append(f"{path}: model {shown(name)} is left out: {why}")
 
-    def _lay(self, name: str, terms: Terms, report: Report, *, may_be_in_part: bool = False) -> None:
+    def _lay(self, name: str, terms: Terms, report: Report, words: _Words, *, may_be_in_part: bool = False) -> None:
         if not _is_name(name):
             report("name", name, _NAME_RULE)
             return
@@ -143,10 +156,17 @@ class Overrides:
             report("name", name, _PATTERN_RULE)
             return
         own = self.patterns if name.endswith("*") else self.models
-        price = model_price(name, terms, base=own.get(name) or self.base(name), source="override")
+        known = own.get(name) or self.base(name)
+        price = model_price(name, terms, base=known, source="override")
         if not (price.is_free or may_be_in_part or _is_sold(price.rates)):
-            report("input price", None, "must be given, above 0; a model that costs nothing says free = true")
+            why = "" if known is not None or name.endswith("*") else f"{self._unknown(name)}; to add it, "
+            rule = f"{why}{words.input} must be given, above 0, and {words.output} if it returns tokens"
+            report(words.input, None, f"{rule}; a model that costs nothing says {words.free}")
         own[name] = price
+
+    def _unknown(self, name: str) -> str:
+        near = ", ".join(shown(each) for each in self.near(name))
+        return f"the catalogue has no model of this name{f', near ones are {near}' if near else ''}"
 
     def _reporter(self, where: str) -> Report:
         def report(key: str, value: object, rule: str) -> None:

@@ -100,7 +100,8 @@ class CostRequests:
         sources = [name for name in ("usage", "text", "messages") if request.HasField(name)]
         if told + len(sources) != 1:
             given = ["cost_nano_usd"] * told + sources
-            checks.refuse("cost_nano_usd", "exactly one of cost_nano_usd, usage, text and messages must be set", given)
+            rule = "exactly one of cost_nano_usd, usage, text and messages must be set"
+            checks.refuse("cost_nano_usd", rule, " and ".join(given) or None)
         if told:
             checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
             checks.optional_id("model", request.model)
@@ -154,13 +155,12 @@ class CostRequests:
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
         usage = usage_of(checks, request.usage) if request.HasField("usage") else None
         has_text = request.HasField("text")
-        if told is None:
-            checks.id("model", model)
-            if usage is None and not has_text:
-                checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
-        else:
+        if told is not None:
             checks.number("cost_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
-            checks.optional_id("model", model)
+        elif usage is None and not has_text:
+            checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
+        is_priced = told is None and (usage is not None or has_text)
+        (checks.id if is_priced else checks.optional_id)("model", model)
         if has_text:
             check_text(checks, request.text, beside_usage=usage is not None)
         labels = checks.labels("labels", request.labels) if request.labels else None

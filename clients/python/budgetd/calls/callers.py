@@ -123,7 +123,9 @@ class CallerBase(Generic[TransportT, SleepT]):
     ) -> Call[RequestT]:
         """Check the arguments and start the call's clock."""
         if type(request) is not rpc.request_class:
-            raise TypeError(f"{rpc.name} takes a {rpc.request_class.__name__}, got {type(request).__name__}")
+            raise TypeError(
+                f"the request of {rpc.name} must be {rpc.request_class.__name__}, got {type(request).__name__}"
+            )
         return Call(
             request,
             changes=rpc.changes,

@@ -1163,7 +1163,8 @@ class Entry(google.protobuf.message.Message):
     @property
     def other_model_names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """What else the model is called, as far as limits' `models` were matched with it when the entry was written: the price
-        catalogue's name, names without provider, region, date or version. They stay, whatever the catalogue says later.
+        catalogue's name, names without provider, region, date or version, and those behind the provider's name, such as
+        openai/gpt-4o. They stay, whatever the catalogue says later.
         """
 
     @property
