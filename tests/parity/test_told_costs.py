@@ -30,7 +30,7 @@ def _prices_of_its_own() -> Iterator[None]:
     litellm.model_cost = copy.deepcopy(before)  # LiteLLM writes into the rows that it has.
     yield
     litellm.model_cost = before
-    litellm.register_model({})  # LiteLLM forgets the rows that it remembers.
+    litellm.utils._invalidate_model_cost_lowercase_map()  # noqa: SLF001 - it also forgets the rows that it remembers.
     assert litellm.completion_cost(model="gpt-4o", prompt="hello", completion="hello") == prices > 0
 
 
