@@ -16,6 +16,7 @@ DIALECTS = {dialect.name: dialect for dialect in ORDER}
 #: What must be told as well, and be more, for parts of other wholes than input and output.
 WHOLES = {
     "cached_audio_input_tokens": ("input_tokens", "output_tokens", "audio_input_tokens", "cached_input_tokens"),
+    "cached_image_input_tokens": ("input_tokens", "output_tokens", "image_input_tokens", "cached_input_tokens"),
     # Without text, all output of a form for images or speech is one of the two.
     "audio_output_tokens": ("input_tokens", "output_tokens", "_text_output"),
     "image_output_tokens": ("input_tokens", "output_tokens", "_text_output"),

@@ -102,6 +102,21 @@ WHOLE = Usage(100, 50, 40, 30, 10)
             ["cached_audio_input_tokens", "cached_audio_input_tokens"],
             id="more cached audio than cached, and than audio",
         ),
+        pytest.param(
+            Parts(image_input_tokens=39, cached_image_input_tokens=40),
+            ["cached_image_input_tokens"],
+            id="more cached images than images",
+        ),
+        pytest.param(
+            Parts(
+                audio_input_tokens=50,
+                image_input_tokens=50,
+                cached_audio_input_tokens=20,
+                cached_image_input_tokens=21,
+            ),
+            ["cached_image_input_tokens"],
+            id="cached audio and images that are more than cached",
+        ),
         pytest.param(Parts(web_searches=-1), ["web_searches"], id="a negative number of searches"),
         pytest.param(Parts(characters=COUNT_MAX + 1), ["characters"], id="far too many characters"),
     ],

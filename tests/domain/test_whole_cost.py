@@ -1,5 +1,6 @@
 """The cost of any usage: the short way and the whole one agree, parts add up, and rounding up is never less."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,13 +16,23 @@ COUNT = st.integers(0, 5000)
 
 @st.composite
 def whole_usages(draw: st.DrawFn) -> Usage:
-    text, audio, cached_audio, image, cited = (draw(COUNT) for _ in range(5))
+    text, audio, cached_audio, image, cached_image, cited = (draw(COUNT) for _ in range(6))
     cached, written, hour, made, spoken, drawn, thought = (draw(COUNT) for _ in range(7))
-    parts = Parts(audio + cached_audio, spoken, cached_audio, image, drawn, hour, cited, draw(COUNT))
+    parts = Parts(
+        audio_input_tokens=audio + cached_audio,
+        audio_output_tokens=spoken,
+        cached_audio_input_tokens=cached_audio,
+        cached_image_input_tokens=cached_image,
+        image_input_tokens=image + cached_image,
+        image_output_tokens=drawn,
+        cache_write_1h_tokens=hour,
+        citation_tokens=cited,
+        web_searches=draw(COUNT),
+    )
     usage = Usage(
-        text + audio + cached_audio + image + cited + cached + written + hour,
+        text + audio + cached_audio + image + cached_image + cited + cached + written + hour,
         made + spoken + drawn + thought,
-        cached + cached_audio,
+        cached + cached_audio + cached_image,
         written + hour,
         thought,
         parts,
@@ -45,20 +56,22 @@ def test_the_short_way_and_the_whole_one_come_to_the_same(price: ModelPrice, usa
 def test_every_part_is_charged_by_its_own_rate_and_nothing_twice(price: ModelPrice, usage: Usage) -> None:
     rates, parts = price.rates, usage.parts
     text_in = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
-    text_in -= parts.audio_input_tokens - parts.cached_audio_input_tokens + parts.image_input_tokens
+    text_in -= parts.audio_input_tokens - parts.cached_audio_input_tokens
+    text_in -= parts.image_input_tokens - parts.cached_image_input_tokens
     text_in -= parts.citation_tokens
     text_out = usage.output_tokens - usage.reasoning_tokens - parts.audio_output_tokens - parts.image_output_tokens
     counts = (
         text_in,
         text_out,
-        usage.cached_input_tokens - parts.cached_audio_input_tokens,
+        usage.cached_input_tokens - parts.cached_audio_input_tokens - parts.cached_image_input_tokens,
         usage.cache_write_tokens - parts.cache_write_1h_tokens,
         usage.reasoning_tokens,
         parts.cache_write_1h_tokens,
         parts.audio_input_tokens - parts.cached_audio_input_tokens,
         parts.audio_output_tokens,
         parts.cached_audio_input_tokens,
-        parts.image_input_tokens,
+        parts.cached_image_input_tokens,
+        parts.image_input_tokens - parts.cached_image_input_tokens,
         parts.image_output_tokens,
         parts.citation_tokens,
         parts.web_searches,
@@ -110,11 +123,13 @@ def overlapping_usages(draw: st.DrawFn) -> Usage:
     written = up_to(sent - cached)
     audio = up_to(sent)
     image = up_to(sent - audio)
+    cached_audio = up_to(min(audio, cached))
     spoken = up_to(made)
     parts = Parts(
         audio_input_tokens=audio,
         audio_output_tokens=spoken,
-        cached_audio_input_tokens=up_to(min(audio, cached)),
+        cached_audio_input_tokens=cached_audio,
+        cached_image_input_tokens=up_to(min(image, cached - cached_audio)),
         image_input_tokens=image,
         image_output_tokens=up_to(made - spoken),
         cache_write_1h_tokens=up_to(written),
@@ -164,3 +179,19 @@ def test_cached_images_cost_cached_input_and_the_rest_of_them_images() -> None:
     rates = Rates(input=3 * MTOK, output=MTOK, cached_input=MTOK, image_input=10 * MTOK)
 
     assert cost(ModelPrice(model="any", rates=rates), usage) == 900 * 1 + 100 * 10
+
+
+@pytest.mark.parametrize(
+    ("rates", "rate"),
+    [
+        pytest.param({"cached_image_input": 2, "cached_input": 1, "image_input": 10}, 2, id="its own"),
+        pytest.param({"cached_input": 1, "image_input": 10}, 1, id="without it that of cached input"),
+        pytest.param({"image_input": 10}, 10, id="without both that of images"),
+        pytest.param({}, 3, id="without all that of input"),
+    ],
+)
+def test_images_that_are_known_to_be_cached_have_their_own_price(rates: dict[str, int], rate: int) -> None:
+    usage = Usage(1_000, 0, 700, parts=Parts(image_input_tokens=700, cached_image_input_tokens=700))
+    price = Rates(input=3 * MTOK, output=MTOK, **{name: each * MTOK for name, each in rates.items()})
+
+    assert cost(ModelPrice(model="any", rates=price), usage) == 300 * 3 + 700 * rate

@@ -19,8 +19,16 @@ GOOGLE_USAGE: dict[str, Any] = {
     "toolUsePromptTokenCount": 7,
     "cachedContentTokenCount": 10,
     "totalTokenCount": 20 + 198 + 405 + 7,
-    "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 14}, {"modality": "AUDIO", "tokenCount": 6}],
-    "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 7}, {"modality": "AUDIO", "tokenCount": 3}],
+    "promptTokensDetails": [
+        {"modality": "TEXT", "tokenCount": 10},
+        {"modality": "AUDIO", "tokenCount": 6},
+        {"modality": "IMAGE", "tokenCount": 4},
+    ],
+    "cacheTokensDetails": [
+        {"modality": "TEXT", "tokenCount": 5},
+        {"modality": "AUDIO", "tokenCount": 3},
+        {"modality": "IMAGE", "tokenCount": 2},
+    ],
     "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": 190}, {"modality": "IMAGE", "tokenCount": 8}],
     "toolUsePromptTokensDetails": [{"modality": "TEXT", "tokenCount": 7}],
     "trafficType": "ON_DEMAND_PRIORITY",
@@ -33,6 +41,8 @@ GOOGLE_COUNTS = {
     "reasoning_tokens": 405,
     "audio_input_tokens": 6,
     "cached_audio_input_tokens": 3,
+    "image_input_tokens": 4,
+    "cached_image_input_tokens": 2,
     "image_output_tokens": 8,
 }
 BILLED = {"billed_units": {"input_tokens": 5.0, "output_tokens": 12.0}, "tokens": {"input_tokens": 71.0}}

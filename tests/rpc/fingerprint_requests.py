@@ -106,7 +106,9 @@ REQUESTS: Mapping[str, list[Any]] = {
 }
 
 
-_PARTS = pb.Usage(input_tokens=20, cached_input_tokens=9, cache_write_tokens=9, audio_input_tokens=9)
+_PARTS = pb.Usage(
+    input_tokens=20, cached_input_tokens=9, cache_write_tokens=9, audio_input_tokens=9, image_input_tokens=9
+)
 #: Requests with fields that version 0.1.0 did not have at first, so that parts of other parts can be changed.
 NEWER: Mapping[str, list[Any]] = {
     "UpdateCost": [cost_pb.UpdateCostRequest(**_MOST, cost_nano_usd=5, usage=_PARTS)],

@@ -62,7 +62,7 @@ def test_every_case_is_read_alike_with_and_without_the_quick_reading() -> None:
 def test_a_planted_quick_reading_that_drops_a_part_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(plain.DETAILS["prompt_tokens_details"], "cached_tokens", "_planted")
 
-    assert differing(range(200), draw_plain)
+    assert differing(range(800), draw_plain)
 
 
 def test_a_planted_quick_reading_that_believes_every_total_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

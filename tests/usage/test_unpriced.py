@@ -44,24 +44,6 @@ REPORTED = [
         id="what tools used",
     ),
     pytest.param(
-        of(
-            "gpt-realtime",
-            {
-                "input_tokens": 1_000,
-                "output_tokens": 10,
-                "total_tokens": 1_010,
-                "input_token_details": {
-                    "text_tokens": 300,
-                    "image_tokens": 700,
-                    "cached_tokens": 700,
-                    "cached_tokens_details": {"text_tokens": 0, "image_tokens": 700},
-                },
-            },
-        ),
-        ("input_token_details.cached_tokens_details.image_tokens",),
-        id="images that the cache had",
-    ),
-    pytest.param(
         of("sonar", {**U, "search_context_size": "high"}), ("search_context_size",), id="Perplexity's fee for a request"
     ),
     pytest.param(of("grok-4", {**U, "num_sources_used": 3}), ("num_sources_used",), id="sources of xAI"),

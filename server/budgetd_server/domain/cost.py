@@ -182,6 +182,7 @@ def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
     written = min(usage.cache_write_tokens, left)
     cached = min(usage.cached_input_tokens, left - written)
     parts = usage.parts._replace(**{name: 0 for name, count in paid._asdict().items() if count})
+    cached_audio = min(parts.cached_audio_input_tokens, parts.audio_input_tokens, cached)
     return usage._replace(
         input_tokens=left,
         output_tokens=usage.output_tokens - output_paid,
@@ -189,7 +190,10 @@ def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
         cache_write_tokens=written,
         reasoning_tokens=min(usage.reasoning_tokens, usage.output_tokens - output_paid),
         parts=parts._replace(
-            cached_audio_input_tokens=min(parts.cached_audio_input_tokens, parts.audio_input_tokens, cached),
+            cached_audio_input_tokens=cached_audio,
+            cached_image_input_tokens=min(
+                parts.cached_image_input_tokens, parts.image_input_tokens, cached - cached_audio
+            ),
             cache_write_1h_tokens=min(parts.cache_write_1h_tokens, written),
         ),
     )
@@ -201,19 +205,21 @@ def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
     # What the cache has served or keeps is paid as such; audio and images can only be of the rest.
     uncached = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
     audio = min(parts.audio_input_tokens - parts.cached_audio_input_tokens, uncached)
-    image = min(parts.image_input_tokens, uncached - audio)
+    image = min(parts.image_input_tokens - parts.cached_image_input_tokens, uncached - audio)
     citation = min(parts.citation_tokens, uncached - audio - image)
     written_5m = usage.cache_write_tokens - parts.cache_write_1h_tokens
-    cached_text = usage.cached_input_tokens - parts.cached_audio_input_tokens
+    cached_text = usage.cached_input_tokens - parts.cached_audio_input_tokens - parts.cached_image_input_tokens
     whole, write = rates.input, _first(rates.cache_write, rates.input)
     cached = _first(rates.cached_input, whole)
     cached_audio = _first(rates.cached_audio_input, rates.cached_input, rates.audio_input, whole)
+    cached_image = _first(rates.cached_image_input, rates.cached_input, rates.image_input, whole)
     # Perplexity charges for the sources of one model alone, whose price has its own line.
     cited = _first(rates.citation, 0 if price.provider == "perplexity" else whole)
     for count, rate, name in (
         (uncached - audio - image - citation, whole, "input_tokens"),
         (cached_text, cached, "cached_input_tokens"),
         (parts.cached_audio_input_tokens, cached_audio, "cached_audio_input_tokens"),
+        (parts.cached_image_input_tokens, cached_image, "cached_image_input_tokens"),
         (written_5m, write, "cache_write_tokens"),
         (parts.cache_write_1h_tokens, _first(rates.cache_write_1h, write), "cache_write_1h_tokens"),
         (audio, _first(rates.audio_input, whole), "audio_input_tokens"),

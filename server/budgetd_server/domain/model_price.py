@@ -31,6 +31,8 @@ class Rates(NamedTuple):
     audio_output: int | None = None
     #: None: as `cached_input`, and without that as `audio_input`.
     cached_audio_input: int | None = None
+    #: None: as `cached_input`, and without that as `image_input`.
+    cached_image_input: int | None = None
     image_input: int | None = None
     image_output: int | None = None
     citation: int | None = None
@@ -52,7 +54,7 @@ class Rates(NamedTuple):
 
 
 #: So many fields of `Rates` are prices of tokens; they come first.
-TOKEN_RATES = 12
+TOKEN_RATES = 13
 NO_RATES = Rates()
 
 

@@ -19,6 +19,8 @@ class Parts(NamedTuple):
     audio_output_tokens: int = 0
     #: Part of both `audio_input_tokens` and `Usage.cached_input_tokens`.
     cached_audio_input_tokens: int = 0
+    #: Part of both `image_input_tokens` and `Usage.cached_input_tokens`.
+    cached_image_input_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
     #: Part of `Usage.cache_write_tokens`: written to be kept for an hour. The rest is kept for five minutes.
@@ -123,7 +125,8 @@ _PARTS_OF_WHOLES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("audio_input_tokens", "image_input_tokens", "citation_tokens"), "input_tokens"),
     (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
     (("cached_audio_input_tokens",), "audio_input_tokens"),
-    (("cached_audio_input_tokens",), "cached_input_tokens"),
+    (("cached_image_input_tokens",), "image_input_tokens"),
+    (("cached_audio_input_tokens", "cached_image_input_tokens"), "cached_input_tokens"),
     (("cache_write_1h_tokens",), "cache_write_tokens"),
 )
 

@@ -23,7 +23,9 @@ HALF_PRICE_BATCHES = frozenset(
     }
 )
 #: What costs in a batch what these cost there, if they have a price of their own.
-_WITHIN = {"reasoning": "output", "cached_audio_input": "cached_input"}
+_WITHIN = {"reasoning": "output", "cached_audio_input": "cached_input", "cached_image_input": "cached_input"}
+#: What is read from a cache.
+_CACHED = frozenset({"cached_input", "cached_audio_input", "cached_image_input"})
 _Changes = Mapping[str, int | None]
 _Tiers = Iterable[tuple[int, _Changes]]
 
@@ -106,6 +108,6 @@ def _doubled(usual: Rates, rates: _Changes, *, is_half: bool) -> Rates:
             doubled[name] = None
         else:
             # What is read from a cache is no cheaper in a batch unless its price says so.
-            keeps = name in ("cached_input", "cached_audio_input") and "input" in rates
+            keeps = name in _CACHED and "input" in rates
             doubled[name] = rate if is_half and not keeps else 2 * rate
     return Rates(**doubled)

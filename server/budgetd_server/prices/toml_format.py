@@ -30,6 +30,7 @@ RATE_BY_KEY = {
     "audio_input_usd_per_mtok": "audio_input",
     "audio_output_usd_per_mtok": "audio_output",
     "cached_audio_input_usd_per_mtok": "cached_audio_input",
+    "cached_image_input_usd_per_mtok": "cached_image_input",
     "image_input_usd_per_mtok": "image_input",
     "image_output_usd_per_mtok": "image_output",
     "citation_usd_per_mtok": "citation",

@@ -83,8 +83,9 @@ def usage_of(name: str, provider: str, cell: Cell) -> Any:
         "audio_tokens": parts.audio_input_tokens,
         "image_tokens": parts.image_input_tokens,
     }
-    if parts.cached_audio_input_tokens:
-        details["cached_tokens_details"] = {"audio_tokens": parts.cached_audio_input_tokens}
+    cached = {"audio_tokens": parts.cached_audio_input_tokens, "image_tokens": parts.cached_image_input_tokens}
+    if any(cached.values()):
+        details["cached_tokens_details"] = {kind: count for kind, count in cached.items() if count}
     if parts.cache_write_1h_tokens:
         details["cache_creation_token_details"] = {
             "ephemeral_1h_input_tokens": parts.cache_write_1h_tokens,

@@ -136,11 +136,21 @@ def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_tol
     _take_beside(reading, dialect)
     if reading.unread:
         reading.told = dict(reading.counts)
+    for part, kind in _CACHED_KINDS.items():
+        if part in reading.counts and kind not in reading.counts:
+            # Only the cache is split by kind: there is at least as much of the kind as the cache had.
+            reading.counts[kind], reading.paths[kind] = reading.counts[part], reading.paths[part]
     dialect.settle(reading)
     for name in ("_video_input", "_video_output"):
         if reading.of(name) and look.is_of(*DEAR_VIDEO):
             reading.leave_unpriced(reading.paths[name].removeprefix("usage."))
     return reading
+
+
+_CACHED_KINDS = {
+    "cached_audio_input_tokens": "audio_input_tokens",
+    "cached_image_input_tokens": "image_input_tokens",
+}
 
 
 def _take_usage(reading: Reading, dialect: Dialect) -> None:

@@ -60,7 +60,11 @@ _PARTS = in_both_cases(
             image="image_input_tokens",
             video="_video_input",
         ),
-        **_by_modality(("cache_tokens_details", "cached_tokens_by_modality"), audio="cached_audio_input_tokens"),
+        **_by_modality(
+            ("cache_tokens_details", "cached_tokens_by_modality"),
+            audio="cached_audio_input_tokens",
+            image="cached_image_input_tokens",
+        ),
         **_by_modality(
             ("tool_use_prompt_tokens_details", "tool_use_tokens_by_modality"),
             text="_tool_text",
@@ -87,7 +91,7 @@ _HARMLESS = in_both_cases(
         ),
         **_by_modality(
             ("cache_tokens_details", "cached_tokens_by_modality"),
-            **dict.fromkeys(("text", "image", "video", "document"), "is priced as cached text"),
+            **dict.fromkeys(("text", "video", "document"), "is priced as cached text"),
         ),
     }
 )

@@ -37,6 +37,7 @@ INPUT_DETAILS = {
     "cached_read_tokens": "_cached_read",
     "cached_write_tokens": "_cached_write",
     "cached_tokens_details.audio_tokens": "cached_audio_input_tokens",
+    "cached_tokens_details.image_tokens": "cached_image_input_tokens",
     "text_tokens": "_text_input",
     "audio_tokens": "audio_input_tokens",
     "image_tokens": "image_input_tokens",
@@ -126,7 +127,6 @@ UNPRICED: dict[str, str] = {
         {
             MAPS: "grounding with Google Maps",
             "cache_type": "a kind of cache with its own price",
-            "cached_tokens_details.image_tokens": "images in the cache, whose price is not used",
         },
     ),
 }

@@ -160,7 +160,8 @@ _PARTS = (
     (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
     (("_text_output", "audio_output_tokens", "image_output_tokens", "_video_output"), "output_tokens"),
     (("cached_audio_input_tokens",), "audio_input_tokens"),
-    (("cached_audio_input_tokens",), "cached_input_tokens"),
+    (("cached_image_input_tokens",), "image_input_tokens"),
+    (("cached_audio_input_tokens", "cached_image_input_tokens"), "cached_input_tokens"),
     (("cache_write_1h_tokens",), "cache_write_tokens"),
 )
 

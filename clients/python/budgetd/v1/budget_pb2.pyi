@@ -756,6 +756,7 @@ class Usage(google.protobuf.message.Message):
     CHARACTERS_FIELD_NUMBER: builtins.int
     QUERIES_FIELD_NUMBER: builtins.int
     PAGES_FIELD_NUMBER: builtins.int
+    CACHED_IMAGE_INPUT_TOKENS_FIELD_NUMBER: builtins.int
     input_tokens: builtins.int
     """Optional. Tokens sent to the model, cached and cache-write tokens included; 0 to 10^12."""
     output_tokens: builtins.int
@@ -798,6 +799,8 @@ class Usage(google.protobuf.message.Message):
     """Optional. Queries, such as searches of a reranking model."""
     pages: builtins.int
     """Optional. Pages of documents that were read."""
+    cached_image_input_tokens: builtins.int
+    """Optional. The part of both `image_input_tokens` and `cached_input_tokens`: images that were read from a cache."""
     def __init__(
         self,
         *,
@@ -822,8 +825,9 @@ class Usage(google.protobuf.message.Message):
         characters: builtins.int = ...,
         queries: builtins.int = ...,
         pages: builtins.int = ...,
+        cached_image_input_tokens: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_image_input_tokens", b"cached_image_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
 
 global___Usage = Usage
 
