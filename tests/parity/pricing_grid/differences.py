@@ -176,6 +176,18 @@ def _cached_audio(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float 
     return _cost(replace(price, rates=altered), cell)
 
 
+def _cached_images(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float | None:
+    if not cell.usage.parts.cached_image_input_tokens or price.rates.cached_input or price.rates.cached_image_input:
+        return None
+    return _cost(replace(price, rates=price.rates._replace(cached_image_input=price.rates.input)), cell)
+
+
+def _cached_images_old(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float | None:
+    if not cell.usage.parts.cached_image_input_tokens or price.rates.cached_image_input is None:
+        return None
+    return _cost(replace(price, rates=price.rates._replace(cached_image_input=price.rates.cached_input)), cell)
+
+
 def _sized(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float | None:
     parts = cell.usage.parts
     for key in ("output_cost_per_image", "output_cost_per_image_1K", "input_cost_per_image"):
@@ -231,6 +243,7 @@ MENDED = frozenset(
         "batches of 1.106.2",
         "searches of 1.106.2",
         "audio in a tier",
+        "cached images of 1.106.2",
     }
 )
 #: The provider stands twice in the name.
@@ -267,6 +280,8 @@ REASONS: tuple[Reason, ...] = (
         _cached_audio,
         "cached audio without any cached price costs what text costs; here what audio costs",
     ),
+    Reason("cached images", _cached_images, "cached images without any cached price likewise; here what images cost"),
+    Reason("cached images of 1.106.2", _cached_images_old, "1.106.2 has the price of other cached input for them"),
     Reason(
         "sizes",
         _sized,
