@@ -43,19 +43,6 @@ def as_object(value: Any) -> Any:
     return value
 
 
-CACHED_IMAGES = {
-    "text_tokens": 300,
-    "image_tokens": 700,
-    "cached_tokens": 700,
-    "cached_tokens_details": {"text_tokens": 0, "image_tokens": 700},
-}
-_CACHED_IMAGES = {
-    "input_tokens": 1_000,
-    "cached_input_tokens": 700,
-    "image_input_tokens": 700,
-    "cached_image_input_tokens": 700,
-}
-
 PARTS = (
     Case(
         "A1 runs that compact the context are billed with the message",
@@ -172,50 +159,6 @@ PARTS = (
             "audio_input_tokens": 150,
             "cached_audio_input_tokens": 60,
         },
-    ),
-    Case(
-        "A4 cached images of a realtime session",
-        "realtime",
-        of("gpt-realtime", {"input_token_details": CACHED_IMAGES, "input_tokens": 1_000, "output_tokens": 10}),
-        {**_CACHED_IMAGES, "output_tokens": 10},
-    ),
-    Case(
-        "A4 cached images of which an image was made",
-        "images",
-        of("gpt-image-2", {"input_tokens_details": CACHED_IMAGES, "input_tokens": 1_000, "output_tokens": 1_000}),
-        {**_CACHED_IMAGES, "output_tokens": 1_000, "image_output_tokens": 1_000},
-    ),
-    Case(
-        "A4 cached images of a chat",
-        "openai_chat",
-        of("gpt-realtime-2", {"prompt_tokens_details": CACHED_IMAGES, "prompt_tokens": 1_000, "completion_tokens": 10}),
-        {**_CACHED_IMAGES, "output_tokens": 10},
-    ),
-    Case(
-        "A4 cached images, where only the cache is split",
-        "realtime",
-        of(
-            "gpt-realtime",
-            {
-                "input_tokens": 1_000,
-                "output_tokens": 10,
-                "input_token_details": {"cached_tokens": 700, "cached_tokens_details": {"image_tokens": 700}},
-            },
-        ),
-        {**_CACHED_IMAGES, "output_tokens": 10},
-    ),
-    Case(
-        "A4 images beside the cached ones, as LiteLLM had Google's",
-        "openai_chat",
-        of(
-            "gemini/gemini-2.5-flash",
-            {
-                "prompt_tokens": 1_000,
-                "completion_tokens": 10,
-                "prompt_tokens_details": {"cached_tokens": 700, "text_tokens": 200, "image_tokens": 100},
-            },
-        ),
-        {"input_tokens": 1_000, "cached_input_tokens": 700, "image_input_tokens": 100, "output_tokens": 10},
     ),
     Case(
         "A5 images that a chat made",

@@ -8,6 +8,7 @@ from typing import Any
 from budgetd.usage import Answer, UsageError, read_answer
 from budgetd.usage.dialect import COST_PARTS, Dialect
 from budgetd.usage.recogniser import ORDER, UNKNOWN
+from tests.usage.cached_image_cases import CACHED_IMAGES
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.library_cases import LIBRARIES, PROVIDERS
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
@@ -15,7 +16,20 @@ from tests.usage.term_cases import TERMS
 from tests.usage.tool_cases import CACHES, TOOLS
 from tests.usage.wrapped_cases import WRAPPED
 
-CASES = (*PARTS, *TOTALS, *GOOGLE, *CHATS, *OTHERS, *WRAPPED, *TOOLS, *CACHES, *TERMS, *PROVIDERS, *LIBRARIES)
+CASES = (
+    *PARTS,
+    *CACHED_IMAGES,
+    *TOTALS,
+    *GOOGLE,
+    *CHATS,
+    *OTHERS,
+    *WRAPPED,
+    *TOOLS,
+    *CACHES,
+    *TERMS,
+    *PROVIDERS,
+    *LIBRARIES,
+)
 HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 DIALECTS = {dialect.name: dialect for dialect in (*ORDER, UNKNOWN)}
 NEW_NAMES = ("wonder_tokens", "toolTokens", "fee", "prompt_tokens_extra", "seconds_billed")

@@ -37,32 +37,6 @@ GOOGLE = (
         },
     ),
     Case(
-        "A4 cached images, by Google",
-        "gemini",
-        {
-            "modelVersion": "gemini-2.5-flash",
-            "candidates": [{"finishReason": "STOP"}],
-            "usageMetadata": {
-                "promptTokenCount": 1_000,
-                "candidatesTokenCount": 10,
-                "totalTokenCount": 1_010,
-                "cachedContentTokenCount": 700,
-                "promptTokensDetails": [
-                    {"modality": "TEXT", "tokenCount": 200},
-                    {"modality": "IMAGE", "tokenCount": 800},
-                ],
-                "cacheTokensDetails": [{"modality": "IMAGE", "tokenCount": 700}],
-            },
-        },
-        {
-            "input_tokens": 1_000,
-            "output_tokens": 10,
-            "cached_input_tokens": 700,
-            "image_input_tokens": 800,
-            "cached_image_input_tokens": 700,
-        },
-    ),
-    Case(
         "C2 Gemini in camel case, with a tool's results",
         "gemini",
         {
