@@ -10,6 +10,8 @@ TESTS ?= tests
 WORKERS ?= auto
 # How many random batches `make batches-drill` has.
 BATCHES ?= 100000
+# Folders whose drills compare results and measure no time: they run in parallel, the others one after another.
+COMPARING := tests/authority tests/domain tests/ledger tests/usage
 # A CSV file of LLM calls for the demo; empty: it draws one from a fixed seed.
 TRACE ?= $(wildcard ../shared/data/azure_llm_trace_2023_conv.csv)
 # A running server for the demo, as host:port; empty: it starts its own.
@@ -56,7 +58,12 @@ test: setup ## Run the tests in parallel, without the drills; TESTS chooses, WOR
 
 .PHONY: drill
 drill: setup ## Run the long fault drills: kill -9 under load, full disks, clocks that step back.
+ifeq ($(TESTS),tests)
+	$(BIN)/pytest -m drill -n $(WORKERS) --dist worksteal $(COMPARING)
+	$(BIN)/pytest -m drill $(TESTS) $(addprefix --ignore=,$(COMPARING))
+else
 	$(BIN)/pytest -m drill $(TESTS)
+endif
 
 .PHONY: batches-drill
 batches-drill: setup ## Let 100,000 random batches come to the same as their commands one by one; BATCHES sets how many.
