@@ -7,11 +7,13 @@ They have to answer the same, show readers the same, and keep the same in the en
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
-from budgetd_server.domain import deleting, expiry
+from budgetd_server.domain import admission, deleting, expiry
+from budgetd_server.domain.admission import DELETION_STEP_US, BudgetExceeded
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
 from budgetd_server.domain.reservation import OnExpiry
@@ -90,7 +92,7 @@ def writers_do_not_finish_what_they_name(patch: Patch) -> None:
 
 def books_holds_of_deleted_budgets(patch: Patch) -> None:
     """A hold whose budget is deleted expires as any other, and may be booked."""
-    patch.setattr(expiry, "_deleted_by", lambda *_: None)
+    patch.setattr(expiry, "deleted_by", lambda *_: None)
 
 
 def forgets_the_grandchildren(patch: Patch) -> None:
@@ -190,6 +192,26 @@ def test_steps_go_on_until_nothing_is_left_and_write_an_entry_for_each(file: Mem
     assert entries(file) == before + 7
     assert file.connection.execute("SELECT count(*) FROM pending_deletions").fetchone() == (0,)
     assert file.connection.execute("SELECT count(*) FROM budgets WHERE deleted_at_us IS NULL").fetchone() == (1,)
+
+
+def test_a_refusal_for_many_holds_of_deleted_budgets_names_the_next_step_and_not_their_expiry(
+    file: MemoryFile, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(admission, "expire_due", partial(expiry.expire_due, released_max=1))
+    holds = [replace(reserve(3, request_id=f"hold {n}"), budget_id=f"device {n}") for n in range(3)]
+    file.commit(holds, MONDAY_US)
+    file.commit([forced()], MONDAY_US)
+
+    (refusal,) = file.commit([replace(reserve(8, request_id="too early"), budget_id="org")], MONDAY_US)
+    finish(file)
+    (granted,) = file.commit([replace(reserve(8, request_id="later"), budget_id="org")], MONDAY_US)
+    (other,) = file.commit([replace(reserve(8, request_id="no room"), budget_id="org")], MONDAY_US)
+
+    assert isinstance(refusal, BudgetExceeded)
+    assert refusal.retry_after_us == DELETION_STEP_US
+    assert isinstance(granted, Outcome)
+    assert isinstance(other, BudgetExceeded)
+    assert other.retry_after_us == 10 * MINUTE_US, "once all are deleted"
 
 
 def test_a_step_where_nothing_is_deleted_writes_nothing(file: MemoryFile) -> None:

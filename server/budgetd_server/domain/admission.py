@@ -6,12 +6,15 @@ from typing import NamedTuple
 from budgetd_server.domain.budget import Action, BudgetState, Counter, ResetMode, Unit
 from budgetd_server.domain.counting import Part, due_roll, held_part, spent_at
 from budgetd_server.domain.errors import Refusal, shown
-from budgetd_server.domain.expiry import expire_due
+from budgetd_server.domain.expiry import deleted_by, expire_due
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_status
 from budgetd_server.domain.touching import Touched
 from budgetd_server.domain.window import window_at
+
+#: When to ask again if steps of a deletion may make room: the sweeper takes several in a second.
+DELETION_STEP_US = 1_000_000
 
 _UNIT_NAMES = {Unit.NANO_USD: "nano-USD", Unit.TOKENS: "tokens", Unit.CALLS: "calls"}
 
@@ -74,7 +77,7 @@ def admit(state: State, project_id: str, touched: Touched, part: Part, now_us: i
     if failing and expire_due(state, project_id, [each.budget for each in failing], now_us):
         failing = without_room(touched.budgets, part, now_us)
     if failing:
-        raise _refusal(state, failing, part, now_us)
+        raise _refusal(state, project_id, failing, part, now_us)
 
 
 def grant(state: State, project_id: str, touched: Touched, part: Part, now_us: int, *, least_nano_usd: int) -> int:
@@ -123,8 +126,9 @@ def _money_left(budgets: Iterable[BudgetState], part: Part, now_us: int) -> int:
     return min(left, default=part.cost_nano_usd)
 
 
-def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
-    moments = [_moment_of_room(state, each, part, now_us) for each in failing]
+def _refusal(state: State, project_id: str, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
+    is_deleting = state.is_deleting(project_id)
+    moments = [_moment_of_room(state, each, part, now_us, is_deleting=is_deleting) for each in failing]
     known = [moment for moment in moments if moment is not None]
     statuses = [limit_status(each.budget, each.counter, now_us) for each in failing]
     statuses.sort(key=lambda status: status.used_ratio, reverse=True)
@@ -132,11 +136,11 @@ def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) 
     return BudgetExceeded(statuses, part, retry_at_us, now_us=now_us)
 
 
-def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int) -> int | None:
+def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int, *, is_deleting: bool) -> int | None:
     """The earliest moment at which a limit could have room: when holds have expired, or its window has ended.
 
     Only the holds that expire first are known here. If more of them would have to go, the last known one is told: no
-    earlier moment can do.
+    earlier moment can do. While budgets are deleted in steps, the others may be theirs, and go with the next step.
     """
     budget, counter = failing
     limit = counter.limit
@@ -145,11 +149,13 @@ def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int) -> 
     if units > limit.amount:
         return None
     spent, held, end_at_us, moment = spent_at(counter, now_us), counter.held, _end_at_us(counter, now_us), now_us
-    for reservation in state.next_holds(budget):
-        kept = held_part(reservation)
-        if not kept.matches(counter):
-            continue
-        expires_at_us, freed = reservation.expires_at_us, kept.of(limit.unit)
+    known = [each for each in state.next_holds(budget) if held_part(each).matches(counter)]
+    if is_deleting:
+        living = sum(held_part(each).of(limit.unit) for each in known if deleted_by(state, each) is None)
+        if living < held and spent + living + units <= limit.amount:
+            return now_us + DELETION_STEP_US
+    for reservation in known:
+        expires_at_us, freed = reservation.expires_at_us, held_part(reservation).of(limit.unit)
         if end_at_us is not None and end_at_us <= expires_at_us:
             spent = 0
             if held + units <= limit.amount:

@@ -28,7 +28,7 @@ def expire_due(
             if each.expires_at_us > now_us:
                 if not is_deleting:
                     break
-                if released == released_max or _deleted_by(state, each) is None:
+                if released == released_max or deleted_by(state, each) is None:
                     continue
                 released += 1
             due[each.seq] = each
@@ -39,7 +39,7 @@ def expire_due(
 
 def expire(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:
     """Expire one hold, now; or release it, if its budget was deleted before and the hold's turn had not come yet."""
-    request_id = _deleted_by(state, reservation)
+    request_id = deleted_by(state, reservation)
     if request_id is not None:
         release_hold(state, project_id, reservation, now_us, request_id, BUDGET_DELETED)
         return
@@ -72,6 +72,6 @@ def expire(state: State, project_id: str, reservation: Reservation, now_us: int)
     state.tally.count_hold("estimated" if books else "expired")
 
 
-def _deleted_by(state: State, reservation: Reservation) -> str | None:
+def deleted_by(state: State, reservation: Reservation) -> str | None:
     """The request id of a deletion that has yet to release a hold; None: there is none."""
     return state.by_key[(reservation.project_key, reservation.budget_key)].deleted_by
