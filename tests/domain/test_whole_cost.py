@@ -16,13 +16,14 @@ COUNT = st.integers(0, 5000)
 
 @st.composite
 def whole_usages(draw: st.DrawFn) -> Usage:
-    text, audio, cached_audio, image, cached_image, cited = (draw(COUNT) for _ in range(6))
+    text, audio, cached_audio, image, cached_image, cited, explicit = (draw(COUNT) for _ in range(7))
     cached, written, hour, made, spoken, drawn, thought = (draw(COUNT) for _ in range(7))
     parts = Parts(
         audio_input_tokens=audio + cached_audio,
         audio_output_tokens=spoken,
         cached_audio_input_tokens=cached_audio,
         cached_image_input_tokens=cached_image,
+        explicit_cached_input_tokens=explicit,
         image_input_tokens=image + cached_image,
         image_output_tokens=drawn,
         cache_write_1h_tokens=hour,
@@ -30,9 +31,9 @@ def whole_usages(draw: st.DrawFn) -> Usage:
         web_searches=draw(COUNT),
     )
     usage = Usage(
-        text + audio + cached_audio + image + cached_image + cited + cached + written + hour,
+        text + audio + cached_audio + image + cached_image + cited + cached + explicit + written + hour,
         made + spoken + drawn + thought,
-        cached + cached_audio + cached_image,
+        cached + cached_audio + cached_image + explicit,
         written + hour,
         thought,
         parts,
@@ -63,7 +64,10 @@ def test_every_part_is_charged_by_its_own_rate_and_nothing_twice(price: ModelPri
     counts = (
         text_in,
         text_out,
-        usage.cached_input_tokens - parts.cached_audio_input_tokens - parts.cached_image_input_tokens,
+        usage.cached_input_tokens
+        - parts.cached_audio_input_tokens
+        - parts.cached_image_input_tokens
+        - parts.explicit_cached_input_tokens,
         usage.cache_write_tokens - parts.cache_write_1h_tokens,
         usage.reasoning_tokens,
         parts.cache_write_1h_tokens,
@@ -71,6 +75,7 @@ def test_every_part_is_charged_by_its_own_rate_and_nothing_twice(price: ModelPri
         parts.audio_output_tokens,
         parts.cached_audio_input_tokens,
         parts.cached_image_input_tokens,
+        parts.explicit_cached_input_tokens,
         parts.image_input_tokens - parts.cached_image_input_tokens,
         parts.image_output_tokens,
         parts.citation_tokens,
@@ -130,6 +135,7 @@ def overlapping_usages(draw: st.DrawFn) -> Usage:
         audio_output_tokens=spoken,
         cached_audio_input_tokens=cached_audio,
         cached_image_input_tokens=up_to(min(image, cached - cached_audio)),
+        explicit_cached_input_tokens=up_to(cached),
         image_input_tokens=image,
         image_output_tokens=up_to(made - spoken),
         cache_write_1h_tokens=up_to(written),
@@ -179,6 +185,21 @@ def test_cached_images_cost_cached_input_and_the_rest_of_them_images() -> None:
     rates = Rates(input=3 * MTOK, output=MTOK, cached_input=MTOK, image_input=10 * MTOK)
 
     assert cost(ModelPrice(model="any", rates=rates), usage) == 900 * 1 + 100 * 10
+
+
+@pytest.mark.parametrize(
+    ("rates", "rate"),
+    [
+        pytest.param({"explicit_cached_input": 1, "cached_input": 2}, 1, id="its own"),
+        pytest.param({"cached_input": 2}, 2, id="without it that of cached input"),
+        pytest.param({}, 3, id="without both that of input"),
+    ],
+)
+def test_tokens_of_an_explicit_cache_have_their_own_price(rates: dict[str, int], rate: int) -> None:
+    usage = Usage(1_000, 0, 700, parts=Parts(explicit_cached_input_tokens=700))
+    price = Rates(input=3 * MTOK, output=MTOK, **{name: each * MTOK for name, each in rates.items()})
+
+    assert cost(ModelPrice(model="any", rates=price), usage) == 300 * 3 + 700 * rate
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ _CASES = {case.name: case.answer for case in CASES}
         ("A4 cached images of a realtime session", 300 * 4e-6 + 700 * 0.5e-6 + 10 * 16e-6),
         ("A4 cached images of which an image was made", 300 * 5e-6 + 700 * 2e-6 + 1_000 * 30e-6),
         ("A4 cached images, by Google", 200 * 0.3e-6 + 100 * 0.3e-6 + 700 * 0.03e-6 + 10 * 2.5e-6),
+        ("A4 an explicit cache", 0.00082475),
         ("A5 images that a chat made", 10 * 0.3e-6 + 10 * 2.5e-6 + 1_290 * 30e-6),
         ("A6 images alone, without details of the output", 150 * 5e-6 + 8_000 * 40e-6),
         ("A7 images that were sent", 150 * 5e-6 + 1_000 * 10e-6),

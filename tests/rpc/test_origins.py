@@ -24,6 +24,7 @@ PARTS = pb.Usage(
     audio_output_tokens=60,
     cached_audio_input_tokens=50,
     cached_image_input_tokens=15,
+    explicit_cached_input_tokens=12,
     image_input_tokens=40,
     image_output_tokens=30,
     cache_write_1h_tokens=20,

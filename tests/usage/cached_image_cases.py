@@ -1,4 +1,4 @@
-"""Answers of calls whose images were read from a cache, and the counts that are in them."""
+"""Answers of calls that read images from a cache, or from an explicit one, and the counts that are in them."""
 
 from tests.usage.cases import Case, of
 
@@ -15,6 +15,24 @@ _COUNTS = {
     "cached_image_input_tokens": 700,
 }
 CACHED_IMAGES = (
+    Case(
+        "A4 an explicit cache",
+        "openai_chat",
+        of(
+            "dashscope/qwen3.7-max",
+            {
+                "prompt_tokens": 2_000,
+                "completion_tokens": 10,
+                "prompt_tokens_details": {"cached_tokens": 1_889, "cache_type": "ephemeral"},
+            },
+        ),
+        {
+            "input_tokens": 2_000,
+            "output_tokens": 10,
+            "cached_input_tokens": 1_889,
+            "explicit_cached_input_tokens": 1_889,
+        },
+    ),
     Case(
         "A4 cached images of a realtime session",
         "realtime",

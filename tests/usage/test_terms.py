@@ -1,11 +1,15 @@
 """Texts that change a price are not silent, and the cost of an agent's work is that which its result gives."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from budgetd.usage import UsageValueError, read_answer
+from budgetd.usage.openai_chat import EXPLICIT_CACHES
 from budgetd.v1.budget_pb2 import COST_SOURCE_PROVIDER
+from budgetd_server import prices
 from tests.usage.cases import U, as_object, message, of
 
 _CACHED = {"cached_tokens": 889, "cache_type": "ephemeral"}
@@ -46,7 +50,7 @@ def runs(model: str, *, first: int = 180_000) -> dict[str, Any]:
     ],
 )
 def test_a_text_that_may_change_the_price_is_reported(usage: dict[str, Any], path: str, shape: Any) -> None:
-    assert read_answer(shape(of("dashscope/qwen3.7-max", usage))).unread_fields == (path,)
+    assert read_answer(shape(of("dashscope/qwen3-max", usage))).unread_fields == (path,)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +113,10 @@ def test_a_cost_in_another_currency_is_refused(more: dict[str, Any]) -> None:
 
 def test_a_cost_in_dollars_that_names_them_is_taken() -> None:
     assert read_answer(of("m", {**U, "cost": {"total_cost": 0.5, "currency": "USD"}})).cost_nano_usd == 5 * 10**8
+
+
+def test_the_models_with_a_price_for_an_explicit_cache_are_those_of_the_catalogue() -> None:
+    catalogue = json.loads((Path(prices.__file__).parent / "data" / "catalogue.json").read_text("utf-8"))
+    priced = {name for name, row in catalogue["models"].items() if "explicit_cache_read_input_token_cost" in row}
+
+    assert priced == EXPLICIT_CACHES

@@ -191,6 +191,7 @@ def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
         reasoning_tokens=min(usage.reasoning_tokens, usage.output_tokens - output_paid),
         parts=parts._replace(
             cached_audio_input_tokens=cached_audio,
+            explicit_cached_input_tokens=min(parts.explicit_cached_input_tokens, cached),
             cached_image_input_tokens=min(
                 parts.cached_image_input_tokens, parts.image_input_tokens, cached - cached_audio
             ),
@@ -209,6 +210,7 @@ def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
     citation = min(parts.citation_tokens, uncached - audio - image)
     written_5m = usage.cache_write_tokens - parts.cache_write_1h_tokens
     cached_text = usage.cached_input_tokens - parts.cached_audio_input_tokens - parts.cached_image_input_tokens
+    explicit = min(parts.explicit_cached_input_tokens, cached_text)
     whole, write = rates.input, _first(rates.cache_write, rates.input)
     cached = _first(rates.cached_input, whole)
     cached_audio = _first(rates.cached_audio_input, rates.cached_input, rates.audio_input, whole)
@@ -217,7 +219,8 @@ def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
     cited = _first(rates.citation, 0 if price.provider == "perplexity" else whole)
     for count, rate, name in (
         (uncached - audio - image - citation, whole, "input_tokens"),
-        (cached_text, cached, "cached_input_tokens"),
+        (cached_text - explicit, cached, "cached_input_tokens"),
+        (explicit, _first(rates.explicit_cached_input, cached), "explicit_cached_input_tokens"),
         (parts.cached_audio_input_tokens, cached_audio, "cached_audio_input_tokens"),
         (parts.cached_image_input_tokens, cached_image, "cached_image_input_tokens"),
         (written_5m, write, "cache_write_tokens"),

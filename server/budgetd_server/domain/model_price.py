@@ -33,6 +33,8 @@ class Rates(NamedTuple):
     cached_audio_input: int | None = None
     #: None: as `cached_input`, and without that as `image_input`.
     cached_image_input: int | None = None
+    #: None: as `cached_input`.
+    explicit_cached_input: int | None = None
     image_input: int | None = None
     image_output: int | None = None
     citation: int | None = None
@@ -54,7 +56,7 @@ class Rates(NamedTuple):
 
 
 #: So many fields of `Rates` are prices of tokens; they come first.
-TOKEN_RATES = 13
+TOKEN_RATES = 14
 NO_RATES = Rates()
 
 

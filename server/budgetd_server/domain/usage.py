@@ -21,6 +21,8 @@ class Parts(NamedTuple):
     cached_audio_input_tokens: int = 0
     #: Part of both `image_input_tokens` and `Usage.cached_input_tokens`.
     cached_image_input_tokens: int = 0
+    #: Part of `Usage.cached_input_tokens`, read from a cache that the caller had asked for.
+    explicit_cached_input_tokens: int = 0
     image_input_tokens: int = 0
     image_output_tokens: int = 0
     #: Part of `Usage.cache_write_tokens`: written to be kept for an hour. The rest is kept for five minutes.
@@ -127,6 +129,7 @@ _PARTS_OF_WHOLES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("cached_audio_input_tokens",), "audio_input_tokens"),
     (("cached_image_input_tokens",), "image_input_tokens"),
     (("cached_audio_input_tokens", "cached_image_input_tokens"), "cached_input_tokens"),
+    (("explicit_cached_input_tokens",), "cached_input_tokens"),
     (("cache_write_1h_tokens",), "cache_write_tokens"),
 )
 

@@ -233,7 +233,9 @@ def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
                 tier, lambda *fault, within=within: report(f"{within}.{fault[0]}", *fault[1:]), is_inclusive=False
             )[""].rates
             # What a tier of a list leaves out is part of its own input and output, not of the tier below.
-            nothing = {"cached_input": None, "cache_write": None} if "input" in rates else {}
+            nothing = (
+                {"cached_input": None, "explicit_cached_input": None, "cache_write": None} if "input" in rates else {}
+            )
             nothing |= {"reasoning": None} if "output" in rates else {}
             read.append((above, {**nothing, **rates}))
     return sorted(read, key=lambda tier: tier[0])

@@ -23,9 +23,14 @@ HALF_PRICE_BATCHES = frozenset(
     }
 )
 #: What costs in a batch what these cost there, if they have a price of their own.
-_WITHIN = {"reasoning": "output", "cached_audio_input": "cached_input", "cached_image_input": "cached_input"}
+_WITHIN = {
+    "reasoning": "output",
+    "cached_audio_input": "cached_input",
+    "cached_image_input": "cached_input",
+    "explicit_cached_input": "cached_input",
+}
 #: What is read from a cache.
-_CACHED = frozenset({"cached_input", "cached_audio_input", "cached_image_input"})
+_CACHED = frozenset({"cached_input", "cached_audio_input", "cached_image_input", "explicit_cached_input"})
 _Changes = Mapping[str, int | None]
 _Tiers = Iterable[tuple[int, _Changes]]
 

@@ -31,6 +31,7 @@ RATE_BY_KEY = {
     "audio_output_usd_per_mtok": "audio_output",
     "cached_audio_input_usd_per_mtok": "cached_audio_input",
     "cached_image_input_usd_per_mtok": "cached_image_input",
+    "explicit_cached_input_usd_per_mtok": "explicit_cached_input",
     "image_input_usd_per_mtok": "image_input",
     "image_output_usd_per_mtok": "image_output",
     "citation_usd_per_mtok": "citation",

@@ -139,8 +139,8 @@ def settle(reading: Reading) -> None:
         UsageValueError: Counts contradict each other, or a total is not explained.
     """
     counts = reading.counts
-    if reading.unread and not reading.of("cached_input_tokens"):
-        _forget_kind_of_cache(reading)
+    if reading.unread:
+        _read_kind_of_cache(reading)
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
     if counts.keys() <= _USUAL and counts.get("_total", whole) == whole:
         return
@@ -180,12 +180,28 @@ def is_chat(look: Look) -> bool:
     return "prompt_tokens" in look.usage or "completion_tokens" in look.usage
 
 
-def _forget_kind_of_cache(reading: Reading) -> None:
-    """Of a cache that had nothing, the kind changes no price."""
-    leaves = reading.leaves
-    reading.unread = [
-        path for path in reading.unread if not (path.endswith(".cache_type") and isinstance(leaves[path], str))
-    ]
+#: The models whose price file has a price for what is read from an explicit cache.
+EXPLICIT_CACHES = frozenset(
+    {
+        "dashscope/qwen3.7-max",
+        "qwen_ai_platform/qwen3.7-max",
+        "qwencloud/qwen3.7-max",
+        "streamlake/qwen3.8-2.4t-a95b",
+        "streamlake/qwen3.8-27b",
+    }
+)
+
+
+def _read_kind_of_cache(reading: Reading) -> None:
+    """All of the cached tokens are of the kind that is named; of a cache that had nothing, it changes no price."""
+    cached, look = reading.of("cached_input_tokens"), reading.look
+    is_priced = look.model in EXPLICIT_CACHES or f"{look.provider}/{look.model}" in EXPLICIT_CACHES
+    for path in [path for path in reading.unread if path.endswith(".cache_type")]:
+        kind = reading.leaves[path]
+        if isinstance(kind, str) and (not cached or (is_priced and kind == "ephemeral")):
+            reading.unread.remove(path)
+            reading.counts["explicit_cached_input_tokens"] = cached
+            reading.paths["explicit_cached_input_tokens"] = path
 
 
 def _check_cache_misses(reading: Reading) -> None:

@@ -162,6 +162,7 @@ _PARTS = (
     (("cached_audio_input_tokens",), "audio_input_tokens"),
     (("cached_image_input_tokens",), "image_input_tokens"),
     (("cached_audio_input_tokens", "cached_image_input_tokens"), "cached_input_tokens"),
+    (("explicit_cached_input_tokens",), "cached_input_tokens"),
     (("cache_write_1h_tokens",), "cache_write_tokens"),
 )
 

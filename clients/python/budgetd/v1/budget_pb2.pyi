@@ -757,6 +757,7 @@ class Usage(google.protobuf.message.Message):
     QUERIES_FIELD_NUMBER: builtins.int
     PAGES_FIELD_NUMBER: builtins.int
     CACHED_IMAGE_INPUT_TOKENS_FIELD_NUMBER: builtins.int
+    EXPLICIT_CACHED_INPUT_TOKENS_FIELD_NUMBER: builtins.int
     input_tokens: builtins.int
     """Optional. Tokens sent to the model, cached and cache-write tokens included; 0 to 10^12."""
     output_tokens: builtins.int
@@ -801,6 +802,10 @@ class Usage(google.protobuf.message.Message):
     """Optional. Pages of documents that were read."""
     cached_image_input_tokens: builtins.int
     """Optional. The part of both `image_input_tokens` and `cached_input_tokens`: images that were read from a cache."""
+    explicit_cached_input_tokens: builtins.int
+    """Optional. The part of `cached_input_tokens` that was read from an explicit cache, one that the caller had asked for,
+    for models that charge less for it than for what they had cached by themselves.
+    """
     def __init__(
         self,
         *,
@@ -826,8 +831,9 @@ class Usage(google.protobuf.message.Message):
         queries: builtins.int = ...,
         pages: builtins.int = ...,
         cached_image_input_tokens: builtins.int = ...,
+        explicit_cached_input_tokens: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_image_input_tokens", b"cached_image_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_image_input_tokens", b"cached_image_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "explicit_cached_input_tokens", b"explicit_cached_input_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
 
 global___Usage = Usage
 
