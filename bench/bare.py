@@ -10,12 +10,13 @@ from pathlib import Path
 from random import Random
 
 from bench.messages import COST_NANO_USD, MODELS, USAGE, budget_id, uuid7
+from budgetd_server.domain.entry import CostSource, Entry, EntryKind
+from budgetd_server.domain.usage import Usage
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite.file import connect
+from budgetd_server.ledger.sqlite.rows import entry_row
 
 _FINGERPRINT = bytes(32)
-#: What a plain charge has in the columns after its calls: priced by usage, and nothing else to tell.
-_NOTHING_MORE = (4, None, None, None, 0, 0, 0, "", None, None, None, None)
 #: No sequence number of the ledger under measurement comes near it.
 _FIRST_SEQ = 10**9
 
@@ -29,35 +30,31 @@ def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> di
     connection = connect(path)
     sql = load_queries("sqlite")
     (newest,) = connection.execute("SELECT max(seq) FROM entries").fetchone()
-    rows = []
-    for seq in range(newest + 1, newest + 1 + items):
-        place = (1, seq, random.randrange(budgets) + 1, max(0, seq - budgets), 1, now_us)
-        rows.append(
-            (
-                *place,
-                COST_NANO_USD,
-                *USAGE,
-                0,
-                0,
-                0,
-                random.choice(MODELS),
-                uuid7(),
-                None,
-                "",
-                None,
-                "",
-                0,
-                1,
-                *_NOTHING_MORE,
-            )
+    entries = [
+        Entry(
+            project_key=1,
+            seq=seq,
+            budget_key=random.randrange(budgets) + 1,
+            previous_seq=max(0, seq - budgets),
+            kind=EntryKind.CHARGE,
+            created_at_us=now_us,
+            cost_nano_usd=COST_NANO_USD,
+            usage=Usage(*USAGE),
+            model=random.choice(MODELS),
+            request_id=uuid7(),
+            calls=1,
+            cost_source=CostSource.USAGE,
         )
+        for seq in range(newest + 1, newest + 1 + items)
+    ]
+    rows = [entry_row(entry) for entry in entries]
+    requests = [(1, 4, each.request_id, _FINGERPRINT, each.seq, COST_NANO_USD, now_us, None) for each in entries]
     began = time.perf_counter()
     for first in range(0, items, batch_items):
-        batch = rows[first : first + batch_items]
+        batch = slice(first, first + batch_items)
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(sql["insert_entry"], batch)
-        requests = [(1, 4, row[13], _FINGERPRINT, row[1], COST_NANO_USD, now_us, None) for row in batch]
-        connection.executemany(sql["insert_request"], requests)
+        connection.executemany(sql["insert_entry"], rows[batch])
+        connection.executemany(sql["insert_request"], requests[batch])
         connection.execute("COMMIT")
     seconds = time.perf_counter() - began
     connection.close()

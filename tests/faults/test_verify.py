@@ -114,7 +114,7 @@ async def test_the_command_names_the_budget_and_the_numbers_and_ends_with_1(ledg
     code, output, _ = await run_to_end("verify", "--database", str(ledger))
 
     assert code == 1
-    for word in ("alice", "cost_nano_usd", "61", "60", "1 deviations"):
+    for word in ("alice", "cost_nano_usd", "61", "60", ": 1 deviation\n"):
         assert word in output
 
 

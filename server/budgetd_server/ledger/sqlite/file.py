@@ -183,7 +183,7 @@ def log_keeper(path: Path) -> sqlite3.Connection:
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
     with suppress(sqlite3.Error):  # The file's lock is taken before anything is read, and kept.
-        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
 
 
