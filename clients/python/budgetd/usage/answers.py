@@ -1,5 +1,6 @@
 """What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -39,6 +40,8 @@ _HIDDEN_MODELS = ("litellm_model_name", "model")
 _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only", "unspecified"}
 _BUILD_WHOLE = "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
 _ANYWHERE = {"global", "not_available"}
+#: What a provider's or a cloud's name of a model may have after it: a date, and a version of Amazon Bedrock.
+_DATE = re.compile(r"(?:[@-](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}))?(?:-v\d+)?(?::\d+)?$")
 
 
 class Answer(NamedTuple):
@@ -171,8 +174,20 @@ def _model(answer: object, hidden: object, given: str | None) -> str:
 
 
 def _with_provider(model: str, given: str | None) -> str:
-    """The name that the caller gave, if that is the answer's own with a provider in front of it."""
-    return given if given is not None and "/" not in model and given.endswith(f"/{model}") else model
+    """The name that the caller gave, if it is the answer's own with a provider, route or place in front of it."""
+    if given is None or "/" not in given:
+        return model
+    if given.endswith(f"/{model}"):
+        return given
+    (route, given_date), (name, date) = _undated(given), _undated(model)
+    is_same = route.rpartition("/")[2] == name or route.endswith(f".{name}")
+    return given if is_same and (not given_date or not date or given_date == date) else model
+
+
+def _undated(model: str) -> tuple[str, str]:
+    """A model's name without its date and version, and the digits of the date; empty: it has none."""
+    name, date = _DATE.sub("", model.lower()), _DATE.search(model)
+    return name, re.sub(r"\D", "", date.group(1) or "") if date else ""
 
 
 def _usage_fields(answer: object) -> Fields:

@@ -54,7 +54,7 @@ def fields_of(holder: object, path: str) -> Fields | None:
 
 
 def leaves_of(fields: Fields, path: str) -> dict[str, object]:
-    """Every value that may be a count, by its path below `fields`: no zeros, no Nones, no empty holders.
+    """Every value by its path below `fields`: no zeros and no Nones.
 
     Items of a list are named by their modality if they have one, else by their place.
     """
@@ -81,13 +81,14 @@ def _collect_fields(found: dict[str, object], prefix: str, fields: Fields, path:
 def _collect(found: dict[str, object], name: str, value: object, path: str, depth: int) -> None:
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+    if isinstance(value, list | tuple) and value and not hasattr(value, "_fields"):
         items = dict(zip(_item_names(value), value, strict=True))
         _collect_fields(found, f"{name}.", items, path, depth + 1)
-    elif (fields := fields_of(value, f"{path}.{name}")) is not None:
+    elif fields := fields_of(value, f"{path}.{name}"):
         _collect_fields(found, f"{name}.", fields, path, depth + 1)
-    # A bool is no count, not even False; a Decimal may be one that cannot be compared.
-    elif isinstance(value, _SCALARS) and (isinstance(value, bool | Decimal) or value != 0):
+    # A bool is no count, not even False; a Decimal may be one that cannot be compared. What holds nothing is kept as it
+    # is, so that it is refused where a count belongs.
+    elif not isinstance(value, _SCALARS) or isinstance(value, bool | Decimal) or value != 0:
         _add(found, name, value, path)
 
 
