@@ -7,6 +7,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.cli.wording import USAGE_COUNTS
 from tests.cli.conftest import Give
 from tests.rpc.running_server import PROJECT, RunningServer
 
@@ -178,7 +179,7 @@ def test_how_the_call_was_served_reaches_the_ledger_and_the_price(server: Runnin
 
 
 def test_every_count_of_a_usage_is_a_part(server: RunningServer, done: Done) -> None:
-    counts = {name: number + 1 for number, name in enumerate(pb.Usage.DESCRIPTOR.fields_by_name)}
+    counts = {name: number + 1 for number, name in enumerate(USAGE_COUNTS)}
     counts |= {"input_tokens": 1_000, "output_tokens": 1_000, "cache_write_tokens": 100, "cached_input_tokens": 100}
     counts |= {"audio_input_tokens": 100, "image_input_tokens": 100}
 

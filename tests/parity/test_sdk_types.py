@@ -34,7 +34,7 @@ GOOGLE_USAGE: dict[str, Any] = {
     "trafficType": "ON_DEMAND_PRIORITY",
 }
 #: What it is read as.
-GOOGLE_COUNTS = {
+GOOGLE_COUNTS: dict[str, Any] = {
     "input_tokens": 20 + 7,
     "output_tokens": 198 + 405,
     "cached_input_tokens": 10,

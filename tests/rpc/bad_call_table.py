@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.usage import Parts
 from tests.rpc import bad_values as bad
 from tests.rpc.bad_values import Rule
+from tests.rpc.valid_requests import USAGE
 
 _TERMS = {
     f"{request}.{name}": bad.TERM
@@ -21,5 +23,10 @@ _ORIGINS = {
     )
 }
 _PARTS = {f"Usage.{name}": bad.PART for name in Parts._fields}
+#: What it sums up is as it must be.
+_REQUEST_OF_REQUESTS = pb.Usage(input_tokens=10, output_tokens=10, requests=[USAGE])
+_REQUESTS = Rule(
+    [bad.Bad("with requests", _REQUEST_OF_REQUESTS, ("must be empty in a request", "1"), "[0].requests")], (USAGE,)
+)
 
-CALL_RULES: Mapping[str, Rule] = {**_TERMS, **_ORIGINS, **_PARTS}
+CALL_RULES: Mapping[str, Rule] = {**_TERMS, **_ORIGINS, **_PARTS, "Usage.requests": _REQUESTS}

@@ -56,17 +56,21 @@ def is_free(rpc: str, path: str) -> bool:
     return path in FREE or (rpc, path) in FREE_OF_ONE
 
 
-def paths_of(rpc: str, descriptor: Any, prefix: str = "") -> Iterator[str]:
-    """Every field of a request, and of the messages in it, that a request id has to stand for."""
+def paths_of(rpc: str, descriptor: Any, prefix: str = "", above: tuple[Any, ...] = ()) -> Iterator[str]:
+    """Every field of a request, and of the messages in it, that a request id has to stand for.
+
+    A field for messages of a kind that it is itself in stands for all that is in them, since they may hold it again.
+    """
+    above = (*above, descriptor)
     for field in descriptor.fields:
         path = f"{prefix}{field.name}"
         if is_free(rpc, path):
             continue
         is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-        if field.message_type is None or is_map or not field.message_type.fields:
+        if field.message_type is None or is_map or not field.message_type.fields or field.message_type in above:
             yield path
         else:
-            yield from paths_of(rpc, field.message_type, f"{path}.")
+            yield from paths_of(rpc, field.message_type, f"{path}.", above)
 
 
 def changes(rpc: str, message: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -74,6 +78,12 @@ def changes(rpc: str, message: Any, prefix: str = "") -> Iterator[tuple[str, Any
     for field in message.DESCRIPTOR.fields:
         path = f"{prefix}{field.name}"
         if is_free(rpc, path):
+            continue
+        if field.message_type == message.DESCRIPTOR:
+            changed = _copy(message)
+            changed.ClearField(field.name)
+            getattr(changed, field.name).append(_copy(changed))
+            yield path, changed
             continue
         if field.message_type is not None and not field.message_type.GetOptions().map_entry:
             yield from _changes_within(rpc, message, field, path)

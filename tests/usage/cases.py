@@ -15,13 +15,14 @@ class Case(NamedTuple):
     dialect: str
     answer: dict[str, Any]
     #: The fields of Usage that are not zero.
-    usage: dict[str, int]
+    usage: dict[str, Any]
     #: The other fields of an Answer that are not as usual.
     terms: Mapping[str, Any] = MappingProxyType({})
 
 
 U = {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_000}
 _U = {"input_tokens": 1_000, "output_tokens": 1_000}
+_RUNS = [{"input_tokens": 180_000, "output_tokens": 3_500}, {"input_tokens": 23_000, "output_tokens": 1_000}]
 
 
 def of(model: str, usage: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -58,7 +59,7 @@ PARTS = (
                 ],
             },
         ),
-        {"input_tokens": 203_000, "output_tokens": 4_500},
+        {"input_tokens": 203_000, "output_tokens": 4_500, "requests": _RUNS},
     ),
     Case(
         "A1 runs that another model took over are not billed",

@@ -10,13 +10,9 @@ from budgetd.usage import UsageValueError, read_answer
 from budgetd.usage.openai_chat import EXPLICIT_CACHES
 from budgetd.v1.budget_pb2 import COST_SOURCE_PROVIDER
 from budgetd_server import prices
-from tests.usage.cases import U, as_object, message, of
+from tests.usage.cases import U, as_object, of
 
 _CACHED = {"cached_tokens": 889, "cache_type": "ephemeral"}
-_RUNS = [
-    {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500},
-    {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
-]
 _AGENT = {
     "type": "result",
     "session_id": "s1",
@@ -29,12 +25,6 @@ _AGENT = {
     "modelUsage": {"claude-opus-4-6": {"costUSD": 0.18}, "claude-haiku-4-5": {"costUSD": 0.0039242}},
 }
 _WITHOUT_DOLLARS = {**_AGENT, "modelUsage": {"claude-opus-4-6": {"inputTokens": 5}, "claude-haiku-4-5": {}}}
-
-
-def runs(model: str, *, first: int = 180_000) -> dict[str, Any]:
-    """A message that took two runs of the model."""
-    iterations = [{**_RUNS[0], "input_tokens": first}, _RUNS[1]]
-    return message(model, {"input_tokens": 23_000, "output_tokens": 1_000, "iterations": iterations})
 
 
 @pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
@@ -64,19 +54,6 @@ def test_a_text_that_may_change_the_price_is_reported(usage: dict[str, Any], pat
 )
 def test_a_text_that_changes_nothing_is_not_reported(usage: dict[str, Any]) -> None:
     assert read_answer(of("m", usage)).unread_fields == ()
-
-
-@pytest.mark.parametrize(
-    ("answer", "paths"),
-    [
-        pytest.param(runs("vertex_ai/claude-sonnet-4-5"), ("iterations",), id="together above the threshold"),
-        pytest.param(runs("claude-haiku-5-5", first=90_000), ("iterations",), id="above a lower threshold"),
-        pytest.param(runs("claude-sonnet-4-5", first=170_000), (), id="together below the threshold"),
-        pytest.param(runs("claude-opus-4-6"), (), id="a model that costs the same for long input"),
-    ],
-)
-def test_runs_that_are_priced_as_one_long_request_are_reported(answer: Any, paths: tuple[str, ...]) -> None:
-    assert read_answer(answer).unread_fields == paths
 
 
 @pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])

@@ -25,6 +25,7 @@ from budgetd_server.cli.connection import (
 )
 from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.layout import print_sentence
+from budgetd_server.cli.wording import USAGE_COUNTS
 
 #: Of one kind that the server takes at most.
 COUNT_MAX = 10**12
@@ -93,7 +94,7 @@ def charge(
         "cache_write_tokens": cache_write_tokens,
         "reasoning_tokens": reasoning_tokens,
     }
-    told = {name: count for name, count in tokens.items() if count is not None}
+    told: dict[str, Any] = {name: count for name, count in tokens.items() if count is not None}
     told |= _parts(part or [], told)
     has_text = _check(usd=usd, model=model, has_tokens=bool(told), texts=(input_text, output_text))
     with connected(address, timeout) as client:
@@ -149,7 +150,7 @@ def _parts(pairs: list[str], told: Mapping[str, int]) -> dict[str, int]:
     Raises:
         BadParameter: One is no pair, is of no known name, is no count, or is there twice.
     """
-    known = [name.replace("_", "-") for name in pb.Usage.DESCRIPTOR.fields_by_name]
+    known = [name.replace("_", "-") for name in USAGE_COUNTS]
     parts: dict[str, int] = {}
     for pair in pairs:
         given, _, count = pair.partition("=")

@@ -6,10 +6,9 @@ from budgetd.wording import Words, reword
 
 #: Counts of a usage that have an option of their own.
 _OWN = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
-_COUNTS = {
-    name: f"{'--' if name in _OWN else '--part '}{name.replace('_', '-')}"
-    for name in pb.Usage.DESCRIPTOR.fields_by_name
-}
+#: Every count of a usage by the contract's name.
+USAGE_COUNTS = tuple(field.name for field in pb.Usage.DESCRIPTOR.fields if field.message_type is None)
+_COUNTS = {name: f"{'--' if name in _OWN else '--part '}{name.replace('_', '-')}" for name in USAGE_COUNTS}
 
 COMMAND_LINE = Words(
     cost_hint="give --usd, as in --usd 0.05",

@@ -32,7 +32,11 @@ ADDITIONAL_BUDGETS_MAX = 16
 TOUCHED_BUDGETS_MAX = 64
 
 BATCH_ITEMS_MAX = 8_000
+#: Requests of a provider that the usages of one batch may sum up, all together: each is priced by itself.
+BATCH_USAGE_REQUESTS_MAX = 8_000
 CHAT_MESSAGES_MAX = 10_000
+#: Requests of a provider that one usage may sum up.
+USAGE_REQUESTS_MAX = 64
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1_000
 

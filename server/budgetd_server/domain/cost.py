@@ -9,8 +9,9 @@ A plain call (text, of a usual tier, in no batch) takes the short way, `cost_nan
 and if nothing does, it is refused by name. Nothing is left out in silence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
+from fractions import Fraction
 
 from budgetd_server.domain.errors import UnpricedUsage
 from budgetd_server.domain.model_price import MTOK, ModelPrice, Rates, Schedule
@@ -75,8 +76,37 @@ def whole_cost_nano_usd(
     Raises:
         UnpricedUsage: Something of the usage or the terms has no price; it names which.
     """
+    return _rounded(*_exact_cost(price, usage, terms, at_us), rounding)
+
+
+def requests_cost_nano_usd(
+    price: ModelPrice,
+    requests: Sequence[Usage],
+    terms: CallTerms,
+    *,
+    at_us: int,
+    rounding: Rounding = Rounding.HALF_EVEN,
+) -> int:
+    """The cost of several requests in nano-USD, each priced by itself, exact until their sum is rounded once.
+
+    Args:
+        price: The price in force; its periods are not looked at.
+        requests: Valid usages (see `usage_violations`); none cost nothing.
+        terms: How all of them were served.
+        at_us: When they were made, for prices of certain hours.
+        rounding: Half-even for what has happened, up for what may happen.
+
+    Raises:
+        UnpricedUsage: Something of a request or the terms has no price; it names which.
+    """
+    exact = sum((Fraction(*_exact_cost(price, request, terms, at_us)) for request in requests), Fraction())
+    return _rounded(exact.numerator, exact.denominator, rounding)
+
+
+def _exact_cost(price: ModelPrice, usage: Usage, terms: CallTerms, at_us: int) -> tuple[int, int]:
+    """The cost of any usage: so many nano-USD, and by what they have to be divided."""
     if price.is_free:
-        return 0
+        return 0, 1
     schedule, numerator, denominator = _served(price, terms)
     rates = schedule.at(usage.input_tokens)
     if price.off_peak is not None and price.off_peak.is_at(at_us):
@@ -90,7 +120,7 @@ def whole_cost_nano_usd(
     denominator *= schedule.divisor
     # A search costs the same in a batch and anywhere.
     per_thousand_million += _searches(price, usage.parts) * _MILLISECONDS * denominator
-    return _rounded(per_thousand_million, MTOK * _MILLISECONDS * denominator, rounding)
+    return per_thousand_million, MTOK * _MILLISECONDS * denominator
 
 
 def _rounded(numerator: int, denominator: int, rounding: Rounding) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from budgetd_server.domain.bare_names import is_bedrock_id
-from budgetd_server.domain.cost import Rounding, cost_nano_usd, whole_cost_nano_usd
+from budgetd_server.domain.cost import Rounding, cost_nano_usd, requests_cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
 from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, place_of, provider_by_form
@@ -42,6 +42,7 @@ class Prices(Protocol):
         at_us: int,
         terms: CallTerms = STANDARD_TERMS,
         rounding: Rounding = Rounding.HALF_EVEN,
+        requests: Sequence[Usage] = (),
     ) -> Priced:
         """The cost of a call in nano-USD.
 
@@ -51,6 +52,8 @@ class Prices(Protocol):
             at_us: When the call was made.
             terms: How it was served.
             rounding: Half-even for what has happened, up for what may happen.
+            requests: The requests that the usage sums up (see `requests_violations`), each of which is priced by
+                itself. Empty: the usage is one request.
 
         Raises:
             UnknownModel: No price file has the model, and no fallback price is set.
@@ -134,6 +137,7 @@ class Catalogue:
         at_us: int,
         terms: CallTerms = STANDARD_TERMS,
         rounding: Rounding = Rounding.HALF_EVEN,
+        requests: Sequence[Usage] = (),
     ) -> Priced:
         """See `Prices`."""
         provider = terms.provider
@@ -143,9 +147,12 @@ class Catalogue:
         if price.multipliers and "/locations/" in model:
             terms = _placed(terms, model, price)
         version = self._version if price.source != "fallback" else f"{self._version}/fallback"
+        is_plain = usage.parts is NO_PARTS and price.off_peak is None and not requests
         try:
-            if usage.parts is NO_PARTS and price.off_peak is None and (terms is STANDARD_TERMS or terms[1:] == _USUAL):
+            if is_plain and (terms is STANDARD_TERMS or terms[1:] == _USUAL):
                 cost = cost_nano_usd(price, usage, rounding)
+            elif requests:
+                cost = requests_cost_nano_usd(price, requests, terms, at_us=at_us, rounding=rounding)
             else:
                 cost = whole_cost_nano_usd(price, usage, terms, at_us=at_us, rounding=rounding)
         except UnpricedUsage as refusal:

@@ -1,6 +1,6 @@
 """What one model call used, in tokens, and the rules that such counts obey."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from budgetd_server.domain.errors import FieldViolation
@@ -107,10 +107,44 @@ def usage_violations(usage: Usage, field: str) -> list[FieldViolation]:
     return _violations(usage, field)
 
 
+def total_of(usages: Sequence[Usage]) -> Usage:
+    """The sum of each count; no usages have none of anything."""
+    if not usages:
+        return NO_USAGE
+    parts = Parts(*map(sum, zip(*(usage.parts for usage in usages), strict=True)))
+    counts = map(sum, zip(*(usage[:-1] for usage in usages), strict=True))
+    return Usage._make((*counts, parts if any(parts) else NO_PARTS))
+
+
+def requests_violations(usage: Usage, requests: Sequence[Usage], field: str) -> list[FieldViolation]:
+    """Every rule that the requests of a usage break; an empty list for valid ones.
+
+    Args:
+        usage: A valid usage.
+        requests: The requests that it sums up; at least one.
+        field: The path of the usage in its request, such as "usage"; it begins each violation's path.
+    """
+    violations: list[FieldViolation] = []
+    for index, request in enumerate(requests):
+        violations += usage_violations(request, f"{field}.requests[{index}]")
+    if violations:  # A sum says nothing while one of its counts is no count.
+        return violations
+    told, sums = _counts(usage), _counts(total_of(requests))
+    return [
+        FieldViolation(f"{field}.{name}", f"must be {sums[name]}, the sum of {field}.requests, got {count}")
+        for name, count in told.items()
+        if count != sums[name]
+    ]
+
+
+def _counts(usage: Usage) -> dict[str, int]:
+    return {**dict(zip(usage._fields[:-1], usage[:-1], strict=True)), **usage.parts._asdict()}
+
+
 def _violations(usage: Usage, field: str) -> list[FieldViolation]:
     violations = [
         FieldViolation(f"{field}.{name}", f"must be from 0 to 10^12, got {count}")
-        for name, count in (*zip(usage._fields[:-1], usage[:-1], strict=True), *usage.parts._asdict().items())
+        for name, count in _counts(usage).items()
         if not 0 <= count <= COUNT_MAX
     ]
     if violations:  # How counts relate says nothing while one of them is no count.

@@ -119,9 +119,10 @@ class ReloadablePrices:
         at_us: int,
         terms: CallTerms = STANDARD_TERMS,
         rounding: Rounding = Rounding.HALF_EVEN,
+        requests: Sequence[Usage] = (),
     ) -> Priced:
         """See `Prices`."""
-        return self._current.price(model, usage, at_us=at_us, terms=terms, rounding=rounding)
+        return self._current.price(model, usage, at_us=at_us, terms=terms, rounding=rounding, requests=requests)
 
     def find(self, model: str, at_us: int) -> ModelPrice:
         """See `Prices`."""

@@ -1,19 +1,52 @@
 """The rules of what tells a cost: usage, texts, chats, and what they come to."""
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from budgetd.v1 import budget_pb2 as pb
-from budgetd_server.domain.bounds import CHAT_MESSAGES_MAX, COST_NANO_USD_MAX
+from budgetd.v1 import cost_pb2 as cost_pb
+from budgetd.v1 import reservation_pb2 as reservation_pb
+from budgetd_server.domain.bounds import CHAT_MESSAGES_MAX, COST_NANO_USD_MAX, USAGE_REQUESTS_MAX
 from budgetd_server.domain.errors import FieldViolation, InvalidField
-from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Parts, Usage, usage_violations
+from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Parts, Usage, requests_violations, usage_violations
 from budgetd_server.rpc.checks import Checks
 
 _part_counts = attrgetter(*Parts._fields)
+#: What may have a usage.
+_Using = (
+    cost_pb.UpdateCostRequest
+    | cost_pb.ProjectCostRequest
+    | reservation_pb.ReserveCostRequest
+    | reservation_pb.CommitReservationRequest
+)
+_ONE_REQUEST: tuple[Usage, ...] = ()
 
 
-def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
-    """The tokens of a call."""
-    counted = Usage(
+def usage_of(checks: Checks, request: _Using) -> tuple[Usage | None, tuple[Usage, ...]]:
+    """The usage of a call, None if it has none, and the provider's requests that it sums up; empty: it is one."""
+    if not request.HasField("usage"):
+        return None, _ONE_REQUEST
+    sent = request.usage
+    usage = _counted(sent)
+    if broken := usage_violations(usage, "usage"):
+        checks.violations.extend(broken)
+    return usage, _requests_of(checks, sent, usage, is_valid=not broken) if sent.requests else _ONE_REQUEST
+
+
+def _requests_of(checks: Checks, sent: pb.Usage, usage: Usage, *, is_valid: bool) -> tuple[Usage, ...]:
+    if not checks.at_most("usage.requests", len(sent.requests), USAGE_REQUESTS_MAX, "requests"):
+        return _ONE_REQUEST
+    for index, request in enumerate(sent.requests):
+        if request.requests:
+            checks.refuse(f"usage.requests[{index}].requests", "must be empty in a request", len(request.requests))
+    requests = tuple(map(_counted, sent.requests))
+    if is_valid:
+        checks.violations.extend(requests_violations(usage, requests, "usage"))
+    return requests
+
+
+def _counted(usage: pb.Usage) -> Usage:
+    return Usage(
         usage.input_tokens,
         usage.output_tokens,
         usage.cached_input_tokens,
@@ -21,9 +54,6 @@ def usage_of(checks: Checks, usage: pb.Usage) -> Usage:
         usage.reasoning_tokens,
         _parts_of(usage),
     )
-    if broken := usage_violations(counted, "usage"):
-        checks.violations.extend(broken)
-    return counted
 
 
 def _parts_of(usage: pb.Usage) -> Parts:
@@ -31,11 +61,12 @@ def _parts_of(usage: pb.Usage) -> Parts:
     return Parts(*counts) if any(counts) else NO_PARTS
 
 
-def sent_usage(usage: Usage | None) -> tuple[int, ...] | None:
-    """The counts as they were sent, for the digest; without other parts the five usual ones alone."""
+def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[object, ...] | None:
+    """The counts as they were sent, for the digest: the five usual ones, and other parts and requests if any."""
     if usage is None:
         return None
-    return tuple(usage[:-1]) if usage.parts is NO_PARTS else (*usage[:-1], *usage.parts)
+    counts = tuple(usage[:-1]) if usage.parts is NO_PARTS else (*usage[:-1], *usage.parts)
+    return (*counts, *map(sent_usage, requests)) if requests else counts
 
 
 def check_not_too_dear(field: str, cost_nano_usd: int) -> None:

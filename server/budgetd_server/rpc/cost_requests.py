@@ -7,7 +7,12 @@ from typing import NamedTuple
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
-from budgetd_server.domain.bounds import BATCH_ITEMS_MAX, COST_NANO_USD_MAX, REASON_CHARACTERS_MAX
+from budgetd_server.domain.bounds import (
+    BATCH_ITEMS_MAX,
+    BATCH_USAGE_REQUESTS_MAX,
+    COST_NANO_USD_MAX,
+    REASON_CHARACTERS_MAX,
+)
 from budgetd_server.domain.commands import AdjustCost, Charge
 from budgetd_server.domain.cost import Rounding
 from budgetd_server.domain.errors import InvalidField, Refusal
@@ -79,11 +84,17 @@ class CostRequests:
         checks.id("project_id", request.project_id)
         if not 1 <= len(request.requests) <= BATCH_ITEMS_MAX:
             checks.refuse("requests", f"must be 1 to {BATCH_ITEMS_MAX} items", len(request.requests))
+        elif (summed := sum(len(item.usage.requests) for item in request.requests)) > BATCH_USAGE_REQUESTS_MAX:
+            rule = f"must have at most {BATCH_USAGE_REQUESTS_MAX} usage.requests in all items together"
+            checks.refuse("requests", rule, summed)
         checks.done()
         charges: list[Charge] = []
         refusals: dict[int, Refusal] = {}
+        at_a_time = 0
         for index, item in enumerate(request.requests):
-            if index % ITEMS_AT_A_TIME == ITEMS_AT_A_TIME - 1:
+            at_a_time += 1 + len(item.usage.requests)
+            if at_a_time >= ITEMS_AT_A_TIME:
+                at_a_time = 0
                 await asyncio.sleep(0)
             try:
                 charges.append(await self._item(item, request.project_id, now_us, wants_limits=False))
@@ -107,7 +118,7 @@ class CostRequests:
             checks.optional_id("model", request.model)
         else:
             checks.id("model", request.model)
-        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
+        usage, requests = usage_of(checks, request)
         if request.HasField("text"):
             check_text(checks, request.text)
         if request.HasField("messages"):
@@ -121,7 +132,9 @@ class CostRequests:
         is_exact = True
         if usage is None:
             usage, is_exact = await self.projected_usage(request)
-        priced = self._prices.price(request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP)
+        priced = self._prices.price(
+            request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP, requests=requests
+        )
         check_not_too_dear(sources[0], priced.cost_nano_usd)
         return Projection(additional_ids, other_names, priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
@@ -153,7 +166,7 @@ class CostRequests:
         checks.id("budget_id", budget_id)
         checks.request_id("request_id", request.request_id)
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
-        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
+        usage, requests = usage_of(checks, request)
         has_text = request.HasField("text")
         if told is not None:
             checks.number("cost_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
@@ -176,7 +189,7 @@ class CostRequests:
             raise InvalidField(checks.violations)
         text = (request.text.input, request.text.output) if has_text else None
         sent_labels = sorted(labels.items()) if labels else None
-        sent = (project_id, budget_id, model, told, sent_usage(usage), sent_labels, event_at_us, text)
+        sent = (project_id, budget_id, model, told, sent_usage(usage, requests), sent_labels, event_at_us, text)
         if admission or others is not NOBODY_ELSE:
             sent = (*sent, admission, *others.sent)  # type: ignore[assignment]
         if terms is not STANDARD_TERMS or origin.sent or request.is_history:
@@ -184,7 +197,8 @@ class CostRequests:
             sent = (*sent, *sent_terms(terms, origin), *history)
         cost_nano_usd, price_version, refusal = told or 0, "", None
         if told is None and usage is not None:
-            cost_nano_usd, price_version, refusal = self._price(model, usage, event_at_us or now_us, terms, "usage")
+            at_us = event_at_us or now_us
+            cost_nano_usd, price_version, refusal = self._price(model, usage, at_us, terms, "usage", requests)
         return Charge(
             project_id,
             budget_id,
@@ -230,11 +244,11 @@ class CostRequests:
         return Usage(sent.tokens, returned.tokens)
 
     def _price(
-        self, model: str, usage: Usage, at_us: int, terms: CallTerms, field: str
+        self, model: str, usage: Usage, at_us: int, terms: CallTerms, field: str, requests: Sequence[Usage] = ()
     ) -> tuple[int, str, Refusal | None]:
         """The cost in nano-dollars and the version of its price; or 0, no version, and why there is no price."""
         try:
-            priced = self._prices.price(model, usage, at_us=at_us, terms=terms)
+            priced = self._prices.price(model, usage, at_us=at_us, terms=terms, requests=requests)
             check_not_too_dear(field, priced.cost_nano_usd)
         except Refusal as refusal:
             return 0, "", refusal

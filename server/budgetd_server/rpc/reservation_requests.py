@@ -1,6 +1,6 @@
 """Messages about reservations become commands: checked, counted and priced."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from budgetd.v1 import reservation_pb2 as pb
 from budgetd_server.domain.bounds import COST_NANO_USD_MAX, TTL_DEFAULT_US, TTL_US_MAX, TTL_US_MIN
@@ -55,7 +55,7 @@ class ReservationRequests:
         checks.id("budget_id", request.budget_id)
         checks.request_id("request_id", request.request_id)
         told = request.amount_nano_usd if request.HasField("amount_nano_usd") else None
-        usage = usage_of(checks, request.usage) if request.HasField("usage") else None
+        usage, requests = usage_of(checks, request)
         self._check_source(checks, request, told)
         ttl_us = ttl(checks, request)
         checks.known("mode", request.mode, _MODES)
@@ -66,8 +66,8 @@ class ReservationRequests:
         terms = call_terms(checks, request)
         checks.done()
         chat = [(each.role, each.content) for each in request.messages.messages]
-        sent: list[object] = [request.project_id, request.budget_id, request.model, told, sent_usage(usage), ttl_us]
-        sent += [on_expiry.value]
+        sent: list[object] = [request.project_id, request.budget_id, request.model, told]
+        sent += [sent_usage(usage, requests), ttl_us, on_expiry.value]
         sent += [least_nano_usd, sorted(labels.items()) if labels else None, *others.sent]
         if request.HasField("messages"):
             sent += [chat, request.messages.max_output_tokens]
@@ -76,7 +76,7 @@ class ReservationRequests:
         amount_nano_usd = told or 0
         if told is None:
             try:
-                amount_nano_usd, usage = await self._priced(request, usage, terms, now_us)
+                amount_nano_usd, usage = await self._priced(request, usage, requests, terms, now_us)
             except Refusal as error:
                 refusal = error
         return ReserveCost(
@@ -111,9 +111,9 @@ class ReservationRequests:
             now_us: The time, for the price in force.
         """
         told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
-        usage = usage_of(Checks(), request.usage) if request.HasField("usage") else None
+        usage, requests = usage_of(Checks(), request)
         labels = dict(request.labels) or None
-        sent: list[object] = [request.project_id, seq, request.model, told, sent_usage(usage)]
+        sent: list[object] = [request.project_id, seq, request.model, told, sent_usage(usage, requests)]
         sent += [sorted(labels.items()) if labels else None, request.keep_open]
         if request.HasField("text"):
             sent += [request.text.input, request.text.output]
@@ -126,7 +126,7 @@ class ReservationRequests:
             if told is None:
                 assert usage is not None, "what tells no cost tells usage or text"
                 served = terms if provider == terms.provider else terms._replace(provider=provider)
-                priced = self._prices.price(model, usage, at_us=now_us, terms=served)
+                priced = self._prices.price(model, usage, at_us=now_us, terms=served, requests=requests)
                 check_not_too_dear("text" if request.HasField("text") else "usage", priced.cost_nano_usd)
                 cost_nano_usd, price_version = priced.cost_nano_usd, priced.price_version
         except Refusal as error:
@@ -164,14 +164,21 @@ class ReservationRequests:
                 checks.refuse("messages", "must be unset if amount_nano_usd or usage is set", "both")
 
     async def _priced(
-        self, request: pb.ReserveCostRequest, usage: Usage | None, terms: CallTerms, now_us: int
+        self,
+        request: pb.ReserveCostRequest,
+        usage: Usage | None,
+        requests: Sequence[Usage],
+        terms: CallTerms,
+        now_us: int,
     ) -> tuple[int, Usage]:
         """The money for tokens, rounded up, and the tokens."""
         field = "usage"
         if usage is None:
             field = "messages"
             usage, _ = await self._costs.projected_usage(request)
-        priced = self._prices.price(request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP)
+        priced = self._prices.price(
+            request.model, usage, at_us=now_us, terms=terms, rounding=Rounding.UP, requests=requests
+        )
         check_not_too_dear(field, priced.cost_nano_usd)
         return priced.cost_nano_usd, usage
 
@@ -193,8 +200,7 @@ def check_commit(request: pb.CommitReservationRequest) -> int:
         checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
     elif not has_usage and not has_text:
         checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
-    if has_usage:
-        usage_of(checks, request.usage)
+    usage_of(checks, request)
     if has_text:
         check_text(checks, request.text, beside_usage=has_usage)
     call_terms(checks, request)

@@ -1,9 +1,9 @@
 """What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from budgetd.usage import openai_chat
 from budgetd.usage.contents import has_content
@@ -11,6 +11,7 @@ from budgetd.usage.dialect import Look, Reading, is_number, read
 from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
+from budgetd.usage.iterations import requests_of
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.streams import is_of_stream, whole_of
@@ -26,7 +27,11 @@ _NO_FIELDS: Fields = {}
 _NONE_UNREAD: tuple[str, ...] = ()
 _NOT_TOLD: "tuple[None, budget_pb2.CostSource.ValueType]" = (None, budget_pb2.COST_SOURCE_UNSPECIFIED)
 #: The field of the contract's `Usage` for each neutral count; those that only check others have none.
-_FIELDS = {name.replace("_milliseconds", "_seconds"): name for name in budget_pb2.Usage.DESCRIPTOR.fields_by_name}
+_FIELDS = {
+    field.name.replace("_milliseconds", "_seconds"): field.name
+    for field in budget_pb2.Usage.DESCRIPTOR.fields
+    if field.message_type is None
+}
 #: Where answers keep their usage.
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
 #: Those of them that hold a whole usage, so that an answer has at most one.
@@ -86,6 +91,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     told_id = get(look.answer, "id")
     identity = told_id if isinstance(told_id, str) else ""
     counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
+    requests: list[dict[str, int]] = []
     if counts is None:
         leaves = leaves_of(look.usage, "usage")
         dialect = recognise(look)
@@ -96,6 +102,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         check_parts(reading)
         check_one_form(reading)
         _check_not_all_unread(reading, told)
+        requests = requests_of(reading)
         counts, unread = reading.counts, _bounded(reading.unread)
     cost_nano_usd, cost_source = told or _NOT_TOLD
     tier, is_batch = _tier(look)
@@ -105,7 +112,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         cost_nano_usd,
         cost_source,
         # An answer from LiteLLM's cache used nothing.
-        None if dialect is UNKNOWN or (told and is_from_cache(look)) else _neutral(counts),
+        None if dialect is UNKNOWN or (told and is_from_cache(look)) else _neutral(counts, requests),
         identity,
         tier,
         is_batch or look.is_batch,
@@ -251,8 +258,11 @@ def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
         raise UsageValueError(f"usage.{path}", rule, reading.leaves.get(path))
 
 
-def _neutral(counts: Mapping[str, int]) -> budget_pb2.Usage:
-    return budget_pb2.Usage(**{_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS})
+def _neutral(counts: Mapping[str, int], requests: Iterable[Mapping[str, int]] = ()) -> budget_pb2.Usage:
+    told: dict[str, Any] = {_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS}
+    usage = budget_pb2.Usage(**told)
+    usage.requests.extend(map(_neutral, requests))
+    return usage
 
 
 def _tier(look: Look) -> tuple[str, bool]:

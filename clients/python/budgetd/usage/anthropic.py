@@ -53,7 +53,7 @@ DIALECT = Dialect(
         **COST_PARTS,
     },
     unpriced={
-        "iterations": "runs that a price for long input counts as one request",
+        "iterations": "runs that cannot be sent as requests of their own, and are priced as one",
         "modelUsage": "a result of Claude's agents that used several models",
     },
     settle=_settle,

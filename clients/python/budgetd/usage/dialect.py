@@ -73,6 +73,8 @@ class Reading:
     is_cost_told: bool = False
     #: The counts before the rule of totals changed them; kept only where something is unread.
     told: Mapping[str, int] = field(default_factory=dict)
+    #: The counts of each request that the usage sums up; empty: it is one request.
+    requests: list[dict[str, int]] = field(default_factory=list)
 
     def of(self, name: str) -> int:
         """A count; zero if there is none."""

@@ -1,7 +1,8 @@
 """Anthropic's iterations: a message that took several runs of the model has the usage of each.
 
-The usage itself is that of the last run alone, without the runs that compacted the context. Runs that another model
-took over are not billed. Runs of an adviser are those of another model, and cannot be priced as this one's.
+The usage itself is that of the last run alone, without the runs that compacted the context. Each run is a request of
+its own, and priced as one. Runs that another model took over are not billed. Runs of an adviser are those of another
+model, and cannot be priced as this one's.
 """
 
 from collections.abc import Iterator
@@ -9,17 +10,12 @@ from collections.abc import Iterator
 from budgetd.usage.dialect import Reading, whole
 from budgetd.usage.errors import UsageTypeError
 from budgetd.usage.fields import Fields, fields_of
+from budgetd.usage.totals import are_parts_inside
 
+#: So many requests of one usage are sent.
+REQUESTS_MAX = 64
 _HOLDER = "iterations"
-#: The input above which a request to these models costs more. One request to others costs what several do.
-_LONG = {
-    "claude-haiku-5-5": 100_000,
-    "claude-haiku-5.5": 100_000,
-    "claude-haiku-latest": 100_000,
-    "claude-sonnet-4-5": 200_000,
-    "claude-sonnet-4-2025": 200_000,
-}
-#: Beside what a run counts, which is added up under the same names as the usage itself.
+#: What a run counts besides its input, under the same names as the usage itself.
 _PARTS = {
     "output_tokens": "output_tokens",
     "cache_read_input_tokens": "cached_input_tokens",
@@ -39,24 +35,44 @@ def add_iterations(reading: Reading) -> None:
     """
     if _HOLDER not in reading.look.usage:
         return
-    sums: dict[str, int] = {}
-    inputs: list[int] = []
-    for index in _billed(reading):
-        inputs.append(sum(_count(reading, index, path) for path in _INPUTS))
-        for path, part in _PARTS.items():
-            sums[part] = sums.get(part, 0) + _count(reading, index, path)
-        sums["input_tokens"] = sums.get("input_tokens", 0) + _count(reading, index, "input_tokens")
-    if not sums:
+    runs = [_run(reading, index) for index in _billed(reading)]
+    if not runs:
         return
-    sums["input_tokens"] += sums["cached_input_tokens"] + sums["cache_write_tokens"]
+    sums = {part: sum(run[part] for run in runs) for part in runs[0]}
     _check_covered(reading, sums)
     reading.counts.update(sums)
-    if any(name in reading.look.model and min(inputs) <= long < sum(inputs) for name, long in _LONG.items()):
-        reading.leave_unpriced(_HOLDER)
+    if len(runs) > 1:
+        reading.requests = runs
     whole = sums["input_tokens"] + sums["output_tokens"]
     if reading.of("_total") > whole:
         raise reading.refuse("_total", f"must not exceed {whole}, the sum of the iterations")
     reading.counts["_total"] = 0  # It may be that of the last run alone.
+
+
+def requests_of(reading: Reading) -> list[dict[str, int]]:
+    """The counts of each request that a settled usage sums up, or nothing if it is one.
+
+    What no run counts, such as web searches, is the last one's. Runs that cannot be sent as requests, since they are
+    too many or a part of one exceeds its whole, are priced as one request and reported as unread.
+    """
+    requests = reading.requests
+    if not requests:
+        return []
+    last = requests[-1]
+    for name, count in reading.counts.items():
+        if not name.startswith("_"):
+            last[name] = last.get(name, 0) + count - sum(run.get(name, 0) for run in requests)
+    if len(requests) <= REQUESTS_MAX and all(map(are_parts_inside, requests)):
+        return requests
+    reading.leave_unpriced(_HOLDER)
+    return []
+
+
+def _run(reading: Reading, index: int) -> dict[str, int]:
+    """What a run counts; its input includes the cache."""
+    counts = {part: _count(reading, index, path) for path, part in _PARTS.items()}
+    counts["input_tokens"] = sum(_count(reading, index, path) for path in _INPUTS)
+    return counts
 
 
 def _billed(reading: Reading) -> Iterator[int]:

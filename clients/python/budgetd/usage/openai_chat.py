@@ -117,7 +117,7 @@ HARMLESS: dict[str, str] = {
 MAPS = "google_maps_grounding_requests"
 #: Beside what is harmless in every form of OpenAI's.
 UNPRICED: dict[str, str] = {
-    "iterations": "runs that a price for long input counts as one request",
+    "iterations": "runs that cannot be sent as requests of their own, and are priced as one",
     "search_context_size": "Perplexity's fee for a request depends on it",
     "num_sources_used": "sources of xAI's live search",
     "num_server_side_tools_used": "calls of xAI's tools",

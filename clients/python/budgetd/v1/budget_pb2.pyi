@@ -758,6 +758,7 @@ class Usage(google.protobuf.message.Message):
     PAGES_FIELD_NUMBER: builtins.int
     CACHED_IMAGE_INPUT_TOKENS_FIELD_NUMBER: builtins.int
     EXPLICIT_CACHED_INPUT_TOKENS_FIELD_NUMBER: builtins.int
+    REQUESTS_FIELD_NUMBER: builtins.int
     input_tokens: builtins.int
     """Optional. Tokens sent to the model, cached and cache-write tokens included; 0 to 10^12."""
     output_tokens: builtins.int
@@ -806,6 +807,15 @@ class Usage(google.protobuf.message.Message):
     """Optional. The part of `cached_input_tokens` that was read from an explicit cache, one that the caller had asked for,
     for models that charge less for it than for what they had cached by themselves.
     """
+    @property
+    def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Usage]:
+        """Optional. The provider's requests that this usage sums up, at most 64, such as the runs of one Anthropic message. Each
+        of them is priced by itself, so that a price for long input is that of a request, not of the sum; the costs are
+        added up exactly and rounded once. Each count above must be the sum of that count of the requests, which have no
+        requests themselves. They are one call to limits in calls. Empty: the usage is one request. They are not kept: in
+        answers it is always empty.
+        """
+
     def __init__(
         self,
         *,
@@ -832,8 +842,9 @@ class Usage(google.protobuf.message.Message):
         pages: builtins.int = ...,
         cached_image_input_tokens: builtins.int = ...,
         explicit_cached_input_tokens: builtins.int = ...,
+        requests: collections.abc.Iterable[global___Usage] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_image_input_tokens", b"cached_image_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "explicit_cached_input_tokens", b"explicit_cached_input_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_input_milliseconds", b"audio_input_milliseconds", "audio_input_tokens", b"audio_input_tokens", "audio_output_milliseconds", b"audio_output_milliseconds", "audio_output_tokens", b"audio_output_tokens", "cache_write_1h_tokens", b"cache_write_1h_tokens", "cache_write_tokens", b"cache_write_tokens", "cached_audio_input_tokens", b"cached_audio_input_tokens", "cached_image_input_tokens", b"cached_image_input_tokens", "cached_input_tokens", b"cached_input_tokens", "characters", b"characters", "citation_tokens", b"citation_tokens", "explicit_cached_input_tokens", b"explicit_cached_input_tokens", "image_input_tokens", b"image_input_tokens", "image_output_tokens", b"image_output_tokens", "input_images", b"input_images", "input_tokens", b"input_tokens", "output_images", b"output_images", "output_tokens", b"output_tokens", "pages", b"pages", "queries", b"queries", "reasoning_tokens", b"reasoning_tokens", "requests", b"requests", "video_milliseconds", b"video_milliseconds", "web_searches", b"web_searches"]) -> None: ...
 
 global___Usage = Usage
 

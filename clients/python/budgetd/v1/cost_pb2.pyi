@@ -266,7 +266,7 @@ class BatchUpdateCostRequest(google.protobuf.message.Message):
     """Optional. True: the answer tells where each touched budget's limits stand."""
     @property
     def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___UpdateCostRequest]:
-        """Required. 1 to 8,000 items."""
+        """Required. 1 to 8,000 items, whose usages have at most 8,000 `requests` in all."""
 
     def __init__(
         self,
