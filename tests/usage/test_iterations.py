@@ -85,6 +85,21 @@ def test_runs_in_a_usage_of_litellms_form_are_requests_as_well() -> None:
     assert [each.input_tokens for each in requests_of(of("claude-sonnet-4-5", usage))] == [180_000, 23_000]
 
 
+def test_reasoning_that_litellm_counts_and_no_run_does_is_that_of_the_last() -> None:
+    usage = {
+        "prompt_tokens": 203_000,
+        "completion_tokens": 4_500,
+        "total_tokens": 207_500,
+        "completion_tokens_details": {"reasoning_tokens": 7, "text_tokens": 4_493},
+        "prompt_tokens_details": {"text_tokens": 203_000, "cached_tokens": 0},
+        "iterations": [COMPACTION, MESSAGE],
+    }
+
+    first, second = requests_of(of("claude-sonnet-4-5", usage))
+
+    assert (first.reasoning_tokens, second.reasoning_tokens) == (0, 7)
+
+
 @pytest.mark.parametrize(
     "iterations",
     [

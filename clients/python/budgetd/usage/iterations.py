@@ -39,6 +39,8 @@ def add_iterations(reading: Reading) -> None:
     if not runs:
         return
     sums = {part: sum(run[part] for run in runs) for part in runs[0]}
+    if not sums["reasoning_tokens"]:  # LiteLLM counts the text of the reasoning where no run counts its tokens.
+        del sums["reasoning_tokens"]
     _check_covered(reading, sums)
     reading.counts.update(sums)
     if len(runs) > 1:
