@@ -10,6 +10,7 @@ import pytest
 
 from budgetd import AsyncBudgetManager, BudgetManager
 from budgetd.usage import UnreadUsageWarning
+from tests.usage.test_iterations import COMPACTION, MESSAGE, runs
 
 CHAT = {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_000}
 
@@ -64,6 +65,14 @@ def test_an_answer_without_a_model_is_refused_with_what_to_do(manager: BudgetMan
 
     with pytest.raises(ValueError, match="pass model= as well"):
         manager.update_cost("alice", {"usage": {"inputTokens": 1, "outputTokens": 1}})
+
+
+def test_runs_of_a_message_cost_what_each_of_them_costs_by_its_own_length(manager: BudgetManager) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        # Together they are longer than the 200,000 tokens above which the price doubles.
+        assert cost_of(manager, runs(COMPACTION, MESSAGE, model="vertex_ai/claude-sonnet-4-5")) == 0.6765
 
 
 def test_what_no_dialect_knows_is_sent_and_warned_of_once(manager: BudgetManager) -> None:

@@ -13,7 +13,7 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.cli.wording import USAGE_COUNTS
 from budgetd_server.domain.bounds import BATCH_USAGE_REQUESTS_MAX, USAGE_REQUESTS_MAX
-from budgetd_server.prices import load_prices
+from budgetd_server.prices import ReloadablePrices
 from tests.rpc.conftest import Start
 from tests.rpc.failures import failure
 from tests.rpc.fingerprint_requests import digest
@@ -103,7 +103,7 @@ def test_a_message_that_took_several_runs_costs_what_its_runs_cost(server: Runni
     assert answer.unread_fields == ()
 
 
-@pytest.mark.parametrize("ask", [_charge, _item, _settle])
+@pytest.mark.parametrize("ask", [_charge, _item, _settle], ids=["charge", "item", "settlement"])
 def test_an_entry_has_the_sum_and_not_the_requests_and_is_one_call(ask: Ask, server: RunningServer) -> None:
     server.create("alice", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=9))
 
@@ -114,7 +114,14 @@ def test_an_entry_has_the_sum_and_not_the_requests_and_is_one_call(ask: Ask, ser
 
 
 @pytest.mark.parametrize(
-    ("ask", "cost_nano_usd"), [(_charge, 1), (_item, 1), (_settle, 1), (_project, 2), (_hold, 2)], ids=str
+    ("ask", "cost_nano_usd"),
+    [
+        pytest.param(_charge, 1, id="UpdateCost"),
+        pytest.param(_item, 1, id="BatchUpdateCost"),
+        pytest.param(_settle, 1, id="CommitReservation"),
+        pytest.param(_project, 2, id="ProjectCost"),
+        pytest.param(_hold, 2, id="ReserveCost"),
+    ],
 )
 def test_the_costs_of_requests_are_rounded_once_together(
     ask: Ask, cost_nano_usd: int, start: Start, tmp_path: Path
@@ -122,7 +129,7 @@ def test_the_costs_of_requests_are_rounded_once_together(
     path = tmp_path / "prices.toml"
     # Each request costs 0.4 nano-dollars, all three together 1.2.
     path.write_text('version = 1\n[models."m"]\ninput_usd_per_mtok = "0.0004"\noutput_usd_per_mtok = "1"\n', "utf-8")
-    server = start(Setup(prices=load_prices([path])))
+    server = start(Setup(prices=ReloadablePrices([path])))
     server.create()
 
     usage = pb.Usage(input_tokens=3, requests=[pb.Usage(input_tokens=1)] * 3)
