@@ -1,7 +1,7 @@
 """What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -258,10 +258,11 @@ def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
         raise UsageValueError(f"usage.{path}", rule, reading.leaves.get(path))
 
 
-def _neutral(counts: Mapping[str, int], requests: Iterable[Mapping[str, int]] = ()) -> budget_pb2.Usage:
+def _neutral(counts: Mapping[str, int], requests: Sequence[Mapping[str, int]] = ()) -> budget_pb2.Usage:
     told: dict[str, Any] = {_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS}
     usage = budget_pb2.Usage(**told)
-    usage.requests.extend(map(_neutral, requests))
+    if requests:
+        usage.requests.extend(map(_neutral, requests))
     return usage
 
 
