@@ -46,3 +46,25 @@ def test_empty_details_are_no_counts(details: Any) -> None:
         read_answer({"model": "m", "usage": usage}).usage
         == read_answer({"model": "m", "usage": {**usage, "prompt_tokens_details": None}}).usage
     )
+
+
+class _NotGiven:
+    """As OpenAI's and Mistral's libraries have it."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def test_what_a_library_has_for_a_field_that_was_not_given_is_no_count() -> None:
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 1,
+        "prompt_tokens_details": _NotGiven(),
+        "total_tokens": _NotGiven(),
+    }
+
+    read = read_answer({"model": "m", "usage": usage})
+
+    assert (read.usage.input_tokens, read.usage.output_tokens) == (9, 1)

@@ -6,7 +6,7 @@ No provider's library is imported; an object is read by its class's own way of k
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -88,8 +88,13 @@ def _collect(found: dict[str, object], name: str, value: object, path: str, dept
         _collect_fields(found, f"{name}.", fields, path, depth + 1)
     # A bool is no count, not even False; a Decimal may be one that cannot be compared. What holds nothing is kept as it
     # is, so that it is refused where a count belongs.
-    elif not isinstance(value, _SCALARS) or isinstance(value, bool | Decimal) or value != 0:
+    elif isinstance(value, bool | Decimal) or (value != 0 if isinstance(value, _SCALARS) else not _is_unset(value)):
         _add(found, name, value, path)
+
+
+def _is_unset(value: object) -> bool:
+    """True for what libraries have in place of a field that was not given: a false object that holds nothing."""
+    return not isinstance(value, Collection) and not value
 
 
 def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
