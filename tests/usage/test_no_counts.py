@@ -65,6 +65,7 @@ def test_what_a_library_has_for_a_field_that_was_not_given_is_no_count() -> None
         "total_tokens": _NotGiven(),
     }
 
-    read = read_answer({"model": "m", "usage": usage})
+    read = read_answer({"model": "m", "usage": usage}).usage
 
-    assert (read.usage.input_tokens, read.usage.output_tokens) == (9, 1)
+    assert read is not None
+    assert (read.input_tokens, read.output_tokens) == (9, 1)
