@@ -12,6 +12,8 @@ from google.protobuf.message import Message
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.usage import Parts, Usage
+from budgetd_server.rpc.cost_checks import sent_usage
 from tests.rpc.conftest import Start
 from tests.rpc.failures import failure_of
 from tests.rpc.fingerprint_requests import NEWER, REQUESTS, digest
@@ -211,3 +213,9 @@ def test_every_field_of_a_request_is_changed_by_one_of_the_requests_above(prepar
 @pytest.mark.parametrize(("rpc", "index"), CASES)
 def test_a_request_without_newer_fields_keeps_the_digest_of_the_released_version(rpc: str, index: int) -> None:
     assert digest(rpc, REQUESTS[rpc][index], shipped_prices()) == RELEASED[f"{rpc}-{index}"]
+
+
+def test_a_part_that_a_later_version_adds_changes_no_digest_of_a_usage_without_it() -> None:
+    usage = Usage(1_000, 10, parts=Parts(pages=3, audio_input_tokens=7))
+
+    assert sent_usage(usage) == (1_000, 10, 0, 0, 0, ("audio_input_tokens", 7), ("pages", 3))

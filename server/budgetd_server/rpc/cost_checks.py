@@ -62,11 +62,14 @@ def _parts_of(usage: pb.Usage) -> Parts:
 
 
 def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[object, ...] | None:
-    """The counts as they were sent, for the digest: the five usual ones, and other parts and requests if any."""
+    """The counts as they were sent, for the digest: the five usual ones, and other parts and requests if any.
+
+    Parts are named and without zeros, so that a part of a later version changes no digest of an earlier one.
+    """
     if usage is None:
         return None
-    counts = tuple(usage[:-1]) if usage.parts is NO_PARTS else (*usage[:-1], *usage.parts)
-    return (*counts, *map(sent_usage, requests)) if requests else counts
+    parts = sorted((name, count) for name, count in usage.parts._asdict().items() if count)
+    return (*usage[:-1], *parts, *map(sent_usage, requests))
 
 
 def check_not_too_dear(field: str, cost_nano_usd: int) -> None:
