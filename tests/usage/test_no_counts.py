@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from budgetd.usage import UsageTypeError, read_answer
+from budgetd.usage import UsageTypeError, UsageValueError, read_answer
 
 NO_COUNTS = [object(), MagicMock(), len, lambda: 1, {1_000}, {}, [], iter(()), [1_000], (1_000,), {"count": 1_000}]
 
@@ -46,6 +46,22 @@ def test_empty_details_are_no_counts(details: Any) -> None:
         read_answer({"model": "m", "usage": usage}).usage
         == read_answer({"model": "m", "usage": {**usage, "prompt_tokens_details": None}}).usage
     )
+
+
+class _Undecided:
+    """Neither true nor false, as an array of several numbers."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+def test_what_is_neither_true_nor_false_is_refused_by_its_name() -> None:
+    usage = {"prompt_tokens": _Undecided(), "completion_tokens": 1}
+
+    with pytest.raises(UsageValueError, match=r"usage\.prompt_tokens"):
+        read_answer({"model": "m", "usage": usage})
 
 
 class _NotGiven:

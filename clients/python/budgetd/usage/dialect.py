@@ -162,7 +162,7 @@ def _take_usage(reading: Reading, dialect: Dialect) -> None:
         if name is not None:
             _take(reading, name, f"usage.{path}", value)
         elif path.rpartition(".")[0] in parts and not _is_known(dialect, path):
-            rule = "must be a whole number, not something that holds others"
+            rule = "must be a whole number, not a list or an object"
             raise UsageTypeError(f"usage.{path.rpartition('.')[0]}", rule, value)
         elif _is_in(dialect.unpriced, path) or (is_number(value) and _is_in(COST_PARTS, path)):
             reading.leave_unpriced(path)

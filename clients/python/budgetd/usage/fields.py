@@ -86,15 +86,24 @@ def _collect(found: dict[str, object], name: str, value: object, path: str, dept
         _collect_fields(found, f"{name}.", items, path, depth + 1)
     elif fields := fields_of(value, f"{path}.{name}"):
         _collect_fields(found, f"{name}.", fields, path, depth + 1)
-    # A bool is no count, not even False; a Decimal may be one that cannot be compared. What holds nothing is kept as it
-    # is, so that it is refused where a count belongs.
-    elif isinstance(value, bool | Decimal) or (value != 0 if isinstance(value, _SCALARS) else not _is_unset(value)):
-        _add(found, name, value, path)
+    elif isinstance(value, _SCALARS):
+        # A bool is no count, not even False; a Decimal may be one that cannot be compared.
+        if isinstance(value, bool | Decimal) or value != 0:
+            _add(found, name, value, path)
+    elif not _is_unset(value, f"{path}.{name}"):
+        _add(found, name, value, path)  # It holds nothing, and is refused where a count belongs.
 
 
-def _is_unset(value: object) -> bool:
-    """True for what libraries have in place of a field that was not given: a false object that holds nothing."""
-    return not isinstance(value, Collection) and not value
+def _is_unset(value: object, path: str) -> bool:
+    """True for what libraries have in place of a field that was not given: a false object that holds nothing.
+
+    Raises:
+        UsageValueError: The object is neither true nor false.
+    """
+    try:
+        return not isinstance(value, Collection) and not value
+    except Exception as error:
+        raise UsageValueError(path, f"must be readable ({type(error).__name__} was raised)", error) from error
 
 
 def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
