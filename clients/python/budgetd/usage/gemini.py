@@ -103,9 +103,10 @@ def _is_it(look: Look) -> bool:
 
 
 def _provider(look: Look) -> str:
-    """The interface of Google's that answered, by what the other one never gives, as its library documents.
+    """The interface of Google's that answered, "" if nothing shows which.
 
-    Vertex AI has given the time of an answer since answers have identifiers, so that one without is the Gemini API's.
+    Google's library documents `create_time` and `traffic_type` for Vertex AI alone. An answer with an identifier and
+    neither of them is taken for the Gemini API's: this assumes that Vertex AI gives the time with every identifier.
     """
     if any(look.get(name) for name in ("create_time", "createTime")) or _has(look, "traffic_type", "trafficType"):
         return "vertex_ai"
