@@ -1,4 +1,4 @@
-"""The row of the registry that each command has beside its rule."""
+"""The row of the registry that each command has next to its rule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

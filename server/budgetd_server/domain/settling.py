@@ -277,7 +277,7 @@ def _rest(held: Usage | None, used: Usage | None) -> Usage | None:
 
 
 def _difference(one: Usage, other: Usage) -> Usage:
-    """By how many tokens `one` is more. Its other parts are told as they are: nothing counts them."""
+    """`one` less the tokens of `other`. The parts of `one` stay whole, since no limit counts them."""
     return Usage(
         one.input_tokens - other.input_tokens,
         one.output_tokens - other.output_tokens,

@@ -120,7 +120,7 @@ class Sweeper:
                 pass  # The writer has logged it, and logs when it is over.
             except BudgetError as error:
                 log.warning("sweeping was refused: %s", error)
-            except Exception:
+            except Exception:  # The next sweep must take place in any case.
                 log.exception("sweeping failed with an internal error")
             # There may be more; but what was looked at and could not be done is no reason to look again at once.
             if done < LOOK_MAX and not self._is_more:

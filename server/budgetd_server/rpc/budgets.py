@@ -88,7 +88,7 @@ class BudgetHandlers:
             try:
                 return await read_budget(self._engine, request.project_id, request.budget_id, request.view)
             except BudgetNotFound:
-                pass  # Deleted since; the outcome still tells how the command left it.
+                pass  # Deleted since; the outcome has it as the command left it.
         return _as_left(request.project_id, request.budget_id, outcome, request.view)
 
 

@@ -121,7 +121,7 @@ class CostHandlers:
         try:
             budget = await read_budget(self._engine, request.project_id, request.budget_id, request.view)
         except BudgetNotFound:
-            return  # Deleted since the charge, which stands all the same.
+            return  # Deleted since the charge, which remains in the ledger.
         response.budget.CopyFrom(budget)
 
     async def _limits_of(self, project_id: str, charges: Sequence[Charge]) -> list[pb.LimitStatus]:
