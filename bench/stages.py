@@ -17,10 +17,10 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.core import system_clock_us
 from budgetd_server.domain.commands import Charge, Outcome
 from budgetd_server.domain.decide import decide, needs_of
+from budgetd_server.ledger.loading import load
 from budgetd_server.ledger.sqlite.file import connect
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
-from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
 from budgetd_server.prices import ReloadablePrices
 from budgetd_server.rpc import answers
 from budgetd_server.rpc.cost_requests import CostRequests
@@ -59,7 +59,7 @@ class _Way:
         self.taken_us: dict[str, list[float]] = defaultdict(list)
         self._is_batch = is_batch
         statements = SqliteStatements()
-        self._working_set, self._save = SqliteWorkingSet(statements), SqliteSave(statements)
+        self._statements, self._save = statements, SqliteSave(statements)
         self._costs = CostRequests(ReloadablePrices(()), AsyncTokenCounter())
         self._charges = 1
 
@@ -70,7 +70,7 @@ class _Way:
         charges = self._decoded(batch, now_us)
         needs = self._timed("gather what the batch touches", lambda: needs_of(charges))
         self._timed("begin", lambda: self.connection.execute("BEGIN IMMEDIATE"))
-        state = self._timed("load", lambda: self._working_set.load(self.connection, needs, now_us))
+        state = self._timed("load", lambda: self._statements.carried_out(self.connection, load(needs, now_us)))
         outcomes = self._timed("decide", lambda: [decide(state, charge, now_us) for charge in charges])
         self._timed("save", lambda: self._save.changes(self.connection, state))
         self._timed("commit", lambda: self.connection.execute("COMMIT"))

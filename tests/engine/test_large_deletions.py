@@ -12,7 +12,7 @@ from budgetd_server.domain.results import Deleted
 from budgetd_server.engine import sweeper as sweepers
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.sweeper import Sweeper
-from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger import loading
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.metrics import Metrics
 from tests.engine.callers import soon
@@ -25,8 +25,8 @@ CHILDREN = 7
 @pytest.fixture(autouse=True)
 def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seven children are many."""
-    monkeypatch.setattr(working_set, "DELETED_AT_ONCE_MAX", 1)
-    monkeypatch.setattr(working_set, "DELETED_IN_STEP", 2)
+    monkeypatch.setattr(loading, "DELETED_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(loading, "DELETED_IN_STEP", 2)
 
 
 async def make_tree(bench: Bench) -> None:

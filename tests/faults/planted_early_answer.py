@@ -16,6 +16,7 @@ from budgetd_server.cli import main
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.decide import needs_of
 from budgetd_server.ledger.base import Clock, Committed, Decide
+from budgetd_server.ledger.loading import load
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class EarlyAnsweringLedger(SqliteLedger):
             connection.execute("COMMIT")
         connection.execute("BEGIN IMMEDIATE")
         now_us = clock()
-        state = self._working_set.load(connection, needs_of(commands), now_us)
+        state = self._statements.carried_out(connection, load(needs_of(commands), now_us))
         outcomes = decide(state, now_us)
         self._save.changes(connection, state)
         return outcomes

@@ -17,15 +17,14 @@ from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
 from budgetd_server.domain.configure import anchored
 from budgetd_server.domain.decide import needs_of
 from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to_recount
+from budgetd_server.ledger import loading, reading
 from budgetd_server.ledger.base import BatchEntangled
-from budgetd_server.ledger.sqlite import working_set
-from budgetd_server.ledger.sqlite.chains import recount_slice
+from budgetd_server.ledger.chains import recount_slice
 from budgetd_server.ledger.sqlite.file import open_file
-from budgetd_server.ledger.sqlite.reads import SqliteReads
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
 from budgetd_server.ledger.sqlite.verify import verify_file
-from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
+from budgetd_server.ledger.steps import Steps, T
 from tests.domain.desk import MONDAY_US
 from tests.ledger.batches import Batches, Seen
 from tests.ledger.stores import Result, decide_all
@@ -41,7 +40,7 @@ def narrow_bounds() -> Iterator[pytest.MonkeyPatch]:
     """Few models are counted apart, and trees are low."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
-        patch.setattr(working_set, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
+        patch.setattr(loading, "MODELS_PER_WINDOW_MAX", MODELS_MAX)
         patch.setattr(configure, "DEPTH_MAX", DEPTH_MAX)
         yield patch
 
@@ -53,15 +52,18 @@ class MemoryFile:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.connection.deserialize(_empty_file())
         self._statements = statements = _statements()
-        self._working_set, self._save = SqliteWorkingSet(statements), SqliteSave(statements)
-        self._reads = SqliteReads(statements)
+        self._save = SqliteSave(statements)
+
+    def asked(self, steps: Steps[T]) -> T:
+        """Carry out steps, in a transaction or without one."""
+        return self._statements.carried_out(self.connection, steps)
 
     def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """Carry out a batch in one transaction, or in more if the ledger asks for that."""
         function = partial(decide_all, commands)
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            state, results = self._working_set.decided(self.connection, needs_of(commands), function, now_us)
+            state, results = self.asked(loading.decided(needs_of(commands), function, now_us))
             self._save.changes(self.connection, state)
             self.connection.execute("COMMIT")
         except BatchEntangled:
@@ -79,14 +81,14 @@ class MemoryFile:
         if not isinstance(command, UpdateBudget) or not command.sets_limits:
             return command
         place = (command.project_id, command.budget_id)
-        budget = self._reads.budgets(self.connection, [place], set()).get(place)
+        budget = self.asked(reading.live_budgets([place], set())).get(place)
         limits = {} if budget is None else limits_to_recount(budget, anchored(command.limits, budget.created_at_us))
         if budget is None or not limits:
             return command
         recount = begin_recount(budget, limits, now_us)
         position = None
         while True:
-            position = recount_slice(self._statements, recount, command.project_id, position, 100, self.connection)
+            position = self.asked(recount_slice(recount, command.project_id, position, 100))
             if position is None:
                 return replace(command, recount=recount)
 
@@ -135,7 +137,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
         AssertionError: They differ, or one deviates from its own entries.
     """
     whole, cut, single = MemoryFile(), MemoryFile(), MemoryFile()
-    patch.setattr(working_set, "DESCENDANTS_LOADED_MAX", seed % 3)
+    patch.setattr(loading, "DESCENDANTS_LOADED_MAX", seed % 3)
     drawn = Batches(seed, single.seen)
     now_us = MONDAY_US + 10**9
     single.commit(drawn.first(), now_us)

@@ -25,9 +25,7 @@ from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
 from budgetd_server.domain.queries import BudgetQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, budget_status
-from budgetd_server.ledger.sqlite import working_set
-from budgetd_server.ledger.sqlite.reads import SqliteReads
-from budgetd_server.ledger.sqlite.statements import SqliteStatements
+from budgetd_server.ledger import loading, reading
 from tests.domain.desk import MONDAY_US
 from tests.ledger.batches import IDS, PROJECTS, SECOND_US, Batches
 from tests.ledger.split_batches import MemoryFile, narrow_bounds
@@ -72,7 +70,6 @@ class Stepped:
     def __init__(self, seed: int, patch: pytest.MonkeyPatch) -> None:
         self._random = Random(seed)
         self._patch = patch
-        self._reads = SqliteReads(SqliteStatements())
         self.at_once, self.in_steps = MemoryFile(), MemoryFile()
 
     def begin(self, commands: Sequence[Command[Any]], now_us: int) -> None:
@@ -82,7 +79,7 @@ class Stepped:
 
     def step(self, now_us: int) -> int:
         """Finish a few deletions; how many projects have more."""
-        self._patch.setattr(working_set, "DELETED_IN_STEP", self._random.randint(1, 3))
+        self._patch.setattr(loading, "DELETED_IN_STEP", self._random.randint(1, 3))
         sweeps = [Sweep(project_id=each, finishes_deletions=True) for each in dict.fromkeys(PROJECTS)]
         results = [self.in_steps.commit([sweep], now_us)[0] for sweep in sweeps]
         return sum(isinstance(result, Outcome) and result.result.changes_count > 0 for result in results)
@@ -94,9 +91,9 @@ class Stepped:
         there = {seq: known[name] for seq, name in seqs.items() if name in known}
         one = [self.at_once.prepared(_renumbered(each, {seq: seq for seq in there}), now_us) for each in commands]
         other = [self.in_steps.prepared(_renumbered(each, there), now_us) for each in commands]
-        self._patch.setattr(working_set, "DELETED_AT_ONCE_MAX", 1_000)
+        self._patch.setattr(loading, "DELETED_AT_ONCE_MAX", 1_000)
         expected = self.at_once.commit(one, now_us)
-        self._patch.setattr(working_set, "DELETED_AT_ONCE_MAX", 0)
+        self._patch.setattr(loading, "DELETED_AT_ONCE_MAX", 0)
         found = self.in_steps.commit(other, now_us)
         first, second = _names(self.at_once), _names(self.in_steps)
         for command, mine, theirs in zip(commands, expected, found, strict=True):
@@ -117,11 +114,11 @@ class Stepped:
         assert _kept(self.in_steps, second) == _kept(self.at_once, first)
 
     def _seen(self, file: MemoryFile, project_id: str, now_us: int) -> Any:
-        connection, places = file.connection, [(project_id, budget_id) for budget_id in IDS]
-        living = self._reads.budgets(connection, places, set(places))
-        lines = self._reads.lineage(connection, project_id, IDS)
+        places = [(project_id, budget_id) for budget_id in IDS]
+        living = file.asked(reading.live_budgets(places, set(places)))
+        lines = file.asked(reading.lineage(project_id, IDS))
         pages = [
-            self._reads.budget_page(connection, BudgetQuery(project_id=project_id, rows_max=rows, with_deleted=deleted))
+            file.asked(reading.budget_page(BudgetQuery(project_id=project_id, rows_max=rows, with_deleted=deleted)))
             for deleted in (False, True)
             for rows in (1, 3, 1_000)
         ]
@@ -136,7 +133,7 @@ class Stepped:
 def few_at_once() -> Iterator[pytest.MonkeyPatch]:
     """Narrow bounds, and no refusal of a deletion or move loads the tree."""
     with narrow_bounds() as patch:
-        patch.setattr(working_set, "DESCENDANTS_LOADED_MAX", 1)
+        patch.setattr(loading, "DESCENDANTS_LOADED_MAX", 1)
         yield patch
 
 

@@ -14,8 +14,8 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.queries import EntryQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
+from budgetd_server.ledger import loading
 from budgetd_server.ledger.base import Ledger
-from budgetd_server.ledger.sqlite import working_set
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import MONDAY_US, PROJECT
@@ -53,7 +53,7 @@ class SqliteStore:
 
     def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
         """See Store."""
-        patch.setattr(working_set, "MODELS_PER_WINDOW_MAX", models_max)
+        patch.setattr(loading, "MODELS_PER_WINDOW_MAX", models_max)
 
 
 #: Every kind of ledger by its name. A new one joins here, and every contract test runs on it.

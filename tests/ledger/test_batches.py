@@ -15,7 +15,8 @@ from budgetd_server.domain.commands import Command
 from budgetd_server.domain.lacking import Lacking, StoredParts
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
+from budgetd_server.ledger import loading
+from budgetd_server.ledger.steps import Steps
 from tests.domain.desk import MONDAY_US, charge
 from tests.domain.holding_desk import move, with_limits
 from tests.ledger.split_batches import MemoryFile, narrow_bounds, play
@@ -68,13 +69,13 @@ def test_a_charge_behind_a_move_adds_to_what_is_stored_of_its_model() -> None:
 
 
 def test_what_was_decided_without_all_that_it_needs_is_never_written(monkeypatch: Patch) -> None:
-    def decided_at_once(self: Any, connection: Any, needs: Needs, decide: Any, now_us: int) -> tuple[State, Any]:
-        state = self.load(connection, needs, now_us)
+    def decided_at_once(needs: Needs, decide: Any, now_us: int) -> Steps[tuple[State, Any]]:
+        state = yield from loading.load(needs, now_us)
         return state, decide(state, now_us)
 
     file = moved_once()
     before = file.content()
-    monkeypatch.setattr(SqliteWorkingSet, "decided", decided_at_once)
+    monkeypatch.setattr(loading, "decided", decided_at_once)
 
     with pytest.raises(AssertionError, match="never written"):
         file.commit(back_and_charged(), MONDAY_US)

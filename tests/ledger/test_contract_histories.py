@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.lacking import StoredParts
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.sqlite import chains, working_set
+from budgetd_server.ledger import chains, loading
 from budgetd_server.ledger.sqlite import ledger as sqlite_ledger
 from budgetd_server.ledger.sqlite import save as sqlite_save
+from budgetd_server.ledger.steps import Steps
 from tests.domain.histories import TELLING, Batch, histories
 from tests.ledger.rehearsed import play_on_store
 from tests.ledger.stores import STORES
@@ -63,12 +64,12 @@ def writes_the_living_first(patch: Patch) -> None:
 
 def forgets_requests(patch: Patch) -> None:
     """Request ids of earlier batches are not loaded."""
-    patch.setattr(working_set._Loading, "requests", lambda *_: None)  # noqa: SLF001
+    patch.setattr(loading._Loading, "requests", lambda *_: iter(()))  # noqa: SLF001
 
 
 def loads_no_rest(patch: Patch) -> None:
     """The sum of the rest of the models is not loaded once a window is full, and nobody notices."""
-    patch.setattr(working_set, "OTHER_MODELS", "a model that nobody uses")
+    patch.setattr(loading, "OTHER_MODELS", "a model that nobody uses")
     patch.setattr(StoredParts, "look_for", lambda *_: None)
 
 
@@ -100,8 +101,8 @@ def ends_chains_early(patch: Patch) -> None:
     """A recount in slices takes the first slice for all."""
     slice_ = chains.recount_slice
 
-    def first_only(*arguments: Any) -> None:
-        slice_(*arguments)
+    def first_only(*arguments: Any) -> Steps[None]:
+        yield from slice_(*arguments)
 
     patch.setattr(sqlite_ledger, "recount_slice", first_only)
 

@@ -11,9 +11,7 @@ from budgetd_server.domain.commands import Command, Outcome
 from budgetd_server.domain.decide import needs_of
 from budgetd_server.domain.errors import HasChildren, ParentCycle, TooDeep
 from budgetd_server.domain.results import Deleted
-from budgetd_server.ledger.sqlite import working_set
-from budgetd_server.ledger.sqlite.statements import SqliteStatements
-from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
+from budgetd_server.ledger import loading
 from tests.domain.desk import MONDAY_US, delete
 from tests.domain.holding_desk import move, reserve, with_limits
 from tests.ledger.split_batches import MemoryFile
@@ -26,7 +24,7 @@ BIG = "big"
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFile]:
     """A ledger with one budget above five, which counts as much, and a chain of six levels."""
-    monkeypatch.setattr(working_set, "DESCENDANTS_LOADED_MAX", CHILDREN - 1)
+    monkeypatch.setattr(loading, "DESCENDANTS_LOADED_MAX", CHILDREN - 1)
     file = MemoryFile()
     creations: list[Command[Any]] = [with_limits(budget_id=BIG)]
     creations += [with_limits(budget_id=f"child {number}", parent_id=BIG) for number in range(CHILDREN)]
@@ -40,7 +38,7 @@ def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryFile]:
 
 def loaded(file: MemoryFile, *commands: Command[Any]) -> set[str]:
     """The ids of the budgets that are loaded for some commands."""
-    state = SqliteWorkingSet(SqliteStatements()).load(file.connection, needs_of(commands), MONDAY_US)
+    state = file.asked(loading.load(needs_of(commands), MONDAY_US))
     return {budget.budget_id for budget in state.by_key.values()}
 
 

@@ -14,9 +14,8 @@ from budgetd_server.domain.entry import CostSource, Entry, EntryFields, EntryKin
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.domain.window import Fixed, Span
-from budgetd_server.ledger import columns
+from budgetd_server.ledger import budgets, columns, rows
 from budgetd_server.ledger.columns import LISTS, with_columns
-from budgetd_server.ledger.sqlite import rows
 from budgetd_server.ledger.sqlite.file import connect, open_file
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
@@ -136,7 +135,7 @@ def read_entry(connection: sqlite3.Connection) -> tuple[str, Entry]:
 
 
 def read_budget(connection: sqlite3.Connection) -> BudgetState:
-    found = STATEMENTS.upwards(connection, PROJECT_KEY, [BUDGET_KEY], is_deleting=False)
+    found = STATEMENTS.carried_out(connection, budgets.upwards(PROJECT_KEY, [BUDGET_KEY], is_deleting=False))
     return next(budget for budget in found if budget.budget_key == BUDGET_KEY)
 
 

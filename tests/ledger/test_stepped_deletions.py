@@ -17,11 +17,11 @@ from budgetd_server.domain.admission import DELETION_STEP_US, BudgetExceeded
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
 from budgetd_server.domain.reservation import OnExpiry
+from budgetd_server.domain.queries import BudgetQuery
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.state import State
-from budgetd_server.ledger.sqlite import working_set
-from budgetd_server.ledger.sqlite.reads import SqliteReads
-from budgetd_server.ledger.sqlite.save import SqliteSave
+from budgetd_server.ledger import budgets, loading, reading, saving
+from budgetd_server.ledger.steps import Steps
 from tests.domain.desk import MONDAY_US, PROJECT, charge, delete, limited
 from tests.domain.holding_desk import MINUTE_US, commit_hold, rejecting, reserve, with_limits
 from tests.ledger.split_batches import MemoryFile
@@ -52,31 +52,36 @@ def test_a_deletion_in_steps_comes_to_the_same_in_a_thousand_histories(part: int
 
 def readers_forget_the_ancestors(patch: Patch) -> None:
     """A reader shows a budget whose ancestor is deleted."""
-    patch.setattr(SqliteReads, "_living", lambda self, *args, **_: self._statements.live(*args, is_deleting=False))
+    patch.setattr(reading, "living", lambda *arguments, **_: budgets.live(*arguments, is_deleting=False))
 
 
 def lists_forget_the_ancestors(patch: Patch) -> None:
     """A page of budgets shows one as live whose ancestor is deleted."""
-    budget_page = SqliteReads.budget_page
+    budget_page = reading.budget_page
 
-    def unaware(self: Any, connection: Any, query: Any) -> Any:
+    def project_without_deletions(_: str) -> Steps[tuple[None, bool]]:
+        yield from ()
+        return None, False
+
+    def unaware(query: BudgetQuery) -> Steps[Any]:
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(self._statements, "project", lambda *_: (None, False))
-            return budget_page(self, connection, query)
+            inner.setattr(budgets, "project", project_without_deletions)
+            page = yield from budget_page(query)
+            return page
 
-    patch.setattr(SqliteReads, "budget_page", unaware)
+    patch.setattr(reading, "budget_page", unaware)
 
 
 def writers_forget_the_ancestors(patch: Patch) -> None:
     """A command finds a budget whose ancestor is deleted."""
-    projects = working_set._Loading.projects  # noqa: SLF001
+    projects = loading._Loading.projects  # noqa: SLF001
 
-    def unaware(loading: Any, needs: Any) -> None:
-        projects(loading, needs)
-        for project in loading.state.projects.values():
+    def unaware(self: Any, needs: Any) -> Steps[None]:
+        yield from projects(self, needs)
+        for project in self.state.projects.values():
             project.is_deleting = bool(needs.deleting)
 
-    patch.setattr(working_set._Loading, "projects", unaware)  # noqa: SLF001
+    patch.setattr(loading._Loading, "projects", unaware)  # noqa: SLF001
 
 
 def writers_do_not_finish_what_they_name(patch: Patch) -> None:
@@ -87,7 +92,7 @@ def writers_do_not_finish_what_they_name(patch: Patch) -> None:
         if state.looked_below:
             finish_deletions(state, now_us)
 
-    patch.setattr(working_set, "finish_deletions", of_steps_alone)
+    patch.setattr(loading, "finish_deletions", of_steps_alone)
 
 
 def books_holds_of_deleted_budgets(patch: Patch) -> None:
@@ -97,14 +102,14 @@ def books_holds_of_deleted_budgets(patch: Patch) -> None:
 
 def forgets_the_grandchildren(patch: Patch) -> None:
     """What is below a budget that was deleted in a step is not noted."""
-    save = SqliteSave._save_deletions  # noqa: SLF001
+    deletions = saving._deletions  # noqa: SLF001
 
-    def of_roots_alone(self: Any, connection: Any, state: State) -> None:
+    def of_roots_alone(state: State) -> Iterator[saving.Write]:
         if state.looked_below:
             state.deleted_above.clear()
-        save(self, connection, state)
+        yield from deletions(state)
 
-    patch.setattr(SqliteSave, "_save_deletions", of_roots_alone)
+    patch.setattr(saving, "_deletions", of_roots_alone)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +136,8 @@ def test_a_planted_bug_is_caught(plant: Callable[[Patch], Any]) -> None:
 @pytest.fixture
 def file(monkeypatch: Patch) -> Iterator[MemoryFile]:
     """A ledger with a team of three users, each with one device, below an organisation."""
-    monkeypatch.setattr(working_set, "DELETED_AT_ONCE_MAX", 2)
-    monkeypatch.setattr(working_set, "DELETED_IN_STEP", 2)
+    monkeypatch.setattr(loading, "DELETED_AT_ONCE_MAX", 2)
+    monkeypatch.setattr(loading, "DELETED_IN_STEP", 2)
     file = MemoryFile()
     file.commit([with_limits(limited(10), budget_id="org"), with_limits(budget_id="team", parent_id="org")], MONDAY_US)
     for number in range(3):

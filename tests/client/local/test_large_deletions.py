@@ -8,7 +8,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.ledger.sqlite import working_set
+from budgetd_server.ledger import loading
 from tests.client.local.ledgers import BUDGET, PROJECT, local, read, with_budget
 
 CHILDREN = 5
@@ -22,8 +22,8 @@ def is_finished(database: Path) -> bool:
 def test_a_large_deletion_is_finished_while_the_program_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working_set, "DELETED_AT_ONCE_MAX", 1)
-    monkeypatch.setattr(working_set, "DELETED_IN_STEP", 1)
+    monkeypatch.setattr(loading, "DELETED_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(loading, "DELETED_IN_STEP", 1)
     database = with_budget(tmp_path / "ledger.db")
     with local(database) as client:
         for number in range(CHILDREN):

@@ -28,6 +28,7 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
+from budgetd_server.ledger import reading
 from budgetd_server.ledger.base import (
     BudgetKey,
     Clock,
@@ -37,13 +38,13 @@ from budgetd_server.ledger.base import (
     FileOutdated,
     LedgerRefused,
 )
-from budgetd_server.ledger.sqlite.chains import Position, recount_slice
+from budgetd_server.ledger.chains import Position, recount_slice
+from budgetd_server.ledger.loading import decided
 from budgetd_server.ledger.sqlite.file import connect, log_keeper, open_file
 from budgetd_server.ledger.sqlite.guard import FileGuard
-from budgetd_server.ledger.sqlite.reads import SqliteReads
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
-from budgetd_server.ledger.sqlite.working_set import SqliteWorkingSet
+from budgetd_server.ledger.steps import Steps
 
 T = TypeVar("T")
 
@@ -60,8 +61,6 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._statements = SqliteStatements()
-        self._reads = SqliteReads(self._statements)
-        self._working_set = SqliteWorkingSet(self._statements)
         self._save = SqliteSave(self._statements)
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
@@ -133,43 +132,42 @@ class SqliteLedger:
     ) -> Mapping[BudgetKey, BudgetState]:
         """See Ledger.load_budgets."""
         wanted, with_models = list(keys), set(models_of)
-        return await self._read(lambda connection: self._reads.budgets(connection, wanted, with_models))
+        return await self._ask(reading.live_budgets(wanted, with_models))
 
     async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
         """See Ledger.lineage."""
-        return await self._read(lambda connection: self._reads.lineage(connection, project_id, budget_ids))
+        return await self._ask(reading.lineage(project_id, budget_ids))
 
     async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
         """See Ledger.list_budgets."""
-        return await self._read(lambda connection: self._reads.budget_page(connection, query))
+        return await self._ask(reading.budget_page(query))
 
     async def list_entries(self, query: EntryQuery) -> EntryPage:
         """See Ledger.list_entries."""
-        return await self._read(lambda connection: self._reads.entry_page(connection, query))
+        return await self._ask(reading.entry_page(query))
 
     async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
         """See Ledger.entry_kinds."""
-        return await self._read(lambda connection: self._reads.entry_kinds(connection, project_id, seqs))
+        return await self._ask(reading.entry_kinds(project_id, seqs))
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
         """See Ledger.reservation."""
-        return await self._read(lambda connection: self._reads.reservation(connection, project_id, seq))
+        return await self._ask(reading.reservation(project_id, seq))
 
     async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
         """See Ledger.list_reservations."""
-        return await self._read(lambda connection: self._reads.reservation_page(connection, query))
+        return await self._ask(reading.reservation_page(query))
 
     async def due(self, now_us: int, rows_max: int) -> Due:
         """See Ledger.due."""
-        return await self._read(lambda connection: self._reads.due(connection, now_us, rows_max))
+        return await self._ask(reading.due(now_us, rows_max))
 
     async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
         """See Ledger.recount."""
         position: Position | None = None
         while True:
             began = time.monotonic()
-            read = partial(recount_slice, self._statements, recount, project_id, position, rows_max)
-            position = await self._read(read)
+            position = await self._ask(recount_slice(recount, project_id, position, rows_max))
             if position is None:
                 return
             # Adding up is Python, which one thread has at a time: a long ledger leaves a third of the time to others.
@@ -189,6 +187,10 @@ class SqliteLedger:
             await (await self._readers.get()).close()
         if keeper is not None:
             keeper.close()
+
+    async def _ask(self, steps: Steps[T]) -> T:
+        """Carry out steps on a reading connection, as one snapshot."""
+        return await self._read(lambda connection: self._statements.carried_out(connection, steps))
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Call a function on a reading connection, as one snapshot."""
@@ -273,7 +275,7 @@ class SqliteLedger:
         locked = time.monotonic()
         try:
             self._guard.check_version(connection)
-            state, outcomes = self._working_set.decided(connection, needs, decide, clock())
+            state, outcomes = self._statements.carried_out(connection, decided(needs, decide, clock()))
             self._save.changes(connection, state)
             self._guard.check_place()  # What another program has written since must not be written over.
             connection.execute("COMMIT")

@@ -1,9 +1,10 @@
-"""What a transaction of the SQLite ledger loads: everything that a batch of commands touches."""
+"""Steps that load what a batch of commands touches, and decide it on the working set that comes of that.
 
-import json
-import sqlite3
+Which budgets, holds, sums and entries are needed, and how many, is known here alone; a store only has to find the rows.
+"""
+
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
@@ -13,11 +14,11 @@ from budgetd_server.domain.lacking import Lacking
 from budgetd_server.domain.needs import Needs, Place
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
+from budgetd_server.ledger import budgets, trees
 from budgetd_server.ledger.base import BatchEntangled, Decide
-from budgetd_server.ledger.sqlite.chains import entries_above
-from budgetd_server.ledger.sqlite.rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
-from budgetd_server.ledger.sqlite.statements import SqliteStatements, all_at_once, by_project
-from budgetd_server.ledger.sqlite.trees import StoredTrees
+from budgetd_server.ledger.chains import entries_above
+from budgetd_server.ledger.rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
+from budgetd_server.ledger.steps import Steps
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
 NEXT_HOLDS_MAX = 32
@@ -29,88 +30,87 @@ DESCENDANTS_LOADED_MAX = 100
 DELETED_AT_ONCE_MAX = 100
 #: of so many budgets.
 DELETED_IN_STEP = 50
+
+#: A project's id or key.
+P = TypeVar("P", str, int)
 T = TypeVar("T")
+V = TypeVar("V")
 
 
-class SqliteWorkingSet:
-    """Loads inside a transaction that somebody else has begun."""
+def decided(needs: Needs, decide: Decide[T], now_us: int) -> Steps[tuple[State, T]]:
+    """Load and decide; again with what was lacking, if the batch itself has led its commands to other budgets.
 
-    def __init__(self, statements: SqliteStatements) -> None:
-        self._statements = statements
-        self._sql = statements.sql
+    Raises:
+        BatchEntangled: It lacked something each time, or changes a tree that is too large to be loaded, and then asks
+            what is in it. One command alone does not.
+    """
+    lacking = Lacking()
+    for _ in range(LOADS_MAX):
+        state = yield from load(needs, now_us, lacking)
+        try:
+            finish_deletions(state, now_us)
+            outcomes = decide(state, now_us)
+        except Exception:  # A rule that did not find what it needs may fail in any way; the next load has it.
+            if not state.lacking:
+                raise
+        else:
+            if not state.lacking:
+                return state, outcomes
+        if state.lacking.is_entangled:
+            break
+        lacking.add(state.lacking)
+    raise BatchEntangled
 
-    def decided(self, connection: sqlite3.Connection, needs: Needs, decide: Decide[T], now_us: int) -> tuple[State, T]:
-        """Load and decide; again with what was lacking, if the batch itself has led its commands to other budgets.
 
-        Raises:
-            BatchEntangled: It lacked something each time, or changes a tree that is too large to be loaded, and then
-                asks what is in it. One command alone does not.
-        """
-        lacking = Lacking()
-        for _ in range(LOADS_MAX):
-            state = self.load(connection, needs, now_us, lacking)
-            try:
-                finish_deletions(state, now_us)
-                outcomes = decide(state, now_us)
-            except Exception:  # A rule that did not find what it needs may fail in any way; the next load has it.
-                if not state.lacking:
-                    raise
-            else:
-                if not state.lacking:
-                    return state, outcomes
-            if state.lacking.is_entangled:
-                break
-            lacking.add(state.lacking)
-        raise BatchEntangled
+def load(needs: Needs, now_us: int, lacking: Lacking | None = None) -> Steps[State]:
+    """Everything that a batch of commands touches.
 
-    def load(self, connection: sqlite3.Connection, needs: Needs, now_us: int, lacking: Lacking | None = None) -> State:
-        """Everything that a batch of commands touches.
+    Args:
+        needs: What the commands touch.
+        now_us: The time at which they will be decided.
+        lacking: What they were found to touch beside that.
+    """
+    loading = _Loading(now_us, lacking or Lacking())
+    yield from loading.projects(needs)
+    yield from loading.budgets(needs)
+    if needs.subtrees or needs.deleted or needs.moved:
+        yield from loading.trees(needs)
+    if needs.reservations:
+        yield from loading.reservations(needs)
+    if needs.entries:
+        yield from loading.entries(needs)
+    if needs.refusing or needs.holds or needs.subtrees or needs.deleted:
+        yield from loading.holds(needs)
+    if lacking:
+        yield from loading.lacking_holds()
+    yield from loading.unfinished(needs)
+    yield from loading.models(needs)
+    yield from loading.requests(needs)
+    yield from loading.creations(needs)
+    if needs.accepted:
+        yield from loading.accepted(needs)
+    state = loading.state
+    for key, seq in needs.chains.items():
+        budget = state.budgets.get(key)
+        if budget is not None:
+            state.chains[(budget.project_key, budget.budget_key)] = yield from entries_above(budget, seq)
+    return state
 
-        Args:
-            connection: In a transaction that keeps others from writing.
-            needs: What the commands touch.
-            now_us: The time at which they will be decided.
-            lacking: What they were found to touch beside that.
-        """
-        loading = _Loading(self._statements, connection, now_us, lacking or Lacking())
-        loading.projects(needs)
-        loading.budgets(needs)
-        if needs.subtrees or needs.deleted or needs.moved:
-            loading.trees(needs)
-        if needs.reservations:
-            loading.reservations(needs)
-        if needs.entries:
-            loading.entries(needs)
-        if needs.refusing or needs.holds or needs.subtrees or needs.deleted:
-            loading.holds(needs)
-        if lacking:
-            loading.lacking_holds()
-        loading.unfinished(needs)
-        loading.models(needs)
-        loading.requests(needs)
-        loading.creations(needs)
-        if needs.accepted:
-            loading.accepted(needs)
-        state = loading.state
-        for key, seq in needs.chains.items():
-            budget = state.budgets.get(key)
-            if budget is not None:
-                chain = entries_above(self._statements, connection, budget, seq)
-                state.chains[(budget.project_key, budget.budget_key)] = chain
-        return state
+
+def by_project(places: Iterable[tuple[P, V]]) -> Mapping[P, Sequence[V]]:
+    """What comes with a project's id or key, by that."""
+    found: dict[P, list[V]] = defaultdict(list)
+    for project, what in places:
+        found[project].append(what)
+    return found
 
 
 class _Loading:
     """One working set in the making."""
 
-    def __init__(
-        self, statements: SqliteStatements, connection: sqlite3.Connection, now_us: int, lacking: Lacking
-    ) -> None:
+    def __init__(self, now_us: int, lacking: Lacking) -> None:
         self.state = State()
         self.state.has_store = True
-        self._statements = statements
-        self._sql = statements.sql
-        self._connection = connection
         self._now_us = now_us
         self._lacking = lacking
         #: By project key: the sums of these models on these budgets.
@@ -118,40 +118,38 @@ class _Loading:
         for project_key, pairs in lacking.models.items():
             self._models[project_key].update(pairs)
 
-    def projects(self, needs: Needs) -> None:
+    def projects(self, needs: Needs) -> Steps[None]:
         """The projects; those that do not exist yet get the next keys."""
         state = self.state
         project_ids = {*needs.budgets, *(project_id for project_id, _ in needs.requests)}
         project_ids.update(project_id for project_id, _ in needs.reservations)
-        rows = self._connection.execute(self._sql["load_projects"], {"ids": json.dumps(list(project_ids))})
+        rows = yield "load_projects", {"ids": list(project_ids)}
         for project_id, project_key, last_seq, is_deleting in rows:
             state.projects[project_id] = Project(project_key, last_seq, is_deleting=bool(is_deleting))
         unknown = project_ids - state.projects.keys()
         if not unknown:
             return
-        (last_project_key,) = self._connection.execute(self._sql["last_project_key"]).fetchone()
+        ((last_project_key,),) = yield "last_project_key", {}
         for project_id in unknown:
             last_project_key += 1
             state.projects[project_id] = Project(last_project_key, is_new=True)
 
-    def budgets(self, needs: Needs) -> None:
+    def budgets(self, needs: Needs) -> Steps[None]:
         """The live budgets that are named, and their ancestors."""
         for project_id, budget_ids in needs.budgets.items():
             project = self.state.projects[project_id]
             if project.is_new:
                 continue
-            loaded = self._statements.live(
-                self._connection, project.project_key, budget_ids, is_deleting=project.is_deleting
-            )
+            loaded = yield from budgets.live(project.project_key, budget_ids, is_deleting=project.is_deleting)
             for budget in loaded:
                 self.state.add_budget(project_id, budget)
                 if budget.deleted_by is not None:
                     self.state.unfinished.append((project_id, budget))
             parents = {budget.parent_key for budget in loaded if budget.parent_key is not None}
             if parents:
-                self._by_keys(project_id, parents)
+                yield from self._by_keys(project_id, parents)
 
-    def trees(self, needs: Needs) -> None:
+    def trees(self, needs: Needs) -> Steps[None]:
         """The live descendants of some budgets; of those that have many, how many."""
         whole: set[tuple[str, int]] = set()
         for places, below_max in (
@@ -159,37 +157,35 @@ class _Loading:
             (needs.deleted | needs.moved, DESCENDANTS_LOADED_MAX),
         ):
             for project_id, budget_ids in by_project(places).items():
-                project = self.state.projects[project_id]
-                trees = StoredTrees(self._sql, self._connection, project.project_key)
+                project_key = self.state.projects[project_id].project_key
                 keys = [key for key in self._keys(project_id, budget_ids) if (project_id, key) not in whole]
-                found, large = trees.descendants(keys, below_max)
+                found, large = yield from trees.descendants(project_key, keys, below_max)
                 whole.update((project_id, key) for key in set(keys) - large)
-                self._by_keys(project_id, found)
+                yield from self._by_keys(project_id, found)
                 for key in large:
-                    budget = self.state.by_key[(project.project_key, key)]
+                    budget = self.state.by_key[(project_key, key)]
                     is_measured = (project_id, budget.budget_id) in needs.subtrees | needs.moved
-                    tree = trees.measured(key) if is_measured else trees.counted(key)
-                    self.state.large_trees[(project.project_key, key)] = tree
+                    asked = trees.measured if is_measured else trees.counted
+                    self.state.large_trees[(project_key, key)] = yield from asked(project_key, key)
 
-    def unfinished(self, needs: Needs) -> None:
+    def unfinished(self, needs: Needs) -> Steps[None]:
         """Some budgets whose ancestors are deleted, if they are to follow; and what is held on these and the named."""
         for project_id in needs.deleting:
             project = self.state.projects[project_id]
             if project.is_deleting:
-                trees = StoredTrees(self._sql, self._connection, project.project_key)
-                above, below = trees.unfinished(DELETED_IN_STEP)
+                above, below = yield from trees.unfinished(project.project_key, DELETED_IN_STEP)
                 self.state.looked_below[project.project_key] = above
-                self._by_keys(project_id, below)
+                yield from self._by_keys(project_id, below)
                 named = {budget.budget_key for name, budget in self.state.unfinished if name == project_id}
-                found = [self.state.by_key[(project.project_key, key)] for key in below if key not in named]
-                self.state.unfinished.extend((project_id, budget) for budget in found)
-        for project_id, budgets in by_project(self.state.unfinished).items():
-            self._holds(project_id, "load_own_holds", [budget.budget_key for budget in budgets])
+                others = [self.state.by_key[(project.project_key, key)] for key in below if key not in named]
+                self.state.unfinished.extend((project_id, budget) for budget in others)
+        for project_id, found in by_project(self.state.unfinished).items():
+            yield from self._holds(project_id, "load_own_holds", [budget.budget_key for budget in found])
 
-    def reservations(self, needs: Needs) -> None:
+    def reservations(self, needs: Needs) -> Steps[None]:
         """The reservations that are named, and all their budgets."""
         for project_id, seqs in by_project(needs.reservations).items():
-            self._reservations(project_id, seqs)
+            yield from self._reservations(project_id, seqs)
             for seq in seqs:
                 reservation = self.state.reservations.get((project_id, seq))
                 if reservation is not None:
@@ -197,19 +193,19 @@ class _Loading:
                     for model in (reservation.model, *needs.reservations[(project_id, seq)]):
                         self._models[reservation.project_key].update((key, model) for key in keys)
 
-    def entries(self, needs: Needs) -> None:
+    def entries(self, needs: Needs) -> Steps[None]:
         """The entries that are to be corrected, and all their budgets."""
         for project_id, seqs in by_project(needs.entries).items():
             project_key = self.state.projects[project_id].project_key
-            parameters = {"project_key": project_key, "seqs": json.dumps(seqs)}
-            for adjusted_nano_usd, *row in self._connection.execute(self._sql["load_corrected"], parameters).fetchall():
-                _, entry = entry_from_row(tuple(row))
+            rows = yield "load_corrected", {"project_key": project_key, "seqs": seqs}
+            for adjusted_nano_usd, *row in rows:
+                _, entry = entry_from_row(row)
                 keys = (entry.budget_key, *entry.other_keys)
-                self._by_keys(project_id, keys)
+                yield from self._by_keys(project_id, keys)
                 self._models[project_key].update((key, entry.model) for key in keys)
                 self.state.corrected[(project_id, entry.seq)] = Corrected(entry, adjusted_nano_usd)
 
-    def holds(self, needs: Needs) -> None:
+    def holds(self, needs: Needs) -> Steps[None]:
         """The holds that budgets look at before they refuse, or are deleted or configured."""
         for project_id, budget_ids in by_project(needs.refusing).items():
             keys = self._keys(project_id, budget_ids)
@@ -218,25 +214,25 @@ class _Loading:
                 for key in keys
                 for each in upwards(self.state, self.state.by_key[(self.state.projects[project_id].project_key, key)])
             }
-            self._holds(project_id, "load_first_holds", {*keys, *above})
+            yield from self._holds(project_id, "load_first_holds", {*keys, *above})
         # A budget that has many others below it is not deleted without force, whatever is held on it.
         large = {place for place in needs.deleted | needs.subtrees if self._is_large(place)}
         for project_id, budget_ids in by_project(needs.holds | ((needs.subtrees | needs.deleted) - large)).items():
             keys = self._keys(project_id, budget_ids)
             forced = self._keys(project_id, (name for project, name in needs.subtrees - large if project == project_id))
             below = {each.budget_key for key in forced for each in self._below(project_id, key)}
-            self._holds(project_id, "load_holds", {*keys, *below})
+            yield from self._holds(project_id, "load_holds", {*keys, *below})
         for project_id, budget_ids in by_project(needs.subtrees & large).items():
-            self._holds(project_id, "load_own_holds", self._keys(project_id, budget_ids))
+            yield from self._holds(project_id, "load_own_holds", self._keys(project_id, budget_ids))
 
-    def lacking_holds(self) -> None:
+    def lacking_holds(self) -> Steps[None]:
         """The holds of budgets that only the batch itself brings into the way of a command."""
         project_ids = {project.project_key: project_id for project_id, project in self.state.projects.items()}
         for name, places in (("load_first_holds", self._lacking.first_holds), ("load_holds", self._lacking.holds)):
             for project_key, keys in by_project(places).items():
-                self._holds(project_ids[project_key], name, keys)
+                yield from self._holds(project_ids[project_key], name, keys)
 
-    def models(self, needs: Needs) -> None:
+    def models(self, needs: Needs) -> Steps[None]:
         """The sums by model that may change."""
         state = self.state
         for project_id, budget_id, model in needs.models:
@@ -259,41 +255,41 @@ class _Loading:
                     pairs.append((budget_key, OTHER_MODELS))
             if pairs:
                 asked.update(pairs)
-                parameters = {"project_key": project_key, "pairs": json.dumps(pairs)}
-                for budget_key, model, *sums in all_at_once(self._connection, self._sql["load_models"], parameters):
+                rows = yield "load_models", {"project_key": project_key, "pairs": pairs}
+                for budget_key, model, *sums in rows:
                     state.by_key[(project_key, budget_key)].models[model] = Sums(*sums)
 
-    def requests(self, needs: Needs) -> None:
+    def requests(self, needs: Needs) -> Steps[None]:
         """The request ids that have taken effect before."""
         for (project_id, rpc), request_ids in needs.requests.items():
             project = self.state.projects[project_id]
             if project.is_new:
                 continue
-            parameters = {"project_key": project.project_key, "rpc": int(rpc), "ids": json.dumps(request_ids)}
-            for request_id, *stored in self._connection.execute(self._sql["load_requests"], parameters):
-                self.state.requests[(project_id, rpc, request_id)] = request_from_row(tuple(stored))
+            parameters = {"project_key": project.project_key, "rpc": int(rpc), "ids": request_ids}
+            rows = yield "load_requests", parameters
+            for request_id, *stored in rows:
+                self.state.requests[(project_id, rpc, request_id)] = request_from_row(stored)
 
-    def creations(self, needs: Needs) -> None:
+    def creations(self, needs: Needs) -> Steps[None]:
         """What a new budget needs: the next key, and where the chain of its id ended."""
         for project_id in needs.creating:
             project = self.state.projects[project_id]
-            (project.last_budget_key,) = self._connection.execute(
-                self._sql["last_budget_key"], {"project_key": project.project_key}
-            ).fetchone()
+            ((project.last_budget_key,),) = yield "last_budget_key", {"project_key": project.project_key}
             for budget_id in needs.budgets[project_id]:
                 if (project_id, budget_id) not in self.state.budgets and not project.is_new:
                     parameters = {"project_key": project.project_key, "budget_id": budget_id}
-                    row = self._connection.execute(self._sql["last_seq_of_deleted"], parameters).fetchone()
-                    if row is not None:
-                        self.state.last_seqs[(project_id, budget_id)] = row[0]
+                    rows = yield "last_seq_of_deleted", parameters
+                    if rows:
+                        self.state.last_seqs[(project_id, budget_id)] = rows[0][0]
 
-    def accepted(self, needs: Needs) -> None:
+    def accepted(self, needs: Needs) -> Steps[None]:
         """What was accepted last of the records of clients."""
         for (project_id, client), budget_ids in needs.accepted.items():
             project_key = self.state.projects[project_id].project_key
-            parameters = {"project_key": project_key, "client": client, "ids": json.dumps(list(budget_ids))}
-            for budget_id, *row in self._connection.execute(self._sql["load_accepted"], parameters):
-                self.state.accepted[(project_id, client, budget_id)] = accepted_from_row(tuple(row))
+            parameters = {"project_key": project_key, "client": client, "ids": list(budget_ids)}
+            rows = yield "load_accepted", parameters
+            for budget_id, *row in rows:
+                self.state.accepted[(project_id, client, budget_id)] = accepted_from_row(row)
 
     def _keys(self, project_id: str, budget_ids: Iterable[str]) -> list[int]:
         found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)
@@ -308,21 +304,22 @@ class _Loading:
         found = self.state.children(self.state.by_key[(self.state.projects[project_id].project_key, key)])
         return [*found, *(below for child in found for below in self._below(project_id, child.budget_key))]
 
-    def _by_keys(self, project_id: str, keys: Iterable[int]) -> None:
+    def _by_keys(self, project_id: str, keys: Iterable[int]) -> Steps[None]:
         """Budgets by their keys with their ancestors, unless they are there already."""
         state, project_key = self.state, self.state.projects[project_id].project_key
         missing = {key for key in keys if (project_key, key) not in state.by_key}
         if not missing:
             return
         is_deleting = state.projects[project_id].is_deleting
-        for budget in self._statements.upwards(self._connection, project_key, missing, is_deleting=is_deleting):
+        loaded = yield from budgets.upwards(project_key, missing, is_deleting=is_deleting)
+        for budget in loaded:
             if (project_key, budget.budget_key) not in state.by_key:
                 state.add_budget(project_id, budget)
 
-    def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> None:
+    def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> Steps[None]:
         """The holds that a statement finds on some budgets; the budgets of those that may end in this transaction."""
         project_key, wanted = self.state.projects[project_id].project_key, list(keys)
-        parameters = {"project_key": project_key, "keys": json.dumps(wanted)}
+        parameters: dict[str, object] = {"project_key": project_key, "keys": wanted}
         places = [(project_key, key) for key in wanted]
         self.state.asked_own_holds.update(places if name != "load_first_holds" else ())
         self.state.asked_first_holds.update(places if name != "load_own_holds" else ())
@@ -330,20 +327,21 @@ class _Loading:
             self.state.asked_holds.update(places)
         elif name == "load_first_holds":
             parameters |= {"now_us": self._now_us, "next_max": NEXT_HOLDS_MAX}
-        seqs = [seq for (seq,) in self._connection.execute(self._sql[name], parameters)]
+        rows = yield name, parameters
+        seqs = [seq for (seq,) in rows]
         if seqs:
             # Those of budgets that are deleted end before anybody is refused, due or not.
             ends_all = name != "load_first_holds" or self.state.projects[project_id].is_deleting
-            self._reservations(project_id, seqs, ends_all=ends_all)
+            yield from self._reservations(project_id, seqs, ends_all=ends_all)
 
-    def _reservations(self, project_id: str, seqs: Iterable[int], *, ends_all: bool = True) -> None:
+    def _reservations(self, project_id: str, seqs: Iterable[int], *, ends_all: bool = True) -> Steps[None]:
         """Reservations by number, with the budgets of those that may end: all, or those that are due."""
         state, project_key = self.state, self.state.projects[project_id].project_key
         missing = [seq for seq in seqs if (project_id, seq) not in state.reservations]
-        parameters = {"project_key": project_key, "seqs": json.dumps(missing)}
-        rows = self._connection.execute(self._sql["load_reservations"], parameters) if missing else ()
-        for row in rows:
-            state.add_reservation(project_id, reservation_from_row(row))
+        if missing:
+            rows = yield "load_reservations", {"project_key": project_key, "seqs": missing}
+            for row in rows:
+                state.add_reservation(project_id, reservation_from_row(row))
         keys: set[int] = set()
         for seq in seqs:
             reservation = state.reservations.get((project_id, seq))
@@ -352,4 +350,4 @@ class _Loading:
                 keys.update(own)
                 if reservation.is_due(self._now_us):
                     self._models[project_key].update((key, reservation.model) for key in own)
-        self._by_keys(project_id, keys)
+        yield from self._by_keys(project_id, keys)

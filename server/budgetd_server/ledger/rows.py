@@ -1,7 +1,7 @@
-"""How budgets, entries and reservations look as rows of SQLite, with the columns and in the order of `columns`."""
+"""How budgets, entries and reservations look as rows, with the columns and in the order of `columns`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -63,7 +63,7 @@ _STORED_ENTRY = ("budget_id", *STORED_ENTRY)
 _TOKENS = slice(_STORED_ENTRY.index(TOKENS[0]), _STORED_ENTRY.index(TOKENS[-1]) + 1)
 _PARTS, _CATALOGUE_NAME = map(_STORED_ENTRY.index, ("usage_parts", "catalogue_name"))
 #: The column of each field, in the order of the fields; for the usage, the first of its columns.
-_entry_columns: Callable[[Row], Row] = itemgetter(
+_entry_columns: Callable[[Sequence[Any]], Row] = itemgetter(
     *(_TOKENS.start if name == "usage" else _STORED_ENTRY.index(name) for name in Entry._fields)
 )
 _STORED_RESERVATION = ("budget_id", *RESERVATION, *HOLD_ENTRY)
@@ -81,7 +81,7 @@ _SOURCES = {int(source): source for source in CostSource}
 SWEPT_US_MIN = US_PER_HOUR
 
 
-def budget_from_row(row: Row) -> tuple[BudgetState, int]:
+def budget_from_row(row: Sequence[Any]) -> tuple[BudgetState, int]:
     """A budget with its main count and no models, and how many named limits it has, which are not loaded either."""
     is_template, named_count, labels, parent_id = row[_AS_THEY_ARE_END:_BUDGET_END]
     budget = BudgetState(
@@ -94,7 +94,7 @@ def budget_from_row(row: Row) -> tuple[BudgetState, int]:
     return budget, named_count
 
 
-def counter_from_row(row: Row) -> Counter:
+def counter_from_row(row: Sequence[Any]) -> Counter:
     """The count of a limit, or the main one of a budget without a main limit."""
     limit = None if row[_AMOUNT] is None else _limit(*row[:_RULE_END])
     start_at_us, end_at_us, since_seq = row[_RULE_END:_SPAN_END]
@@ -188,13 +188,13 @@ def plain_request_row(request: NewRequest) -> Row:
     return project_key, int(rpc), request_id, fingerprint, entry_seq, numbers[0] if numbers else 0, created_at_us
 
 
-def request_from_row(row: Row) -> StoredRequest:
+def request_from_row(row: Sequence[Any]) -> StoredRequest:
     """A request id that has taken effect."""
     fingerprint, entry_seq, result, more = row
     return StoredRequest(fingerprint, entry_seq, (result, *json.loads(more)) if more else (result,))
 
 
-def entry_from_row(row: Row) -> tuple[str, Entry]:
+def entry_from_row(row: Sequence[Any]) -> tuple[str, Entry]:
     """An entry and the id of its budget."""
     stored: Any = Entry._make(_entry_columns(row))
     return row[0], stored._replace(
@@ -223,7 +223,7 @@ def reservation_row(reservation: Reservation) -> Row:
     )
 
 
-def reservation_from_row(row: Row) -> Reservation:
+def reservation_from_row(row: Sequence[Any]) -> Reservation:
     """A reservation."""
     stored = dict(zip(_STORED_RESERVATION, row, strict=True))
     take = stored.pop
@@ -296,7 +296,7 @@ def _limit(
     )
 
 
-def _usage(tokens: Row, parts: str | None) -> Usage:
+def _usage(tokens: Sequence[Any], parts: str | None) -> Usage:
     usage = Usage(*tokens)
     return usage if parts is None else usage._replace(parts=Parts(**json.loads(parts)))
 
@@ -324,7 +324,7 @@ def _labels_to_text(labels: Mapping[str, str]) -> str:
     return json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True) if labels else "{}"
 
 
-def accepted_from_row(row: Row) -> Accepted:
+def accepted_from_row(row: Sequence[Any]) -> Accepted:
     """What was accepted of a client's record."""
     *told, models = json.loads(row[0])
     record = Record(*told)._replace(models=tuple((model, cost) for model, cost in models))
