@@ -16,7 +16,6 @@ from budgetd_server.domain import admission, deleting, expiry
 from budgetd_server.domain.admission import DELETION_STEP_US, BudgetExceeded
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
-from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.queries import BudgetQuery
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.state import State

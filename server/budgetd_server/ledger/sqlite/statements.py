@@ -14,7 +14,7 @@ class SqliteStatements:
     def __init__(self) -> None:
         self.sql = load_queries("sqlite")
         #: Those that make one JSON array of all their rows.
-        self.all_at_once = {name for name, sql in self.sql.items() if sql.startswith("SELECT json_group_array(")}
+        self.all_at_once = {name for name, sql in self.sql.items() if "json_group_array(" in sql}
 
     def carried_out(self, connection: sqlite3.Connection, steps: Steps[T]) -> T:
         """Carry out steps inside a transaction that somebody else has begun."""
