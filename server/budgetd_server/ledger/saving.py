@@ -38,8 +38,9 @@ def changes(state: State) -> Iterator[Write]:
     if not (state.new_entries or state.new_requests or state.new_accepted or state.looked_below):
         return
     # A refused command leaves nothing behind, not even the project that it named.
-    projects = state.projects.items()
-    yield "insert_project", [(each.project_key, name) for name, each in projects if each.is_new and each.last_seq]
+    new = [(each.project_key, name) for name, each in state.projects.items() if each.is_new and each.last_seq]
+    if new:
+        yield "insert_project", new
     yield from _budgets(state)
     if state.deleted_above or state.looked_below:
         yield from _deletions(state)
@@ -66,8 +67,9 @@ def _budgets(state: State) -> Iterator[Write]:
         yield "remove_counter", removed
         yield "save_counter", (counter_row(each, counter) for each in configured for counter in each.counters())
         yield "clear_models", [(each.project_key, each.budget_key) for each in configured if each.is_models_cleared]
-    yield "save_count", (count_row(budget, counter) for budget in counted for counter in budget.counters())
-    yield "save_model", (model_row(budget, *item) for budget in changed for item in budget.models.items())
+    if counted:
+        yield "save_count", [count_row(budget, counter) for budget in counted for counter in budget.counters()]
+    yield "save_model", [model_row(budget, *item) for budget in changed for item in budget.models.items()]
 
 
 def _deletions(state: State) -> Iterator[Write]:
@@ -92,7 +94,8 @@ def _entries(entries: Sequence[Entry]) -> Iterator[Write]:
         else:
             yield "insert_entry", map(entry_row, run)
     others = [(entry.project_key, key, entry.seq) for entry in entries if entry.other_keys for key in entry.other_keys]
-    yield "insert_entry_budget", others
+    if others:
+        yield "insert_entry_budget", others
 
 
 def _reservations(state: State) -> Iterator[Write]:

@@ -12,6 +12,7 @@ from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
 #: How many rows one statement inserts; larger first.
 _ROWS_AT_ONCE = (64, 16, 4)
+_Parameters = Row | Mapping[str, object]
 _VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
@@ -48,13 +49,19 @@ class _Write:
         found = _VALUES.findall(sql)
         self._many = [(rows, _VALUES.sub(", ".join(found * rows), sql)) for rows in _ROWS_AT_ONCE] if found else []
 
-    def execute(self, connection: sqlite3.Connection, rows: Iterable[Row | Mapping[str, object]]) -> None:
+    def execute(self, connection: sqlite3.Connection, rows: Iterable[_Parameters]) -> None:
         """Write rows, in order."""
         waiting = list(rows)
+        if len(waiting) >= _ROWS_AT_ONCE[-1]:
+            waiting = self._written(connection, waiting)
+        if waiting:
+            connection.executemany(self._one, waiting)
+
+    def _written(self, connection: sqlite3.Connection, waiting: list[_Parameters]) -> list[_Parameters]:
+        """Write many at once; returns the few that are left."""
         begun = 0
         for count, sql in self._many:
             while len(waiting) - begun >= count:
                 connection.execute(sql, tuple(chain.from_iterable(waiting[begun : begun + count])))
                 begun += count
-        if begun < len(waiting):
-            connection.executemany(self._one, waiting[begun:])
+        return waiting[begun:]
