@@ -17,6 +17,7 @@ from budgetd_server.domain.admission import DELETION_STEP_US, BudgetExceeded
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Sweep
 from budgetd_server.domain.errors import AlreadySettled, BudgetNotFound
 from budgetd_server.domain.queries import BudgetQuery
+from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.state import State
 from budgetd_server.ledger import budgets, loading, reading, saving
