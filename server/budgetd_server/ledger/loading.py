@@ -83,18 +83,17 @@ def load(needs: Needs, now_us: int, lacking: Lacking | None = None) -> Steps[Sta
         yield from loading.holds(needs)
     if lacking:
         yield from loading.lacking_holds()
-    yield from loading.unfinished(needs)
+    if needs.deleting or loading.state.unfinished:
+        yield from loading.unfinished(needs)
     yield from loading.models(needs)
     yield from loading.requests(needs)
-    yield from loading.creations(needs)
+    if needs.creating:
+        yield from loading.creations(needs)
     if needs.accepted:
         yield from loading.accepted(needs)
-    state = loading.state
-    for key, seq in needs.chains.items():
-        budget = state.budgets.get(key)
-        if budget is not None:
-            state.chains[(budget.project_key, budget.budget_key)] = yield from entries_above(budget, seq)
-    return state
+    if needs.chains:
+        yield from loading.chains(needs)
+    return loading.state
 
 
 def by_project(places: Iterable[tuple[P, V]]) -> Mapping[P, Sequence[V]]:
@@ -290,6 +289,13 @@ class _Loading:
             rows = yield "load_accepted", parameters
             for budget_id, *row in rows:
                 self.state.accepted[(project_id, client, budget_id)] = accepted_from_row(row)
+
+    def chains(self, needs: Needs) -> Steps[None]:
+        """The entries that recounts have yet to add."""
+        for key, seq in needs.chains.items():
+            budget = self.state.budgets.get(key)
+            if budget is not None:
+                self.state.chains[(budget.project_key, budget.budget_key)] = yield from entries_above(budget, seq)
 
     def _keys(self, project_id: str, budget_ids: Iterable[str]) -> list[int]:
         found = (self.state.budgets.get((project_id, budget_id)) for budget_id in budget_ids)

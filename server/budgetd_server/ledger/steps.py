@@ -17,18 +17,18 @@ Steps = Generator[Ask, Sequence[Row], T]
 
 
 class Rows(Protocol):
-    """A store in a transaction that somebody else has begun."""
+    """What a driver asks of a store, in a transaction that somebody else has begun."""
 
-    def rows(self, statement: str, parameters: Mapping[str, object]) -> Sequence[Row]:
+    def __call__(self, statement: str, parameters: Mapping[str, object], /) -> Sequence[Row]:
         """The rows of a named statement."""
 
 
-def carried_out(store: Rows, steps: Steps[T]) -> T:
+def carried_out(rows: Rows, steps: Steps[T]) -> T:
     """Carry out steps, and return what they come to."""
     try:
         ask = next(steps)
         while True:
-            ask = steps.send(store.rows(*ask))
+            ask = steps.send(rows(*ask))
     except StopIteration as end:
         result: T = end.value
         return result
