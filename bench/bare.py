@@ -14,7 +14,7 @@ from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.usage import Usage
 from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.sqlite.file import connect
-from budgetd_server.ledger.sqlite.rows import entry_row
+from budgetd_server.ledger.rows import entry_row
 
 _FINGERPRINT = bytes(32)
 #: No sequence number of the ledger under measurement comes near it.
