@@ -13,8 +13,8 @@ from bench.messages import COST_NANO_USD, MODELS, USAGE, budget_id, uuid7
 from budgetd_server.domain.entry import CostSource, Entry, EntryKind
 from budgetd_server.domain.usage import Usage
 from budgetd_server.ledger.queries import load_queries
-from budgetd_server.ledger.sqlite.file import connect
 from budgetd_server.ledger.rows import entry_row
+from budgetd_server.ledger.sqlite.file import connect
 
 _FINGERPRINT = bytes(32)
 #: No sequence number of the ledger under measurement comes near it.

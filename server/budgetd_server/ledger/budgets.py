@@ -1,6 +1,6 @@
 """Steps that load budgets, with all that belongs to them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.ledger.rows import budget_from_row, counter_from_row
@@ -13,7 +13,9 @@ def live(project_key: int, budget_ids: Iterable[str], *, is_deleting: bool) -> S
     Where deletions are to be finished (`is_deleting`), those with a deleted ancestor are deleted, and say so.
     """
     rows = yield "load_budgets", {"project_key": project_key, "ids": list(budget_ids)}
-    budgets = yield from complete(rows)
+    budgets, with_named = with_main_limits(rows)
+    if with_named:
+        yield from load_named(project_key, with_named)
     if is_deleting:
         yield from mark_deleted(budgets)
     return budgets
@@ -22,7 +24,9 @@ def live(project_key: int, budget_ids: Iterable[str], *, is_deleting: bool) -> S
 def upwards(project_key: int, keys: Iterable[int], *, is_deleting: bool) -> Steps[list[BudgetState]]:
     """Budgets by their keys, and all their ancestors, with all their limits; for `is_deleting` see `live`."""
     rows = yield "load_upwards", {"project_key": project_key, "keys": list(keys)}
-    budgets = yield from complete(rows)
+    budgets, with_named = with_main_limits(rows)
+    if with_named:
+        yield from load_named(project_key, with_named)
     if is_deleting:
         yield from mark_deleted(budgets)
     return budgets
@@ -39,8 +43,8 @@ def mark_deleted(budgets: Sequence[BudgetState]) -> Steps[None]:
         living[key].deleted_by = request_id
 
 
-def complete(rows: Iterable[Row]) -> Steps[list[BudgetState]]:
-    """The budgets of some rows of one project, with their named limits, which few have."""
+def with_main_limits(rows: Iterable[Row]) -> tuple[list[BudgetState], dict[int, BudgetState]]:
+    """The budgets of some rows of one project, and by key those that have named limits, which few have."""
     budgets: list[BudgetState] = []
     with_named: dict[int, BudgetState] = {}
     for row in rows:
@@ -48,11 +52,14 @@ def complete(rows: Iterable[Row]) -> Steps[list[BudgetState]]:
         budgets.append(budget)
         if named_count:
             with_named[budget.budget_key] = budget
-    if with_named:
-        named = yield "load_named", {"project_key": budgets[0].project_key, "keys": list(with_named)}
-        for budget_key, *columns in named:
-            with_named[budget_key].named[columns[0]] = counter_from_row(columns)
-    return budgets
+    return budgets, with_named
+
+
+def load_named(project_key: int, with_named: Mapping[int, BudgetState]) -> Steps[None]:
+    """Complete some budgets of one project with their named limits."""
+    rows = yield "load_named", {"project_key": project_key, "keys": list(with_named)}
+    for budget_key, *columns in rows:
+        with_named[budget_key].named[columns[0]] = counter_from_row(columns)
 
 
 def project(project_id: str) -> Steps[tuple[int | None, bool]]:

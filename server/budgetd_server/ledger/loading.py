@@ -4,8 +4,9 @@ Which budgets, holds, sums and entries are needed, and how many, is known here a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
@@ -30,6 +31,8 @@ DESCENDANTS_LOADED_MAX = 100
 DELETED_AT_ONCE_MAX = 100
 #: of so many budgets.
 DELETED_IN_STEP = 50
+
+_project_id: Callable[[tuple[str, Any]], str] = itemgetter(0)
 
 #: A project's id or key.
 P = TypeVar("P", str, int)
@@ -120,8 +123,7 @@ class _Loading:
     def projects(self, needs: Needs) -> Steps[None]:
         """The projects; those that do not exist yet get the next keys."""
         state = self.state
-        project_ids = {*needs.budgets, *(project_id for project_id, _ in needs.requests)}
-        project_ids.update(project_id for project_id, _ in needs.reservations)
+        project_ids = {*needs.budgets, *map(_project_id, needs.requests), *map(_project_id, needs.reservations)}
         rows = yield "load_projects", {"ids": list(project_ids)}
         for project_id, project_key, last_seq, is_deleting in rows:
             state.projects[project_id] = Project(project_key, last_seq, is_deleting=bool(is_deleting))

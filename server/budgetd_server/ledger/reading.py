@@ -66,7 +66,9 @@ def budget_page(query: BudgetQuery) -> Steps[list[BudgetState]]:
         "rows_max": query.rows_max,
     }
     rows = yield "list_budgets", parameters
-    page = yield from budgets.complete(rows)
+    page, with_named = budgets.with_main_limits(rows)
+    if with_named:
+        yield from budgets.load_named(page[0].project_key, with_named)
     if is_deleting and query.with_deleted:
         yield from budgets.mark_deleted(page)
     if query.with_models:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 #: The columns of a row in the order in which the statement names them.
 Row = Sequence[Any]
-#: A statement's name and parameters by name; a list among these stands for as many values, or pairs of values.
+#: A statement's name and parameters by name. At most one of these is a list: of values, or of pairs of values.
 Ask = tuple[str, Mapping[str, object]]
 Steps = Generator[Ask, Sequence[Row], T]
 
@@ -25,10 +25,11 @@ class Rows(Protocol):
 
 def carried_out(rows: Rows, steps: Steps[T]) -> T:
     """Carry out steps, and return what they come to."""
+    go_on = steps.send
     try:
-        ask = next(steps)
+        statement, parameters = next(steps)
         while True:
-            ask = steps.send(rows(*ask))
+            statement, parameters = go_on(rows(statement, parameters))
     except StopIteration as end:
         result: T = end.value
         return result
