@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.lacking import StoredParts
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import chains, loading
-from budgetd_server.ledger.sqlite import ledger as sqlite_ledger
+from budgetd_server.ledger import chains, loading, stepped
 from budgetd_server.ledger.sqlite import save as sqlite_save
 from budgetd_server.ledger.steps import Steps
 from tests.domain.histories import TELLING, Batch, histories
@@ -104,7 +103,7 @@ def ends_chains_early(patch: Patch) -> None:
     def first_only(*arguments: Any) -> Steps[None]:
         yield from slice_(*arguments)
 
-    patch.setattr(sqlite_ledger, "recount_slice", first_only)
+    patch.setattr(stepped, "recount_slice", first_only)
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,18 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiosqlite
 
-from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
 from budgetd_server.domain.decide import needs_of
-from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.needs import Needs
-from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
-from budgetd_server.domain.recount import Recount
-from budgetd_server.domain.reservation import Reservation
-from budgetd_server.ledger import reading
 from budgetd_server.ledger.base import (
-    BudgetKey,
     Clock,
     Committed,
     Decide,
@@ -38,15 +31,13 @@ from budgetd_server.ledger.base import (
     FileOutdated,
     LedgerRefused,
 )
-from budgetd_server.ledger.chains import Position, recount_slice
 from budgetd_server.ledger.loading import decided
 from budgetd_server.ledger.sqlite.file import connect, log_keeper, open_file
 from budgetd_server.ledger.sqlite.guard import FileGuard
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
-from budgetd_server.ledger.steps import Steps
-
-T = TypeVar("T")
+from budgetd_server.ledger.stepped import SteppedLedger
+from budgetd_server.ledger.steps import Steps, T
 
 READERS = 2
 #: How long to wait before asking for the lock again: short, since a writer that has it needs about a millisecond.
@@ -55,7 +46,7 @@ LOCK_POLL_SECONDS = 0.001
 log = logging.getLogger(__name__)
 
 
-class SqliteLedger:
+class SqliteLedger(SteppedLedger):
     """A ledger in a file. Make it with `open`; close it with `close`."""
 
     def __init__(self, path: Path) -> None:
@@ -127,52 +118,6 @@ class SqliteLedger:
         """See Ledger.check."""
         await self._read(lambda _: None)
 
-    async def load_budgets(
-        self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()
-    ) -> Mapping[BudgetKey, BudgetState]:
-        """See Ledger.load_budgets."""
-        wanted, with_models = list(keys), set(models_of)
-        return await self._ask(reading.live_budgets(wanted, with_models))
-
-    async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
-        """See Ledger.lineage."""
-        return await self._ask(reading.lineage(project_id, budget_ids))
-
-    async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
-        """See Ledger.list_budgets."""
-        return await self._ask(reading.budget_page(query))
-
-    async def list_entries(self, query: EntryQuery) -> EntryPage:
-        """See Ledger.list_entries."""
-        return await self._ask(reading.entry_page(query))
-
-    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
-        """See Ledger.entry_kinds."""
-        return await self._ask(reading.entry_kinds(project_id, seqs))
-
-    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
-        """See Ledger.reservation."""
-        return await self._ask(reading.reservation(project_id, seq))
-
-    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
-        """See Ledger.list_reservations."""
-        return await self._ask(reading.reservation_page(query))
-
-    async def due(self, now_us: int, rows_max: int) -> Due:
-        """See Ledger.due."""
-        return await self._ask(reading.due(now_us, rows_max))
-
-    async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
-        """See Ledger.recount."""
-        position: Position | None = None
-        while True:
-            began = time.monotonic()
-            position = await self._ask(recount_slice(recount, project_id, position, rows_max))
-            if position is None:
-                return
-            # Adding up is Python, which one thread has at a time: a long ledger leaves a third of the time to others.
-            await asyncio.sleep((time.monotonic() - began) / 2)
-
     async def close(self) -> None:
         """See Ledger.close."""
         async with self._writing:
@@ -189,7 +134,7 @@ class SqliteLedger:
             keeper.close()
 
     async def _ask(self, steps: Steps[T]) -> T:
-        """Carry out steps on a reading connection, as one snapshot."""
+        """See SteppedLedger."""
         return await self._read(lambda connection: self._statements.carried_out(connection, steps))
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:

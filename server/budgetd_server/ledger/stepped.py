@@ -1,0 +1,74 @@
+"""What all ledgers have in common: each read is steps, which a driver carries out as one snapshot."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+
+from budgetd_server.domain.budget import BudgetState
+from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
+from budgetd_server.domain.recount import Recount
+from budgetd_server.domain.reservation import Reservation
+from budgetd_server.ledger import reading
+from budgetd_server.ledger.base import BudgetKey
+from budgetd_server.ledger.chains import Position, recount_slice
+from budgetd_server.ledger.steps import Steps, T
+
+
+class SteppedLedger(ABC):
+    """Answers all reads of a ledger with `_ask` alone."""
+
+    @abstractmethod
+    async def _ask(self, steps: Steps[T]) -> T:
+        """Carry out steps on one snapshot of everything that was committed before.
+
+        Raises:
+            StoreUnavailable: The store did not answer.
+        """
+
+    async def load_budgets(
+        self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()
+    ) -> Mapping[BudgetKey, BudgetState]:
+        """See Ledger.load_budgets."""
+        wanted, with_models = list(keys), set(models_of)
+        return await self._ask(reading.live_budgets(wanted, with_models))
+
+    async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
+        """See Ledger.lineage."""
+        return await self._ask(reading.lineage(project_id, budget_ids))
+
+    async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
+        """See Ledger.list_budgets."""
+        return await self._ask(reading.budget_page(query))
+
+    async def list_entries(self, query: EntryQuery) -> EntryPage:
+        """See Ledger.list_entries."""
+        return await self._ask(reading.entry_page(query))
+
+    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
+        """See Ledger.entry_kinds."""
+        return await self._ask(reading.entry_kinds(project_id, seqs))
+
+    async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
+        """See Ledger.reservation."""
+        return await self._ask(reading.reservation(project_id, seq))
+
+    async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
+        """See Ledger.list_reservations."""
+        return await self._ask(reading.reservation_page(query))
+
+    async def due(self, now_us: int, rows_max: int) -> Due:
+        """See Ledger.due."""
+        return await self._ask(reading.due(now_us, rows_max))
+
+    async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
+        """See Ledger.recount."""
+        position: Position | None = None
+        while True:
+            began = time.monotonic()
+            position = await self._ask(recount_slice(recount, project_id, position, rows_max))
+            if position is None:
+                return
+            # Adding up is Python, which one thread has at a time: a long ledger leaves a third of the time to others.
+            await asyncio.sleep((time.monotonic() - began) / 2)
