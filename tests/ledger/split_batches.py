@@ -20,14 +20,13 @@ from budgetd_server.domain.recount import StaleRecount, begin_recount, limits_to
 from budgetd_server.ledger import loading, reading
 from budgetd_server.ledger.base import BatchEntangled
 from budgetd_server.ledger.chains import recount_slice
-from budgetd_server.ledger.sqlite.file import open_file
 from budgetd_server.ledger.sqlite.save import SqliteSave
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
 from budgetd_server.ledger.sqlite.verify import verify_file
 from budgetd_server.ledger.steps import Steps, T
 from tests.domain.desk import MONDAY_US
 from tests.ledger.batches import Batches, Seen
-from tests.ledger.stores import Result, decide_all
+from tests.ledger.stores import Result, decide_all, empty_file
 
 #: Few, so that short histories meet the bounds.
 MODELS_MAX, DEPTH_MAX = 3, 4
@@ -50,7 +49,7 @@ class MemoryFile:
 
     def __init__(self) -> None:
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        self.connection.deserialize(_empty_file())
+        self.connection.deserialize(empty_file())
         self._statements = statements = _statements()
         self._save = SqliteSave(statements)
 
@@ -172,16 +171,3 @@ def _told(result: Result) -> Any:
 @functools.cache
 def _statements() -> SqliteStatements:
     return SqliteStatements()
-
-
-@functools.cache
-def _empty_file() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        open_file(path, migrates=False)
-        connection = sqlite3.connect(path)
-        try:
-            connection.execute("PRAGMA journal_mode = DELETE")
-            return connection.serialize()
-        finally:
-            connection.close()

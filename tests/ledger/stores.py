@@ -1,6 +1,11 @@
 """The stores that the contract tests run on: one class for each kind of ledger, found by its name in STORES."""
 
+import functools
+import sqlite3
+import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,9 +21,12 @@ from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
 from budgetd_server.ledger import loading
 from budgetd_server.ledger.base import Ledger
+from budgetd_server.ledger.sqlite.file import connect, open_file
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import MONDAY_US, PROJECT
+from tests.ledger.toy_ledger import ToyLedger
+from tests.ledger.toy_rows import KEYS, Tables
 
 Result = Outcome[Any] | Refusal | StaleRecount
 LOCK_WAIT_SECONDS = 20.0
@@ -56,8 +64,55 @@ class SqliteStore:
         patch.setattr(loading, "MODELS_PER_WINDOW_MAX", models_max)
 
 
+class ToyStore:
+    """Tables in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.tables: Tables = {name: {} for name in KEYS}
+        self._writing = threading.Lock()
+
+    async def open(self) -> Ledger:
+        """See Store."""
+        return ToyLedger(self.tables, self._writing)
+
+    def deviations(self) -> Sequence[object]:
+        """See Store. The rows are copied into a file, which is recounted as any other."""
+        constants = {"counters": {"is_model": 0, "model": ""}, "models": {"is_model": 1, "limit_id": ""}}
+        path = self._folder / "toy.db"
+        path.write_bytes(empty_file())
+        with closing(connect(path)) as connection:
+            connection.execute("BEGIN")
+            for name, rows in self.tables.items():
+                for row in rows.values():
+                    stored = {**row, **constants.get(name, {})}
+                    values = ", ".join(f":{column}" for column in stored)
+                    table = "counters" if name == "models" else name
+                    connection.execute(f"INSERT INTO {table} ({', '.join(stored)}) VALUES ({values})", stored)
+            connection.execute("COMMIT")
+        return verify_file(path).deviations
+
+    def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
+        """See Store."""
+        patch.setattr(loading, "MODELS_PER_WINDOW_MAX", models_max)
+
+
+@functools.cache
+def empty_file() -> bytes:
+    """A SQLite ledger that has no rows yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        open_file(path, migrates=False)
+        connection = sqlite3.connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            return connection.serialize()
+        finally:
+            connection.close()
+
+
 #: Every kind of ledger by its name. A new one joins here, and every contract test runs on it.
-STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore}
+STORES: Mapping[str, Callable[[Path], Store]] = {"sqlite": SqliteStore, "toy": ToyStore}
 
 
 def decide_all(commands: Sequence[Command[Any]], state: State, now_us: int) -> list[Result]:
