@@ -106,4 +106,18 @@ def _replay(state: State, command: Charge, first: Outcome[Charged], now_us: int)
     return replay_touched(state, command, first, now_us) if command.wants_limits else first
 
 
-CHARGE = Rule(command=Charge, result=Charged, rpc=Rpc.UPDATE_COST, needs=_needs, carry_out=charge, replay=_replay)
+def _charged_nano_usd(command: Charge, charged: Charged) -> int:
+    """What the metrics count: history was spent before."""
+    return 0 if command.is_history else charged.cost_nano_usd
+
+
+CHARGE = Rule(
+    command=Charge,
+    result=Charged,
+    rpc=Rpc.UPDATE_COST,
+    needs=_needs,
+    carry_out=charge,
+    replay=_replay,
+    is_charge=True,
+    charged_nano_usd=_charged_nano_usd,
+)

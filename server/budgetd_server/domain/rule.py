@@ -41,5 +41,9 @@ class Rule(Generic[C]):
     carry_out: Callable[[State, C, int], Outcome[Any]]
     #: Completes the first outcome for a retry.
     replay: Callable[[State, C, Outcome[Any], int], Outcome[Any]] = as_it_was
+    #: True: the metrics count each of these commands as one charge, by what became of it.
+    is_charge: bool = False
+    #: The money that a first outcome has charged, in nano-USD, for the metrics; None: the command charges none.
+    charged_nano_usd: Callable[[C, Any], int] | None = None
     #: False: the request id is not remembered yet, since more commands of the same request follow; None: it always is.
     completes: Callable[[C], bool] | None = None

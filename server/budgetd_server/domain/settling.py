@@ -312,6 +312,7 @@ COMMIT_RESERVATION = Rule(
     needs=_needs_of_settlement,
     carry_out=commit,
     replay=_replay_commit,
+    charged_nano_usd=lambda _, settled: settled.cost_nano_usd,
 )
 RELEASE_RESERVATION = Rule(
     command=ReleaseReservation,

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import Charge, Command, CommitReservation, Outcome, R
-from budgetd_server.domain.decide import decide
+from budgetd_server.domain.commands import Command, Outcome, R
+from budgetd_server.domain.decide import RULES, decide
 from budgetd_server.domain.errors import QueueFull, Refusal, ShuttingDown, StoreUnavailable
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State, Tally
@@ -268,18 +268,14 @@ class Writer:
             if not single.future.done():
                 _tell(single.future, result)
         begun = len(batch.singles)
-        charges = [
-            (single.command, result)
-            for single, result in zip(batch.singles, results, strict=False)
-            if isinstance(single.command, Charge)
-        ]
+        self._count_charges([single.command for single in batch.singles], results)
         for bulk, taken in batch.bulks:
             slice_ = results[begun : begun + taken]
             begun += taken
             carried_out = bulk.commands[len(bulk.results) :]
             bulk.results.extend(slice_)
-            if isinstance(bulk.commands[0], Charge):
-                charges.extend((c, r) for c, r in zip(carried_out, slice_, strict=False) if isinstance(c, Charge))
+            if RULES[type(bulk.commands[0])].is_charge:
+                self._count_charges(carried_out, slice_)
             else:
                 self._count_saves(slice_)
             failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
@@ -289,18 +285,6 @@ class Writer:
                     bulk.future.set_result(bulk.results)
             else:
                 self._bulks.append(bulk)
-        self._count_charges(charges)
-        self._count_settlements(batch.singles, results)
-
-    def _count_settlements(self, singles: Sequence[_Single], results: Sequence[Result]) -> None:
-        """Count the money that settled holds have cost."""
-        cost_nano_usd = sum(
-            result.result.cost_nano_usd
-            for single, result in zip(singles, results, strict=False)
-            if isinstance(single.command, CommitReservation) and isinstance(result, Outcome) and not result.replayed
-        )
-        if cost_nano_usd:
-            self._metrics.charged_nano_usd.inc(cost_nano_usd)
 
     def _count_saves(self, results: Sequence[Result]) -> None:
         """Count the charges that saved records came to."""
@@ -311,20 +295,23 @@ class Writer:
         self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
         self._metrics.charged_nano_usd.inc(sum(result.result.charged_nano_usd for result in saved))
 
-    def _count_charges(self, charges: Sequence[tuple[Charge, Result]]) -> None:
-        """Count what became of a batch's charges, each kind in one step. What is history was spent before."""
-        replayed = refused = unavailable = cost_nano_usd = 0
-        for charge, result in charges:
+    def _count_charges(self, commands: Sequence[Command[Any]], results: Sequence[Result]) -> None:
+        """Count what became of charges, each kind in one step, and the money that they and other commands charged."""
+        recorded = replayed = refused = unavailable = cost_nano_usd = 0
+        for command, result in zip(commands, results, strict=False):
+            rule = RULES[type(command)]
+            if rule.charged_nano_usd is None:
+                continue
             if isinstance(result, Outcome):
                 if result.replayed:
-                    replayed += 1
-                elif not charge.is_history:
-                    cost_nano_usd += result.result.cost_nano_usd
+                    replayed += rule.is_charge
+                else:
+                    recorded += rule.is_charge
+                    cost_nano_usd += rule.charged_nano_usd(command, result.result)
             elif isinstance(result, Refusal):
-                refused += 1
+                refused += rule.is_charge
             else:
-                unavailable += 1
-        recorded = len(charges) - replayed - refused - unavailable
+                unavailable += rule.is_charge
         self._metrics.count_charges(recorded=recorded, replayed=replayed, refused=refused, unavailable=unavailable)
         self._metrics.charged_nano_usd.inc(cost_nano_usd)
 
