@@ -212,3 +212,20 @@ async def test_a_limit_that_is_taken_away_and_added_again_counts_anew(ledger: Le
     results = await commit(ledger, limits_of(CALLS))
 
     assert not isinstance(results[0], Outcome), "its count has to be read first"
+
+
+@pytest.mark.parametrize(
+    ("now_us", "open_nano_usd", "expired_nano_usd"), [(0, [2, 1], []), (MONDAY_US + HOUR_US, [2], [1])]
+)
+async def test_reservations_are_listed_by_what_has_become_of_them_at_the_time_of_the_query(
+    ledger: Ledger, now_us: int, open_nano_usd: list[int], expired_nano_usd: list[int]
+) -> None:
+    await carry_out(ledger, with_limits())
+    await carry_out(ledger, reserve(1, ttl_us=HOUR_US), reserve(2, ttl_us=HOUR_US + 1))
+
+    async def held(state: ReservationState) -> list[int]:
+        page = await ledger.list_reservations(ReservationQuery(project_id=PROJECT, state=state, now_us=now_us))
+        return [each.held_nano_usd for each in page.reservations]
+
+    assert await held(ReservationState.OPEN) == open_nano_usd
+    assert await held(ReservationState.EXPIRED) == expired_nano_usd

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.reservation import Reservation, ReservationState
+from budgetd_server.domain.status import BudgetStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,22 @@ class BudgetQuery:
     with_deleted: bool = False
     #: True: with all their models.
     with_models: bool = False
+    # The filters below are about budgets as of now, so a ledger leaves them to `matches`.
+    id_prefix: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    #: Only budgets of which a limit is used at least as far; 0: whatever is used.
+    used_ratio_min: float = 0.0
+    #: Only the budgets right below this one; empty: only roots; None: all.
+    parent_id: str | None = None
+
+    def matches(self, status: BudgetStatus) -> bool:
+        """True if the budget passes every filter."""
+        return (
+            status.budget_id.startswith(self.id_prefix)
+            and self.labels.items() <= status.labels.items()
+            and status.used_ratio >= self.used_ratio_min
+            and self.parent_id in (None, status.parent_id)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,8 @@ class ReservationQuery:
     budget_id: str = ""
     #: None: in whatever state.
     state: ReservationState | None = None
+    #: States are as of this time: a hold that is due counts as expired before an entry says so. 0: as entries say.
+    now_us: int = 0
     #: From the one of this number down; None: from the newest.
     from_seq: int | None = None
     #: At most this many are returned,
@@ -87,7 +106,7 @@ class ReservationQuery:
     def matches(self, reservation: Reservation) -> bool:
         """True if the reservation passes every filter."""
         return (not self.budget_id or reservation.budget_id == self.budget_id) and (
-            self.state is None or reservation.state is self.state
+            self.state is None or reservation.state_at(self.now_us) is self.state
         )
 
 

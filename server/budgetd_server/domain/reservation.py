@@ -77,6 +77,16 @@ class Reservation:
         """True once it has to expire."""
         return self.is_open and self.expires_at_us <= now_us
 
+    def state_at(self, now_us: int) -> ReservationState:
+        """What has become of it by now, whether or not an entry says so yet."""
+        if not self.is_due(now_us):
+            return self.state
+        return ReservationState.ESTIMATED if self.on_expiry is OnExpiry.COMMIT else ReservationState.EXPIRED
+
+    def ended_at(self, now_us: int) -> int | None:
+        """When it ended, as of now; None: it is open."""
+        return self.expires_at_us if self.is_due(now_us) else self.ended_at_us
+
     def end(self, how: ReservationState, seq: int | None, now_us: int) -> None:
         """Note that it has ended, and by which entry."""
         self.state = how

@@ -1,7 +1,7 @@
 """The engine: what the edges of the server may ask of the ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -55,6 +55,15 @@ class Standing(NamedTuple):
     status: BudgetStatus
     #: True: nothing was counted or reset since it was created.
     is_fresh: bool
+
+
+class ListedBudget(NamedTuple):
+    """A step of a list of budgets."""
+
+    #: The key after which the next page begins if this one ends here.
+    budget_key: int
+    #: None: the page has to end here, since enough rows were read; more may follow.
+    status: BudgetStatus | None
 
 
 class Engine:
@@ -200,42 +209,26 @@ class Engine:
         """A page of reservations; see Ledger.list_reservations."""
         return await self._ledger.list_reservations(query)
 
-    async def list_budgets(
-        self,
-        query: BudgetQuery,
-        *,
-        page_size: int,
-        matches: Callable[[BudgetStatus], bool],
-        add: Callable[[BudgetStatus], bool],
-    ) -> int | None:
-        """Find at most `page_size` budgets that match, as of now.
+    async def list_budgets(self, query: BudgetQuery, *, page_size: int) -> AsyncIterator[ListedBudget]:
+        """Yield the budgets of a query that match, as of now, in order of creation; see `ListedBudget`.
 
         Args:
-            query: Which, and where to begin.
-            page_size: At most so many are found.
-            matches: Whether a budget is wanted.
-            add: Takes each that is; False: there is no room for it, and the page ends before it.
-
-        Returns:
-            The key to go on after; None: there are no more.
+            query: Which, and where to begin. How many rows a read takes is decided here.
+            page_size: How many budgets the caller wants at most, so that little more is read. It stops by itself.
         """
-        found, after_key = 0, query.after_key
+        after_key = query.after_key
         rows_max = min(LIST_ROWS_WITH_MODELS_MAX if query.with_models else LIST_ROWS_MAX, 2 * page_size)
         for _ in range(LIST_READS_MAX):
             page = await self._ledger.list_budgets(replace(query, after_key=after_key, rows_max=rows_max))
             now_us = self.clock()
             for state in page:
                 status = budget_status(state, now_us)
-                if matches(status):
-                    if not add(status):
-                        return after_key
-                    found += 1
+                if query.matches(status):
+                    yield ListedBudget(state.budget_key, status)
                 after_key = state.budget_key
-                if found == page_size:
-                    return after_key
             if len(page) < rows_max:
-                return None
-        return after_key
+                return
+        yield ListedBudget(after_key, None)
 
     async def standing(self, project_id: str, budgets_max: int) -> list[Standing] | None:
         """All live budgets of a project as of now, with their models, in order of creation.

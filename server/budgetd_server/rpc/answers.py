@@ -8,7 +8,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.entry import Entry, EntryKind
-from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
+from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
@@ -178,10 +178,10 @@ def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
 
 def reservation(held: Reservation, names: Mapping[int, str], now_us: int) -> reservation_pb.Reservation:
     """A reservation as of now; `names` tells the ids of its other budgets by their keys."""
-    ended_at_us = held.expires_at_us if held.is_due(now_us) else held.ended_at_us
+    ended_at_us = held.ended_at(now_us)
     message = reservation_pb.Reservation(
         reservation_id=reservation_id(held.seq),
-        state=int(reservation_state(held, now_us)),  # type: ignore[arg-type]
+        state=int(held.state_at(now_us)),  # type: ignore[arg-type]
         budget_id=held.budget_id,
         charged_budget_ids=[held.budget_id, *(names[key] for key in held.other_keys)],
         model=held.model,
@@ -195,10 +195,3 @@ def reservation(held: Reservation, names: Mapping[int, str], now_us: int) -> res
     if ended_at_us is not None:
         message.end_time.CopyFrom(timestamp(ended_at_us))
     return message
-
-
-def reservation_state(held: Reservation, now_us: int) -> ReservationState:
-    """What has become of a reservation by now, whether or not an entry says so yet."""
-    if not held.is_due(now_us):
-        return held.state
-    return ReservationState.ESTIMATED if held.on_expiry is OnExpiry.COMMIT else ReservationState.EXPIRED

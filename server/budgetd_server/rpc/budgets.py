@@ -7,7 +7,6 @@ from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, budget_requests, read_requests
 from budgetd_server.rpc.answer_pages import AnswerPage
@@ -36,13 +35,16 @@ class BudgetHandlers:
         return service.GetBudgetResponse(budget=budget)
 
     async def ListBudgets(self, request: service.ListBudgetsRequest, caller: Caller) -> service.ListBudgetsResponse:
-        query, page_size, matches = read_requests.budget_query(request)
-        page = AnswerPage[pb.Budget]()
-
-        def add(status: BudgetStatus) -> bool:
-            return page.add(answers.budget(request.project_id, status, request.view))
-
-        next_key = await self._engine.list_budgets(query, page_size=page_size, matches=matches, add=add)
+        query, page_size = read_requests.budget_query(request)
+        page, next_key = AnswerPage[pb.Budget](), None
+        async for budget_key, status in self._engine.list_budgets(query, page_size=page_size):
+            if status is not None and not page.add(answers.budget(request.project_id, status, request.view)):
+                break
+            next_key = budget_key
+            if status is None or len(page.messages) == page_size:
+                break
+        else:
+            next_key = None
         return service.ListBudgetsResponse(budgets=page.messages, next_page_token=page_token(request, next_key))
 
     async def UpdateBudget(self, request: service.UpdateBudgetRequest, caller: Caller) -> service.UpdateBudgetResponse:

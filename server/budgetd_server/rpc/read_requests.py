@@ -1,13 +1,10 @@
 """Messages that only read become queries."""
 
-from collections.abc import Callable
-
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.bounds import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.queries import BudgetQuery, EntryQuery
-from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
 from budgetd_server.rpc.page_tokens import name_of, position_of
@@ -31,10 +28,8 @@ def check_budget(
     checks.done()
 
 
-def budget_query(
-    request: service.ListBudgetsRequest,
-) -> tuple[BudgetQuery, int, Callable[[BudgetStatus], bool]]:
-    """Decode and check a ListBudgetsRequest: the rows to read, the size of the page, and the filter."""
+def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int]:
+    """Decode and check a ListBudgetsRequest: which budgets, and the size of the page."""
     checks = Checks()
     checks.id("project_id", request.project_id)
     checks.optional_id("id_prefix", request.id_prefix)
@@ -43,27 +38,21 @@ def budget_query(
     ratio = request.min_used_ratio
     if not ratio >= 0:  # Not a number, too.
         checks.refuse("min_used_ratio", "must be 0 or more", ratio)
-    has_parent, parent_id = request.HasField("parent_budget_id"), request.parent_budget_id
-    checks.optional_id("parent_budget_id", parent_id)
+    checks.optional_id("parent_budget_id", request.parent_budget_id)
     page_size = page_size_of(checks, request.page_size)
     after_key = position_of(checks, request.page_token, request) or 0
     checks.done()
-
-    def matches(status: BudgetStatus) -> bool:
-        return (
-            status.budget_id.startswith(request.id_prefix)
-            and labels.items() <= status.labels.items()
-            and status.used_ratio >= ratio
-            and (not has_parent or status.parent_id == parent_id)
-        )
-
     query = BudgetQuery(
         project_id=request.project_id,
         after_key=after_key,
         with_deleted=request.show_deleted,
         with_models=request.view >= _FULL,
+        id_prefix=request.id_prefix,
+        labels=labels,
+        used_ratio_min=ratio,
+        parent_id=request.parent_budget_id if request.HasField("parent_budget_id") else None,
     )
-    return query, page_size, matches
+    return query, page_size
 
 
 def entry_query(request: service.ListEntriesRequest) -> EntryQuery:

@@ -244,8 +244,8 @@ def get(request: pb.GetReservationRequest) -> int:
     return seq
 
 
-def query(request: pb.ListReservationsRequest) -> ReservationQuery:
-    """Decode and check a ListReservationsRequest."""
+def query(request: pb.ListReservationsRequest, now_us: int) -> ReservationQuery:
+    """Decode and check a ListReservationsRequest, which asks for reservations as of now."""
     checks = Checks()
     checks.id("project_id", request.project_id)
     checks.optional_id("budget_id", request.budget_id)
@@ -257,6 +257,7 @@ def query(request: pb.ListReservationsRequest) -> ReservationQuery:
         project_id=request.project_id,
         budget_id=request.budget_id,
         state=_STATES.get(state),
+        now_us=now_us,
         from_seq=from_seq,
         page_size=page_size,
     )

@@ -1,7 +1,5 @@
 """The RPCs of reservations: decode and check, ask the engine, encode."""
 
-from dataclasses import replace
-
 from budgetd.v1 import reservation_pb2 as pb
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
@@ -80,19 +78,12 @@ class ReservationHandlers:
     async def ListReservations(
         self, request: pb.ListReservationsRequest, caller: Caller
     ) -> pb.ListReservationsResponse:
-        query = reservation_requests.query(request)
-        # The ledger knows of an expiry once an entry says so, up to a sweep later than the clock: all are read.
-        found = await self._engine.list_reservations(
-            query if query.state is None else replace(query, state=None, page_size=query.rows_max)
-        )
         now_us = self._engine.clock()
+        query = reservation_requests.query(request, now_us)
+        found = await self._engine.list_reservations(query)
         page, next_seq = AnswerPage[pb.Reservation](), found.next_seq
         for reservation in found.reservations:
-            if query.state not in (None, answers.reservation_state(reservation, now_us)):
-                continue
-            if len(page.messages) == query.page_size or not page.add(
-                answers.reservation(reservation, found.names, now_us)
-            ):
+            if not page.add(answers.reservation(reservation, found.names, now_us)):
                 next_seq = reservation.seq
                 break
         return pb.ListReservationsResponse(reservations=page.messages, next_page_token=page_token(request, next_seq))
