@@ -76,7 +76,7 @@ def charges_in(path: Path) -> int:
 def _create(connection: sqlite3.Connection, numbers: range) -> None:
     state = State()
     # Each budget that exists has had one entry, that of its making.
-    state.projects[PROJECT] = Project(1, numbers.start, numbers.start, is_new=numbers.start == 0)
+    state.add_project(Project(PROJECT, 1, numbers.start, numbers.start, is_new=numbers.start == 0))
     now_us = system_clock_us()
     for number in numbers:
         decide(state, _creation(number), now_us)

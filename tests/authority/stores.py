@@ -102,7 +102,7 @@ class MemoryStore:
     def __init__(self, project_ids: Sequence[str]) -> None:
         self._state = State()
         for number, project_id in enumerate(project_ids, start=1):
-            self._state.projects[project_id] = Project(number)
+            self._state.add_project(Project(project_id, number))
 
     def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """See Store."""

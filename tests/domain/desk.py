@@ -206,7 +206,7 @@ class Desk:
         self.now_us = now_us
         self.state = State()
         for number, project_id in enumerate(project_ids or (PROJECT,), start=1):
-            self.state.projects[project_id] = Project(number)
+            self.state.add_project(Project(project_id, number))
 
     def decide(self, command: Command[Any]) -> Outcome[Any]:
         """Carry out one command; an update is given the first step of the recount that it needs."""

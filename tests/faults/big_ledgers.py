@@ -71,7 +71,8 @@ def _make(path: Path, creations: Iterable[CreateBudget], now_us: int, charges: I
     connection = connect(path)
     save = SqliteSave(SqliteStatements())
     state = State()
-    state.projects = {PROJECT: Project(1, is_new=True), FAMILY: Project(2, is_new=True)}
+    state.add_project(Project(PROJECT, 1, is_new=True))
+    state.add_project(Project(FAMILY, 2, is_new=True))
     try:
         for number, command in enumerate(creations, start=1):
             decide(state, command, now_us)

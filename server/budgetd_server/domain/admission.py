@@ -67,31 +67,31 @@ class Failing(NamedTuple):
     counter: Counter
 
 
-def admit(state: State, project_id: str, touched: Touched, part: Part, now_us: int) -> None:
+def admit(state: State, touched: Touched, part: Part, now_us: int) -> None:
     """Let a hold or charge pass, or refuse it. Holds that are due are expired before anybody is refused.
 
     Raises:
         BudgetExceeded: A limit has no room for its part.
     """
     failing = without_room(touched.budgets, part, now_us)
-    if failing and expire_due(state, project_id, [each.budget for each in failing], now_us):
+    if failing and expire_due(state, [each.budget for each in failing], now_us):
         failing = without_room(touched.budgets, part, now_us)
     if failing:
-        raise _refusal(state, project_id, failing, part, now_us)
+        raise _refusal(state, failing, part, now_us)
 
 
-def grant(state: State, project_id: str, touched: Touched, part: Part, now_us: int, *, least_nano_usd: int) -> int:
+def grant(state: State, touched: Touched, part: Part, now_us: int, *, least_nano_usd: int) -> int:
     """As much of the money as every limit has room for, at least `least_nano_usd`.
 
     Raises:
         BudgetExceeded: Not even that; or a limit in another unit has no room.
     """
     room = _money_left(touched.budgets, part, now_us)
-    if room < part.cost_nano_usd and expire_due(state, project_id, touched.budgets, now_us):
+    if room < part.cost_nano_usd and expire_due(state, touched.budgets, now_us):
         room = _money_left(touched.budgets, part, now_us)
     least = min(least_nano_usd, part.cost_nano_usd)
     granted = max(least, min(part.cost_nano_usd, room))
-    admit(state, project_id, touched, part._replace(cost_nano_usd=granted), now_us)
+    admit(state, touched, part._replace(cost_nano_usd=granted), now_us)
     return granted
 
 
@@ -126,8 +126,8 @@ def _money_left(budgets: Iterable[BudgetState], part: Part, now_us: int) -> int:
     return min(left, default=part.cost_nano_usd)
 
 
-def _refusal(state: State, project_id: str, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
-    is_deleting = state.is_deleting(project_id)
+def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
+    is_deleting = state.is_deleting(failing[0].budget)
     moments = [_moment_of_room(state, each, part, now_us, is_deleting=is_deleting) for each in failing]
     known = [moment for moment in moments if moment is not None]
     statuses = [limit_status(each.budget, each.counter, now_us) for each in failing]

@@ -23,9 +23,8 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
     """
     if command.refusal is not None:
         raise command.refusal
-    project_id = command.project_id
     part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.other_names)
-    budget = state.budgets.get((project_id, command.budget_id))
+    budget = state.budgets.get((command.project_id, command.budget_id))
     # Most budgets stand alone, and every step on the way of their charges is paid for.
     if (
         budget is not None
@@ -33,7 +32,7 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
         and not (command.additional_ids or command.rejects_over_limit or command.is_history or budget.is_template)
     ):
         check_room(budget, part, now_us)
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
         seq = _append_charge(state, command, budget, now_us, ())
         count(budget, part, now_us)
         fire_all(state, budget)
@@ -44,17 +43,16 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
 
 def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> Outcome[Charged]:
     """Charge every budget that is touched."""
-    project_id = command.project_id
     touched = touched_by(state, command, now_us)
     budgets = touched.budgets
     for budget in budgets:
         check_room(budget, part, now_us)
     if command.rejects_over_limit:
-        admit(state, project_id, touched, part, now_us)
+        admit(state, touched, part, now_us)
     if touched.new is not None:
         make_if_new(state, command, touched, now_us)
     for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     seq = _append_charge(state, command, budgets[0], now_us, touched.other_keys)
     for budget in budgets:
         count(budget, part, now_us, is_history=command.is_history)
@@ -73,7 +71,6 @@ def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: i
     if command.unread_fields:
         state.tally.count_unread(command.usage_dialect)
     return state.append(
-        command.project_id,
         budget,
         EntryKind.CHARGE,
         now_us,

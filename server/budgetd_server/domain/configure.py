@@ -49,7 +49,7 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[C
     reason = "" if budget is None else REPLACED
     if budget is None:
         budget = _new_budget(state, command, now_us)
-        state.add_budget(command.project_id, budget)
+        state.add_budget(budget)
     else:
         _check_replacement(budget, command, limits)
         budget.labels, budget.created_at_us = command.labels, now_us
@@ -57,7 +57,6 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[C
             counter.limit = None  # All begins again, whatever it was.
         _configured(budget, now_us)
     entry = state.append(
-        command.project_id,
         budget,
         EntryKind.CREATE,
         now_us,
@@ -87,27 +86,26 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome[C
         _check_units(budget, limits)
         totals = _recounted(state, budget, command, limits, now_us)
         # A window that is over has ended under the old rule, before the new one begins.
-        roll_if_due(state, command.project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
         _set_limits(state, budget, limits, totals, now_us)
     if command.labels is not None:
         budget.labels = command.labels
     if command.parent_id is not None:
         state.move(budget, parent)
     _configured(budget, now_us)
-    entry = state.append(command.project_id, budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
+    entry = state.append(budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
     return Outcome(entry.seq, Configured(), budget=budget_status(budget, now_us))
 
 
 def set_main_limit(
     state: State,
-    project_id: str,
     budget: BudgetState,
     limit: Limit | None,
     labels: Mapping[str, str],
     now_us: int,
 ) -> None:
     """Change the main limit and the labels of a budget, and keep what is counted, whatever the window."""
-    roll_if_due(state, project_id, budget, now_us)
+    roll_if_due(state, budget, now_us)
     counter = budget.main
     former = counter.limit
     if limit is not None and (former is None or former.window != limit.window):
@@ -116,7 +114,7 @@ def set_main_limit(
     counter.alerts_fired = rearmed(counter, former)
     budget.labels = labels
     _configured(budget, now_us)
-    state.append(project_id, budget, EntryKind.UPDATE, now_us)
+    state.append(budget, EntryKind.UPDATE, now_us)
 
 
 def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, ...]:

@@ -31,8 +31,7 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
     Raises:
         EntryNotFound, RefundExceedsEntry, BelowZero, CounterOverflow: It is refused.
     """
-    project_id = command.project_id
-    own = state.budget(project_id, command.budget_id)
+    own = state.budget(command.project_id, command.budget_id)
     if own.is_template:
         raise IsTemplate(own.budget_id)
     corrected = _corrected(state, command, own)
@@ -47,9 +46,8 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
         check_room(budget, part, now_us)
         check_not_below_zero(budget, part, now_us, corrects_seq=command.entry_seq)
     for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     written = state.append(
-        project_id,
         own,
         EntryKind.ADJUST,
         now_us,

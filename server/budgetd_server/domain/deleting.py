@@ -28,20 +28,19 @@ def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome[D
     Raises:
         EtagMismatch, HasChildren, HasOpenReservations: It is refused.
     """
-    project_id = command.project_id
-    budget = state.budget(project_id, command.budget_id)
+    budget = state.budget(command.project_id, command.budget_id)
     check_etag(budget, command.etag)
     tree = state.large_tree(budget)
     if not command.force:
         if children := len(state.children(budget)) if tree is None else tree.children:
             raise HasChildren(budget.budget_id, children)
-        expire_due(state, project_id, [budget], now_us, released_max=sys.maxsize)
+        expire_due(state, [budget], now_us, released_max=sys.maxsize)
         if holds := state.open_holds(budget):
             raise HasOpenReservations(budget.budget_id, len(holds))
     # Of a large tree, those that the batch has loaded: commands behind this one may name them.
     seq, subtree = 0, list(_subtree(state, budget, is_whole=tree is None))
     for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
-        seq = _close(state, project_id, each, now_us, command.request.request_id)
+        seq = _close(state, each, now_us, command.request.request_id)
         if tree is not None:
             state.cut_trees.add(budget.project_key)
             state.deleted_above.append((each, command.request.request_id))
@@ -50,23 +49,23 @@ def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome[D
 
 def finish_deletions(state: State, now_us: int) -> None:
     """Delete the budgets that were loaded for that: an ancestor of each is deleted, and its own row follows now."""
-    for project_id, budget in state.unfinished:
+    for budget in state.unfinished:
         request_id = budget.deleted_by
         assert request_id is not None, "an ancestor of it is deleted, and its own row does not say so yet"
-        _close(state, project_id, budget, now_us, request_id)
+        _close(state, budget, now_us, request_id)
         budget.deleted_by = None
         state.deleted_above.append((budget, request_id))
     state.unfinished.clear()
 
 
-def _close(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> int:
+def _close(state: State, budget: BudgetState, now_us: int, request_id: str) -> int:
     """Release the holds that were made on a budget, and write that it is deleted; returns the number of its entry."""
     for reservation in state.own_holds(budget):
-        release_hold(state, project_id, reservation, now_us, request_id, BUDGET_DELETED)
+        release_hold(state, reservation, now_us, request_id, BUDGET_DELETED)
     if budget.deleted_at_us is None:
         budget.delete(now_us)
-    entry = state.append(project_id, budget, EntryKind.DELETE, now_us, request_id=request_id)
-    state.note_deleted(project_id, budget)
+    entry = state.append(budget, EntryKind.DELETE, now_us, request_id=request_id)
+    state.note_deleted(budget)
     return entry.seq
 
 

@@ -1,6 +1,6 @@
 """Holds whose time is over: what they keep is free again, or is booked as an estimate."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState
@@ -16,12 +16,14 @@ from budgetd_server.domain.touching import budgets_of
 RELEASED_MAX = 32
 
 
-def expire_due(
-    state: State, project_id: str, budgets: Iterable[BudgetState], now_us: int, *, released_max: int = RELEASED_MAX
-) -> bool:
-    """Expire what is due of the holds on some budgets, and release those of deleted ones; True if any was."""
+def expire_due(state: State, budgets: Sequence[BudgetState], now_us: int, *, released_max: int = RELEASED_MAX) -> bool:
+    """Expire what is due of the holds on some budgets of a project, and release those of deleted ones.
+
+    Returns:
+        True if any hold ended.
+    """
     due: dict[int, Reservation] = {}
-    is_deleting = state.is_deleting(project_id)
+    is_deleting = state.is_deleting(budgets[0])
     for budget in budgets:
         released = 0
         for each in state.next_holds(budget):
@@ -33,23 +35,22 @@ def expire_due(
                 released += 1
             due[each.seq] = each
     for seq in sorted(due):
-        expire(state, project_id, due[seq], now_us)
+        expire(state, due[seq], now_us)
     return bool(due)
 
 
-def expire(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:
+def expire(state: State, reservation: Reservation, now_us: int) -> None:
     """Expire one hold, now; or release it, if its budget was deleted before and the hold's turn had not come yet."""
     request_id = deleted_by(state, reservation)
     if request_id is not None:
-        release_hold(state, project_id, reservation, now_us, request_id, BUDGET_DELETED)
+        release_hold(state, reservation, now_us, request_id, BUDGET_DELETED)
         return
     budgets = budgets_of(state, reservation)
     for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     books = reservation.on_expiry is OnExpiry.COMMIT
     kept = held_part(reservation)
     entry = state.append(
-        project_id,
         budgets[0],
         EntryKind.EXPIRE,
         now_us,

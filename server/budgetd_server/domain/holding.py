@@ -24,23 +24,21 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome[Held]:
     """Hold money, tokens and a call on every budget that is touched, or refuse."""
     if command.refusal is not None:
         raise command.refusal
-    project_id = command.project_id
     touched = touched_by(state, command, now_us)
     part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.other_names)
     for budget in touched.budgets:
         check_room(budget, part, now_us)
     if command.least_nano_usd is None:
-        admit(state, project_id, touched, part, now_us)
+        admit(state, touched, part, now_us)
     else:
         least = command.least_nano_usd
-        granted = grant(state, project_id, touched, part, now_us, least_nano_usd=least)
+        granted = grant(state, touched, part, now_us, least_nano_usd=least)
         part = part._replace(cost_nano_usd=granted)
     make_if_new(state, command, touched, now_us)
     for budget in touched.budgets:
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     own = touched.budgets[0]
     entry = state.append(
-        project_id,
         own,
         EntryKind.HOLD,
         now_us,
@@ -68,7 +66,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome[Held]:
         held_usage=None if part.usage is None else Usage(part.usage.input_tokens, part.usage.output_tokens),
         is_new=True,
     )
-    state.add_reservation(project_id, reservation)
+    state.add_reservation(reservation)
     state.tally.count_hold("made")
     for budget in touched.budgets:
         hold(budget, part, sign=1)

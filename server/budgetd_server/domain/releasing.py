@@ -8,15 +8,12 @@ from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import budgets_of
 
 
-def release_hold(
-    state: State, project_id: str, reservation: Reservation, now_us: int, request_id: str, reason: str = ""
-) -> int:
+def release_hold(state: State, reservation: Reservation, now_us: int, request_id: str, reason: str = "") -> int:
     """Release an open hold; returns the number of the entry that says so."""
     budgets = budgets_of(state, reservation)
     for budget in budgets:
-        roll_if_due(state, project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     entry = state.append(
-        project_id,
         budgets[0],
         EntryKind.RELEASE,
         now_us,

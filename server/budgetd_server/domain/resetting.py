@@ -25,13 +25,12 @@ def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome[Configu
         if budget.counter(limit_id) is None:
             rule = f"budget {shown(command.budget_id)} has no limit of that id, got {shown(limit_id)}"
             raise InvalidField([FieldViolation(f"limit_ids[{index}]", rule)])
-    roll_if_due(state, command.project_id, budget, now_us)
+    roll_if_due(state, budget, now_us)
     seq = 0
     for limit_id in command.limit_ids or (MAIN, *budget.named):
         counter = budget.counter(limit_id)
         assert counter is not None, "it was looked for above"
         entry = state.append(
-            command.project_id,
             budget,
             EntryKind.RESET,
             now_us,
@@ -54,7 +53,7 @@ def reset_on_duration(state: State, command: ResetOnDuration, now_us: int) -> Ou
     limit = budget.main.limit
     if limit is None or isinstance(limit.window, Lifetime):
         raise NoWindow(command.project_id, command.budget_id)
-    was_reset = roll_on_request(state, command.project_id, budget, now_us, command.request.request_id)
+    was_reset = roll_on_request(state, budget, now_us, command.request.request_id)
     entry_seq = budget.last_seq if was_reset else 0
     return Outcome(entry_seq, WindowsReset(int(was_reset)), budget=budget_status(budget, now_us))
 
@@ -66,7 +65,7 @@ def reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outco
         budget = state.budgets.get((command.project_id, budget_id))
         if budget is not None:
             request_id = command.request.request_id
-            reset_count += roll_on_request(state, command.project_id, budget, now_us, request_id)
+            reset_count += roll_on_request(state, budget, now_us, request_id)
     return Outcome(0, WindowsReset(reset_count))
 
 

@@ -9,7 +9,7 @@ from budgetd_server.domain.state import State
 from budgetd_server.domain.window import Fixed, window_at
 
 
-def roll_if_due(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str = "") -> bool:
+def roll_if_due(state: State, budget: BudgetState, now_us: int, request_id: str = "") -> bool:
     """Let the counters whose windows are over by the server's clock take the window of now.
 
     A deleted budget stays as it is: its history is closed, though holds made before may still be settled on it.
@@ -17,11 +17,11 @@ def roll_if_due(state: State, project_id: str, budget: BudgetState, now_us: int,
     Returns:
         True if the main one begins from zero.
     """
-    was_reset = _is_past(budget.main, now_us) and _roll(state, project_id, budget, budget.main, now_us, request_id)
+    was_reset = _is_past(budget.main, now_us) and _roll(state, budget, budget.main, now_us, request_id)
     if budget.named:
         for counter in budget.named.values():
             if _is_past(counter, now_us):
-                _roll(state, project_id, budget, counter, now_us, request_id)
+                _roll(state, budget, counter, now_us, request_id)
     return was_reset
 
 
@@ -31,13 +31,12 @@ def _is_past(counter: Counter, now_us: int) -> bool:
     return start_at_us is not None and end_at_us is not None and not start_at_us <= now_us < end_at_us
 
 
-def _roll(state: State, project_id: str, budget: BudgetState, counter: Counter, now_us: int, request_id: str) -> bool:
+def _roll(state: State, budget: BudgetState, counter: Counter, now_us: int, request_id: str) -> bool:
     """Roll one counter if it is due; True if it begins from zero."""
     roll = due_roll(counter, now_us)
     if roll is None or budget.deleted_at_us is not None:
         return False
     entry = state.append(
-        project_id,
         budget,
         EntryKind.RESET,
         now_us,
@@ -54,20 +53,19 @@ def _roll(state: State, project_id: str, budget: BudgetState, counter: Counter, 
     return True
 
 
-def roll_on_request(state: State, project_id: str, budget: BudgetState, now_us: int, request_id: str) -> bool:
+def roll_on_request(state: State, budget: BudgetState, now_us: int, request_id: str) -> bool:
     """Begin the main limit's count again if its window is over, whoever ends it; True if it was."""
     counter, limit = budget.main, budget.main.limit
     if limit is None or counter.span.end_at_us is None:
         return False
     if due_roll(counter, now_us) is not None:
-        return _roll(state, project_id, budget, counter, now_us, request_id)
+        return _roll(state, budget, counter, now_us, request_id)
     if now_us < counter.span.end_at_us:
         return False
     span = window_at(limit.window, now_us)
     assert span.start_at_us is not None and counter.span.start_at_us is not None, "it has a fixed window"  # noqa: PT018
     skipped = (span.start_at_us - counter.span.end_at_us) // (counter.span.end_at_us - counter.span.start_at_us)
     entry = state.append(
-        project_id,
         budget,
         EntryKind.RESET,
         now_us,

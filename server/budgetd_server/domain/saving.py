@@ -232,7 +232,7 @@ class _Saving:
 
     def _ends_window(self, budget: BudgetState, before: Record) -> bool:
         """True if the client's reset ends the window; False: others have ended it already, or only the clock does."""
-        roll_if_due(self.state, self.command.project_id, budget, self.now_us)
+        roll_if_due(self.state, budget, self.now_us)
         main, window_at_us = budget.main, self.command.record.window_at_us
         if main.limit is None or main.span.start_at_us is None or main.span.end_at_us is None:
             return True
@@ -297,7 +297,7 @@ class _Saving:
         labels = {key: value for key, value in budget.labels.items() if key != CREATED_AT_LABEL}
         if created_at:
             labels[CREATED_AT_LABEL] = created_at
-        set_main_limit(self.state, self.command.project_id, budget, limit, labels, self.now_us)
+        set_main_limit(self.state, budget, limit, labels, self.now_us)
 
     def _book(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""

@@ -31,7 +31,7 @@ def commit(state: State, command: CommitReservation, now_us: int) -> Outcome[Set
     if command.refusal is not None:
         raise command.refusal
     reservation = find(state, command.project_id, command.reservation_seq)
-    _expire_if_due(state, command.project_id, reservation, now_us)
+    _expire_if_due(state, reservation, now_us)
     match reservation.state:
         case ReservationState.OPEN | ReservationState.EXPIRED:
             return _settle(state, command, reservation, now_us)
@@ -42,12 +42,11 @@ def commit(state: State, command: CommitReservation, now_us: int) -> Outcome[Set
 
 def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome[Released]:
     """Give back what is held, or what was booked as an estimate; nothing, if it has expired."""
-    project_id = command.project_id
-    reservation = find(state, project_id, command.reservation_seq)
-    _expire_if_due(state, project_id, reservation, now_us)
+    reservation = find(state, command.project_id, command.reservation_seq)
+    _expire_if_due(state, reservation, now_us)
     match reservation.state:
         case ReservationState.OPEN:
-            seq = release_hold(state, project_id, reservation, now_us, command.request.request_id)
+            seq = release_hold(state, reservation, now_us, command.request.request_id)
             return Outcome(seq, Released(reservation.held_nano_usd))
         case ReservationState.EXPIRED:
             return Outcome(0, Released(0))
@@ -59,7 +58,7 @@ def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome[R
 def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome[Extended]:
     """Let a hold expire at another time."""
     reservation = find(state, command.project_id, command.reservation_seq)
-    _expire_if_due(state, command.project_id, reservation, now_us)
+    _expire_if_due(state, reservation, now_us)
     if not reservation.is_open:
         raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
     reservation.expires_at_us = now_us + command.ttl_us
@@ -88,9 +87,9 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
     return reservation
 
 
-def _expire_if_due(state: State, project_id: str, reservation: Reservation, now_us: int) -> None:
+def _expire_if_due(state: State, reservation: Reservation, now_us: int) -> None:
     if reservation.is_due(now_us):
-        expire(state, project_id, reservation, now_us)
+        expire(state, reservation, now_us)
 
 
 def _settle(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome[Settled]:
@@ -185,9 +184,8 @@ def _take_back(state: State, command: ReleaseReservation, reservation: Reservati
     part = estimate._replace(cost_nano_usd=-estimate.cost_nano_usd, usage=usage, calls=-estimate.calls)
     _check_correction(budgets, reservation, part, now_us)
     for budget in budgets:
-        roll_if_due(state, command.project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     entry = state.append(
-        command.project_id,
         budgets[0],
         EntryKind.RELEASE,
         now_us,
@@ -243,9 +241,8 @@ def _book(
     if reservation.provider and not (command.model or terms.provider):
         terms = terms._replace(provider=reservation.provider)
     for budget in budgets:
-        roll_if_due(state, command.project_id, budget, now_us)
+        roll_if_due(state, budget, now_us)
     entry = state.append(
-        command.project_id,
         budgets[0],
         EntryKind.SETTLE,
         now_us,

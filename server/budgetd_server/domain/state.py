@@ -73,6 +73,7 @@ class Tally:
 class Project:
     """A namespace, as a transaction sees it."""
 
+    project_id: str
     project_key: int
     #: The newest entry's sequence number; zero before the first.
     last_seq: int = 0
@@ -91,6 +92,8 @@ class State:
 
     def __init__(self) -> None:
         self.projects: dict[str, Project] = {}
+        #: The same by key: a budget knows its project by that.
+        self._projects_by_key: dict[int, Project] = {}
         #: The live budgets by (project id, budget id); one that is missing does not exist.
         self.budgets: dict[tuple[str, str], BudgetState] = {}
         #: The newest entry's number of budget ids that have no live budget but once had one.
@@ -100,8 +103,8 @@ class State:
         self.by_key: dict[tuple[int, int], BudgetState] = {}
         #: By parent, every budget that was ever right below it, by key; `children` leaves out those that have gone.
         self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
-        #: Budgets, with their projects' ids, that are deleted before the commands are decided: see `finish_deletions`.
-        self.unfinished: list[tuple[str, BudgetState]] = []
+        #: Budgets that are deleted before the commands are decided: see `finish_deletions`.
+        self.unfinished: list[BudgetState] = []
         #: By project key, the budgets below which a Sweep has looked for more to delete.
         self.looked_below: dict[int, list[int]] = {}
         #: By root, subtrees that are too large to be loaded, as they were before the batch.
@@ -145,7 +148,15 @@ class State:
         # What is told to metrics once it is durable.
         self.tally: Tally = Tally()
 
-    def add_budget(self, project_id: str, budget: BudgetState) -> None:
+    def add_project(self, project: Project) -> None:
+        """Take in a project, before its budgets."""
+        self.projects[project.project_id] = self._projects_by_key[project.project_key] = project
+
+    def project_of(self, owned: BudgetState | Reservation) -> Project:
+        """The project of a budget or a reservation."""
+        return self._projects_by_key[owned.project_key]
+
+    def add_budget(self, budget: BudgetState) -> None:
         """Take in a budget that the store has, or that is new."""
         self.by_key[(budget.project_key, budget.budget_key)] = budget
         if budget.models_count:
@@ -153,7 +164,7 @@ class State:
         if budget.is_new:
             self._changed_trees.add(budget.project_key)
         if budget.deleted_at_us is None:
-            self.budgets[(project_id, budget.budget_id)] = budget
+            self.budgets[(self.project_of(budget).project_id, budget.budget_id)] = budget
             if budget.parent_key is not None:
                 self._below.setdefault((budget.project_key, budget.parent_key), {})[budget.budget_key] = budget
 
@@ -185,9 +196,12 @@ class State:
             self._lacking.is_entangled = True
         return tree
 
-    def is_deleting(self, project_id: str) -> bool:
-        """True if open holds may be those of budgets whose ancestors are deleted. Their budgets are loaded, then."""
-        project = self.projects[project_id]
+    def is_deleting(self, budget: BudgetState) -> bool:
+        """True if open holds in the budget's project may be those of budgets whose ancestors are deleted.
+
+        Their budgets are loaded, then.
+        """
+        project = self.project_of(budget)
         if project.project_key in self.cut_trees:
             self._lacking.is_entangled = True  # Of a tree that this batch has deleted, they are not.
         return project.is_deleting
@@ -200,17 +214,17 @@ class State:
         if parent is not None:
             self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
 
-    def note_deleted(self, project_id: str, budget: BudgetState) -> None:
+    def note_deleted(self, budget: BudgetState) -> None:
         """Write that a budget is deleted, and take it from those that live; its newest entry stays known."""
         budget.is_configured = True
-        key = (project_id, budget.budget_id)
+        key = (self.project_of(budget).project_id, budget.budget_id)
         self.budgets.pop(key, None)
         self.last_seqs[key] = budget.last_seq
         self._changed_trees.add(budget.project_key)
 
-    def add_reservation(self, project_id: str, reservation: Reservation) -> None:
+    def add_reservation(self, reservation: Reservation) -> None:
         """Take in a reservation that the store has, or that is new."""
-        self.reservations[(project_id, reservation.seq)] = reservation
+        self.reservations[(self.project_of(reservation).project_id, reservation.seq)] = reservation
         if reservation.is_open:
             for key in (reservation.budget_key, *reservation.other_keys):
                 self.holds.setdefault((reservation.project_key, key), {})[reservation.seq] = reservation
@@ -262,14 +276,13 @@ class State:
             raise BudgetNotFound(project_id, budget_id)
         return budget
 
-    def append(
-        self, project_id: str, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Unpack[EntryFields]
-    ) -> Entry:
+    def append(self, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Unpack[EntryFields]) -> Entry:
         """Write the next entry of a budget; see Entry for the fields beyond its place."""
-        project = self.projects[project_id]
+        project_key = budget.project_key
+        project = self._projects_by_key[project_key]
         seq = project.last_seq + 1
         entry = Entry(
-            project_key=project.project_key,
+            project_key=project_key,
             seq=seq,
             budget_key=budget.budget_key,
             previous_seq=budget.last_seq,
@@ -285,12 +298,13 @@ class State:
     def remember(self, command: Requested[R], rpc: Rpc, outcome: Outcome[R], now_us: int) -> None:
         """Keep a request id and what it came to, so that a retry finds both."""
         request, project_id = command.request, command.project_id
+        project = self.projects[project_id]
         # A project is made by its first entry; before that nothing can have taken effect in it.
-        if not self.projects[project_id].last_seq:
+        if not project.last_seq:
             return
         request_id, fingerprint = request
         new = NewRequest(
-            self.projects[project_id].project_key,
+            project.project_key,
             rpc,
             request_id,
             fingerprint,

@@ -18,13 +18,13 @@ def sweep(state: State, command: Sweep, now_us: int) -> Outcome[Swept]:
     for seq in command.reservation_seqs:
         reservation = state.reservations.get((command.project_id, seq))
         if reservation is not None and reservation.is_due(now_us):
-            expire(state, command.project_id, reservation, now_us)
+            expire(state, reservation, now_us)
             done += 1
     for budget_id in command.budget_ids:
         budget = state.budgets.get((command.project_id, budget_id))
         if budget is not None:
             before = budget.last_seq
-            roll_if_due(state, command.project_id, budget, now_us)
+            roll_if_due(state, budget, now_us)
             done += budget.last_seq != before
     return Outcome(0, Swept(done))
 

@@ -70,9 +70,8 @@ def make_if_new(state: State, command: Charge | ReserveCost, touched: Touched, n
     budget.budget_key = project.last_budget_key
     budget.last_seq = state.last_seqs.get((project_id, budget.budget_id), 0)
     budget.is_new = True
-    state.add_budget(project_id, budget)
+    state.add_budget(budget)
     entry = state.append(
-        project_id,
         budget,
         EntryKind.CREATE,
         now_us,

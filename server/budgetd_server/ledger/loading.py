@@ -126,14 +126,14 @@ class _Loading:
         project_ids = {*needs.budgets, *map(_project_id, needs.requests), *map(_project_id, needs.reservations)}
         rows = yield "load_projects", {"ids": list(project_ids)}
         for project_id, project_key, last_seq, is_deleting in rows:
-            state.projects[project_id] = Project(project_key, last_seq, is_deleting=bool(is_deleting))
+            state.add_project(Project(project_id, project_key, last_seq, is_deleting=bool(is_deleting)))
         unknown = project_ids - state.projects.keys()
         if not unknown:
             return
         ((last_project_key,),) = yield "last_project_key", {}
         for project_id in unknown:
             last_project_key += 1
-            state.projects[project_id] = Project(last_project_key, is_new=True)
+            state.add_project(Project(project_id, last_project_key, is_new=True))
 
     def budgets(self, needs: Needs) -> Steps[None]:
         """The live budgets that are named, and their ancestors."""
@@ -143,9 +143,9 @@ class _Loading:
                 continue
             loaded = yield from budgets.live(project.project_key, budget_ids, is_deleting=project.is_deleting)
             for budget in loaded:
-                self.state.add_budget(project_id, budget)
+                self.state.add_budget(budget)
                 if budget.deleted_by is not None:
-                    self.state.unfinished.append((project_id, budget))
+                    self.state.unfinished.append(budget)
             parents = {budget.parent_key for budget in loaded if budget.parent_key is not None}
             if parents:
                 yield from self._by_keys(project_id, parents)
@@ -177,11 +177,13 @@ class _Loading:
                 above, below = yield from trees.unfinished(project.project_key, DELETED_IN_STEP)
                 self.state.looked_below[project.project_key] = above
                 yield from self._by_keys(project_id, below)
-                named = {budget.budget_key for name, budget in self.state.unfinished if name == project_id}
-                others = [self.state.by_key[(project.project_key, key)] for key in below if key not in named]
-                self.state.unfinished.extend((project_id, budget) for budget in others)
-        for project_id, found in by_project(self.state.unfinished).items():
-            yield from self._holds(project_id, "load_own_holds", [budget.budget_key for budget in found])
+                named = {each.budget_key for each in self.state.unfinished if self.state.project_of(each) is project}
+                self.state.unfinished.extend(
+                    self.state.by_key[(project.project_key, key)] for key in below if key not in named
+                )
+        of_projects = ((self.state.project_of(each).project_id, each.budget_key) for each in self.state.unfinished)
+        for project_id, budget_keys in by_project(of_projects).items():
+            yield from self._holds(project_id, "load_own_holds", budget_keys)
 
     def reservations(self, needs: Needs) -> Steps[None]:
         """The reservations that are named, and all their budgets."""
@@ -322,7 +324,7 @@ class _Loading:
         loaded = yield from budgets.upwards(project_key, missing, is_deleting=is_deleting)
         for budget in loaded:
             if (project_key, budget.budget_key) not in state.by_key:
-                state.add_budget(project_id, budget)
+                state.add_budget(budget)
 
     def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> Steps[None]:
         """The holds that a statement finds on some budgets; the budgets of those that may end in this transaction."""
@@ -349,7 +351,7 @@ class _Loading:
         if missing:
             rows = yield "load_reservations", {"project_key": project_key, "seqs": missing}
             for row in rows:
-                state.add_reservation(project_id, reservation_from_row(row))
+                state.add_reservation(reservation_from_row(row))
         keys: set[int] = set()
         for seq in seqs:
             reservation = state.reservations.get((project_id, seq))
