@@ -25,6 +25,7 @@ from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import Touched
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Roll, Span, Window, length_us, rolled, window_at
 
 Patch = pytest.MonkeyPatch
@@ -40,9 +41,9 @@ def charges_the_parent_twice(patch: Patch) -> None:
     """A parent is charged twice for one charge."""
     touched_by = touching.touched_by
 
-    def doubled(state: State, command: Charge | ReserveCost, now_us: int) -> Touched:
-        touched = touched_by(state, command, now_us)
-        parent = state.parent(touched.budgets[0])
+    def doubled(turn: Turn, command: Charge | ReserveCost) -> Touched:
+        touched = touched_by(turn, command)
+        parent = turn.state.parent(touched.budgets[0])
         return touched if parent is None else touched._replace(budgets=[*touched.budgets, parent])
 
     patch.setattr(charging, "touched_by", doubled)
@@ -53,9 +54,9 @@ def charges_additional_ancestors_twice(patch: Patch) -> None:
     """An additional budget is charged twice if it is an ancestor, too."""
     touched_by = touching.touched_by
 
-    def doubled(state: State, command: Charge | ReserveCost, now_us: int) -> Touched:
-        touched = touched_by(state, command, now_us)
-        above = list(touching.upwards(state, touched.budgets[0]))
+    def doubled(turn: Turn, command: Charge | ReserveCost) -> Touched:
+        touched = touched_by(turn, command)
+        above = list(touching.upwards(turn.state, touched.budgets[0]))
         again = [budget for budget in above if budget.budget_id in command.additional_ids]
         return touched._replace(budgets=touched.budgets + again)
 
@@ -100,10 +101,10 @@ def charges_again(patch: Patch) -> None:
     """A replay is charged again."""
     replay = decide._replay  # noqa: SLF001
 
-    def again(state: State, rule: Rule[Any], command: Any, stored: Any, now_us: int) -> Outcome[Any]:
-        outcome = replay(state, rule, command, stored, now_us)
+    def again(turn: Turn, rule: Rule[Any], command: Any, stored: Any) -> Outcome[Any]:
+        outcome = replay(turn, rule, command, stored)
         if isinstance(command, Charge):
-            charging.charge(state, command, now_us)
+            charging.charge(turn, command)
         return outcome
 
     patch.setattr(decide, "_replay", again)
@@ -165,9 +166,9 @@ def leaves_the_copy_of_a_template(patch: Patch) -> None:
     """A hold that is refused leaves the budget that was to be made of a template."""
     touched_by = touching.touched_by
 
-    def made_at_once(state: State, command: Charge | ReserveCost, now_us: int) -> Touched:
-        touched = touched_by(state, command, now_us)
-        touching.make_if_new(state, command, touched, now_us)
+    def made_at_once(turn: Turn, command: Charge | ReserveCost) -> Touched:
+        touched = touched_by(turn, command)
+        touching.make_if_new(turn, command, touched)
         return touched._replace(new=None)
 
     patch.setattr(holding, "touched_by", made_at_once)

@@ -11,6 +11,7 @@ from budgetd_server.domain import decide as deciding
 from budgetd_server.domain.budget import BudgetState, Counter
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.state import State
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Fixed, Roll, Span, rolled, window_at
 
 Patch = pytest.MonkeyPatch
@@ -67,7 +68,7 @@ def ends_by_itself(patch: Patch) -> None:
 
 def charges_again(patch: Patch) -> None:
     """A replay takes effect once more."""
-    patch.setattr(deciding, "_replay", lambda state, rule, command, _, now_us: rule.carry_out(state, command, now_us))
+    patch.setattr(deciding, "_replay", lambda turn, rule, command, _: rule.carry_out(turn, command))
 
 
 def forgets_refused_content(patch: Patch) -> None:
@@ -76,8 +77,8 @@ def forgets_refused_content(patch: Patch) -> None:
     patch.setattr(
         deciding,
         "_replay",
-        lambda state, rule, command, stored, now_us: replay(
-            state, rule, command, stored._replace(fingerprint=command.request.fingerprint), now_us
+        lambda turn, rule, command, stored: replay(
+            turn, rule, command, stored._replace(fingerprint=command.request.fingerprint)
         ),
     )
 
@@ -144,9 +145,9 @@ def inherits_lifetime(patch: Patch) -> None:
     """An id that is created anew begins with what its former incarnation spent."""
     new = configure._new_budget  # noqa: SLF001
 
-    def heir(state: State, command: Any, now_us: int) -> BudgetState:
-        budget = new(state, command, now_us)
-        for former in state.by_key.values():
+    def heir(turn: Turn, command: Any) -> BudgetState:
+        budget = new(turn, command)
+        for former in turn.state.by_key.values():
             if former.deleted_at_us is not None and (former.project_key, former.budget_id) == (
                 budget.project_key,
                 budget.budget_id,

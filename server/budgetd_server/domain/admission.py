@@ -8,9 +8,9 @@ from budgetd_server.domain.counting import Part, due_roll, held_part, spent_at
 from budgetd_server.domain.errors import Refusal, shown
 from budgetd_server.domain.expiry import deleted_by, expire_due
 from budgetd_server.domain.reservation import OnExpiry
-from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_status
 from budgetd_server.domain.touching import Touched
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import window_at
 
 #: When to ask again if steps of a deletion may make room: the sweeper takes several in a second.
@@ -67,31 +67,33 @@ class Failing(NamedTuple):
     counter: Counter
 
 
-def admit(state: State, touched: Touched, part: Part, now_us: int) -> None:
+def admit(turn: Turn, touched: Touched, part: Part) -> None:
     """Let a hold or charge pass, or refuse it. Holds that are due are expired before anybody is refused.
 
     Raises:
         BudgetExceeded: A limit has no room for its part.
     """
+    now_us = turn.now_us
     failing = without_room(touched.budgets, part, now_us)
-    if failing and expire_due(state, [each.budget for each in failing], now_us):
+    if failing and expire_due(turn, [each.budget for each in failing]):
         failing = without_room(touched.budgets, part, now_us)
     if failing:
-        raise _refusal(state, failing, part, now_us)
+        raise _refusal(turn, failing, part)
 
 
-def grant(state: State, touched: Touched, part: Part, now_us: int, *, least_nano_usd: int) -> int:
+def grant(turn: Turn, touched: Touched, part: Part, *, least_nano_usd: int) -> int:
     """As much of the money as every limit has room for, at least `least_nano_usd`.
 
     Raises:
         BudgetExceeded: Not even that; or a limit in another unit has no room.
     """
+    now_us = turn.now_us
     room = _money_left(touched.budgets, part, now_us)
-    if room < part.cost_nano_usd and expire_due(state, touched.budgets, now_us):
+    if room < part.cost_nano_usd and expire_due(turn, touched.budgets):
         room = _money_left(touched.budgets, part, now_us)
     least = min(least_nano_usd, part.cost_nano_usd)
     granted = max(least, min(part.cost_nano_usd, room))
-    admit(state, touched, part._replace(cost_nano_usd=granted), now_us)
+    admit(turn, touched, part._replace(cost_nano_usd=granted))
     return granted
 
 
@@ -126,9 +128,10 @@ def _money_left(budgets: Iterable[BudgetState], part: Part, now_us: int) -> int:
     return min(left, default=part.cost_nano_usd)
 
 
-def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) -> BudgetExceeded:
+def _refusal(turn: Turn, failing: Sequence[Failing], part: Part) -> BudgetExceeded:
+    state, now_us = turn.state, turn.now_us
     is_deleting = state.is_deleting(failing[0].budget)
-    moments = [_moment_of_room(state, each, part, now_us, is_deleting=is_deleting) for each in failing]
+    moments = [_moment_of_room(turn, each, part, is_deleting=is_deleting) for each in failing]
     known = [moment for moment in moments if moment is not None]
     statuses = [limit_status(each.budget, each.counter, now_us) for each in failing]
     statuses.sort(key=lambda status: status.used_ratio, reverse=True)
@@ -136,12 +139,13 @@ def _refusal(state: State, failing: Sequence[Failing], part: Part, now_us: int) 
     return BudgetExceeded(statuses, part, retry_at_us, now_us=now_us)
 
 
-def _moment_of_room(state: State, failing: Failing, part: Part, now_us: int, *, is_deleting: bool) -> int | None:
+def _moment_of_room(turn: Turn, failing: Failing, part: Part, *, is_deleting: bool) -> int | None:
     """The earliest moment at which a limit could have room: when holds have expired, or its window has ended.
 
     Only the holds that expire first are known here. If more of them would have to go, the last known one is told: no
     earlier moment can do. While budgets are deleted in steps, the others may be theirs, and go with the next step.
     """
+    state, now_us = turn.state, turn.now_us
     budget, counter = failing
     limit = counter.limit
     assert limit is not None, "a counter without a limit refuses nothing"

@@ -10,17 +10,18 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Charged
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule
-from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
 from budgetd_server.domain.touching import add_touched, make_if_new, replay_touched, touched_by
+from budgetd_server.domain.turn import Turn
 
 
-def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
+def charge(turn: Turn, command: Charge) -> Outcome[Charged]:
     """Record a cost.
 
     Raises:
         BudgetNotFound, IsTemplate, InvalidField, CounterOverflow, BudgetExceeded: It is refused; nothing has changed.
     """
+    state, now_us = turn.state, turn.now_us
     if command.refusal is not None:
         raise command.refusal
     part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.other_names)
@@ -32,28 +33,29 @@ def charge(state: State, command: Charge, now_us: int) -> Outcome[Charged]:
         and not (command.additional_ids or command.rejects_over_limit or command.is_history or budget.is_template)
     ):
         check_room(budget, part, now_us)
-        roll_if_due(state, budget, now_us)
-        seq = _append_charge(state, command, budget, now_us, ())
+        roll_if_due(turn, budget)
+        seq = _append_charge(turn, command, budget, ())
         count(budget, part, now_us)
         fire_all(state, budget)
         limits = limit_statuses(budget, now_us) if command.wants_limits else ()
         return Outcome(seq, Charged(command.cost_nano_usd), False, limits)  # noqa: FBT003 - by name it takes twice as long.
-    return _charge_touched(state, command, part, now_us)
+    return _charge_touched(turn, command, part)
 
 
-def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> Outcome[Charged]:
+def _charge_touched(turn: Turn, command: Charge, part: Part) -> Outcome[Charged]:
     """Charge every budget that is touched."""
-    touched = touched_by(state, command, now_us)
+    state, now_us = turn.state, turn.now_us
+    touched = touched_by(turn, command)
     budgets = touched.budgets
     for budget in budgets:
         check_room(budget, part, now_us)
     if command.rejects_over_limit:
-        admit(state, touched, part, now_us)
+        admit(turn, touched, part)
     if touched.new is not None:
-        make_if_new(state, command, touched, now_us)
+        make_if_new(turn, command, touched)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
-    seq = _append_charge(state, command, budgets[0], now_us, touched.other_keys)
+        roll_if_due(turn, budget)
+    seq = _append_charge(turn, command, budgets[0], touched.other_keys)
     for budget in budgets:
         count(budget, part, now_us, is_history=command.is_history)
         if command.is_history:
@@ -66,18 +68,18 @@ def _charge_touched(state: State, command: Charge, part: Part, now_us: int) -> O
     return Outcome(seq, Charged(command.cost_nano_usd), limits=limits)
 
 
-def _append_charge(state: State, command: Charge, budget: BudgetState, now_us: int, other_keys: tuple[int, ...]) -> int:
+def _append_charge(turn: Turn, command: Charge, budget: BudgetState, other_keys: tuple[int, ...]) -> int:
     """Write the entry of a charge; returns its number."""
     if command.unread_fields:
-        state.tally.count_unread(command.usage_dialect)
-    return state.append(
+        turn.state.tally.count_unread(command.usage_dialect)
+    return turn.state.append(
         budget,
         EntryKind.CHARGE,
-        now_us,
+        turn.now_us,
         cost_nano_usd=command.cost_nano_usd,
         usage=command.usage,
         model=command.model,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=command.labels,
         event_at_us=command.event_at_us,
         price_version=command.price_version,
@@ -99,8 +101,8 @@ def _needs(needs: Needs, command: Charge) -> None:
     needs.models.add((project_id, budget_id, command.model))
 
 
-def _replay(state: State, command: Charge, first: Outcome[Charged], now_us: int) -> Outcome[Charged]:
-    return replay_touched(state, command, first, now_us) if command.wants_limits else first
+def _replay(turn: Turn, command: Charge, first: Outcome[Charged]) -> Outcome[Charged]:
+    return replay_touched(turn, command, first) if command.wants_limits else first
 
 
 def _charged_nano_usd(command: Charge, charged: Charged) -> int:

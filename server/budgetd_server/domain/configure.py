@@ -33,14 +33,16 @@ from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
 from budgetd_server.domain.touching import upwards
+from budgetd_server.domain.turn import Turn
 
 
-def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[Configured]:
+def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
     """Create a budget, or replace the one of that id if asked to.
 
     Raises:
         BudgetExists, BudgetNotFound, IsTemplate, TooDeep, InvalidField: It is refused.
     """
+    state, now_us = turn.state, turn.now_us
     key = (command.project_id, command.budget_id)
     budget = state.budgets.get(key)
     if budget is not None and not command.replace_existing:
@@ -48,7 +50,7 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[C
     limits = anchored(command.limits, now_us)
     reason = "" if budget is None else REPLACED
     if budget is None:
-        budget = _new_budget(state, command, now_us)
+        budget = _new_budget(turn, command)
         state.add_budget(budget)
     else:
         _check_replacement(budget, command, limits)
@@ -60,17 +62,17 @@ def create_budget(state: State, command: CreateBudget, now_us: int) -> Outcome[C
         budget,
         EntryKind.CREATE,
         now_us,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=command.labels or None,
         reason=reason,
     )
-    _set_limits(state, budget, limits, {}, now_us)
+    _set_limits(turn, budget, limits, {})
     for counter in budget.counters():
         begin_again(budget, counter, span=first_span(counter.limit, now_us), since_seq=entry.seq)
     return Outcome(entry.seq, Configured(), budget=budget_status(budget, now_us))
 
 
-def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome[Configured]:
+def update_budget(turn: Turn, command: UpdateBudget) -> Outcome[Configured]:
     """Change a configuration, and never what is spent.
 
     Raises:
@@ -78,34 +80,35 @@ def update_budget(state: State, command: UpdateBudget, now_us: int) -> Outcome[C
         EtagMismatch, BudgetNotFound, IsTemplate, ParentCycle, TooDeep, InvalidField, BelowZero, CounterOverflow:
             It is refused.
     """
+    state, now_us = turn.state, turn.now_us
     budget = state.budget(command.project_id, command.budget_id)
     check_etag(budget, command.etag)
     parent = _new_parent(state, command, budget)
     if command.sets_limits:
         limits = anchored(command.limits, budget.created_at_us)
         _check_units(budget, limits)
-        totals = _recounted(state, budget, command, limits, now_us)
+        totals = _recounted(turn, budget, command, limits)
         # A window that is over has ended under the old rule, before the new one begins.
-        roll_if_due(state, budget, now_us)
-        _set_limits(state, budget, limits, totals, now_us)
+        roll_if_due(turn, budget)
+        _set_limits(turn, budget, limits, totals)
     if command.labels is not None:
         budget.labels = command.labels
     if command.parent_id is not None:
         state.move(budget, parent)
     _configured(budget, now_us)
-    entry = state.append(budget, EntryKind.UPDATE, now_us, request_id=command.request.request_id)
+    entry = state.append(budget, EntryKind.UPDATE, now_us, request_id=turn.request_id)
     return Outcome(entry.seq, Configured(), budget=budget_status(budget, now_us))
 
 
 def set_main_limit(
-    state: State,
+    turn: Turn,
     budget: BudgetState,
     limit: Limit | None,
     labels: Mapping[str, str],
-    now_us: int,
 ) -> None:
     """Change the main limit and the labels of a budget, and keep what is counted, whatever the window."""
-    roll_if_due(state, budget, now_us)
+    state, now_us = turn.state, turn.now_us
+    roll_if_due(turn, budget)
     counter = budget.main
     former = counter.limit
     if limit is not None and (former is None or former.window != limit.window):
@@ -122,7 +125,8 @@ def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, .
     return tuple(sorted((draft.anchored(created_at_us) for draft in drafts), key=lambda limit: limit.limit_id))
 
 
-def _new_budget(state: State, command: CreateBudget, now_us: int) -> BudgetState:
+def _new_budget(turn: Turn, command: CreateBudget) -> BudgetState:
+    state, now_us = turn.state, turn.now_us
     parent = None
     if command.parent_id:
         parent = _parent(state, command.project_id, command.parent_id)
@@ -206,9 +210,10 @@ def _height(state: State, budget: BudgetState) -> int:
 
 
 def _recounted(
-    state: State, budget: BudgetState, command: UpdateBudget, limits: Sequence[Limit], now_us: int
+    turn: Turn, budget: BudgetState, command: UpdateBudget, limits: Sequence[Limit]
 ) -> dict[str, LimitRecount]:
     """The counts of the limits that count anew, complete. Changes nothing, since it may raise."""
+    state, now_us = turn.state, turn.now_us
     wanted = limits_to_recount(budget, limits)
     if not wanted:
         return {}
@@ -218,10 +223,9 @@ def _recounted(
     return complete_recount(recount, state.entries_after(budget, recount.until_seq))
 
 
-def _set_limits(
-    state: State, budget: BudgetState, limits: Sequence[Limit], totals: Mapping[str, LimitRecount], now_us: int
-) -> None:
+def _set_limits(turn: Turn, budget: BudgetState, limits: Sequence[Limit], totals: Mapping[str, LimitRecount]) -> None:
     """Replace the limits of a budget; those of `totals` count anew, the others go on."""
+    state, now_us = turn.state, turn.now_us
     wanted = {limit.limit_id: limit for limit in limits}
     main = wanted.pop(MAIN, None)
     budget.removed_limits |= budget.named.keys() - wanted.keys()

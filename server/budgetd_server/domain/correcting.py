@@ -21,16 +21,18 @@ from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import Corrected, State
 from budgetd_server.domain.status import budget_status, limit_statuses
 from budgetd_server.domain.touching import of_keys, upwards
+from budgetd_server.domain.turn import Turn
 
 _CORRECTABLE = frozenset({EntryKind.CHARGE, EntryKind.SETTLE})
 
 
-def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
+def adjust(turn: Turn, command: AdjustCost) -> Outcome[Charged]:
     """Correct what was spent.
 
     Raises:
         EntryNotFound, RefundExceedsEntry, BelowZero, CounterOverflow: It is refused.
     """
+    state, now_us = turn.state, turn.now_us
     own = state.budget(command.project_id, command.budget_id)
     if own.is_template:
         raise IsTemplate(own.budget_id)
@@ -46,7 +48,7 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
         check_room(budget, part, now_us)
         check_not_below_zero(budget, part, now_us, corrects_seq=command.entry_seq)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     written = state.append(
         own,
         EntryKind.ADJUST,
@@ -54,7 +56,7 @@ def adjust(state: State, command: AdjustCost, now_us: int) -> Outcome[Charged]:
         cost_nano_usd=part.cost_nano_usd,
         model=part.model,
         other_names=part.other_names,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=command.labels,
         reason=command.reason,
         adjusted_seq=command.entry_seq,
@@ -150,8 +152,9 @@ def _needs(needs: Needs, command: AdjustCost) -> None:
         needs.entries.add((command.project_id, command.entry_seq))
 
 
-def _replay(state: State, command: AdjustCost, first: Outcome[Charged], now_us: int) -> Outcome[Charged]:
-    outcome = with_budget(state, command, first, now_us)
+def _replay(turn: Turn, command: AdjustCost, first: Outcome[Charged]) -> Outcome[Charged]:
+    state, now_us = turn.state, turn.now_us
+    outcome = with_budget(turn, command, first)
     budget = state.budgets.get((command.project_id, command.budget_id))
     if budget is None:
         return outcome

@@ -26,6 +26,7 @@ from budgetd_server.domain.saving import DROP_RECORD, SAVE_RECORD
 from budgetd_server.domain.settling import COMMIT_RESERVATION, EXTEND_RESERVATION, RELEASE_RESERVATION
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
 from budgetd_server.domain.sweeping import SWEEP
+from budgetd_server.domain.turn import Turn
 
 #: The registry: the rule of each command.
 RULES: Mapping[type[Command[Any]], Rule[Any]] = {
@@ -55,8 +56,9 @@ def needs_of(commands: Sequence[Command[Any]]) -> Needs:
     needs = Needs()
     for command in commands:
         rule = RULES[type(command)]
-        if rule.rpc is not None and isinstance(command, Requested):
-            needs.requests.setdefault((command.project_id, rule.rpc), []).append(command.request.request_id)
+        if rule.rpc is not None:
+            asked: Requested[Any] = command  # type: ignore[assignment]
+            needs.requests.setdefault((asked.project_id, rule.rpc), []).append(asked.request.request_id)
         rule.needs(needs, command)
     return needs
 
@@ -68,22 +70,23 @@ def decide(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
         Refusal: It is refused; the working set is as it was.
     """
     rule = RULES[type(command)]
-    if rule.rpc is None or not isinstance(command, Requested):
-        return rule.carry_out(state, command, now_us)
-    stored = state.requests.get((command.project_id, rule.rpc, command.request.request_id))
+    if rule.rpc is None:
+        return rule.carry_out(Turn(state, now_us), command)
+    asked: Requested[Any] = command  # type: ignore[assignment]
+    request_id = asked.request.request_id
+    turn = Turn(state, now_us, request_id)
+    stored = state.requests.get((asked.project_id, rule.rpc, request_id))
     if stored is not None:
-        return _replay(state, rule, command, stored, now_us)
-    outcome = rule.carry_out(state, command, now_us)
-    if rule.completes is None or rule.completes(command):
-        state.remember(command, rule.rpc, outcome, now_us)
+        return _replay(turn, rule, asked, stored)
+    outcome = rule.carry_out(turn, asked)
+    if rule.completes is None or rule.completes(asked):
+        state.remember(asked, rule.rpc, outcome, now_us)
     return outcome
 
 
-def _replay(
-    state: State, rule: Rule[Any], command: Requested[Any], stored: StoredRequest | NewRequest, now_us: int
-) -> Outcome[Any]:
+def _replay(turn: Turn, rule: Rule[Any], command: Requested[Any], stored: StoredRequest | NewRequest) -> Outcome[Any]:
     """The first outcome again, with limits and budget as of now."""
     if command.request.fingerprint != stored.fingerprint:
         raise RequestIdReused(command.request.request_id)
     first = Outcome(stored.entry_seq, rule.result.from_numbers(stored.numbers), replayed=True)
-    return rule.replay(state, command, first, now_us)
+    return rule.replay(turn, command, first)

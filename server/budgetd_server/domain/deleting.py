@@ -20,30 +20,32 @@ from budgetd_server.domain.releasing import release_hold
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import State
+from budgetd_server.domain.turn import Turn
 
 
-def delete_budget(state: State, command: DeleteBudget, now_us: int) -> Outcome[Deleted]:
+def delete_budget(turn: Turn, command: DeleteBudget) -> Outcome[Deleted]:
     """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
 
     Raises:
         EtagMismatch, HasChildren, HasOpenReservations: It is refused.
     """
+    state = turn.state
     budget = state.budget(command.project_id, command.budget_id)
     check_etag(budget, command.etag)
     tree = state.large_tree(budget)
     if not command.force:
         if children := len(state.children(budget)) if tree is None else tree.children:
             raise HasChildren(budget.budget_id, children)
-        expire_due(state, [budget], now_us, released_max=sys.maxsize)
+        expire_due(turn, [budget], released_max=sys.maxsize)
         if holds := state.open_holds(budget):
             raise HasOpenReservations(budget.budget_id, len(holds))
     # Of a large tree, those that the batch has loaded: commands behind this one may name them.
     seq, subtree = 0, list(_subtree(state, budget, is_whole=tree is None))
     for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
-        seq = _close(state, each, now_us, command.request.request_id)
+        seq = _close(turn, each)
         if tree is not None:
             state.cut_trees.add(budget.project_key)
-            state.deleted_above.append((each, command.request.request_id))
+            state.deleted_above.append((each, turn.request_id))
     return Outcome(seq, Deleted(len(subtree) if tree is None else tree.budgets))
 
 
@@ -52,19 +54,20 @@ def finish_deletions(state: State, now_us: int) -> None:
     for budget in state.unfinished:
         request_id = budget.deleted_by
         assert request_id is not None, "an ancestor of it is deleted, and its own row does not say so yet"
-        _close(state, budget, now_us, request_id)
+        _close(Turn(state, now_us, request_id), budget)
         budget.deleted_by = None
         state.deleted_above.append((budget, request_id))
     state.unfinished.clear()
 
 
-def _close(state: State, budget: BudgetState, now_us: int, request_id: str) -> int:
+def _close(turn: Turn, budget: BudgetState) -> int:
     """Release the holds that were made on a budget, and write that it is deleted; returns the number of its entry."""
+    state, now_us = turn.state, turn.now_us
     for reservation in state.own_holds(budget):
-        release_hold(state, reservation, now_us, request_id, BUDGET_DELETED)
+        release_hold(turn, reservation, BUDGET_DELETED)
     if budget.deleted_at_us is None:
         budget.delete(now_us)
-    entry = state.append(budget, EntryKind.DELETE, now_us, request_id=request_id)
+    entry = state.append(budget, EntryKind.DELETE, now_us, request_id=turn.request_id)
     state.note_deleted(budget)
     return entry.seq
 

@@ -11,17 +11,19 @@ from budgetd_server.domain.reservation import OnExpiry, Reservation, Reservation
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import budgets_of
+from budgetd_server.domain.turn import Turn
 
 #: How many holds of deleted budgets are released before a refusal, at most, on each budget that has no room.
 RELEASED_MAX = 32
 
 
-def expire_due(state: State, budgets: Sequence[BudgetState], now_us: int, *, released_max: int = RELEASED_MAX) -> bool:
+def expire_due(turn: Turn, budgets: Sequence[BudgetState], *, released_max: int = RELEASED_MAX) -> bool:
     """Expire what is due of the holds on some budgets of a project, and release those of deleted ones.
 
     Returns:
         True if any hold ended.
     """
+    state, now_us = turn.state, turn.now_us
     due: dict[int, Reservation] = {}
     is_deleting = state.is_deleting(budgets[0])
     for budget in budgets:
@@ -35,19 +37,20 @@ def expire_due(state: State, budgets: Sequence[BudgetState], now_us: int, *, rel
                 released += 1
             due[each.seq] = each
     for seq in sorted(due):
-        expire(state, due[seq], now_us)
+        expire(turn, due[seq])
     return bool(due)
 
 
-def expire(state: State, reservation: Reservation, now_us: int) -> None:
+def expire(turn: Turn, reservation: Reservation) -> None:
     """Expire one hold, now; or release it, if its budget was deleted before and the hold's turn had not come yet."""
+    state, now_us = turn.state, turn.now_us
     request_id = deleted_by(state, reservation)
     if request_id is not None:
-        release_hold(state, reservation, now_us, request_id, BUDGET_DELETED)
+        release_hold(Turn(turn.state, now_us, request_id), reservation, BUDGET_DELETED)
         return
     budgets = budgets_of(state, reservation)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     books = reservation.on_expiry is OnExpiry.COMMIT
     kept = held_part(reservation)
     entry = state.append(

@@ -14,29 +14,30 @@ from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.results import Held
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule
-from budgetd_server.domain.state import State
 from budgetd_server.domain.status import limit_statuses
 from budgetd_server.domain.touching import add_touched, make_if_new, replay_touched, touched_by
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.usage import Usage
 
 
-def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome[Held]:
+def reserve(turn: Turn, command: ReserveCost) -> Outcome[Held]:
     """Hold money, tokens and a call on every budget that is touched, or refuse."""
+    state, now_us = turn.state, turn.now_us
     if command.refusal is not None:
         raise command.refusal
-    touched = touched_by(state, command, now_us)
+    touched = touched_by(turn, command)
     part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.other_names)
     for budget in touched.budgets:
         check_room(budget, part, now_us)
     if command.least_nano_usd is None:
-        admit(state, touched, part, now_us)
+        admit(turn, touched, part)
     else:
         least = command.least_nano_usd
-        granted = grant(state, touched, part, now_us, least_nano_usd=least)
+        granted = grant(turn, touched, part, least_nano_usd=least)
         part = part._replace(cost_nano_usd=granted)
-    make_if_new(state, command, touched, now_us)
+    make_if_new(turn, command, touched)
     for budget in touched.budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     own = touched.budgets[0]
     entry = state.append(
         own,
@@ -44,7 +45,7 @@ def reserve(state: State, command: ReserveCost, now_us: int) -> Outcome[Held]:
         now_us,
         model=command.model,
         other_names=command.other_names,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=command.labels,
         terms=command.terms,
         other_keys=touched.other_keys,

@@ -4,22 +4,23 @@ from budgetd_server.domain.counting import held_part, hold
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.rolling import roll_if_due
-from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import budgets_of
+from budgetd_server.domain.turn import Turn
 
 
-def release_hold(state: State, reservation: Reservation, now_us: int, request_id: str, reason: str = "") -> int:
+def release_hold(turn: Turn, reservation: Reservation, reason: str = "") -> int:
     """Release an open hold; returns the number of the entry that says so."""
+    state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     entry = state.append(
         budgets[0],
         EntryKind.RELEASE,
         now_us,
         model=reservation.model,
         other_names=reservation.other_names,
-        request_id=request_id,
+        request_id=turn.request_id,
         labels=reservation.labels,
         reason=reason,
         reservation_seq=reservation.seq,

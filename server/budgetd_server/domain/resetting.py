@@ -9,23 +9,24 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Configured, WindowsReset
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
 from budgetd_server.domain.rule import Rule, with_budget
-from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Lifetime
 
 
-def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome[Configured]:
+def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
     """Begin the counts of some limits, or of all, at zero.
 
     Raises:
         BudgetNotFound, InvalidField: It is refused; nothing has changed.
     """
+    state, now_us = turn.state, turn.now_us
     budget = state.budget(command.project_id, command.budget_id)
     for index, limit_id in enumerate(command.limit_ids):
         if budget.counter(limit_id) is None:
             rule = f"budget {shown(command.budget_id)} has no limit of that id, got {shown(limit_id)}"
             raise InvalidField([FieldViolation(f"limit_ids[{index}]", rule)])
-    roll_if_due(state, budget, now_us)
+    roll_if_due(turn, budget)
     seq = 0
     for limit_id in command.limit_ids or (MAIN, *budget.named):
         counter = budget.counter(limit_id)
@@ -34,7 +35,7 @@ def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome[Configu
             budget,
             EntryKind.RESET,
             now_us,
-            request_id=command.request.request_id,
+            request_id=turn.request_id,
             reason=REQUESTED,
             limit_id=limit_id,
         )
@@ -43,29 +44,30 @@ def reset_cost(state: State, command: ResetCost, now_us: int) -> Outcome[Configu
     return Outcome(seq, Configured(), budget=budget_status(budget, now_us))
 
 
-def reset_on_duration(state: State, command: ResetOnDuration, now_us: int) -> Outcome[WindowsReset]:
+def reset_on_duration(turn: Turn, command: ResetOnDuration) -> Outcome[WindowsReset]:
     """Begin the main limit's count again if its window is over.
 
     Raises:
         BudgetNotFound, NoWindow: It is refused; nothing has changed.
     """
+    state, now_us = turn.state, turn.now_us
     budget = state.budget(command.project_id, command.budget_id)
     limit = budget.main.limit
     if limit is None or isinstance(limit.window, Lifetime):
         raise NoWindow(command.project_id, command.budget_id)
-    was_reset = roll_on_request(state, budget, now_us, command.request.request_id)
+    was_reset = roll_on_request(turn, budget)
     entry_seq = budget.last_seq if was_reset else 0
     return Outcome(entry_seq, WindowsReset(int(was_reset)), budget=budget_status(budget, now_us))
 
 
-def reset_many(state: State, command: ResetManyOnDuration, now_us: int) -> Outcome[WindowsReset]:
+def reset_many(turn: Turn, command: ResetManyOnDuration) -> Outcome[WindowsReset]:
     """The same for those of some budgets that exist and whose window is over."""
+    state = turn.state
     reset_count = command.reset_count_before
     for budget_id in command.budget_ids:
         budget = state.budgets.get((command.project_id, budget_id))
         if budget is not None:
-            request_id = command.request.request_id
-            reset_count += roll_on_request(state, budget, now_us, request_id)
+            reset_count += roll_on_request(turn, budget)
     return Outcome(0, WindowsReset(reset_count))
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit
 from budgetd_server.domain.counting import begin_again, due_roll
 from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
-from budgetd_server.domain.state import State
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Fixed, window_at
 
 
-def roll_if_due(state: State, budget: BudgetState, now_us: int, request_id: str = "") -> bool:
+def roll_if_due(turn: Turn, budget: BudgetState) -> bool:
     """Let the counters whose windows are over by the server's clock take the window of now.
 
     A deleted budget stays as it is: its history is closed, though holds made before may still be settled on it.
@@ -17,11 +17,12 @@ def roll_if_due(state: State, budget: BudgetState, now_us: int, request_id: str 
     Returns:
         True if the main one begins from zero.
     """
-    was_reset = _is_past(budget.main, now_us) and _roll(state, budget, budget.main, now_us, request_id)
+    now_us = turn.now_us
+    was_reset = _is_past(budget.main, now_us) and _roll(turn, budget, budget.main)
     if budget.named:
         for counter in budget.named.values():
             if _is_past(counter, now_us):
-                _roll(state, budget, counter, now_us, request_id)
+                _roll(turn, budget, counter)
     return was_reset
 
 
@@ -31,8 +32,9 @@ def _is_past(counter: Counter, now_us: int) -> bool:
     return start_at_us is not None and end_at_us is not None and not start_at_us <= now_us < end_at_us
 
 
-def _roll(state: State, budget: BudgetState, counter: Counter, now_us: int, request_id: str) -> bool:
+def _roll(turn: Turn, budget: BudgetState, counter: Counter, request_id: str = "") -> bool:
     """Roll one counter if it is due; True if it begins from zero."""
+    state, now_us = turn.state, turn.now_us
     roll = due_roll(counter, now_us)
     if roll is None or budget.deleted_at_us is not None:
         return False
@@ -53,13 +55,14 @@ def _roll(state: State, budget: BudgetState, counter: Counter, now_us: int, requ
     return True
 
 
-def roll_on_request(state: State, budget: BudgetState, now_us: int, request_id: str) -> bool:
+def roll_on_request(turn: Turn, budget: BudgetState) -> bool:
     """Begin the main limit's count again if its window is over, whoever ends it; True if it was."""
+    state, now_us = turn.state, turn.now_us
     counter, limit = budget.main, budget.main.limit
     if limit is None or counter.span.end_at_us is None:
         return False
     if due_roll(counter, now_us) is not None:
-        return _roll(state, budget, counter, now_us, request_id)
+        return _roll(turn, budget, counter, turn.request_id)
     if now_us < counter.span.end_at_us:
         return False
     span = window_at(limit.window, now_us)
@@ -69,7 +72,7 @@ def roll_on_request(state: State, budget: BudgetState, now_us: int, request_id: 
         budget,
         EntryKind.RESET,
         now_us,
-        request_id=request_id,
+        request_id=turn.request_id,
         reason=REQUESTED,
         windows_skipped=skipped,
     )

@@ -7,24 +7,24 @@ from typing import Any, Generic, TypeVar
 from budgetd_server.domain.commands import Command, Outcome, Rpc
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Result
-from budgetd_server.domain.state import State
 from budgetd_server.domain.status import budget_status, limit_statuses
+from budgetd_server.domain.turn import Turn
 
 C = TypeVar("C", bound=Command[Any])
 
 
-def as_it_was(state: State, command: Command[Any], first: Outcome[Any], now_us: int) -> Outcome[Any]:
+def as_it_was(turn: Turn, command: Command[Any], first: Outcome[Any]) -> Outcome[Any]:
     """A replay that adds nothing to the first outcome."""
-    del state, command, now_us
+    del turn, command
     return first
 
 
-def with_budget(state: State, command: Any, first: Outcome[Any], now_us: int) -> Outcome[Any]:
+def with_budget(turn: Turn, command: Any, first: Outcome[Any]) -> Outcome[Any]:
     """A replay that adds the command's budget and its limits as they are now, if it still exists."""
-    budget = state.budgets.get((command.project_id, command.budget_id))
+    budget = turn.state.budgets.get((command.project_id, command.budget_id))
     if budget is None:
         return first
-    return first._replace(limits=limit_statuses(budget, now_us), budget=budget_status(budget, now_us))
+    return first._replace(limits=limit_statuses(budget, turn.now_us), budget=budget_status(budget, turn.now_us))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class Rule(Generic[C]):
     #: Adds what the command touches, besides its request id.
     needs: Callable[[Needs, C], None]
     #: Changes the working set; raises a Refusal before it has changed anything.
-    carry_out: Callable[[State, C, int], Outcome[Any]]
+    carry_out: Callable[[Turn, C], Outcome[Any]]
     #: Completes the first outcome for a retry.
-    replay: Callable[[State, C, Outcome[Any], int], Outcome[Any]] = as_it_was
+    replay: Callable[[Turn, C, Outcome[Any]], Outcome[Any]] = as_it_was
     #: True: the metrics count each of these commands as one charge, by what became of it.
     is_charge: bool = False
     #: The money that a first outcome has charged, in nano-USD, for the metrics; None: the command charges none.

@@ -42,6 +42,7 @@ from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import upwards
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Fixed
 
 #: The label of a budget that keeps a `created_at` which the client told.
@@ -68,21 +69,21 @@ class Order(Enum):
     NEXT_WINDOW = auto()
 
 
-def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome[RecordSaved]:
+def save_record(turn: Turn, command: SaveRecord) -> Outcome[RecordSaved]:
     """Carry out what a client has done to a user since it was given the record, or has saved it.
 
     Raises:
         IsTemplate, CounterOverflow: It is refused; nothing has changed.
     """
     key = (command.project_id, command.client, command.budget_id)
-    accepted = state.accepted.get(key)
+    accepted = turn.state.accepted.get(key)
     if accepted is None and command.given is not None:
         accepted = Accepted.given(command.given)
-    saving = _Saving(state, command, now_us)
+    saving = _Saving(turn, command)
     saving.check()
     following = saving.first() if accepted is None else saving.next(accepted)
     if following is not None:
-        state.accept(key, following)
+        turn.state.accept(key, following)
     budget = saving.budget
     saved = RecordSaved(
         saving.charged_nano_usd,
@@ -93,19 +94,19 @@ def save_record(state: State, command: SaveRecord, now_us: int) -> Outcome[Recor
     return Outcome(0 if budget is None else budget.last_seq, saved)
 
 
-def drop_record(state: State, command: DropRecord, now_us: int) -> Outcome[RecordSaved]:
+def drop_record(turn: Turn, command: DropRecord) -> Outcome[RecordSaved]:
     """Delete a user that a client has no more.
 
     Raises:
         HasChildren, HasOpenReservations: It is refused; nothing has changed.
     """
-    budget = state.budgets.get((command.project_id, command.budget_id))
+    budget = turn.state.budgets.get((command.project_id, command.budget_id))
     is_there = budget is not None and budget.budget_key <= command.given_until_key
     if is_there:
         delete = DeleteBudget(project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST)
-        delete_budget(state, delete, now_us)
+        delete_budget(turn, delete)
     for client in command.clients:
-        state.forget((command.project_id, client, command.budget_id))
+        turn.state.forget((command.project_id, client, command.budget_id))
     return Outcome(0, RecordSaved(has_changed=is_there))
 
 
@@ -138,16 +139,18 @@ def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
 class _Saving:
     """One record on its way into the ledger."""
 
-    state: State
+    turn: Turn
     command: SaveRecord
-    now_us: int
     charged_nano_usd: int = 0
     charges: int = 0
     #: What the record was found to be; None: nothing was known of it.
     order: Order | None = None
     labels: Mapping[str, str] | None = field(init=False)
+    state: State = field(init=False)
+    now_us: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.state, self.now_us = self.turn.state, self.turn.now_us
         self.labels = {CLIENT_LABEL: self.command.client} if self.command.client else None
 
     @property
@@ -232,7 +235,7 @@ class _Saving:
 
     def _ends_window(self, budget: BudgetState, before: Record) -> bool:
         """True if the client's reset ends the window; False: others have ended it already, or only the clock does."""
-        roll_if_due(self.state, budget, self.now_us)
+        roll_if_due(self.turn, budget)
         main, window_at_us = budget.main, self.command.record.window_at_us
         if main.limit is None or main.span.start_at_us is None or main.span.end_at_us is None:
             return True
@@ -251,7 +254,7 @@ class _Saving:
             labels={CREATED_AT_LABEL: record.created_at} if record.created_at else {},
             replace_existing=True,
         )
-        create_budget(self.state, create, self.now_us)
+        create_budget(self.turn, create)
 
     def _create_again(self, budget: BudgetState) -> None:
         """The user begins anew; what other clients have added to its budget stays."""
@@ -266,7 +269,7 @@ class _Saving:
         reset = ResetCost(
             project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST, limit_ids=(MAIN,)
         )
-        reset_cost(self.state, reset, self.now_us)
+        reset_cost(self.turn, reset)
 
     def _configure(self, before: Record, *, moves_window: bool) -> None:
         """Carry over what has changed of a configuration, and nothing else."""
@@ -297,7 +300,7 @@ class _Saving:
         labels = {key: value for key, value in budget.labels.items() if key != CREATED_AT_LABEL}
         if created_at:
             labels[CREATED_AT_LABEL] = created_at
-        set_main_limit(self.state, budget, limit, labels, self.now_us)
+        set_main_limit(self.turn, budget, limit, labels)
 
     def _book(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""
@@ -315,7 +318,7 @@ class _Saving:
                     cost_source=CostSource.GATEWAY,
                     other_names=command.other_names.get(model, ()),
                 )
-                charge(self.state, spent, self.now_us)
+                charge(self.turn, spent)
                 self.charged_nano_usd += change
                 self.charges += 1
         for model, change in changes.items():
@@ -335,7 +338,7 @@ class _Saving:
             labels=self.labels,
         )
         try:
-            adjust(self.state, taken, self.now_us)
+            adjust(self.turn, taken)
         except BelowZero:
             # Others have reset the count since: there is nothing left to be taken back.
             return

@@ -23,42 +23,46 @@ from budgetd_server.domain.rule import Rule
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
 from budgetd_server.domain.touching import budgets_of
+from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.usage import NO_USAGE, Usage
 
 
-def commit(state: State, command: CommitReservation, now_us: int) -> Outcome[Settled]:
+def commit(turn: Turn, command: CommitReservation) -> Outcome[Settled]:
     """Book what a held call really cost, whatever the limits say: it has been spent."""
+    state = turn.state
     if command.refusal is not None:
         raise command.refusal
     reservation = find(state, command.project_id, command.reservation_seq)
-    _expire_if_due(state, reservation, now_us)
+    _expire_if_due(turn, reservation)
     match reservation.state:
         case ReservationState.OPEN | ReservationState.EXPIRED:
-            return _settle(state, command, reservation, now_us)
+            return _settle(turn, command, reservation)
         case ReservationState.ESTIMATED:
-            return _correct_estimate(state, command, reservation, now_us)
+            return _correct_estimate(turn, command, reservation)
     raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
 
 
-def release(state: State, command: ReleaseReservation, now_us: int) -> Outcome[Released]:
+def release(turn: Turn, command: ReleaseReservation) -> Outcome[Released]:
     """Give back what is held, or what was booked as an estimate; nothing, if it has expired."""
+    state = turn.state
     reservation = find(state, command.project_id, command.reservation_seq)
-    _expire_if_due(state, reservation, now_us)
+    _expire_if_due(turn, reservation)
     match reservation.state:
         case ReservationState.OPEN:
-            seq = release_hold(state, reservation, now_us, command.request.request_id)
+            seq = release_hold(turn, reservation)
             return Outcome(seq, Released(reservation.held_nano_usd))
         case ReservationState.EXPIRED:
             return Outcome(0, Released(0))
         case ReservationState.ESTIMATED:
-            return _take_back(state, command, reservation, now_us)
+            return _take_back(turn, reservation)
     raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
 
 
-def extend(state: State, command: ExtendReservation, now_us: int) -> Outcome[Extended]:
+def extend(turn: Turn, command: ExtendReservation) -> Outcome[Extended]:
     """Let a hold expire at another time."""
+    state, now_us = turn.state, turn.now_us
     reservation = find(state, command.project_id, command.reservation_seq)
-    _expire_if_due(state, reservation, now_us)
+    _expire_if_due(turn, reservation)
     if not reservation.is_open:
         raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
     reservation.expires_at_us = now_us + command.ttl_us
@@ -87,13 +91,15 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
     return reservation
 
 
-def _expire_if_due(state: State, reservation: Reservation, now_us: int) -> None:
+def _expire_if_due(turn: Turn, reservation: Reservation) -> None:
+    now_us = turn.now_us
     if reservation.is_due(now_us):
-        expire(state, reservation, now_us)
+        expire(turn, reservation)
 
 
-def _settle(state: State, command: CommitReservation, reservation: Reservation, now_us: int) -> Outcome[Settled]:
+def _settle(turn: Turn, command: CommitReservation, reservation: Reservation) -> Outcome[Settled]:
     """Book a cost: in full, whether it is above the hold, or the hold has expired."""
+    state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     is_late = not reservation.is_open
     cost_nano_usd = command.cost_nano_usd
@@ -104,7 +110,7 @@ def _settle(state: State, command: CommitReservation, reservation: Reservation, 
     for budget in budgets:
         check_room(budget, part, now_us, freed_nano_usd=freed_nano_usd)
     overage_nano_usd = max(cost_nano_usd - held_nano_usd, 0)
-    entry = _book(state, command, reservation, part, now_us, overage_nano_usd=overage_nano_usd, is_late=is_late)
+    entry = _book(turn, command, reservation, part, overage_nano_usd=overage_nano_usd, is_late=is_late)
     if not is_late:
         _free(reservation, budgets, command, rest_nano_usd)
     reservation.held_calls = 0
@@ -138,10 +144,9 @@ def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitR
         hold(budget, rest, sign=1)
 
 
-def _correct_estimate(
-    state: State, command: CommitReservation, reservation: Reservation, now_us: int
-) -> Outcome[Settled]:
+def _correct_estimate(turn: Turn, command: CommitReservation, reservation: Reservation) -> Outcome[Settled]:
     """Book how the real cost differs from the estimate, wherever the estimate still counts, and on its model."""
+    state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
     usage = None if command.usage is None else _difference(command.usage, estimate.usage or NO_USAGE)
@@ -149,11 +154,10 @@ def _correct_estimate(
     _check_correction(budgets, reservation, part, now_us)
     overage_nano_usd = max(part.cost_nano_usd, 0)
     entry = _book(
-        state,
+        turn,
         command,
         reservation,
         part,
-        now_us,
         overage_nano_usd=overage_nano_usd,
         is_late=True,
         adjusted_seq=reservation.ended_seq,
@@ -176,15 +180,16 @@ def _correct_estimate(
     return Outcome(entry, settled, limits=_limits(budgets, now_us))
 
 
-def _take_back(state: State, command: ReleaseReservation, reservation: Reservation, now_us: int) -> Outcome[Released]:
+def _take_back(turn: Turn, reservation: Reservation) -> Outcome[Released]:
     """Take an estimate back, wherever it still counts."""
+    state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
     usage = None if estimate.usage is None else _difference(NO_USAGE, estimate.usage)
     part = estimate._replace(cost_nano_usd=-estimate.cost_nano_usd, usage=usage, calls=-estimate.calls)
     _check_correction(budgets, reservation, part, now_us)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     entry = state.append(
         budgets[0],
         EntryKind.RELEASE,
@@ -194,7 +199,7 @@ def _take_back(state: State, command: ReleaseReservation, reservation: Reservati
         calls=part.calls,
         model=reservation.model,
         other_names=reservation.other_names,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=reservation.labels,
         reservation_seq=reservation.seq,
         adjusted_seq=reservation.ended_seq,
@@ -223,17 +228,17 @@ def _booked(
 
 
 def _book(
-    state: State,
+    turn: Turn,
     command: CommitReservation,
     reservation: Reservation,
     part: Part,
-    now_us: int,
     *,
     overage_nano_usd: int,
     is_late: bool,
     adjusted_seq: int | None = None,
 ) -> int:
     """Write the entry of a settlement, in the windows of now; returns its number."""
+    state, now_us = turn.state, turn.now_us
     if command.unread_fields:
         state.tally.count_unread(command.usage_dialect)
     budgets = budgets_of(state, reservation)
@@ -241,7 +246,7 @@ def _book(
     if reservation.provider and not (command.model or terms.provider):
         terms = terms._replace(provider=reservation.provider)
     for budget in budgets:
-        roll_if_due(state, budget, now_us)
+        roll_if_due(turn, budget)
     entry = state.append(
         budgets[0],
         EntryKind.SETTLE,
@@ -254,7 +259,7 @@ def _book(
         other_names=part.other_names,
         terms=terms,
         unread_fields=command.unread_fields,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=command.labels if command.labels is not None else reservation.labels,
         price_version=command.price_version,
         reservation_seq=reservation.seq,
@@ -297,7 +302,8 @@ def _needs_of_reservation(needs: Needs, command: ReleaseReservation | ExtendRese
     needs.reservations.setdefault((command.project_id, command.reservation_seq), set()).add("")
 
 
-def _replay_commit(state: State, command: CommitReservation, first: Outcome[Settled], now_us: int) -> Outcome[Settled]:
+def _replay_commit(turn: Turn, command: CommitReservation, first: Outcome[Settled]) -> Outcome[Settled]:
+    state, now_us = turn.state, turn.now_us
     reservation = state.reservations.get((command.project_id, command.reservation_seq))
     return first if reservation is None else first._replace(limits=_limits(budgets_of(state, reservation), now_us))
 

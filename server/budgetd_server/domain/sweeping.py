@@ -6,25 +6,26 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Swept
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule
-from budgetd_server.domain.state import State
+from budgetd_server.domain.turn import Turn
 
 
-def sweep(state: State, command: Sweep, now_us: int) -> Outcome[Swept]:
+def sweep(turn: Turn, command: Sweep) -> Outcome[Swept]:
     """Expire the holds and roll the windows that are due, of those that are named; the others are passed by.
 
     Of deletions it counts the budgets below which it had to look: none, once all are finished.
     """
+    state, now_us = turn.state, turn.now_us
     done = len(state.looked_below.get(state.projects[command.project_id].project_key, ()))
     for seq in command.reservation_seqs:
         reservation = state.reservations.get((command.project_id, seq))
         if reservation is not None and reservation.is_due(now_us):
-            expire(state, reservation, now_us)
+            expire(turn, reservation)
             done += 1
     for budget_id in command.budget_ids:
         budget = state.budgets.get((command.project_id, budget_id))
         if budget is not None:
             before = budget.last_seq
-            roll_if_due(state, budget, now_us)
+            roll_if_due(turn, budget)
             done += budget.last_seq != before
     return Outcome(0, Swept(done))
 

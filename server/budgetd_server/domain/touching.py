@@ -13,6 +13,7 @@ from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.state import State
 from budgetd_server.domain.status import LimitStatus, limit_statuses
+from budgetd_server.domain.turn import Turn
 
 
 class Touched(NamedTuple):
@@ -31,16 +32,17 @@ class Touched(NamedTuple):
         return tuple(budget.budget_key for budget in self.budgets[1:])
 
 
-def touched_by(state: State, command: Charge | ReserveCost, now_us: int) -> Touched:
+def touched_by(turn: Turn, command: Charge | ReserveCost) -> Touched:
     """The budgets that a charge or hold counts on.
 
     Raises:
         BudgetNotFound, IsTemplate, InvalidField: It names one that it must not, or too many. Nothing has changed.
     """
+    state = turn.state
     project_id = command.project_id
     own, new = state.budgets.get((project_id, command.budget_id)), None
     if own is None:
-        own = new = _copy_of_template(state, command, now_us)
+        own = new = _copy_of_template(turn, command)
     budgets = [_chargeable(own), *upwards(state, own)]
     seen = {id(budget) for budget in budgets}
     for additional_id in command.additional_ids:
@@ -59,8 +61,9 @@ def touched_by(state: State, command: Charge | ReserveCost, now_us: int) -> Touc
     return Touched(budgets, new)
 
 
-def make_if_new(state: State, command: Charge | ReserveCost, touched: Touched, now_us: int) -> None:
+def make_if_new(turn: Turn, command: Charge | ReserveCost, touched: Touched) -> None:
     """Make the budget of a charge or hold that is now certain to be carried out, if it does not exist yet."""
+    state, now_us = turn.state, turn.now_us
     budget = touched.new
     if budget is None:
         return
@@ -75,7 +78,7 @@ def make_if_new(state: State, command: Charge | ReserveCost, touched: Touched, n
         budget,
         EntryKind.CREATE,
         now_us,
-        request_id=command.request.request_id,
+        request_id=turn.request_id,
         labels=budget.labels or None,
         reason=FROM_TEMPLATE,
     )
@@ -107,8 +110,9 @@ def _chargeable(budget: BudgetState) -> BudgetState:
     return budget
 
 
-def _copy_of_template(state: State, command: Charge | ReserveCost, now_us: int) -> BudgetState:
+def _copy_of_template(turn: Turn, command: Charge | ReserveCost) -> BudgetState:
     """The budget as its template would have it; not a part of the state yet."""
+    state, now_us = turn.state, turn.now_us
     if not command.template_id:
         raise BudgetNotFound(command.project_id, command.budget_id)
     template = state.budget(command.project_id, command.template_id)
@@ -147,8 +151,9 @@ def add_touched(needs: Needs, command: Charge | ReserveCost, *, may_refuse: bool
         needs.refusing.update((project_id, each) for each in budget_ids)
 
 
-def replay_touched(state: State, command: Charge | ReserveCost, first: Outcome[Any], now_us: int) -> Outcome[Any]:
+def replay_touched(turn: Turn, command: Charge | ReserveCost, first: Outcome[Any]) -> Outcome[Any]:
     """The first outcome, with the limits of those budgets that the command would touch now and that still exist."""
+    state, now_us = turn.state, turn.now_us
     seen: dict[int, tuple[LimitStatus, ...]] = {}
     for budget_id in (command.budget_id, *command.additional_ids):
         budget = state.budgets.get((command.project_id, budget_id))
