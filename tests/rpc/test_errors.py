@@ -16,17 +16,18 @@ from budgetd_server.domain import errors
 from budgetd_server.domain.admission import BudgetExceeded
 from budgetd_server.domain.budget import Action, Unit
 from budgetd_server.domain.counting import Part
-from budgetd_server.domain.errors import BudgetError, FieldViolation, InvalidField, StoreUnavailable
+from budgetd_server.domain.errors import BrokenRule, BudgetError, FieldViolation, InvalidField, StoreUnavailable, Term
 from budgetd_server.domain.status import LimitStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Span
-from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
+from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, FIELDS, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.conftest import Start
 from tests.rpc.failures import Failure, failure, failure_of
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT, RunningServer, Setup
 from tests.rpc.valid_requests import HOUR, VALID, failure_of_changed
 
+FIRST_FIELDS = {rpc: set(request.DESCRIPTOR.fields_by_name) for rpc, request in VALID.items()}
 DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 #: What an unexpected error says, and no caller may see.
 SECRET = "/var/lib/ledger.db: sqlite3.OperationalError in Traceback"
@@ -79,6 +80,21 @@ def test_every_reason_is_documented_with_its_code_cause_and_remedy() -> None:
 def test_every_reason_of_the_domain_is_known_to_the_docstring_of_its_module() -> None:
     for error in STATUS:
         assert error.__name__ in (errors.__doc__ or "")
+
+
+def test_every_term_of_the_domain_has_a_field_of_the_contract() -> None:
+    fields = {field for message in FIRST_FIELDS.values() for field in message}
+
+    assert set(FIELDS) == set(Term)
+    assert {path.split(".")[0] for path in FIELDS.values()} <= fields
+
+
+def test_a_broken_rule_of_the_domain_arrives_under_the_path_of_its_field() -> None:
+    error = InvalidField([FieldViolation("labels", "must be few")], broken=[BrokenRule(Term.LIMIT_TO_RESET, "no", 2)])
+
+    assert str(error) == "labels: must be few; limit to reset: no"
+    assert status_of(error).message == item_error(error).message == "labels: must be few; limit_ids[2]: no"
+    assert [each.field for each in item_error(error).field_violations] == ["labels", "limit_ids[2]"]
 
 
 # --- Refusals, as they arrive.

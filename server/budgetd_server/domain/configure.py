@@ -9,12 +9,13 @@ from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, Rp
 from budgetd_server.domain.counting import begin_again, first_span, held_part
 from budgetd_server.domain.entry import REPLACED, EntryKind
 from budgetd_server.domain.errors import (
+    BrokenRule,
     BudgetExists,
     EtagMismatch,
-    FieldViolation,
     InvalidField,
     IsTemplate,
     ParentCycle,
+    Term,
     TooDeep,
     shown,
 )
@@ -152,15 +153,15 @@ def _new_budget(turn: Turn, command: CreateBudget) -> BudgetState:
 
 def _check_replacement(budget: BudgetState, command: CreateBudget, limits: Sequence[Limit]) -> None:
     """What a replacement keeps must not be asked to be otherwise."""
-    violations = []
+    broken = []
     if command.parent_id not in ("", budget.parent_id):
         rule = f"must be empty or the current parent {shown(budget.parent_id)}, got {shown(command.parent_id)}"
-        violations.append(FieldViolation("budget.parent_budget_id", rule))
+        broken.append(BrokenRule(Term.PARENT_OF_BUDGET, rule))
     if command.is_template != budget.is_template:
         rule = f"must be as it is, {budget.is_template}, got {command.is_template}"
-        violations.append(FieldViolation("budget.is_template", rule))
-    if violations:
-        raise InvalidField(violations)
+        broken.append(BrokenRule(Term.IS_TEMPLATE, rule))
+    if broken:
+        raise InvalidField(broken=broken)
     _check_units(budget, limits)
 
 
@@ -170,7 +171,8 @@ def _check_units(budget: BudgetState, limits: Sequence[Limit]) -> None:
         counter = budget.counter(limit.limit_id)
         if counter is not None and counter.limit is not None and counter.unit is not limit.unit:
             rule = f"the unit of limit {shown(limit.limit_id)} is {counter.unit.name} and never changes"
-            raise InvalidField([FieldViolation("budget.limits", f"{rule}, got {limit.unit.name}")])
+            rule = f"{rule}, got {limit.unit.name}"
+            raise InvalidField(broken=[BrokenRule(Term.LIMITS_OF_BUDGET, rule)])
 
 
 def _new_parent(state: State, command: UpdateBudget, budget: BudgetState) -> BudgetState | None:

@@ -7,11 +7,12 @@ from budgetd_server.domain.counting import Part, check_room, count, counted_mode
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.errors import (
     BelowZero,
+    BrokenRule,
     EntryNotFound,
-    FieldViolation,
     InvalidField,
     IsTemplate,
     RefundExceedsEntry,
+    Term,
     shown,
 )
 from budgetd_server.domain.needs import Needs
@@ -126,7 +127,7 @@ def _corrected(state: State, command: AdjustCost, own: BudgetState) -> Corrected
     entry, amount = corrected.entry, command.amount_nano_usd
     if command.model and command.model != entry.model:
         rule = f"must be empty or the entry's model {shown(entry.model)}, got {shown(command.model)}"
-        raise InvalidField([FieldViolation("model", rule)])
+        raise InvalidField(broken=[BrokenRule(Term.MODEL_OF_CORRECTION, rule)])
     left = entry.cost_nano_usd + corrected.adjusted_nano_usd
     if amount < 0 and left + amount < 0:
         raise RefundExceedsEntry(f"e{seq}", amount_nano_usd=amount, left_nano_usd=left)

@@ -14,6 +14,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import ClassVar, NamedTuple
 
 SHOWN_CHARACTERS_MAX = 64
@@ -24,6 +25,27 @@ class FieldViolation(NamedTuple):
 
     field: str
     description: str
+
+
+class Term(Enum):
+    """What a broken rule is about, in the words of the domain; each edge knows what its requests call it."""
+
+    ADDITIONAL_BUDGETS = "additional budgets"
+    TEMPLATE_OF_BUDGET = "template"
+    MODEL_OF_CORRECTION = "model of the correction"
+    LIMIT_TO_RESET = "limit to reset"
+    LIMITS_OF_BUDGET = "limits of the budget"
+    PARENT_OF_BUDGET = "parent of the budget"
+    IS_TEMPLATE = "whether it is a template"
+
+
+class BrokenRule(NamedTuple):
+    """What breaks a rule of the domain, and a sentence with the value and the rule."""
+
+    term: Term
+    description: str
+    #: Which one of several; None: there is one.
+    position: int | None = None
 
 
 def shown(value: object) -> str:
@@ -48,13 +70,18 @@ class Refusal(BudgetError):
 
 
 class InvalidField(Refusal):
-    """One or more fields break a rule; `violations` names every one of them, not only the first."""
+    """One or more fields break a rule; `violations` names every one of them, not only the first.
+
+    An edge gives the paths of its own fields. The rules give terms; until an edge puts its paths in their place,
+    `violations` has them in words.
+    """
 
     reason = "INVALID_FIELD"
 
-    def __init__(self, violations: Sequence[FieldViolation]) -> None:
-        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
-        self.violations = tuple(violations)
+    def __init__(self, violations: Sequence[FieldViolation] = (), *, broken: Sequence[BrokenRule] = ()) -> None:
+        self.broken = tuple(broken)
+        self.violations = (*violations, *(FieldViolation(each.term.value, each.description) for each in broken))
+        super().__init__("; ".join(f"{field}: {description}" for field, description in self.violations))
 
 
 class RequestIdReused(Refusal):

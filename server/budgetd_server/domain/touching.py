@@ -8,7 +8,7 @@ from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome, ReserveCost
 from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
-from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField, IsTemplate, shown
+from budgetd_server.domain.errors import BrokenRule, BudgetNotFound, InvalidField, IsTemplate, Term, shown
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.state import State
@@ -55,10 +55,15 @@ def touched_by(turn: Turn, command: Charge | ReserveCost) -> Touched:
             if id(budget) not in seen:
                 seen.add(id(budget))
                 budgets.append(budget)
+    check_not_too_many(budgets)
+    return Touched(budgets, new)
+
+
+def check_not_too_many(budgets: Sequence[BudgetState]) -> None:
+    """Refuse a charge or hold that would count on too many budgets; raises InvalidField."""
     if len(budgets) > TOUCHED_BUDGETS_MAX:
         rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
-        raise InvalidField([FieldViolation("additional_budget_ids", rule)])
-    return Touched(budgets, new)
+        raise InvalidField(broken=[BrokenRule(Term.ADDITIONAL_BUDGETS, rule)])
 
 
 def make_if_new(turn: Turn, command: Charge | ReserveCost, touched: Touched) -> None:
@@ -118,7 +123,7 @@ def _copy_of_template(turn: Turn, command: Charge | ReserveCost) -> BudgetState:
     template = state.budget(command.project_id, command.template_id)
     if not template.is_template:
         rule = f"must name a template, got {shown(command.template_id)}"
-        raise InvalidField([FieldViolation("template_budget_id", rule)])
+        raise InvalidField(broken=[BrokenRule(Term.TEMPLATE_OF_BUDGET, rule)])
 
     def fresh(limit: Limit | None) -> Counter:
         return Counter(limit, first_span(limit, now_us), since_seq=0)

@@ -7,13 +7,13 @@ from itertools import islice
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd_server.domain.admission import without_room
-from budgetd_server.domain.bounds import TOUCHED_BUDGETS_MAX
 from budgetd_server.domain.budget import Action
 from budgetd_server.domain.commands import Charge
 from budgetd_server.domain.counting import Part, spent_at
-from budgetd_server.domain.errors import BudgetNotFound, FieldViolation, InvalidField
+from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, budget_status, limit_status
+from budgetd_server.domain.touching import check_not_too_many
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, cost_requests, read_requests
 from budgetd_server.rpc.answer_pages import AnswerPage
@@ -96,9 +96,7 @@ class CostHandlers:
     async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: Caller) -> cost_pb.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
         budgets = await self._engine.touched(request.project_id, request.budget_id, projection.additional_ids)
-        if len(budgets) > TOUCHED_BUDGETS_MAX:
-            rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
-            raise InvalidField([FieldViolation("additional_budget_ids", rule)])
+        check_not_too_many(budgets)
         now_us, cost_nano_usd = self._engine.clock(), projection.cost_nano_usd
         part = Part(cost_nano_usd, projection.usage, 1, request.model, projection.other_names)
         failing = without_room(budgets, part, now_us, warns=True)

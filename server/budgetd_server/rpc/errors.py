@@ -14,12 +14,14 @@ from budgetd_server.domain.errors import (
     AlreadySettled,
     AnswersUnread,
     BelowZero,
+    BrokenRule,
     BudgetError,
     BudgetExists,
     BudgetNotFound,
     CounterOverflow,
     EntryNotFound,
     EtagMismatch,
+    FieldViolation,
     HasChildren,
     HasOpenReservations,
     InvalidField,
@@ -32,6 +34,7 @@ from budgetd_server.domain.errors import (
     ReservationNotFound,
     ShuttingDown,
     StoreUnavailable,
+    Term,
     TooDeep,
     Unavailable,
     UnknownModel,
@@ -75,6 +78,31 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
 }
 
 
+#: What the requests of the contract call the terms of the domain.
+FIELDS: Mapping[Term, str] = {
+    Term.ADDITIONAL_BUDGETS: "additional_budget_ids",
+    Term.TEMPLATE_OF_BUDGET: "template_budget_id",
+    Term.MODEL_OF_CORRECTION: "model",
+    Term.LIMIT_TO_RESET: "limit_ids",
+    Term.LIMITS_OF_BUDGET: "budget.limits",
+    Term.PARENT_OF_BUDGET: "budget.parent_budget_id",
+    Term.IS_TEMPLATE: "budget.is_template",
+}
+
+
+def in_fields(error: BudgetError) -> BudgetError:
+    """The same error, with the fields of the contract in place of the terms of the domain."""
+    if not isinstance(error, InvalidField) or not error.broken:
+        return error
+    of_edges = error.violations[: len(error.violations) - len(error.broken)]
+    return InvalidField([*of_edges, *(FieldViolation(_path(each), each.description) for each in error.broken)])
+
+
+def _path(broken: BrokenRule) -> str:
+    field = FIELDS[broken.term]
+    return field if broken.position is None else f"{field}[{broken.position}]"
+
+
 def sentence(error: BudgetError) -> str:
     """What people read, of bounded length."""
     message = error.message
@@ -85,6 +113,7 @@ def sentence(error: BudgetError) -> str:
 
 def status_of(error: BudgetError) -> status_pb2.Status:
     """The whole status of an error, as it stands in the trailer."""
+    error = in_fields(error)
     code: int = STATUS[type(error)].value[0]
     status = status_pb2.Status(code=code, message=sentence(error))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_metadata(error))
@@ -108,6 +137,7 @@ def internal_status(incident_id: str) -> status_pb2.Status:
 
 def item_error(error: BudgetError) -> pb.ItemError:
     """The error of one item of a batch."""
+    error = in_fields(error)
     item = pb.ItemError(
         code=STATUS[type(error)].value[0],
         reason=error.reason,
