@@ -92,8 +92,7 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
 
 
 def _expire_if_due(turn: Turn, reservation: Reservation) -> None:
-    now_us = turn.now_us
-    if reservation.is_due(now_us):
+    if reservation.is_due(turn.now_us):
         expire(turn, reservation)
 
 
