@@ -16,10 +16,10 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.answer_room import AnswerRoom
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.app import http_app
-from budgetd_server.http.hosted.protocol import HostedProtocol
 from budgetd_server.http.server import HttpServer
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
+from budgetd_server.litellm.hosted.protocol import HostedProtocol
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer

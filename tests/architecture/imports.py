@@ -37,7 +37,8 @@ def _rule(parts: str, libraries: str = "", never: str = "", **more: object) -> R
     return rule
 
 
-#: By the name of a folder or module; "" is the package itself.
+#: By the name of a folder or module; "" is the package itself. A name with a dot is a folder in a folder: it has a
+#: rule of its own, and the rule of the outer folder is for what else is in that.
 #: None: everything, since these are the places that put the parts together.
 SERVER_RULES: dict[str, Rule | None] = {
     "": _rule(""),
@@ -54,6 +55,9 @@ SERVER_RULES: dict[str, Rule | None] = {
         "orjson prometheus_client starlette structlog uvicorn",
         "sqlite3",
     ),
+    "litellm": _rule(""),
+    "litellm.hosted": _rule("domain engine http litellm.hosted metrics", "orjson starlette structlog", "sqlite3"),
+    "litellm.files": _rule("domain.bounds litellm.files", "budgetd google"),
     "prices": _rule("domain prices", never="asyncio sqlite3 time urllib"),
     "tokens": _rule("domain tokens", "tiktoken", never="sqlite3 time urllib"),
     "metrics": _rule("", "prometheus_client"),
@@ -63,7 +67,6 @@ SERVER_RULES: dict[str, Rule | None] = {
     "connections": _rule(""),
     "core": _rule("domain engine ledger.base metrics rpc tokens", never="sqlite3"),
     "embedded": _rule("core domain engine.in_flight ledger metrics prices rpc tokens", "google", "sqlite3"),
-    "user_cost": _rule("domain.bounds user_cost", "budgetd google"),
     "app": None,
     "cli": None,
     "__main__": None,
@@ -111,8 +114,7 @@ def violations(root: Path, package: str, rules: dict[str, Rule | None]) -> list[
     modules = frozenset(_module(file, root) for file in files)
     found = []
     for file in files:
-        part = _module(file, root).partition(".")[2].partition(".")[0]
-        rule = rules[part]
+        rule = _rule_of(_module(file, root).partition(".")[2], rules)
         path = file.relative_to(root).as_posix()
         for each in imports_of(file.read_text(encoding="utf-8"), path, modules):
             trouble = _trouble(each, file.name, package, rule)
@@ -129,6 +131,13 @@ def client_rules(root: Path) -> dict[str, Rule | None]:
     lazy = Rule(parts=frozenset(parts), libraries=frozenset({RUN_TIME}))
     local = Rule(parts=frozenset(parts), libraries=CLIENT_LIBRARIES | {"budgetd_server"})
     return dict.fromkeys(parts, own) | {"": lazy, "v1": None, "local": local}
+
+
+def _rule_of(name: str, rules: dict[str, Rule | None]) -> Rule | None:
+    """Find the rule of a module: that of the innermost folder that has one."""
+    while name not in rules and "." in name:
+        name = name.rpartition(".")[0]
+    return rules[name]
 
 
 def _trouble(each: Import, file_name: str, package: str, rule: Rule | None) -> str | None:

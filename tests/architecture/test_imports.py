@@ -24,7 +24,14 @@ def test_every_part_of_the_server_has_a_rule_and_every_rule_a_part() -> None:
         if path.suffix == ".py" or (path.is_dir() and any(path.rglob("*.py")))
     }
 
-    assert parts - {"__init__"} == SERVER_RULES.keys() - {""}
+    assert parts - {"__init__"} == {name.partition(".")[0] for name in SERVER_RULES} - {""}
+
+
+def test_every_rule_of_a_folder_in_a_folder_is_for_one_that_exists() -> None:
+    inner = [name for name in SERVER_RULES if "." in name]
+
+    assert inner
+    assert [name for name in inner if not (SERVER / "budgetd_server" / name.replace(".", "/")).is_dir()] == []
 
 
 def test_the_server_imports_only_what_its_parts_may() -> None:
@@ -72,6 +79,13 @@ PLANTS = [
     ("rpc/handlers.py", "from budgetd_server.prices.loading import load"),
     ("http/app.py", "from budgetd_server.ledger import base"),
     ("http/app.py", "import grpc"),
+    ("http/app.py", "from budgetd_server.litellm.hosted import protocol"),
+    ("domain/decide.py", "from budgetd_server.litellm.hosted import records"),
+    ("engine/engine.py", "import budgetd_server.litellm"),
+    ("litellm/__init__.py", "import orjson"),
+    ("litellm/files/records.py", "from budgetd_server.engine.engine import Engine"),
+    ("litellm/hosted/saving.py", "from budgetd_server.litellm.files.records import checked"),
+    ("litellm/hosted/saving.py", "import budgetd"),
     ("prices/loading.py", "from urllib.request import urlopen"),
     ("tokens/counter.py", "from budgetd_server.engine import engine"),
     ("config.py", "from budgetd_server.domain import budget"),

@@ -16,10 +16,10 @@ OF_THE_CLIENT = {
     ("cli", "budgetd.address"): "Address parse_address",
     ("cli", "budgetd.values"): "check_seconds parse_project_id",
     ("cli", "budgetd.wording"): "Words reword",
-    ("user_cost", "budgetd"): """AlreadyExists AsyncBudgetClient BudgetClient FailedPrecondition InvalidRequest NotFound
+    ("litellm", "budgetd"): """AlreadyExists AsyncBudgetClient BudgetClient FailedPrecondition InvalidRequest NotFound
         RequestIdReused error_of_item""",
-    ("user_cost", "budgetd.manager"): "read_records",
-    ("user_cost", "budgetd.user_cost"): "CREATED_AT_LABEL DURATION_DAYS_MAX KEYS Record SECONDS_PER_DAY limit_of",
+    ("litellm", "budgetd.manager"): "read_records",
+    ("litellm", "budgetd.user_cost"): "CREATED_AT_LABEL DURATION_DAYS_MAX KEYS Record SECONDS_PER_DAY limit_of",
 }
 #: The same for the client, which needs the server only where it runs without one.
 OF_THE_SERVER = {

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from budgetd import BudgetManager
-from budgetd_server.user_cost.reading import Reading, read
+from budgetd_server.litellm.files.reading import Reading, read
 from tests.parity.theirs import Theirs
 
 REPOSITORY = Path(__file__).parents[2]

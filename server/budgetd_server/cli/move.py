@@ -16,8 +16,8 @@ from budgetd_server.cli.failing import EXIT_FAILED, Failure, failure_of, refuse
 from budgetd_server.cli.places import Database, Place, opened, opened_async, place_of
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need none of it.
-    from budgetd_server.user_cost.importing import Tell, Told
-    from budgetd_server.user_cost.records import UserRecord
+    from budgetd_server.litellm.files.importing import Tell, Told
+    from budgetd_server.litellm.files.records import UserRecord
 
 _AGAIN = "give the same command again, and it does the rest"
 
@@ -34,8 +34,8 @@ def import_user_cost(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
     """Import the budgets of LiteLLM's user_cost.json. A second time changes nothing, or completes the first."""
-    from budgetd_server.user_cost.reading import FileRefused, read  # noqa: PLC0415 - it takes a moment to import.
-    from budgetd_server.user_cost.report import Report  # noqa: PLC0415 - the same.
+    from budgetd_server.litellm.files.reading import FileRefused, read  # noqa: PLC0415 - it takes a moment to import.
+    from budgetd_server.litellm.files.report import Report  # noqa: PLC0415 - the same.
 
     place = place_of(context, database=database, address=address, timeout_seconds=timeout)
     _check_project(project)
@@ -90,7 +90,7 @@ def export(
     if place.database is not None and not place.database.exists():
         refuse(f"{place.database} does not exist")
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
-    from budgetd_server.user_cost.exporting import exported, write  # noqa: PLC0415
+    from budgetd_server.litellm.files.exporting import exported, write  # noqa: PLC0415
 
     with opened(place) as client:
         try:
@@ -134,7 +134,7 @@ def _carried_out(
 ) -> Failure | None:
     """Do it, or foresee it; returns why it has ended early, or None if it has not."""
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
-    from budgetd_server.user_cost.importing import foresee, foresee_all_new, import_records  # noqa: PLC0415
+    from budgetd_server.litellm.files.importing import foresee, foresee_all_new, import_records  # noqa: PLC0415
 
     if not records:
         return None

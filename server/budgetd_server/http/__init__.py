@@ -1,1 +1,1 @@
-"""The HTTP port: metrics, probes, and LiteLLM's self-hosted protocol."""
+"""The HTTP port: metrics, probes, and the protocols that are mounted on it."""

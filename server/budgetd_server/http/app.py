@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 class _SingleSlashes:
     """Takes paths with repeated slashes, or one at the end, for those without them.
 
-    LiteLLM's class writes `//get_budget` if its api_base ends in a slash. A redirect would lose the body of a call.
+    A client that joins an address and a path writes `//path` if the address ends in a slash. A redirect would lose the
+    body of a call.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -13,10 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from budgetd_server.http.bodies import Bodies
-from budgetd_server.http.hosted import protocol
+from budgetd_server.litellm.hosted import protocol
 from tests.engine.watched_ledger import WatchedLedger
-from tests.http.conftest import Observed
+from tests.http.conftest import Observed, loop_thread
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT, LoopThread, RunningServer, Setup
+
+__all__ = ["loop_thread"]
 
 Logs = list[MutableMapping[str, Any]]
 Records = dict[str, dict[str, Any]]

@@ -8,7 +8,7 @@ from google.protobuf import duration_pb2, field_mask_pb2
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from tests.http.conftest import Observed
-from tests.http.hosted.conftest import Hosted, Start, charge, reset
+from tests.litellm.hosted.conftest import Hosted, Start, charge, reset
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
 
 USD = 10**9

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from budgetd_server.user_cost.reading import Reading, read_content
+from budgetd_server.litellm.files.reading import Reading, read_content
 
 WINDOW = {"total_budget": 1, "duration": 1}
 

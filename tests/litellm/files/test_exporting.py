@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 
 from budgetd import BudgetClient, BudgetManager, LocalTransport
 from budgetd.v1 import budget_pb2 as pb
-from budgetd_server.user_cost.exporting import exported, write
+from budgetd_server.litellm.files.exporting import exported, write
 from tests.cli.conftest import Give
+from tests.litellm.files.files import SOME, Users, any_users, saved
 from tests.rpc.running_server import PROJECT, RunningServer
-from tests.user_cost.files import SOME, Users, any_users, saved
 
 Done = Callable[..., str]
 EXPORT = ("export", "--user-cost-json")

@@ -1,6 +1,6 @@
 """What is remembered of saves is bounded, and what is forgotten is known to be."""
 
-from budgetd_server.http.hosted.unchanged import Seen, Unchanged
+from budgetd_server.litellm.hosted.unchanged import Seen, Unchanged
 
 RECORD = Seen(b"a record", 1)
 

@@ -15,8 +15,8 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.http.bodies import parsed
 from budgetd_server.ledger.sqlite.verify import verify_file
-from tests.http.hosted.conftest import Hosted, Records
-from tests.http.hosted.hostile_bodies import hostile
+from tests.litellm.hosted.conftest import Hosted, Records
+from tests.litellm.hosted.hostile_bodies import hostile
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US
 
 BODIES = 1_000

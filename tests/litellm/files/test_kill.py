@@ -11,8 +11,8 @@ import pytest
 
 from budgetd import BudgetManager
 from budgetd_server.ledger.sqlite.verify import verify_file
+from tests.litellm.files.files import Users, saved
 from tests.rpc.running_server import RunningServer
-from tests.user_cost.files import Users, saved
 
 USERS: Users = {
     f"user {number}": {

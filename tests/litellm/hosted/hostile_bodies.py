@@ -9,7 +9,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from tests.http.hosted.conftest import Records, charge, reset
+from tests.litellm.hosted.conftest import Records, charge, reset
 from tests.rpc.running_server import PROJECT
 
 #: What stands where something else should.

@@ -13,11 +13,11 @@ import pytest
 from budgetd import BudgetManager
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.user_cost.importing import create_request
-from budgetd_server.user_cost.reading import read_content
+from budgetd_server.litellm.files.importing import create_request
+from budgetd_server.litellm.files.reading import read_content
 from tests.cli.conftest import Give
+from tests.litellm.files.files import SOME, Users, saved
 from tests.rpc.running_server import PROJECT, RunningServer
-from tests.user_cost.files import SOME, Users, saved
 
 Done = Callable[..., str]
 

@@ -15,7 +15,7 @@ from budgetd_server.domain.bounds import (
     NANO_USD_PER_USD,
     US_PER_SECOND,
 )
-from budgetd_server.user_cost.members import shown
+from budgetd_server.litellm.files.members import shown
 
 #: The year 10000, in seconds since 1970.
 _TIME_SECONDS_END = 253_402_300_800

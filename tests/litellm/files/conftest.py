@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import done, give, loop_thread, no_settings, server
-from tests.user_cost.files import SOME, saved
+from tests.litellm.files.files import SOME, saved
 
 __all__ = ["done", "give", "loop_thread", "no_settings", "server"]
 

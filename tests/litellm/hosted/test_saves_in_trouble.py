@@ -8,9 +8,9 @@ from budgetd import user_cost as of_the_client
 from budgetd_server.domain import saving
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.http import bodies
-from budgetd_server.http.hosted import protocol
-from tests.http.hosted.conftest import Hosted, Start, answer_on, charge
-from tests.http.hosted.test_bodies import begin, finish, is_let_in
+from budgetd_server.litellm.hosted import protocol
+from tests.litellm.hosted.conftest import Hosted, Start, answer_on, charge
+from tests.litellm.hosted.test_bodies import begin, finish, is_let_in
 from tests.rpc.running_server import PROJECT
 
 USD = 10**9

@@ -22,9 +22,9 @@ from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.answers import JsonAnswer, held_for
 from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
-from budgetd_server.http.hosted.records import record_of
-from budgetd_server.http.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
-from budgetd_server.http.hosted.views import View
+from budgetd_server.litellm.hosted.records import record_of
+from budgetd_server.litellm.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
+from budgetd_server.litellm.hosted.views import View
 from budgetd_server.metrics import Metrics
 
 #: The class sends all users each time; projects with more are for gRPC.

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from budgetd_server.http import bodies
-from tests.http.hosted.conftest import Hosted, Start, answer_on
+from tests.litellm.hosted.conftest import Hosted, Start, answer_on
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT
 
 LOAD = b'{"project_name": "project"}'

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from budgetd_server.engine import answer_room
-from tests.http.hosted.conftest import Hosted
+from tests.litellm.hosted.conftest import Hosted
 from tests.rpc.running_server import PROJECT
 
 #: Their load is more than the sockets of both ends keep.

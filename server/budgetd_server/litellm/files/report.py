@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from budgetd_server.user_cost.importing import Fate, Told
-from budgetd_server.user_cost.members import shown
-from budgetd_server.user_cost.reading import Reading
+from budgetd_server.litellm.files.importing import Fate, Told
+from budgetd_server.litellm.files.members import shown
+from budgetd_server.litellm.files.reading import Reading
 
 #: Lines of one kind that people are shown; programs are told all.
 LINES_MAX = 20

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from budgetd_server.user_cost import reading
-from budgetd_server.user_cost.members import NoObject
-from budgetd_server.user_cost.reading import FileRefused, Reading, read, read_content
-from tests.user_cost.files import SOME, Users, any_users, saved
+from budgetd_server.litellm.files import reading
+from budgetd_server.litellm.files.members import NoObject
+from budgetd_server.litellm.files.reading import FileRefused, Reading, read, read_content
+from tests.litellm.files.files import SOME, Users, any_users, saved
 
 
 def places(content: bytes) -> dict[str, tuple[int, int]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.http.hosted.conftest import Hosted, charge
+from tests.litellm.hosted.conftest import Hosted, charge
 from tests.rpc.running_server import PROJECT
 
 BOB = {"total_budget": 5, "current_cost": 0.25, "model_cost": {"gpt-4o": 0.25}}

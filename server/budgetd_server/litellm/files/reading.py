@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from budgetd_server.user_cost.members import Damage, NoObject, members
-from budgetd_server.user_cost.records import Refusal, UserRecord, checked
+from budgetd_server.litellm.files.members import Damage, NoObject, members
+from budgetd_server.litellm.files.records import Refusal, UserRecord, checked
 
 #: A file of three and a half million users; it is read into memory.
 FILE_BYTES_MAX = 2**30

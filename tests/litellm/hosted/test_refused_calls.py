@@ -8,8 +8,8 @@ import pytest
 from budgetd.v1.cost_pb2 import UpdateCostRequest
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.http import bodies
-from budgetd_server.http.hosted import protocol
-from tests.http.hosted.conftest import Hosted, answer_on
+from budgetd_server.litellm.hosted import protocol
+from tests.litellm.hosted.conftest import Hosted, answer_on
 from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT
 
 HALF = "project_name must not have half a surrogate pair, got '\\ud800'"

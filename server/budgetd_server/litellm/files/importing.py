@@ -29,7 +29,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2
 from budgetd_server.domain.bounds import COST_NANO_USD_MAX, US_PER_SECOND
-from budgetd_server.user_cost.records import UserRecord
+from budgetd_server.litellm.files.records import UserRecord
 
 #: The label by which an imported budget tells of which record it was made.
 IMPORT_LABEL = "budgetd.import"

@@ -14,9 +14,9 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.domain.results import RecordSaved
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.bodies import told
-from budgetd_server.http.hosted.records import KEYS, decoded
-from budgetd_server.http.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
-from budgetd_server.http.hosted.views import MARKER, View, client_of_new
+from budgetd_server.litellm.hosted.records import KEYS, decoded
+from budgetd_server.litellm.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
+from budgetd_server.litellm.hosted.views import MARKER, View, client_of_new
 
 #: Records that are looked at before other calls have their turn.
 RECORDS_AT_A_TIME = 500
