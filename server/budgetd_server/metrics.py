@@ -6,7 +6,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 _RPC_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
-_RPC_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: The bounds of buckets for the seconds that a call takes.
+CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 #: Dialects that have a series of their own. Callers name them, so there must be an end.
 DIALECTS_MAX = 32
@@ -30,12 +31,11 @@ class Metrics:
             "grpc_server_handling_seconds",
             "Seconds from the arrival of a unary RPC to its answer.",
             _RPC_LABELS,
-            buckets=_RPC_SECONDS,
+            buckets=CALL_SECONDS,
             registry=registry,
         )
 
         self._add_money(registry)
-        self._add_hosted(registry)
         self.refusals = Counter(
             "budgetd_refusals_total",
             "Requests and items of batches that were refused or failed, by reason.",
@@ -117,30 +117,6 @@ class Metrics:
 
         for each in ("made", "committed", "released", "expired", "estimated"):
             self.holds.labels(each)
-
-    def _add_hosted(self, registry: CollectorRegistry) -> None:
-        """LiteLLM's self-hosted protocol."""
-        self.hosted_calls = Counter(
-            "budgetd_hosted_calls_total",
-            "Calls of LiteLLM's self-hosted protocol that were answered, by call and HTTP status.",
-            ["call", "code"],
-            registry=registry,
-        )
-        self.hosted_seconds = Histogram(
-            "budgetd_hosted_seconds",
-            "Seconds from the arrival of such a call to its answer.",
-            ["call"],
-            buckets=_RPC_SECONDS,
-            registry=registry,
-        )
-        self.hosted_records = Counter(
-            "budgetd_hosted_records_total",
-            "Records in saves of that protocol: changed something, came late, refused, user deleted.",
-            ["result"],
-            registry=registry,
-        )
-        for result in ("changed", "late", "refused", "deleted"):
-            self.hosted_records.labels(result)
 
     def count_charges(self, **counts: int) -> None:
         """Count charges by what became of them."""

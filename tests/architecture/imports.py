@@ -55,8 +55,17 @@ SERVER_RULES: dict[str, Rule | None] = {
         "orjson prometheus_client starlette structlog uvicorn",
         "sqlite3",
     ),
-    "litellm": _rule(""),
-    "litellm.hosted": _rule("domain engine http litellm.hosted metrics", "orjson starlette structlog", "sqlite3"),
+    "litellm": _rule(
+        """domain.bounds domain.budget domain.commands domain.entry domain.errors domain.needs domain.results
+        domain.steps domain.window litellm.record""",
+        never="asyncio sqlite3 time",
+        has_clock=False,
+    ),
+    "litellm.hosted": _rule(
+        "domain engine http litellm.hosted litellm.record litellm.saving metrics",
+        "orjson prometheus_client starlette structlog",
+        "sqlite3",
+    ),
     "litellm.files": _rule("domain.bounds litellm.files", "budgetd google"),
     "prices": _rule("domain prices", never="asyncio sqlite3 time urllib"),
     "tokens": _rule("domain tokens", "tiktoken", never="sqlite3 time urllib"),

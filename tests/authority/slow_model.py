@@ -11,7 +11,6 @@ from budgetd_server.domain.commands import (
     CommitReservation,
     CreateBudget,
     DeleteBudget,
-    DropRecord,
     ExtendReservation,
     ReleaseReservation,
     Requested,
@@ -19,11 +18,11 @@ from budgetd_server.domain.commands import (
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
-    SaveRecord,
     Sweep,
     UpdateBudget,
 )
 from budgetd_server.domain.entry import REQUESTED, EntryKind
+from budgetd_server.domain.steps import RunSteps
 from budgetd_server.domain.window import Lifetime, window_at
 from tests.authority import slow_configuring, slow_spending
 from tests.authority.slow_books import Account, Books, Line, Part, RefusedError, anchored_at, due
@@ -70,7 +69,7 @@ class SlowModel:
         books = self.books[command.project_id]
         if isinstance(command, Sweep):
             return Told(result=_sweep(books, command, now_us))
-        assert not isinstance(command, SaveRecord | DropRecord), "records of clients have a model of their own"
+        assert not isinstance(command, RunSteps), "what is chosen in the transaction has a model of its own"
         assert isinstance(command, Requested)
         name = (command.project_id, type(command), command.request.request_id)
         if name in self._effects:

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from budgetd_server.cli import COMMANDS, HELP, app
+from budgetd_server.litellm.hosted.metrics import HostedMetrics
 from budgetd_server.metrics import Metrics
 from tests.docs.pages import REPOSITORY, Link, Page, all_pages
 
@@ -185,7 +186,9 @@ def _source_words() -> frozenset[str]:
     paths = [path for folder in SOURCE for path in (REPOSITORY / folder).rglob("*") if path.suffix in suffixes]
     paths += [REPOSITORY / name for name in ("Makefile", "Dockerfile", "pyproject.toml")]
     ours = [path for path in paths if "docs" not in path.parts and not path.name.endswith("_pb2.py")]
-    metrics = {sample.name for family in Metrics().registry.collect() for sample in family.samples}
+    registry = Metrics().registry
+    HostedMetrics(registry)
+    metrics = {sample.name for family in registry.collect() for sample in family.samples}
     return frozenset(word for path in ours for word in re.findall(r"\w+", path.read_text("utf-8"))) | metrics
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
@@ -109,9 +109,9 @@ class WatchedLedger:
         """See Ledger.lineage."""
         return await self._ledger.lineage(project_id, budget_ids)
 
-    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
-        """See Ledger.entry_kinds."""
-        return await self._ledger.entry_kinds(project_id, seqs)
+    async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
+        """See Ledger.entries."""
+        return await self._ledger.entries(project_id, seqs)
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
         """See Ledger.reservation."""

@@ -14,7 +14,6 @@ from budgetd_server.domain.commands import (
     CommitReservation,
     CreateBudget,
     DeleteBudget,
-    DropRecord,
     ExtendReservation,
     LimitDraft,
     ReleaseReservation,
@@ -23,14 +22,14 @@ from budgetd_server.domain.commands import (
     ResetCost,
     ResetManyOnDuration,
     ResetOnDuration,
-    SaveRecord,
     Sweep,
     UpdateBudget,
 )
-from budgetd_server.domain.record import Record
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed, Lifetime
+from budgetd_server.litellm.record import Record
+from budgetd_server.litellm.saving import DropRecord, SaveRecord
 from tests.domain.desk import DAY_US, HOUR_US, MONDAY_US
 
 T = TypeVar("T")
@@ -232,7 +231,8 @@ class Batches:
         models[model] = max(models.get(model, 0) + cost, 0)
         record = record._replace(spent_nano_usd=sum(models.values()), models=tuple(models.items()))
         self._records[key] = record
-        return SaveRecord(project_id=project_id, budget_id=user, client=client, record=record)
+        save = SaveRecord(project_id=project_id, budget_id=user, client=client, record=record)
+        return save.command()
 
     # --- What is configured.
 
@@ -267,7 +267,8 @@ class Batches:
     def _drop(self, project_id: str) -> Command[Any]:
         last_key = self._see(project_id).last_key
         user = self._pick(("alice", "bob", "team"))
-        return DropRecord(project_id=project_id, budget_id=user, clients=("one", "two"), given_until_key=last_key)
+        drop = DropRecord(project_id=project_id, budget_id=user, clients=("one", "two"), given_until_key=last_key)
+        return drop.command()
 
     # --- What begins or ends.
 

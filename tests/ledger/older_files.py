@@ -16,6 +16,11 @@ ROWS = {
 }
 #: What a server of version 2 held after calls of models under many names.
 NAMES_OF_VERSION_2 = Path(__file__).with_name("older").joinpath("names_of_version_2.sql").read_text(encoding="utf-8")
+#: The columns of notes that stand for a row of the table before, by its name and the version in which it went.
+REPLACED, REPLACED_IN = (
+    {"accepted_records": "SELECT project_key, substr(owner, 9), key, note ->> 0, note ->> 1, note ->> 2 FROM notes"},
+    5,
+)
 #: The tables and columns that got another name, and the version in which they did.
 RENAMED, RENAMED_IN = {"requests": "request_ids", "catalogue_model": "catalogue_name"}, 3
 #: Every version before the newest.
@@ -48,6 +53,9 @@ def rows_of(path: Path, *, columns_of: Path) -> dict[str, list[tuple[object, ...
         ):
             columns = [row[1] for row in older.execute(f"PRAGMA table_info({table})")]
             names = RENAMED if _version(newer) >= RENAMED_IN else {}
+            if table in REPLACED and _version(newer) >= REPLACED_IN:
+                held[table] = newer.execute(REPLACED[table]).fetchall()
+                continue
             wanted = ", ".join(names.get(column, column) for column in columns)
             held[table] = newer.execute(f"SELECT {wanted} FROM {names.get(table, table)}").fetchall()
     return held

@@ -140,7 +140,7 @@ class RunningServer:
                 "reservations",
                 "open_holds",
                 "request_ids",
-                "accepted_records",
+                "notes",
             )
             return {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
         finally:

@@ -1,14 +1,13 @@
 """What may be asked of the ledger, as plain data, and what comes of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import Refusal
-from budgetd_server.domain.record import Record
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.results import (
@@ -17,7 +16,6 @@ from budgetd_server.domain.results import (
     Deleted,
     Extended,
     Held,
-    RecordSaved,
     Released,
     Result,
     Settled,
@@ -311,37 +309,6 @@ class Sweep(Command[Swept]):
     reservation_seqs: Sequence[int] = ()
     #: True: some more budgets whose ancestors were deleted are noted as such, too.
     finishes_deletions: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveRecord(Command[RecordSaved]):
-    """Carry out what a client of LiteLLM's self-hosted protocol has done to one user. Done again, it does nothing."""
-
-    project_id: str
-    budget_id: str
-    #: Whose record it is: all that one client saves is compared with what it was given or has saved.
-    client: str
-    record: Record
-    #: The record as the client was given it; None: it was given none.
-    given: Record | None = None
-    #: The key of the newest budget that the client was given; None: it is not known what it was given.
-    given_until_key: int | None = None
-    #: When the client was last seen to have the record that was accepted before; 0: it is not known.
-    seen_at_us: int = 0
-    #: What else the models are called, by model.
-    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropRecord(Command[RecordSaved]):
-    """Delete a user that a client of that protocol was given and has no more. Done again, it does nothing."""
-
-    project_id: str
-    budget_id: str
-    #: All that it may have saved of the user is forgotten.
-    clients: tuple[str, ...]
-    #: The key of the newest budget that the client was given; one of the same id that is newer stays.
-    given_until_key: int
 
 
 class Outcome(NamedTuple, Generic[R_co]):

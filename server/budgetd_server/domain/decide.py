@@ -22,9 +22,9 @@ from budgetd_server.domain.holding import RESERVE_COST
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.resetting import RESET_COST, RESET_MANY_ON_DURATION, RESET_ON_DURATION
 from budgetd_server.domain.rule import Rule
-from budgetd_server.domain.saving import DROP_RECORD, SAVE_RECORD
 from budgetd_server.domain.settling import COMMIT_RESERVATION, EXTEND_RESERVATION, RELEASE_RESERVATION
 from budgetd_server.domain.state import NewRequest, State, StoredRequest
+from budgetd_server.domain.steps import RUN_STEPS
 from budgetd_server.domain.sweeping import SWEEP
 from budgetd_server.domain.turn import Turn
 
@@ -45,8 +45,7 @@ RULES: Mapping[type[Command[Any]], Rule[Any]] = {
         RELEASE_RESERVATION,
         EXTEND_RESERVATION,
         SWEEP,
-        SAVE_RECORD,
-        DROP_RECORD,
+        RUN_STEPS,
     )
 }
 

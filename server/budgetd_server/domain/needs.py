@@ -1,10 +1,19 @@
 """What a batch of commands touches, so that a ledger can load it in a few statements before they are decided."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from budgetd_server.domain.commands import Rpc
 
 Place = tuple[str, str]
+
+
+class NoteKey(NamedTuple):
+    """The name of a note in its project."""
+
+    #: Who keeps the note, and for whom: notes of different owners have nothing to do with each other.
+    owner: str
+    key: str
 
 
 @dataclass(slots=True)
@@ -29,8 +38,8 @@ class Needs:
     refusing: set[Place] = field(default_factory=set)
     #: Budgets on which all open holds are wanted.
     holds: set[Place] = field(default_factory=set)
-    #: (project id, client) → the users whose accepted records are wanted.
-    accepted: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    #: Project id → notes.
+    notes: dict[str, set[NoteKey]] = field(default_factory=dict)
     #: Projects of which some more budgets are wanted whose ancestors are deleted.
     deleting: set[str] = field(default_factory=set)
     #: Budgets that are deleted with their live descendants: these are wanted with all open holds on them, or that it is

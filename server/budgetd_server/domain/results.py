@@ -100,15 +100,3 @@ class Swept(Result):
     """Holds expired and windows ended because their time had come."""
 
     changes_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSaved(Result):
-    """A record of LiteLLM's self-hosted protocol was carried out."""
-
-    charged_nano_usd: int = 0
-    charges_count: int = 0
-    #: True: it was made before one that was accepted already.
-    is_late: bool = False
-    #: True: anything changed.
-    has_changed: bool = False

@@ -15,7 +15,7 @@ from budgetd_server.domain.commands import Outcome, R, Requested, Rpc
 from budgetd_server.domain.entry import Entry, EntryFields, EntryKind
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.lacking import BudgetPlace, Lacking, StoredParts, StoredTree
-from budgetd_server.domain.record import Accepted
+from budgetd_server.domain.needs import NoteKey
 from budgetd_server.domain.reservation import Reservation, ReservationState
 
 
@@ -59,6 +59,14 @@ class Tally:
     holds: dict[str, int] = field(default_factory=dict)
     #: How many charges and settlements had fields that their callers could not read, by dialect.
     unread: dict[str, int] = field(default_factory=dict)
+    #: How many charges were steps of other commands, which have no answers of their own, and what they cost.
+    charges: int = 0
+    charged_nano_usd: int = 0
+
+    def count_charge(self, cost_nano_usd: int) -> None:
+        """One more charge that was a step of another command."""
+        self.charges += 1
+        self.charged_nano_usd += cost_nano_usd
 
     def count_hold(self, what: str) -> None:
         """One more hold that was made, committed, released, expired or estimated."""
@@ -122,8 +130,8 @@ class State:
         #: By budget key, the entries that `Needs.chains` asked for, newest first.
         self.chains: dict[tuple[int, int], list[Entry]] = {}
 
-        #: By (project id, client, budget id), what was accepted last of the records that clients save.
-        self.accepted: dict[tuple[str, str, str], Accepted] = {}
+        #: The notes that were asked for, by project id and name.
+        self.notes: dict[tuple[str, NoteKey], bytes] = {}
 
         # What a store was asked for of the budgets that it has; of those that are new there is nothing to ask.
         #: False: no store is behind this, and what is not here is nowhere.
@@ -138,8 +146,8 @@ class State:
         self._lacking = Lacking()
 
         # What the transaction writes.
-        #: None: nothing is to be known any more.
-        self.new_accepted: dict[tuple[str, str, str], Accepted | None] = {}
+        #: None: it is to be forgotten.
+        self.new_notes: dict[tuple[str, NoteKey], bytes | None] = {}
         self.new_entries: list[Entry] = []
         #: Budgets deleted in this batch that may have others below them, whose deletion follows; with its request id.
         self.deleted_above: list[tuple[BudgetState, str]] = []
@@ -315,14 +323,15 @@ class State:
         self.requests[(project_id, rpc, request_id)] = new
         self.new_requests.append(new)
 
-    def accept(self, key: tuple[str, str, str], accepted: Accepted) -> None:
-        """Keep what was accepted of a client's record, whose project exists."""
-        self.accepted[key] = self.new_accepted[key] = accepted
-
-    def forget(self, key: tuple[str, str, str]) -> None:
-        """Keep nothing of a client's record."""
-        self.accepted.pop(key, None)
-        self.new_accepted[key] = None
+    def keep_note(self, key: tuple[str, NoteKey], note: bytes | None) -> None:
+        """Keep a note of a project that exists, or is made in this batch. None: it is forgotten."""
+        if note is None and key[0] not in self.projects:
+            return
+        self.new_notes[key] = note
+        if note is None:
+            self.notes.pop(key, None)
+        else:
+            self.notes[key] = note
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
         """The entries above a number that count on a budget, newest first: those of this batch, then those loaded."""

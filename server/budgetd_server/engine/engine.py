@@ -16,7 +16,7 @@ from budgetd_server.domain.commands import (
     UpdateBudget,
 )
 from budgetd_server.domain.configure import anchored
-from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.errors import (
     BudgetNotFound,
     Refusal,
@@ -42,19 +42,10 @@ LIST_ROWS_MAX = 1_000
 #: Each of these may have two hundred models.
 LIST_ROWS_WITH_MODELS_MAX = 100
 #: The same, where a whole project is wanted.
-STANDING_ROWS_MAX = 500
+ALL_ROWS_WITH_MODELS_MAX = 500
 #: Reads of one ListBudgets before it answers with what it has found.
 LIST_READS_MAX = 5
 RESET_STEP_BUDGETS = 200
-
-
-class Standing(NamedTuple):
-    """A budget as of now."""
-
-    budget_key: int
-    status: BudgetStatus
-    #: True: nothing was counted or reset since it was created.
-    is_fresh: bool
 
 
 class ListedBudget(NamedTuple):
@@ -115,7 +106,7 @@ class Engine:
     async def submit_many(
         self, commands: Sequence[Command[R]], *, timeout_seconds: float | None = None
     ) -> list[Outcome[R] | Refusal]:
-        """Carry out charges or saved records in order; see Writer.submit_many."""
+        """Carry out commands in order; see Writer.submit_many."""
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
 
     async def delete_budget(self, command: DeleteBudget, *, timeout_seconds: float | None = None) -> Outcome[Deleted]:
@@ -230,39 +221,24 @@ class Engine:
                 return
         yield ListedBudget(after_key, None)
 
-    async def standing(self, project_id: str, budgets_max: int) -> list[Standing] | None:
-        """All live budgets of a project as of now, with their models, in order of creation.
+    async def all_budgets(self, project_id: str, *, with_models: bool = False) -> AsyncIterator[Sequence[BudgetState]]:
+        """Read the live budgets of a project in order of creation, page by page, each page as it is when it is read.
 
-        Returns:
-            None: there are more than `budgets_max`.
+        Args:
+            project_id: The project. One that does not exist has no budgets.
+            with_models: True: with their sums by model.
         """
-        found: list[Standing] = []
-        query = BudgetQuery(project_id=project_id, rows_max=STANDING_ROWS_MAX, with_models=True)
+        rows_max = ALL_ROWS_WITH_MODELS_MAX if with_models else LIST_ROWS_MAX
+        query = BudgetQuery(project_id=project_id, rows_max=rows_max, with_models=with_models)
         while page := await self._ledger.list_budgets(query):
-            now_us = self.clock()
-            # Without any count it may never have had one, or begun again: the entry at which it begins tells.
-            begun = {each.main.since_seq for each in page if not (each.models_count or each.main.sums.cost_nano_usd)}
-            kinds = await self._ledger.entry_kinds(project_id, list(begun)) if begun else {}
-            for each in page:
-                is_fresh = each.main.since_seq in begun and kinds.get(each.main.since_seq) is EntryKind.CREATE
-                found.append(Standing(each.budget_key, budget_status(each, now_us), is_fresh))
-            if len(found) > budgets_max:
-                return None
-            if len(page) < query.rows_max:
-                break
+            yield page
+            if len(page) < rows_max:
+                return
             query = replace(query, after_key=page[-1].budget_key)
-        return found
 
-    async def budgets_until(self, project_id: str, until_key: int) -> dict[str, BudgetState]:
-        """The live budgets of a project with keys up to one, by their ids."""
-        found: dict[str, BudgetState] = {}
-        query = BudgetQuery(project_id=project_id, rows_max=LIST_ROWS_MAX)
-        while page := await self._ledger.list_budgets(query):
-            found.update((each.budget_id, each) for each in page if each.budget_key <= until_key)
-            if page[-1].budget_key >= until_key or len(page) < query.rows_max:
-                break
-            query = replace(query, after_key=page[-1].budget_key)
-        return found
+    async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
+        """Some entries of a project, by their numbers; see Ledger.entries."""
+        return await self._ledger.entries(project_id, seqs)
 
     def count_refusals(self, reasons: Iterable[str]) -> None:
         """Count items of a batch that were refused; calls that are refused as a whole are counted where they end."""

@@ -8,13 +8,15 @@ _PERCENTS = (50, 75, 80, 90, 95, 100)
 
 
 def count_tally(metrics: Metrics, tally: Tally) -> None:
-    """Count the holds that were made and ended, the alerts of limits, and charges with unread fields."""
+    """Count the holds that were made and ended, alerts, charges with unread fields, and those that were steps."""
     for what, count in tally.holds.items():
         metrics.holds.labels(what).inc(count)
     for unit, ratio in tally.alerts:
         metrics.alerts.labels(unit.name.lower(), _label(ratio)).inc()
     for dialect, count in tally.unread.items():
         metrics.count_unread(dialect, count)
+    metrics.count_charges(recorded=tally.charges)
+    metrics.charged_nano_usd.inc(tally.charged_nano_usd)
 
 
 def _label(ratio: float) -> str:

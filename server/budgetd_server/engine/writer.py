@@ -58,7 +58,7 @@ class _Single:
 
 @dataclass(slots=True, eq=False)
 class _Bulk:
-    """Many charges or saved records of one caller, carried out slice by slice, in order."""
+    """Many commands of one caller, carried out slice by slice, in order."""
 
     commands: Sequence[Command[Any]]
     future: "asyncio.Future[list[Result]]"
@@ -125,7 +125,7 @@ class Writer:
     async def submit_many(
         self, commands: Sequence[Command[R]], *, timeout_seconds: float | None = None
     ) -> list[Outcome[R] | Refusal]:
-        """Carry out charges or saved records in order, each for itself, in as many transactions as it takes.
+        """Carry out commands in order, each for itself, in as many transactions as it takes.
 
         Raises:
             QueueFull, ShuttingDown, StoreUnavailable: Any of them may have been carried out.
@@ -246,7 +246,7 @@ class Writer:
                 return [error]
             return [(await self._carry_out([each], lock_wait_seconds))[0] for each in commands]
         self._committed(len(commands), committed)
-        if tally.holds or tally.alerts or tally.unread:
+        if tally.holds or tally.alerts or tally.unread or tally.charges:
             count_tally(self._metrics, tally)
         if committed.lock_wait_seconds > CONTENDED_SECONDS:
             await asyncio.sleep(YIELD_SECONDS)
@@ -274,10 +274,7 @@ class Writer:
             begun += taken
             carried_out = bulk.commands[len(bulk.results) :]
             bulk.results.extend(slice_)
-            if RULES[type(bulk.commands[0])].is_charge:
-                self._count_charges(carried_out, slice_)
-            else:
-                self._count_saves(slice_)
+            self._count_charges(carried_out, slice_)
             failed = any(not isinstance(result, Outcome | Refusal) for result in slice_)
             if failed or len(bulk.results) == len(bulk.commands):
                 self._waiting -= len(bulk.commands) - len(bulk.results)
@@ -285,15 +282,6 @@ class Writer:
                     bulk.future.set_result(bulk.results)
             else:
                 self._bulks.append(bulk)
-
-    def _count_saves(self, results: Sequence[Result]) -> None:
-        """Count the charges that saved records came to."""
-        saved = [result for result in results if isinstance(result, Outcome)]
-        refused = sum(isinstance(result, Refusal) for result in results)
-        recorded = sum(result.result.charges_count for result in saved)
-        unavailable = len(results) - len(saved) - refused
-        self._metrics.count_charges(recorded=recorded, replayed=0, refused=refused, unavailable=unavailable)
-        self._metrics.charged_nano_usd.inc(sum(result.result.charged_nano_usd for result in saved))
 
     def _count_charges(self, commands: Sequence[Command[Any]], results: Sequence[Result]) -> None:
         """Count what became of charges, each kind in one step, and the money that they and other commands charged."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
@@ -111,8 +111,8 @@ class Ledger(Protocol):
             BudgetNotFound: The query names a budget that never was.
         """
 
-    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
-        """The kinds of some entries of a project, by their numbers."""
+    async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
+        """Some entries of a project, by their numbers. Numbers that no entry has are left out."""
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
         """A reservation, with the ids of its other budgets by their keys; None: there is none of that number."""

@@ -12,13 +12,13 @@ from budgetd_server.domain.bounds import MODELS_PER_WINDOW_MAX, OTHER_MODELS
 from budgetd_server.domain.budget import BudgetState, Sums
 from budgetd_server.domain.deleting import finish_deletions
 from budgetd_server.domain.lacking import Lacking
-from budgetd_server.domain.needs import Needs, Place
+from budgetd_server.domain.needs import Needs, NoteKey, Place
 from budgetd_server.domain.state import Corrected, Project, State
 from budgetd_server.domain.touching import upwards
 from budgetd_server.ledger import budgets, trees
 from budgetd_server.ledger.base import BatchEntangled, Decide
 from budgetd_server.ledger.chains import entries_above
-from budgetd_server.ledger.rows import accepted_from_row, entry_from_row, request_from_row, reservation_from_row
+from budgetd_server.ledger.rows import entry_from_row, request_from_row, reservation_from_row
 from budgetd_server.ledger.steps import Steps
 
 #: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
@@ -92,8 +92,8 @@ def load(needs: Needs, now_us: int, lacking: Lacking | None = None) -> Steps[Sta
     yield from loading.requests(needs)
     if needs.creating:
         yield from loading.creations(needs)
-    if needs.accepted:
-        yield from loading.accepted(needs)
+    if needs.notes:
+        yield from loading.notes(needs)
     if needs.chains:
         yield from loading.chains(needs)
     return loading.state
@@ -285,14 +285,12 @@ class _Loading:
                     if rows:
                         self.state.last_seqs[(project_id, budget_id)] = rows[0][0]
 
-    def accepted(self, needs: Needs) -> Steps[None]:
-        """What was accepted last of the records of clients."""
-        for (project_id, client), budget_ids in needs.accepted.items():
-            project_key = self.state.projects[project_id].project_key
-            parameters = {"project_key": project_key, "client": client, "ids": list(budget_ids)}
-            rows = yield "load_accepted", parameters
-            for budget_id, *row in rows:
-                self.state.accepted[(project_id, client, budget_id)] = accepted_from_row(row)
+    def notes(self, needs: Needs) -> Steps[None]:
+        """The notes that are asked for by name."""
+        for project_id, keys in needs.notes.items():
+            rows = yield "load_notes", {"project_key": self.state.projects[project_id].project_key, "keys": list(keys)}
+            for owner, key, note in rows:
+                self.state.notes[(project_id, NoteKey(owner, key))] = note
 
     def chains(self, needs: Needs) -> Steps[None]:
         """The entries that recounts have yet to add."""

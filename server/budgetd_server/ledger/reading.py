@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from budgetd_server.domain.budget import BudgetState, Sums
-from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.reservation import Reservation
@@ -100,10 +100,10 @@ def entry_page(query: EntryQuery) -> Steps[EntryPage]:
     return EntryPage(page, next_seq, names)
 
 
-def entry_kinds(project_id: str, seqs: Sequence[int]) -> Steps[Mapping[int, EntryKind]]:
-    """The kinds of some entries, by number."""
-    rows = yield "entry_kinds", {"project_id": project_id, "seqs": list(seqs)}
-    return {seq: EntryKind(kind) for seq, kind in rows}
+def entries(project_id: str, seqs: Sequence[int]) -> Steps[Mapping[int, Entry]]:
+    """Some entries, by number."""
+    rows = yield "entries_by_number", {"project_id": project_id, "seqs": list(seqs)}
+    return {entry.seq: entry for _, entry in map(entry_from_row, rows)}
 
 
 def reservation(project_id: str, seq: int) -> Steps[tuple[Reservation, Mapping[int, str]] | None]:

@@ -19,7 +19,6 @@ from budgetd_server.domain.budget import (
     Unit,
 )
 from budgetd_server.domain.entry import CostSource, Entry, EntryKind
-from budgetd_server.domain.record import Accepted, Record
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.state import NewRequest, StoredRequest
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Parts, Usage
@@ -322,17 +321,3 @@ def _labels_from_text(text: str) -> Mapping[str, str]:
 
 def _labels_to_text(labels: Mapping[str, str]) -> str:
     return json.dumps(dict(labels), ensure_ascii=False, separators=(",", ":"), sort_keys=True) if labels else "{}"
-
-
-def accepted_from_row(row: Sequence[Any]) -> Accepted:
-    """What was accepted of a client's record."""
-    *told, models = json.loads(row[0])
-    record = Record(*told)._replace(models=tuple((model, cost) for model, cost in models))
-    return Accepted(record, *row[1:])
-
-
-def accepted_row(project_key: int, client: str, budget_id: str, accepted: Accepted) -> Row:
-    """The same, to be written."""
-    record, *times = accepted
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    return (project_key, client, budget_id, text, *times)

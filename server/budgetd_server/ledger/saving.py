@@ -10,7 +10,6 @@ from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.state import State
 from budgetd_server.ledger.rows import (
     Row,
-    accepted_row,
     budget_row,
     count_row,
     counter_row,
@@ -35,7 +34,7 @@ def changes(state: State) -> Iterator[Write]:
         AssertionError: The commands were decided without something that the store may have.
     """
     assert not state.lacking, "what was decided without all that it needs is never written"
-    if not (state.new_entries or state.new_requests or state.new_accepted or state.looked_below):
+    if not (state.new_entries or state.new_requests or state.new_notes or state.looked_below):
         return
     # A refused command leaves nothing behind, not even the project that it named.
     new = [(each.project_key, name) for name, each in state.projects.items() if each.is_new and each.last_seq]
@@ -47,8 +46,8 @@ def changes(state: State) -> Iterator[Write]:
     yield from _entries(state.new_entries)
     if state.reservations:
         yield from _reservations(state)
-    if state.new_accepted:
-        yield from _records(state)
+    if state.new_notes:
+        yield from _notes(state)
     if any(len(request.numbers) > 1 for request in state.new_requests):
         yield "insert_request", map(request_row, state.new_requests)
     else:
@@ -115,15 +114,15 @@ def _reservations(state: State) -> Iterator[Write]:
     yield "insert_hold", come
 
 
-def _records(state: State) -> Iterator[Write]:
-    """What was accepted of the records of clients, and what is forgotten."""
+def _notes(state: State) -> Iterator[Write]:
+    """The notes that are kept, and those that are no longer."""
     kept: list[Row] = []
     forgotten: list[Row] = []
-    for (project_id, client, budget_id), accepted in state.new_accepted.items():
-        project_key = state.projects[project_id].project_key
-        if accepted is None:
-            forgotten.append((project_key, client, budget_id))
+    for (project_id, key), note in state.new_notes.items():
+        name = (state.projects[project_id].project_key, *key)
+        if note is None:
+            forgotten.append(name)
         else:
-            kept.append(accepted_row(project_key, client, budget_id, accepted))
-    yield "save_accepted", kept
-    yield "forget_accepted", forgotten
+            kept.append((*name, note))
+    yield "save_note", kept
+    yield "forget_note", forgotten

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 from budgetd_server.domain.budget import BudgetState
-from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.entry import Entry
 from budgetd_server.domain.queries import BudgetQuery, Due, EntryPage, EntryQuery, ReservationPage, ReservationQuery
 from budgetd_server.domain.recount import Recount
 from budgetd_server.domain.reservation import Reservation
@@ -46,9 +46,9 @@ class SteppedLedger(ABC):
         """See Ledger.list_entries."""
         return await self._ask(reading.entry_page(query))
 
-    async def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, EntryKind]:
-        """See Ledger.entry_kinds."""
-        return await self._ask(reading.entry_kinds(project_id, seqs))
+    async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
+        """See Ledger.entries."""
+        return await self._ask(reading.entries(project_id, seqs))
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
         """See Ledger.reservation."""

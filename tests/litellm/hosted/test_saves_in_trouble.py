@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from budgetd import user_cost as of_the_client
-from budgetd_server.domain import saving
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.http import bodies
+from budgetd_server.litellm import saving
 from budgetd_server.litellm.hosted import protocol
 from tests.litellm.hosted.conftest import Hosted, Start, answer_on, charge
 from tests.litellm.hosted.test_bodies import begin, finish, is_let_in

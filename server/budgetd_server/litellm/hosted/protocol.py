@@ -22,6 +22,8 @@ from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.answers import JsonAnswer, held_for
 from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, told
 from budgetd_server.http.callers import CallerRefused, caller_of
+from budgetd_server.litellm.hosted.loads import load_all
+from budgetd_server.litellm.hosted.metrics import HostedMetrics
 from budgetd_server.litellm.hosted.records import record_of
 from budgetd_server.litellm.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
 from budgetd_server.litellm.hosted.views import View
@@ -46,9 +48,10 @@ class HostedProtocol:
     """`/get_budget` and `/set_budget`."""
 
     def __init__(self, engine: Engine, prices: Prices, metrics: Metrics, in_flight: InFlight, room: AnswerRoom) -> None:
-        self._engine, self._metrics, self._in_flight, self._room = engine, metrics, in_flight, room
+        self._engine, self._in_flight, self._room = engine, in_flight, room
+        self._metrics = HostedMetrics(metrics.registry)
         self._gets = asyncio.Semaphore(GETS_AT_A_TIME)
-        self._saves = Saves(engine, prices)
+        self._saves = Saves(engine, prices, metrics)
         self._bodies = Bodies()
 
     def routes(self) -> list[Route]:
@@ -83,8 +86,8 @@ class HostedProtocol:
                 self._in_flight.ended()
             if status != 200:
                 log.warning("a call was refused", call=name, status=status, why=answer["message"])
-            self._metrics.hosted_calls.labels(name, str(status)).inc()
-            self._metrics.hosted_seconds.labels(name).observe(time.perf_counter() - began)
+            self._metrics.calls.labels(name, str(status)).inc()
+            self._metrics.seconds.labels(name).observe(time.perf_counter() - began)
             return JsonAnswer(content if status == 200 else orjson.dumps(answer), status, held=held)
 
         return answered
@@ -95,7 +98,7 @@ class HostedProtocol:
             return await self._records(project_id)
 
     async def _records(self, project_id: str) -> dict[str, Any]:
-        budgets = await self._engine.standing(project_id, USERS_MAX)
+        budgets = await load_all(self._engine, project_id, USERS_MAX)
         if budgets is None:
             raise BadBody(413, f"a project of more than {USERS_MAX:,} budgets is too large for this protocol: use gRPC")
         given = [each for each in budgets if not each.status.is_template]
@@ -117,8 +120,8 @@ class HostedProtocol:
             raise BadBody(413, f"user_dict must have at most {USERS_MAX:,} users, got {len(users):,}: use gRPC")
         saved = await self._saves.save(project_id, users)
         for outcome, count in (("changed", saved.changed), ("late", saved.late), ("refused", len(saved.refused))):
-            self._metrics.hosted_records.labels(outcome).inc(count)
-        self._metrics.hosted_records.labels("deleted").inc(saved.deleted)
+            self._metrics.records.labels(outcome).inc(count)
+        self._metrics.records.labels("deleted").inc(saved.deleted)
         return _answer(project_id, saved)
 
 

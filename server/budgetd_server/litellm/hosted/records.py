@@ -12,11 +12,11 @@ from typing import Any
 from budgetd_server.domain.bounds import LIMIT_AMOUNT_MAX, NANO_USD_PER_USD, US_PER_SECOND
 from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.domain.names import broken_name_rule
-from budgetd_server.domain.record import Record
-from budgetd_server.domain.saving import CREATED_AT_LABEL
 from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.domain.window import Lifetime
 from budgetd_server.http.bodies import told
+from budgetd_server.litellm.record import Record
+from budgetd_server.litellm.saving import CREATED_AT_LABEL
 
 KEYS = ("total_budget", "duration", "created_at", "last_updated_at", "current_cost", "model_cost")
 US_PER_DAY = 86_400 * US_PER_SECOND

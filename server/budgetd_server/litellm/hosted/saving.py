@@ -7,16 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
+from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
-from budgetd_server.domain.results import RecordSaved
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.bodies import told
+from budgetd_server.litellm.hosted.loads import given_until
 from budgetd_server.litellm.hosted.records import KEYS, decoded
 from budgetd_server.litellm.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
 from budgetd_server.litellm.hosted.views import MARKER, View, client_of_new
+from budgetd_server.litellm.saving import DropRecord, RecordSaved, SaveRecord
+from budgetd_server.metrics import Metrics
 
 #: Records that are looked at before other calls have their turn.
 RECORDS_AT_A_TIME = 500
@@ -96,8 +98,8 @@ class _Sorted:
 class Saves:
     """Carries out saves."""
 
-    def __init__(self, engine: Engine, prices: Prices) -> None:
-        self._engine, self._prices = engine, prices
+    def __init__(self, engine: Engine, prices: Prices, metrics: Metrics) -> None:
+        self._engine, self._prices, self._metrics = engine, prices, metrics
         self._unchanged = Unchanged()
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         #: By project and view, how many of its records were left, and which others there were, when it was last found
@@ -130,7 +132,7 @@ class Saves:
         return saved
 
     async def _carry_out(self, project_id: str, found: _Sorted, view: View | None, saved: Saved) -> None:
-        commands: list[SaveRecord] = []
+        saves: list[SaveRecord] = []
         digests: list[bytes] = []
         now_us = self._engine.clock()
         for number, change in enumerate(found.changes, start=1):
@@ -143,20 +145,21 @@ class Saves:
                 self._unchanged.keep(client, change.user, Seen(seal, now_us))
                 continue
             try:
-                command = self._command(project_id, change, view)
+                save = self._save_of(project_id, change, view)
             except InvalidField as error:
                 saved.refused[change.user] = _sentence(error)
                 if change.view is not None and broken_name_rule(change.user) is None:
                     self._unsettle(client, change.user)
                 continue
             self._unsettle(client, change.user)
-            commands.append(command if seen is None else replace(command, seen_at_us=seen.at_us))
+            saves.append(save if seen is None else replace(save, seen_at_us=seen.at_us))
             digests.append(seal)
             if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
-        outcomes = await self._engine.submit_many(commands)
-        for command, seal, outcome in zip(commands, digests, outcomes, strict=True):
-            self._settle(saved, command, Seen(seal, now_us), outcome)
+        outcomes = await self._engine.submit_many([save.command() for save in saves])
+        for save, seal, outcome in zip(saves, digests, outcomes, strict=True):
+            self._settle(saved, save, Seen(seal, now_us), outcome)
+        self._metrics.count_charges(refused=sum(isinstance(outcome, Refusal) for outcome in outcomes))
 
     def _unsettle(self, client: tuple[str, str], user: str) -> None:
         """Unless this record is taken, the next one is looked at, even if it is as it was given."""
@@ -184,7 +187,7 @@ class Saves:
                 found.changes.append(_Change(user, record, view, marker.get("given")))
         return found
 
-    def _command(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
+    def _save_of(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
         if (rule := broken_name_rule(change.user)) is not None:
             raise InvalidField([FieldViolation("user", f"{rule}, got {told(change.user)}")])
         record = decoded(change.record)
@@ -200,15 +203,15 @@ class Saves:
             other_names={model: name for model, name in names.items() if name},
         )
 
-    def _settle(self, saved: Saved, command: SaveRecord, seen: Seen, outcome: Outcome[RecordSaved] | Refusal) -> None:
+    def _settle(self, saved: Saved, save: SaveRecord, seen: Seen, outcome: Outcome[RecordSaved] | Refusal) -> None:
         if isinstance(outcome, Refusal):
-            saved.refused[command.budget_id] = outcome.message
+            saved.refused[save.budget_id] = outcome.message
             return
         is_late, has_changed = outcome.result.is_late, outcome.result.has_changed
         saved.late += is_late
         saved.changed += has_changed
         if not is_late:  # It may turn out to be a reset, once it is shown again.
-            self._unchanged.keep((command.project_id, command.client), command.budget_id, seen)
+            self._unchanged.keep((save.project_id, save.client), save.budget_id, seen)
 
     async def _delete_missing(
         self, project_id: str, users: Mapping[str, Any], view: View, found: _Sorted, saved: Saved
@@ -219,8 +222,8 @@ class Saves:
         known, present = (project_id, view.view_id), found.present(view)
         if self._whole.get(known) == present:
             return
-        given = await self._engine.budgets_until(project_id, view.until_key)
-        commands = [
+        given = await given_until(self._engine, project_id, view.until_key)
+        drops = [
             DropRecord(
                 project_id=project_id,
                 budget_id=user,
@@ -230,15 +233,15 @@ class Saves:
             for user, budget in given.items()
             if user not in users and not budget.is_template
         ]
-        outcomes = await self._engine.submit_many(commands)
+        outcomes = await self._engine.submit_many([drop.command() for drop in drops])
         refused = {
-            command.budget_id: outcome.message
-            for command, outcome in zip(commands, outcomes, strict=True)
+            drop.budget_id: outcome.message
+            for drop, outcome in zip(drops, outcomes, strict=True)
             if isinstance(outcome, Refusal)
         }
         for client in (view.view_id, client_of_new(view, None)):
-            self._unchanged.forget((project_id, client), (command.budget_id for command in commands))
-        saved.deleted += len(commands) - len(refused)
+            self._unchanged.forget((project_id, client), (drop.budget_id for drop in drops))
+        saved.deleted += len(drops) - len(refused)
         saved.refused.update(refused)
         if not refused and present.new:
             self._whole[known] = present

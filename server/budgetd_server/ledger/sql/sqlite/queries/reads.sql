@@ -144,12 +144,13 @@ SELECT p.project_id
  CROSS JOIN projects AS p ON p.project_key = w.project_key
  LIMIT :rows_max;
 
--- name: entry_kinds
--- The kinds of some entries of a project. :seqs is a JSON array of their numbers.
-SELECT e.seq, e.kind
+-- name: entries_by_number
+-- Some entries of a project. :seqs is a JSON array of their numbers.
+SELECT b.budget_id, {e.STORED_ENTRY}
   FROM projects AS p
  CROSS JOIN json_each(:seqs) AS k
  CROSS JOIN entries AS e ON e.project_key = p.project_key AND e.seq = k.value
+ CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key
  WHERE p.project_id = :project_id;
 
 -- name: kept_place

@@ -194,9 +194,9 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
  CROSS JOIN entries AS e ON e.project_key = :project_key AND e.seq = k.value
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
 
--- name: load_accepted
--- What was accepted last of a client's records. :ids is a JSON array of budget ids.
-SELECT a.budget_id, a.record, a.accepted_at_us, a.former_window_at_us
-  FROM json_each(:ids) AS k
- CROSS JOIN accepted_records AS a
-    ON a.project_key = :project_key AND a.client = :client AND a.budget_id = k.value;
+-- name: load_notes
+-- Notes of a project. :keys is a JSON array of arrays: owner, key.
+SELECT n.owner, n.key, n.note
+  FROM json_each(:keys) AS k
+ CROSS JOIN notes AS n
+    ON n.project_key = :project_key AND n.owner = k.value ->> 0 AND n.key = k.value ->> 1;

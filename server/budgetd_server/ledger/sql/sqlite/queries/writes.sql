@@ -86,19 +86,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)
 VALUES (?, ?, ?, ?, ?, ?, ?);
 
--- name: save_accepted
--- What was accepted last of one record of a client.
-INSERT INTO accepted_records (
-    project_key, client, budget_id, record, accepted_at_us, former_window_at_us
-) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (project_key, client, budget_id) DO UPDATE SET
-    record = excluded.record,
-    accepted_at_us = excluded.accepted_at_us,
-    former_window_at_us = excluded.former_window_at_us;
+-- name: save_note
+-- A note, in the place of the former one.
+INSERT INTO notes (project_key, owner, key, note) VALUES (?, ?, ?, ?)
+ON CONFLICT (project_key, owner, key) DO UPDATE SET note = excluded.note;
 
--- name: forget_accepted
--- Forgets what was accepted of one record of a client.
-DELETE FROM accepted_records WHERE project_key = ? AND client = ? AND budget_id = ?;
+-- name: forget_note
+-- Forgets a note.
+DELETE FROM notes WHERE project_key = ? AND owner = ? AND key = ?;
 
 -- name: beat
 -- Proves that the file takes writes.

@@ -1,5 +1,6 @@
 """LiteLLM's record of a user, as a client of the self-hosted protocol was given it or has saved it."""
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -90,6 +91,17 @@ class Accepted(NamedTuple):
     accepted_at_us: int
     #: The start of the window before; late saves may still show it. None: there was none.
     former_window_at_us: int | None = None
+
+    @classmethod
+    def from_note(cls, note: bytes) -> "Accepted":
+        """What was kept as these bytes."""
+        (*fields, models), *times = json.loads(note)
+        record = Record(*fields)._replace(models=tuple((model, cost) for model, cost in models))
+        return cls(record, *times)
+
+    def to_note(self) -> bytes:
+        """The bytes to keep: a JSON array, in the order of the fields."""
+        return json.dumps(self, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def given(cls, record: Record) -> "Accepted":

@@ -6,10 +6,10 @@ import pytest
 
 from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.errors import CounterOverflow
-from budgetd_server.domain.record import LATE_US_MAX, Record
-from budgetd_server.domain.results import RecordSaved
+from budgetd_server.litellm.record import LATE_US_MAX, Record
+from budgetd_server.litellm.saving import RecordSaved
 from tests.domain.desk import ALICE, Desk, charge, reset
-from tests.domain.saving_clients import Client, by_model, deliver, desk_with_alice, spent
+from tests.litellm.saving_clients import Client, by_model, deliver, desk_with_alice, spent
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_lower_cost_is_passed_over_while_what_was_accepted_is_still_seen(desk:
     desk.now_us += LATE_US_MAX
     client.reset(ALICE)
 
-    desk.decide(replace(client.command(ALICE), seen_at_us=desk.now_us - 1))
+    desk.decide(replace(client.command(ALICE), seen_at_us=desk.now_us - 1).command())
 
     assert spent(desk) == 150
 

@@ -15,44 +15,20 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from budgetd_server.domain.budget import MAIN, BudgetState, Limit, ResetMode
-from budgetd_server.domain.charging import charge
-from budgetd_server.domain.commands import (
-    AdjustCost,
-    Charge,
-    CreateBudget,
-    DeleteBudget,
-    DropRecord,
-    LimitDraft,
-    Outcome,
-    Request,
-    ResetCost,
-    SaveRecord,
-)
-from budgetd_server.domain.configure import create_budget, set_main_limit
-from budgetd_server.domain.correcting import adjust
-from budgetd_server.domain.counting import Part, check_room
-from budgetd_server.domain.deleting import delete_budget
+from budgetd_server.domain.commands import AdjustCost, Charge, CreateBudget, DeleteBudget, LimitDraft, ResetCost
 from budgetd_server.domain.entry import CostSource
 from budgetd_server.domain.errors import BelowZero, IsTemplate
-from budgetd_server.domain.needs import Needs
-from budgetd_server.domain.record import Accepted, Record, differences
-from budgetd_server.domain.resetting import reset_cost
-from budgetd_server.domain.results import RecordSaved
-from budgetd_server.domain.rolling import roll_if_due
-from budgetd_server.domain.rule import Rule
-from budgetd_server.domain.state import State
-from budgetd_server.domain.touching import upwards
-from budgetd_server.domain.turn import Turn
+from budgetd_server.domain.needs import NoteKey
+from budgetd_server.domain.results import Result
+from budgetd_server.domain.steps import NO_REQUEST, RunSteps, SetMainLimit, Steps
 from budgetd_server.domain.window import Fixed
+from budgetd_server.litellm.record import Accepted, Record, differences
 
 #: The label of a budget that keeps a `created_at` which the client told.
 CREATED_AT_LABEL = "litellm.created_at"
 #: The label of an entry that tells which client has brought it.
 CLIENT_LABEL = "litellm.client"
 EDIT_REASON = "edited by a client of the self-hosted protocol"
-
-#: What a save books is known by its record, and by no id.
-_NO_REQUEST = Request("", b"")
 
 
 class Order(Enum):
@@ -69,45 +45,94 @@ class Order(Enum):
     NEXT_WINDOW = auto()
 
 
-def save_record(turn: Turn, command: SaveRecord) -> Outcome[RecordSaved]:
-    """Carry out what a client has done to a user since it was given the record, or has saved it.
+@dataclass(frozen=True, slots=True)
+class RecordSaved(Result):
+    """A record was carried out."""
 
-    Raises:
-        IsTemplate, CounterOverflow: It is refused; nothing has changed.
-    """
-    key = (command.project_id, command.client, command.budget_id)
-    accepted = turn.state.accepted.get(key)
-    if accepted is None and command.given is not None:
-        accepted = Accepted.given(command.given)
-    saving = _Saving(turn, command)
-    saving.check()
-    following = saving.first() if accepted is None else saving.next(accepted)
-    if following is not None:
-        turn.state.accept(key, following)
-    budget = saving.budget
-    saved = RecordSaved(
-        saving.charged_nano_usd,
-        saving.charges,
-        is_late=saving.order is Order.LATE,
-        has_changed=following is not None,
-    )
-    return Outcome(0 if budget is None else budget.last_seq, saved)
+    charged_nano_usd: int = 0
+    charges_count: int = 0
+    #: True: it was made before one that was accepted already.
+    is_late: bool = False
+    #: True: anything changed.
+    has_changed: bool = False
 
 
-def drop_record(turn: Turn, command: DropRecord) -> Outcome[RecordSaved]:
-    """Delete a user that a client has no more.
+def note_key(client: str, user: str) -> NoteKey:
+    """The name of the note that keeps what was accepted last of a client's record of a user."""
+    return NoteKey(f"litellm:{client}", user)
 
-    Raises:
-        HasChildren, HasOpenReservations: It is refused; nothing has changed.
-    """
-    budget = turn.state.budgets.get((command.project_id, command.budget_id))
-    is_there = budget is not None and budget.budget_key <= command.given_until_key
-    if is_there:
-        delete = DeleteBudget(project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST)
-        delete_budget(turn, delete)
-    for client in command.clients:
-        turn.state.forget((command.project_id, client, command.budget_id))
-    return Outcome(0, RecordSaved(has_changed=is_there))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRecord:
+    """What a client has done to a user since it was given the record, or has saved it. Done again, it does nothing."""
+
+    project_id: str
+    budget_id: str
+    #: Whose record it is: all that one client saves is compared with what it was given or has saved.
+    client: str
+    record: Record
+    #: The record as the client was given it; None: it was given none.
+    given: Record | None = None
+    #: The key of the newest budget that the client was given; None: it is not known what it was given.
+    given_until_key: int | None = None
+    #: When the client was last seen to have the record that was accepted before; 0: it is not known.
+    seen_at_us: int = 0
+    #: What else the models are called, by model.
+    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def command(self) -> RunSteps[RecordSaved]:
+        """The command that carries it out. It is refused with IsTemplate and CounterOverflow."""
+        return RunSteps(
+            project_id=self.project_id,
+            budget_id=self.budget_id,
+            choose=self._carry_out,
+            notes=(note_key(self.client, self.budget_id),),
+            models=("", *dict(self.record.models)),
+            creates=True,
+        )
+
+    def _carry_out(self, steps: Steps) -> RecordSaved:
+        key = note_key(self.client, self.budget_id)
+        note = steps.note(key)
+        accepted = None if note is None else Accepted.from_note(note)
+        if accepted is None and self.given is not None:
+            accepted = Accepted.given(self.given)
+        saving = _Saving(steps, self)
+        saving.check()
+        following = saving.first() if accepted is None else saving.next(accepted)
+        if following is not None:
+            steps.keep(key, following.to_note())
+        return RecordSaved(
+            saving.charged_nano_usd,
+            saving.charges,
+            is_late=saving.order is Order.LATE,
+            has_changed=following is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRecord:
+    """A client was given a user and has it no more, so the user is deleted. Done again, it does nothing."""
+
+    project_id: str
+    budget_id: str
+    #: All that it may have saved of the user is forgotten.
+    clients: tuple[str, ...]
+    #: The key of the newest budget that the client was given; one of the same id that is newer stays.
+    given_until_key: int
+
+    def command(self) -> RunSteps[RecordSaved]:
+        """The command that carries it out. It is refused with HasChildren and HasOpenReservations."""
+        return RunSteps(project_id=self.project_id, budget_id=self.budget_id, choose=self._carry_out, deletes=True)
+
+    def _carry_out(self, steps: Steps) -> RecordSaved:
+        budget = steps.budget
+        is_there = budget is not None and budget.budget_key <= self.given_until_key
+        if is_there:
+            steps.do(DeleteBudget(project_id=self.project_id, budget_id=self.budget_id, request=NO_REQUEST))
+        for client in self.clients:
+            steps.keep(note_key(client, self.budget_id), None)
+        return RecordSaved(has_changed=is_there)
 
 
 def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
@@ -139,35 +164,33 @@ def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
 class _Saving:
     """One record on its way into the ledger."""
 
-    turn: Turn
+    steps: Steps
     command: SaveRecord
     charged_nano_usd: int = 0
     charges: int = 0
     #: What the record was found to be; None: nothing was known of it.
     order: Order | None = None
     labels: Mapping[str, str] | None = field(init=False)
-    state: State = field(init=False)
-    now_us: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state, self.now_us = self.turn.state, self.turn.now_us
         self.labels = {CLIENT_LABEL: self.command.client} if self.command.client else None
 
     @property
     def budget(self) -> BudgetState | None:
         """The user's budget; None: there is none."""
-        return self.state.budgets.get((self.command.project_id, self.command.budget_id))
+        return self.steps.budget
+
+    @property
+    def now_us(self) -> int:
+        """The time of the transaction."""
+        return self.steps.now_us
 
     def check(self) -> None:
         """Refuse what could not be carried out whole."""
         budget = self.budget
-        if budget is None:
-            return
-        if budget.is_template:
+        if budget is not None and budget.is_template:
             raise IsTemplate(budget.budget_id)
-        part = Part(self.command.record.spent, None, 1)
-        for each in (budget, *upwards(self.state, budget)):
-            check_room(each, part, self.now_us)
+        self.steps.check_room(self.command.record.spent)
 
     def first(self) -> Accepted:
         """A record of which nothing is known: the user was created by this client."""
@@ -235,7 +258,7 @@ class _Saving:
 
     def _ends_window(self, budget: BudgetState, before: Record) -> bool:
         """True if the client's reset ends the window; False: others have ended it already, or only the clock does."""
-        roll_if_due(self.turn, budget)
+        self.steps.roll()
         main, window_at_us = budget.main, self.command.record.window_at_us
         if main.limit is None or main.span.start_at_us is None or main.span.end_at_us is None:
             return True
@@ -249,12 +272,12 @@ class _Saving:
         create = CreateBudget(
             project_id=command.project_id,
             budget_id=command.budget_id,
-            request=_NO_REQUEST,
+            request=NO_REQUEST,
             limits=(LimitDraft(limit=record.limit(self.now_us)),),
             labels={CREATED_AT_LABEL: record.created_at} if record.created_at else {},
             replace_existing=True,
         )
-        create_budget(self.turn, create)
+        self.steps.do(create)
 
     def _create_again(self, budget: BudgetState) -> None:
         """The user begins anew; what other clients have added to its budget stays."""
@@ -267,9 +290,9 @@ class _Saving:
     def _reset_main(self) -> None:
         command = self.command
         reset = ResetCost(
-            project_id=command.project_id, budget_id=command.budget_id, request=_NO_REQUEST, limit_ids=(MAIN,)
+            project_id=command.project_id, budget_id=command.budget_id, request=NO_REQUEST, limit_ids=(MAIN,)
         )
-        reset_cost(self.turn, reset)
+        self.steps.do(reset)
 
     def _configure(self, before: Record, *, moves_window: bool) -> None:
         """Carry over what has changed of a configuration, and nothing else."""
@@ -300,7 +323,10 @@ class _Saving:
         labels = {key: value for key, value in budget.labels.items() if key != CREATED_AT_LABEL}
         if created_at:
             labels[CREATED_AT_LABEL] = created_at
-        set_main_limit(self.turn, budget, limit, labels)
+        command = self.command
+        self.steps.do(
+            SetMainLimit(project_id=command.project_id, budget_id=command.budget_id, limit=limit, labels=labels)
+        )
 
     def _book(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""
@@ -310,7 +336,7 @@ class _Saving:
                 spent = Charge(
                     command.project_id,
                     command.budget_id,
-                    _NO_REQUEST,
+                    NO_REQUEST,
                     change,
                     model,
                     labels=self.labels,
@@ -318,7 +344,7 @@ class _Saving:
                     cost_source=CostSource.GATEWAY,
                     other_names=command.other_names.get(model, ()),
                 )
-                charge(self.turn, spent)
+                self.steps.do(spent)
                 self.charged_nano_usd += change
                 self.charges += 1
         for model, change in changes.items():
@@ -330,7 +356,7 @@ class _Saving:
         taken = AdjustCost(
             project_id=command.project_id,
             budget_id=command.budget_id,
-            request=_NO_REQUEST,
+            request=NO_REQUEST,
             amount_nano_usd=change,
             reason=EDIT_REASON,
             model=model,
@@ -338,25 +364,7 @@ class _Saving:
             labels=self.labels,
         )
         try:
-            adjust(self.turn, taken)
+            self.steps.do(taken)
         except BelowZero:
             # Others have reset the count since: there is nothing left to be taken back.
             return
-
-
-def _needs_of_record(needs: Needs, command: SaveRecord) -> None:
-    """A record may create its user, and change the sums of every model in it."""
-    project_id, budget_id = command.project_id, command.budget_id
-    needs.add_budgets(project_id, budget_id)
-    needs.accepted.setdefault((project_id, command.client), set()).add(budget_id)
-    needs.creating.add(project_id)
-    needs.models.update((project_id, budget_id, model) for model in ("", *dict(command.record.models)))
-
-
-def _needs_of_drop(needs: Needs, command: DropRecord) -> None:
-    needs.add_budgets(command.project_id, command.budget_id)
-    needs.deleted.add((command.project_id, command.budget_id))
-
-
-SAVE_RECORD = Rule(command=SaveRecord, result=RecordSaved, needs=_needs_of_record, carry_out=save_record)
-DROP_RECORD = Rule(command=DropRecord, result=RecordSaved, needs=_needs_of_drop, carry_out=drop_record)

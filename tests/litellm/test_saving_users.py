@@ -7,11 +7,11 @@ import pytest
 from budgetd_server.domain.budget import Counter, Limit, ResetMode
 from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import EntryKind
-from budgetd_server.domain.errors import HasChildren, IsTemplate
-from budgetd_server.domain.results import RecordSaved
+from budgetd_server.domain.errors import CounterOverflow, HasChildren, IsTemplate
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
+from budgetd_server.litellm.saving import RecordSaved
 from tests.domain.desk import ALICE, DAY_US, PROJECT, Desk, charge, create, delete, limited
-from tests.domain.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
+from tests.litellm.saving_clients import SECOND_US, Client, by_model, deliver, desk_with_alice, spent
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_templates_are_refused(desk: Desk) -> None:
 def test_a_user_that_a_client_has_no_more_is_deleted_once(desk: Desk) -> None:
     client = Client(desk)
 
-    first, again = (desk.decide(client.drop(ALICE)) for _ in range(2))
+    first, again = (desk.decide(client.drop(ALICE).command()) for _ in range(2))
 
     assert (PROJECT, ALICE) not in desk.state.budgets
     assert [outcome.result for outcome in (first, again)] == [RecordSaved(has_changed=True), RecordSaved()]
@@ -233,7 +233,7 @@ def test_a_user_that_others_have_made_anew_is_not_deleted(desk: Desk) -> None:
     desk.decide(delete())
     desk.decide(create(limited(7)))
 
-    desk.decide(client.drop(ALICE))
+    desk.decide(client.drop(ALICE).command())
 
     assert desk.status().main_limit == limited(7)
 
@@ -242,7 +242,7 @@ def test_a_user_that_was_deleted_and_is_created_again_as_before_is_there(desk: D
     client = Client(desk)
     client.create(ALICE, 50)
     client.save()
-    desk.decide(client.drop(ALICE))
+    desk.decide(client.drop(ALICE).command())
 
     client.create(ALICE, 50)
     client.save()
@@ -255,7 +255,7 @@ def test_a_user_with_children_is_not_deleted(desk: Desk) -> None:
     desk.decide(replace(create(budget_id="bob"), parent_id=ALICE))
 
     with pytest.raises(HasChildren):
-        desk.decide(client.drop(ALICE))
+        desk.decide(client.drop(ALICE).command())
 
     assert spent(desk) == 100
 
@@ -278,3 +278,16 @@ def test_a_model_that_cost_nothing_is_there(desk: Desk) -> None:
     client.save()
 
     assert by_model(desk) == {"gpt-4o": 100, "o3": 0}
+
+
+def test_a_user_whose_models_cost_more_than_a_budget_can_count_is_refused_and_not_created() -> None:
+    desk = Desk()
+    client = Client(desk)
+    client.create("bob")
+    for model in range(10):
+        client.charge("bob", 10**18, f"model-{model}")
+
+    with pytest.raises(CounterOverflow):
+        client.save()
+
+    assert (desk.entries(), desk.state.budgets, desk.state.new_notes) == ([], {}, {})

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from budgetd_server.domain import record
-from budgetd_server.domain.record import Record
 from budgetd_server.domain.state import State
+from budgetd_server.litellm import record
+from budgetd_server.litellm.record import Record
 from tests.domain.desk import DAY_US, PROJECT, Desk, charge, create, limited
-from tests.domain.saving_clients import SECOND_US, Client, Post
+from tests.litellm.saving_clients import SECOND_US, Client, Post
 
 USERS = ("alice", "bob", "carol", "dora")
 MODELS = ("gpt-4o", "o3")
@@ -85,7 +85,7 @@ def books_the_last_record_to_come(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_what_was_accepted(patch: pytest.MonkeyPatch) -> None:
     """Each save is compared with what was given, and with nothing that was saved since."""
-    patch.setattr(State, "accept", lambda *_: None)
+    patch.setattr(State, "keep_note", lambda *_: None)
 
 
 PLANTED = (takes_late_saves_for_resets, books_the_last_record_to_come, forgets_what_was_accepted)

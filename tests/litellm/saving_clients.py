@@ -7,10 +7,11 @@ from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.commands import DropRecord, Outcome, SaveRecord
-from budgetd_server.domain.record import Record
+from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.status import budget_status
 from budgetd_server.domain.window import Fixed
+from budgetd_server.litellm.record import Record
+from budgetd_server.litellm.saving import DropRecord, SaveRecord
 from tests.domain.desk import ALICE, PROJECT, Desk, charge, create, limited
 
 SECOND_US = 1_000_000
@@ -98,7 +99,7 @@ class Client:
 
 def deliver(desk: Desk, sent: Sent) -> list[Outcome[Any]]:
     """Let a snapshot arrive."""
-    return [desk.decide(command) for command in sent.commands]
+    return [desk.decide(save.command()) for save in sent.commands]
 
 
 def given(desk: Desk, user: str) -> Record:

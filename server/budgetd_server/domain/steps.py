@@ -1,0 +1,175 @@
+"""One command made of plain ones that are chosen inside the transaction, and a note that is kept together with them.
+
+For protocols that send a state and no commands: what has to be done depends on what the ledger holds at that moment,
+and on what the protocol noted when it did the same the last time. `RunSteps` calls a function of the protocol with the
+budget and its notes. The function carries out plain commands one by one and changes the note. All of that is decided in
+one place of the batch and committed together, or not at all.
+
+Such a command has no request id. The note is what makes it harmless when it is carried out again: the function finds
+there what it has done before. Notes are bytes that mean nothing to anybody but their owner.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from budgetd_server.domain.bounds import COUNTER_MAX
+from budgetd_server.domain.budget import BudgetState, Limit
+from budgetd_server.domain.charging import CHARGE
+from budgetd_server.domain.commands import Charge, Command, Outcome, R_co, Request
+from budgetd_server.domain.configure import CREATE_BUDGET, set_main_limit
+from budgetd_server.domain.correcting import ADJUST_COST
+from budgetd_server.domain.counting import Part, check_room
+from budgetd_server.domain.deleting import DELETE_BUDGET
+from budgetd_server.domain.errors import CounterOverflow, Refusal
+from budgetd_server.domain.needs import Needs, NoteKey
+from budgetd_server.domain.resetting import RESET_COST
+from budgetd_server.domain.results import Configured, Result
+from budgetd_server.domain.rolling import roll_if_due
+from budgetd_server.domain.rule import Rule
+from budgetd_server.domain.touching import upwards
+from budgetd_server.domain.turn import Turn
+
+R = TypeVar("R", bound=Result)
+
+#: The request of a step: steps have no request id.
+NO_REQUEST = Request("", b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSteps(Command[R_co]):
+    """Carry out plain commands on one budget. The function that chooses them is called inside the transaction."""
+
+    project_id: str
+    budget_id: str
+    #: Carries out the steps. It may be called more than once, on the loop or on a thread of the ledger, and must depend
+    #: on nothing but its argument. A refusal that it lets through before the first change refuses the command.
+    choose: "Callable[[Steps], R_co]"
+    #: The notes that it reads.
+    notes: tuple[NoteKey, ...] = ()
+    #: The models that it may charge; the empty name stands for none.
+    models: tuple[str, ...] = ()
+    #: True: it may create the budget.
+    creates: bool = False
+    #: True: it may delete the budget.
+    deletes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMainLimit(Command[Configured]):
+    """Change the main limit and the labels of a budget, and keep what is counted, whatever the window. Only a step."""
+
+    project_id: str
+    budget_id: str
+    #: None: it has no main limit any more.
+    limit: Limit | None
+    labels: Mapping[str, str]
+
+
+class Steps:
+    """What a function that chooses steps can see and do."""
+
+    def __init__(self, turn: Turn, command: RunSteps[Any]) -> None:
+        self._turn, self._state, self._command = turn, turn.state, command
+        #: The time, in microseconds since 1970.
+        self.now_us = turn.now_us
+        #: True: a step was carried out, or a note changed. What is only due by the clock does not count: a command may
+        #: let holds expire and windows end before it is refused.
+        self.has_changed = False
+
+    @property
+    def budget(self) -> BudgetState | None:
+        """The budget as the last step left it, only to be read. None if there is none."""
+        return self._state.budgets.get((self._command.project_id, self._command.budget_id))
+
+    def note(self, key: NoteKey) -> bytes | None:
+        """Return a note that the command reads. None if there is none."""
+        assert key in self._command.notes, "it was loaded"
+        return self._state.notes.get((self._command.project_id, key))
+
+    def keep(self, key: NoteKey, note: bytes | None) -> None:
+        """Keep a note in the place of the former one. With None, no note is kept any more."""
+        self.has_changed = True
+        self._state.keep_note((self._command.project_id, key), note)
+
+    def do(self, step: Command[R]) -> Outcome[R]:
+        """Carry out a plain command on the budget.
+
+        Raises:
+            Refusal: It is refused; nothing of this step has changed.
+        """
+        outcome: Outcome[R] = _PLAIN[type(step)].carry_out(self._turn, step)
+        self.has_changed = True
+        if isinstance(step, Charge):
+            self._state.tally.count_charge(step.cost_nano_usd)
+        return outcome
+
+    def check_room(self, cost_nano_usd: int) -> None:
+        """Make sure that a cost can be charged.
+
+        Raises:
+            CounterOverflow: The count of the budget, or of an ancestor, would pass its largest value.
+        """
+        budget = self.budget
+        if budget is None:
+            if cost_nano_usd > COUNTER_MAX:
+                raise CounterOverflow(counter="the lifetime cost in nano-USD", value=0, added=cost_nano_usd)
+            return
+        for each in (budget, *upwards(self._state, budget)):
+            check_room(each, Part(cost_nano_usd, None, 1), self.now_us)
+
+    def roll(self) -> None:
+        """Begin the windows of the budget, which must exist, that are due by now."""
+        budget = self.budget
+        assert budget is not None, "it was looked for"
+        roll_if_due(self._turn, budget)
+
+
+def run_steps(turn: Turn, command: RunSteps[R]) -> Outcome[R]:
+    """Carry out what the function of the command chooses.
+
+    Raises:
+        Refusal: It is refused; nothing has changed.
+        RuntimeError: A step was refused after a change, so the transaction must not be committed.
+    """
+    steps = Steps(turn, command)
+    try:
+        result = command.choose(steps)
+    except Refusal as refusal:
+        # What is decided without all that it needs is dropped by the ledger, and decided again.
+        if steps.has_changed and not turn.state.lacking:
+            raise RuntimeError("a step was refused after a change") from refusal
+        raise
+    budget = steps.budget
+    return Outcome(0 if budget is None else budget.last_seq, result)
+
+
+def _set_main_limit(turn: Turn, command: SetMainLimit) -> Outcome[Configured]:
+    budget = turn.state.budget(command.project_id, command.budget_id)
+    set_main_limit(turn, budget, command.limit, command.labels)
+    return Outcome(budget.last_seq, Configured())
+
+
+def _needs(needs: Needs, command: RunSteps[Any]) -> None:
+    place = (command.project_id, command.budget_id)
+    needs.add_budgets(*place)
+    needs.models.update((*place, model) for model in command.models)
+    if command.notes:
+        needs.notes.setdefault(command.project_id, set()).update(command.notes)
+    if command.creates:
+        needs.creating.add(command.project_id)
+    if command.deletes:
+        needs.deleted.add(place)
+
+
+def _needs_of_main_limit(needs: Needs, command: SetMainLimit) -> None:
+    needs.add_budgets(command.project_id, command.budget_id)
+
+
+RUN_STEPS = Rule(command=RunSteps, result=Result, needs=_needs, carry_out=run_steps)
+SET_MAIN_LIMIT = Rule(command=SetMainLimit, result=Configured, needs=_needs_of_main_limit, carry_out=_set_main_limit)
+
+#: The commands that may be steps.
+_PLAIN: Mapping[type[Command[Any]], Rule[Any]] = {
+    rule.command: rule for rule in (CHARGE, ADJUST_COST, CREATE_BUDGET, DELETE_BUDGET, RESET_COST, SET_MAIN_LIMIT)
+}
