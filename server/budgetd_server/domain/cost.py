@@ -140,7 +140,7 @@ def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
     if tier == "fast" and "fast" in price.multipliers:
         numerator, denominator = price.multipliers["fast"]
     elif tier not in USUAL_TIERS:
-        # LiteLLM's table has one price for both names.
+        # Price tables have one price for both names.
         schedule = None if terms.is_batch else price.service_tiers.get("priority" if tier == "fast" else tier)
         if schedule is None:
             raise UnpricedUsage(price.model, "service_tier", value=terms.service_tier)

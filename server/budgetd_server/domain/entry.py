@@ -29,7 +29,7 @@ class CostSource(IntEnum):
     UNSPECIFIED = 0
     #: The caller, as a sum of its own.
     CALLER = 1
-    #: A gateway between the caller and the provider, such as LiteLLM.
+    #: A gateway between the caller and the provider.
     GATEWAY = 2
     #: The provider, in its answer.
     PROVIDER = 3

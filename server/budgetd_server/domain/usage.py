@@ -47,7 +47,7 @@ NO_PARTS = Parts()
 class CallTerms(NamedTuple):
     """How a call was served, as far as that changes its price. Empty or False: not told, so as usual."""
 
-    #: Who serves the model, by LiteLLM's name, such as "groq".
+    #: Who serves the model, by its name in price tables, such as "groq".
     provider: str = ""
     #: The tier that served it, such as "flex" or "priority".
     service_tier: str = ""
