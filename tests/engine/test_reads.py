@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from budgetd_server.domain.errors import BudgetNotFound, StoreUnavailable
+from budgetd_server.engine import engine
 from tests.engine.callers import soon, turns
 from tests.engine.conftest import Bench
 from tests.rpc.running_server import PROJECT
@@ -107,3 +108,19 @@ async def test_only_those_who_ask_for_models_get_them(bench: Bench, with_models:
     status = await bench.engine.budget(PROJECT, "alice", with_models=with_models)
 
     assert [each.model for each in status.models] == (["m"] if with_models else [])
+
+
+@pytest.mark.parametrize(("count", "pages"), [(0, []), (1, [1]), (2, [2]), (5, [2, 2, 1])])
+@pytest.mark.parametrize("with_models", [True, False])
+async def test_all_budgets_of_a_project_come_in_order_of_creation_and_each_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, count: int, pages: list[int], *, with_models: bool
+) -> None:
+    monkeypatch.setattr(engine, "ALL_ROWS_WITH_MODELS_MAX" if with_models else "LIST_ROWS_MAX", 2)
+    names = [f"user-{9 - number}" for number in range(count)]
+    for name in names:
+        await bench.create(name)
+
+    found = [page async for page in bench.engine.all_budgets(PROJECT, with_models=with_models)]
+
+    assert [budget.budget_id for page in found for budget in page] == names
+    assert [len(page) for page in found] == pages
