@@ -17,7 +17,6 @@ Tables = dict[str, dict[Row, Stored]]
 
 _OF_BUDGET = ("project_key", "budget_key")
 _REQUEST = ("project_key", "rpc", "request_id", "fingerprint", "entry_seq", "result", "created_at_us")
-_ACCEPTED = ("record", "accepted_at_us", "former_window_at_us")
 KEYS = {
     "projects": ("project_id",),
     "budgets": _OF_BUDGET,
@@ -28,7 +27,7 @@ KEYS = {
     "reservations": ("project_key", "seq"),
     "open_holds": (*_OF_BUDGET, "expires_at_us", "seq"),
     "request_ids": ("project_key", "rpc", "request_id"),
-    "accepted_records": ("project_key", "client", "budget_id"),
+    "notes": ("project_key", "owner", "key"),
     "pending_deletions": _OF_BUDGET,
 }
 #: What columns hold that no statement has written.
@@ -55,14 +54,14 @@ WRITES: Mapping[str, tuple[str, Sequence[str]]] = {
     "insert_request": ("request_ids", (*_REQUEST, "more")),
     "insert_plain_request": ("request_ids", _REQUEST),
     "note_deletion": ("pending_deletions", (*_OF_BUDGET, "request_id")),
-    "save_accepted": ("accepted_records", (*KEYS["accepted_records"], *_ACCEPTED)),
+    "save_note": ("notes", (*KEYS["notes"], "note")),
 }
 #: The table from which a statement removes rows, by as much of the key as it gives.
 REMOVALS = {
     "remove_counter": "counters",
     "clear_models": "models",
     "remove_hold": "open_holds",
-    "forget_accepted": "accepted_records",
+    "forget_note": "notes",
 }
 
 
@@ -193,9 +192,8 @@ class ToyRows:
         names = ("request_id", "fingerprint", "entry_seq", "result", "more")
         return self._found("request_ids", [(project_key, rpc, each) for each in ids], names)
 
-    def load_accepted(self, project_key: int, client: str, ids: Sequence[str]) -> list[Row]:
-        keys = [(project_key, client, each) for each in ids]
-        return self._found("accepted_records", keys, ("budget_id", *_ACCEPTED))
+    def load_notes(self, project_key: int, keys: Sequence[Row]) -> list[Row]:
+        return self._found("notes", [(project_key, *each) for each in keys], ("owner", "key", "note"))
 
     def load_corrected(self, project_key: int, seqs: Sequence[int]) -> Iterator[Row]:
         for seq, row in zip(seqs, self._entries(project_key, seqs), strict=True):
@@ -224,9 +222,9 @@ class ToyRows:
         (newest,) = self._seqs_down("entries", project_key, rows_max=1)
         return [(newest, self.tables["counters"][(project_key, budget_key, "")]["last_seq"])]
 
-    def entry_kinds(self, project_id: str, seqs: Sequence[int]) -> list[Row]:
-        keys = [(key, seq) for key, _ in self.project_key(project_id) for seq in seqs]
-        return self._found("entries", keys, ("seq", "kind"))
+    def entries_by_number(self, project_id: str, seqs: Sequence[int]) -> Iterator[Row]:
+        for project_key, _ in self.project_key(project_id):
+            yield from self._entries(project_key, seqs)
 
     def load_reservations(self, project_key: int, seqs: Sequence[int]) -> Iterator[Row]:
         found = [(project_key, seq) for seq in seqs if (project_key, seq) in self.tables["reservations"]]
