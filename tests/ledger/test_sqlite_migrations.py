@@ -293,6 +293,20 @@ def test_a_copy_that_is_there_is_never_written_over(path: Path) -> None:
     assert theirs.read_text() == "something else"
 
 
+def test_a_folder_in_the_way_of_the_copy_is_named_and_nothing_is_changed(path: Path) -> None:
+    make_older(path, 1)
+    before = path.read_bytes()
+    folder = path.with_name("budgetd.db.before-1.partial")
+    folder.mkdir()
+
+    with pytest.raises(LedgerRefused, match=rf"{folder} is a folder, and .*; move the folder away. The file was not"):
+        open_file(path, migrates=True)
+
+    assert (path.read_bytes(), list(folder.iterdir())) == (before, [])
+    folder.rmdir()
+    assert open_file(path, migrates=True) is not None
+
+
 def test_the_same_copy_is_not_made_twice(path: Path, with_migration: Callable[[Migration], None]) -> None:
     make_older(path, NEWEST)
     with_migration(BROKEN)

@@ -27,11 +27,16 @@ def copy_before(path: Path, version: int) -> Path:
         Where the copy is: beside the file itself, if the path is a symbolic link.
 
     Raises:
-        LedgerRefused: It cannot be written. The file and all older copies are as they were.
+        LedgerRefused: It cannot be written, or a folder is in its way. The file and all older copies are as they were.
     """
     real = path.resolve()
     name = f"{real.name}.before-{version}"
     partial = real.with_name(f"{name}.partial")
+    if partial.is_dir() and not partial.is_symlink():
+        raise LedgerRefused(
+            f"{path} cannot be copied to {name} before its migration: {partial} is a folder, and the copy is written "
+            "under that name until it is complete; move the folder away. The file was not changed"
+        )
     try:
         _write(real, partial)
         copy = _named(partial, real.with_name(name))
