@@ -235,7 +235,9 @@ def test_a_backup_beside_the_log_of_the_former_file_is_not_touched_and_the_log_i
     log = path.with_name("budgetd.db-wal")
     before = path.read_bytes(), log.read_bytes()
 
-    with pytest.raises(LedgerRefused, match=r"is damaged: .*; restore a backup; or, if the file was") as refusal:
+    with pytest.raises(
+        LedgerRefused, match=r"is damaged: .*; restore a backup that .*; or, if the file was"
+    ) as refusal:
         open_file(path, migrates=True)
     found = verify_file(path).deviations
 

@@ -11,6 +11,7 @@ import pytest
 
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.ledger.base import FileLost, FileOutdated, LedgerRefused
+from budgetd_server.ledger.sqlite import place
 from budgetd_server.ledger.sqlite.file import open_file
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
 from budgetd_server.ledger.sqlite.migrations import newest_version
@@ -124,6 +125,63 @@ async def test_a_log_that_was_deleted_is_in_the_file_once_the_ledger_is_closed(
 
     assert verify_file(path).counts["entries"] == 2
     assert not beside(path, "-wal").exists()
+
+
+@pytest.mark.parametrize("ends", [("-wal",), ("-wal", "-shm")], ids=" and ".join)
+async def test_a_file_whose_log_was_deleted_in_use_is_not_opened_until_the_log_is_in_it(
+    ledger: SqliteLedger, path: Path, ends: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "WAIT_SECONDS", 0.02)
+    for end in ends:
+        beside(path, end).unlink()
+
+    for use in (lambda: open_file(path, migrates=False), lambda: verify_file(path)):
+        with pytest.raises(
+            LedgerRefused, match=r"its log .*-wal was deleted, moved or replaced: .*by SIGTERM: it writes"
+        ):
+            use()
+    assert not beside(path, "-wal").exists(), "a second log would keep the first one from getting into the file"
+    await ledger.close()
+
+    open_file(path, migrates=False)
+    assert verify_file(path).counts["entries"] == 2
+
+
+async def test_an_empty_log_of_a_program_that_only_reads_does_not_cost_what_was_committed(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    beside(path, "-wal").unlink()
+    with closing(sqlite3.connect(path)) as reader, pytest.raises(sqlite3.OperationalError):
+        reader.execute("SELECT * FROM entries")
+    assert beside(path, "-wal").read_bytes() == b""
+
+    for use in (lambda: open_file(path, migrates=False), lambda: verify_file(path)):
+        with pytest.raises(LedgerRefused, match=r"its log .* was deleted, moved or replaced"):
+            use()
+    await ledger.close()
+
+    assert verify_file(path).counts["entries"] == 2
+
+
+async def test_a_file_whose_log_was_deleted_after_a_kill_is_sound_and_as_of_the_last_checkpoint(
+    ledger: SqliteLedger, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ledger.prove(MONDAY_US)
+    for end in ("", "-shm"):
+        shutil.copy(beside(path, end), beside(path, f"{end}.kept"))
+    await ledger.close()
+    for end in ("", "-shm"):
+        beside(path, f"{end}.kept").rename(beside(path, end))
+
+    open_file(path, migrates=False)
+
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{path}-wal is not there, and its index is: if it was deleted, what was committed since")
+    report = verify_file(path)
+    assert (report.deviations, report.counts["entries"]) == ([], 0)
+    caplog.clear()
+    open_file(path, migrates=False)
+    assert caplog.messages == []
 
 
 async def test_a_file_that_goes_while_a_batch_commits_is_noticed_before_its_answer(

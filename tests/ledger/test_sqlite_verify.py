@@ -175,7 +175,8 @@ def test_a_page_that_is_scribbled_over_is_an_error_of_the_file(path: Path) -> No
     content[(root - 1) * 4096 : root * 4096] = b"\x5a" * 4096
     path.write_bytes(content)
 
-    with pytest.raises(LedgerRefused, match=rf"{path}: is damaged; restore a backup$"):
+    remedy = "restore a backup that 'budgetd verify' finds in order"
+    with pytest.raises(LedgerRefused, match=rf"{path}: is damaged \(.* malformed\); {remedy}$"):
         verify_file(path)
 
 

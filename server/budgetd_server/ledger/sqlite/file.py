@@ -1,6 +1,7 @@
 """Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date."""
 
 import errno
+import logging
 import os
 import sqlite3
 import time
@@ -10,7 +11,15 @@ from pathlib import Path
 from budgetd_server.ledger.base import LedgerBusy, LedgerRefused
 from budgetd_server.ledger.sqlite.copy import is_full, make_private
 from budgetd_server.ledger.sqlite.migrations import APPLICATION_ID, Migrated, bring_up_to_date, newest_version
-from budgetd_server.ledger.sqlite.place import KEPT_SINCE_VERSION, Kept, claim, is_mounted_alone, kept_place
+from budgetd_server.ledger.sqlite.place import (
+    KEPT_SINCE_VERSION,
+    Kept,
+    claim,
+    is_mounted_alone,
+    kept_place,
+    log_of,
+    lost_log,
+)
 
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
 #: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
@@ -20,6 +29,10 @@ WAL_POLL_SECONDS = 0.005
 #: How long the write-ahead log grows before a commit moves it into the file. At 1,000 pages, SQLite's own measure, a
 #: batch over many budgets would do so every time.
 CHECKPOINT_PAGES = 4_000
+
+_REMEDY = "restore a backup that 'budgetd verify' finds in order"
+
+logger = logging.getLogger(__name__)
 
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
@@ -73,7 +86,15 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
     if path.is_dir():
         raise LedgerRefused(f"{path} is a folder: a file is needed")
     try:
+        is_index_alone = _is_index_alone(path)
         claim(path, lambda: inspect(path))
+        if is_index_alone:
+            logger.warning(
+                "%s is not there, and its index is: if it was deleted, what was committed since the last checkpoint is "
+                "lost, and %s is as it was then; 'budgetd verify' says what it holds",
+                log_of(path),
+                path,
+            )
         make_private(path.resolve())
         if checks and _log_bytes(path):
             # To close a connection that may write would move the log into the file, be it the file's own or not.
@@ -127,7 +148,7 @@ def inspect(path: Path) -> Kept | None:
     Raises:
         LedgerRefused: It is one of those.
     """
-    log = _log_of(path)
+    log = log_of(path)
     log_bytes = _log_bytes(path)  # First: whoever makes a file gives it a log once it has its first page.
     if log_bytes and (not path.exists() or path.stat().st_size == 0):
         what = "is empty" if path.exists() else "does not exist"
@@ -190,6 +211,8 @@ def log_keeper(path: Path) -> sqlite3.Connection:
 def explained(error: Exception, path: Path) -> str:
     """What an operator has to know of an error of the file, and what to do about it."""
     name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_IOERR_SHORT_READ":  # Of the log: the index, which other programs share, knows a longer one.
+        return lost_log(path)
     real = path.resolve()
     is_of_access = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"))
     for place, what in ((real.parent, "the folder"), (real, "the file")):
@@ -204,21 +227,23 @@ def former_log_hint(path: Path) -> str:
     """What else may be wrong with a file that seems damaged, to be added to a message; empty: it has no log."""
     if not _log_bytes(path):
         return ""
-    log = _log_of(path)
+    log = log_of(path)
     return (
         f"; or, if the file was restored or replaced, {log} is the log of the former file: move it and "
         f"{log.name.removesuffix('-wal')}-shm away"
     )
 
 
-def _log_of(path: Path) -> Path:
-    real = path.resolve()
-    return real.with_name(f"{real.name}-wal")
-
-
 def _log_bytes(path: Path) -> int:
-    log = _log_of(path)
+    log = log_of(path)
     return log.stat().st_size if log.is_file() else 0
+
+
+def _is_index_alone(path: Path) -> bool:
+    """Whether a log was taken away behind SQLite's back, which makes it before its index and deletes it after that."""
+    log = log_of(path)
+    index = log.with_name(f"{log.name.removesuffix('-wal')}-shm")
+    return not log.exists() and index.exists() and not log.exists()
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:
@@ -251,7 +276,9 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     faults = [fault for (fault,) in connection.execute("PRAGMA quick_check(1)")]
     if faults != ["ok"]:
         found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite tells it in lines of its own.
-        raise LedgerRefused(f"{path} is damaged: {found}; restore a backup{former_log_hint(path)}")
+        if found.endswith(f"error code={sqlite3.SQLITE_IOERR_SHORT_READ}"):
+            raise LedgerRefused(lost_log(path))
+        raise LedgerRefused(f"{path} is damaged: {found}; {_REMEDY}{former_log_hint(path)}")
 
 
 def _explained(error: Exception) -> str:
@@ -260,7 +287,7 @@ def _explained(error: Exception) -> str:
     if name == "SQLITE_NOTADB":
         return "is not a SQLite file, or damaged at its head"
     if name.startswith("SQLITE_CORRUPT"):
-        return "is damaged; restore a backup"
+        return f"is damaged ({error}); {_REMEDY}"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")) or isinstance(error, OSError):
         return f"cannot be opened for writing, with its folder ({error})"
     if name.startswith("SQLITE_BUSY"):

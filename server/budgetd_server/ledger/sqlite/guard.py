@@ -85,11 +85,15 @@ class FileGuard:
                 raise FileLost(f"{path} has {found.st_nlink} hard links: only one name is safe")
 
     def is_replaced(self) -> bool:
-        """Whether another file is where the file, its log or the log's index was: others may be at work on it."""
+        """Whether another file is where the file, its log or the log's index was: others may be at work on it.
+
+        A new log that is empty does not count. A program that only reads makes one, and nobody has written to it.
+        """
         for path, known in self._files.items():
             with suppress(OSError):
                 found = os.lstat(path)
-                if (found.st_dev, found.st_ino) != known:
+                is_new_log = path.endswith("-wal") and stat.S_ISREG(found.st_mode) and found.st_size == 0
+                if (found.st_dev, found.st_ino) != known and not is_new_log:
                     return True
         return False
 

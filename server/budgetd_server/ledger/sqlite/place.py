@@ -67,19 +67,40 @@ def claim(path: Path, look: Callable[[], Kept | None], *, writes: bool = True) -
         writes: False: look only.
 
     Raises:
-        LedgerRefused: Somebody does, or the log of its former name still holds a part of it.
+        LedgerRefused: Somebody does, or has lost its log, or the log of its former name still holds a part of it.
         sqlite3.Error: It cannot be opened.
     """
     until = time.monotonic() + WAIT_SECONDS
-    while (kept := look()) is not None and kept.place != place_of(path):
-        if _claimed(path, kept.place, writes=writes and kept.is_newest):
+    while (kept := look()) is not None:
+        if kept.place == place_of(path):
+            if not _has_lost_log(path):
+                return
+            trouble = lost_log(path)
+        elif _claimed(path, kept.place, writes=writes and kept.is_newest):
             return
-        if time.monotonic() >= until:
-            raise LedgerRefused(
+        else:
+            trouble = (
                 f"{path} is in use by another program, and was last used {_told(kept.place, path)}: one file needs one "
                 "name, since its log is found by its name; stop the other program, or use that name"
             )
+        if time.monotonic() >= until:
+            raise LedgerRefused(trouble)
         time.sleep(_POLL_SECONDS)
+
+
+def log_of(path: Path) -> Path:
+    """Where SQLite looks for the log of a file."""
+    real = path.resolve()
+    return real.with_name(f"{real.name}-wal")
+
+
+def lost_log(path: Path) -> str:
+    """What to say of a file that somebody has open, and whose log is not at its path any more."""
+    return (
+        f"{path} is in use by another program, and its log {log_of(path)} was deleted, moved or replaced: what was "
+        "committed last is in the former log alone. If it was moved, move it back; otherwise end the other program in "
+        "good order, a server by SIGTERM: it writes its log into the file, which can then be opened"
+    )
 
 
 def is_mounted_alone(path: Path) -> bool:
@@ -108,14 +129,32 @@ def _mount_of(path: Path) -> str:
     return found[1] if found else ""
 
 
+def _has_lost_log(path: Path) -> bool:
+    """Whether somebody has a file open whose log is not at its path: who has it open has had a log there.
+
+    To open the file now would begin a second log, without what is in the first one.
+    """
+    if log_of(path).exists():
+        return False
+    with closing(sqlite3.connect(path.absolute(), isolation_level=None, timeout=0)) as connection:
+        return not _locks_alone(connection)
+
+
+def _locks_alone(connection: sqlite3.Connection) -> bool:
+    """Begin a transaction that nobody has the file open besides; returns False if somebody has, and begins none."""
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
+
+
 def _claimed(path: Path, kept: Place, *, writes: bool) -> bool:
     with closing(sqlite3.connect(path.absolute(), isolation_level=None, timeout=0)) as connection:
-        try:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
+        if not _locks_alone(connection):
             return False
         _refuse_former_log(path, kept)
         if writes:
