@@ -163,7 +163,24 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
             ["input_usd_per_mtok", "output_usd_per_mtok", "no model of this name"],
             id="no input price",
         ),
-        pytest.param('[models."m"]\ninput_price = "1"', ["input_price", "is no key"], id="an unknown key"),
+        pytest.param(
+            '[models."m"]\ninput_price = "1"',
+            ["input_price", "is no key", "docs/prices.md", "near ones are", "input_usd_per_mtok"],
+            id="an unknown key",
+        ),
+        pytest.param('[models."m"]\nzzz = "1"', ["zzz: is no key", "has all), got"], id="a key that is near none"),
+        pytest.param('[models."m"]\nbach.input_usd_per_mtok = 1', ["bach", "ones are batch"], id="a misspelt table"),
+        pytest.param("[models.gpt-4.1]\nfree = true", ['in quotes: models."gpt-4.1"'], id="a name split at its dot"),
+        pytest.param(
+            "[[models.gpt-4.1.tiers]]\nabove_input_tokens = 1",
+            ['in quotes: models."gpt-4.1"'],
+            id="a split name's tier",
+        ),
+        pytest.param("[models.a.b.c]\nfree = true", ['models."a.b.c"'], id="a name split twice"),
+        pytest.param("[models.a.b]", ['models."a.b"'], id="a split name of nothing"),
+        pytest.param('[aliases]\nprod.chat = "gpt-4o"', ['in quotes: aliases."prod.chat"'], id="a split alias"),
+        pytest.param("[models.acme/x]\nfree = true", ["must be in quotes, as in"], id="a slash without quotes"),
+        pytest.param('[aliases]\nprod/chat = "gpt-4o"', ["must be in quotes"], id="an alias's slash without quotes"),
         pytest.param('[models."m"]\nfree = false', ["free", "False"], id="free that is not true"),
         pytest.param('[models."m"]\nfree = true\ninput_usd_per_mtok = "1"', ["free"], id="free and priced"),
         pytest.param('[models."m"]\nprovider = 7\ninput_usd_per_mtok = "1"', ["provider", "7"], id="provider"),
@@ -200,20 +217,28 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
             id="a time without a zone",
         ),
         pytest.param('[aliases]\n"x" = "no-such-model"', ["'x'", "'no-such-model'"], id="an alias that leads nowhere"),
+        pytest.param('[aliases]\n"x" = "gpt4o"', ["near ones are 'gpt-4o'"], id="an alias for a misspelt model"),
         pytest.param('[aliases]\n"gpt-4o" = "gpt-5"', ["'gpt-4o'", "must not be the name"], id="an alias over a model"),
         pytest.param('[aliases]\n"x" = 5', ["'x'", "5"], id="an alias for no name"),
         pytest.param('[fallback]\ninput_usd_per_mtok = "1"', ["fallback"], id="half a fallback"),
         pytest.param('[fallback]\nprice = "1"', ["price", "is no key"], id="a fallback's unknown key"),
+        pytest.param(
+            '[fallback]\ninput_usd_per_mtok = "x"\noutput_usd_per_mtok = 1',
+            ["fallback", "'x'"],
+            id="a fallback in words",
+        ),
     ],
 )
-def test_a_fault_is_named_with_file_key_and_value(write: WriteFile, content: str, words: list[str]) -> None:
+def test_a_fault_is_named_once_with_file_key_and_value(write: WriteFile, content: str, words: list[str]) -> None:
     path = write("prices.toml", toml(content))
 
     with pytest.raises(PriceFileError) as refused:
         load_prices([path])
 
-    assert all(word in str(refused.value) for word in words), str(refused.value)
-    assert str(path) in str(refused.value) or "aliases" in str(refused.value)
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{path}: ")
+    assert all(word in problem for word in words), problem
+    assert len(problem) - len(str(path)) < 320
 
 
 @pytest.mark.parametrize("name", ["gpt4o", "gpt-4oo"])
@@ -231,14 +256,17 @@ def test_a_part_of_a_price_for_a_model_that_is_not_known_is_refused_with_near_na
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param('{"m": {"input_cost_per_tokens": 1e-6}}', ["'m'", "input_cost_per_tokens"], id="a misspelt key"),
+        pytest.param(
+            '{"m": {"input_cost_per_tokens": 1e-6}}',
+            ["'m'", "input_cost_per_tokens: is no key of LiteLLM's price format; near ones are input_cost_per_token,"],
+            id="a misspelt key",
+        ),
+        pytest.param('{"m": {"input_cost_per_token": -1, "output_cost_per_token": 0}}', ["-1"], id="negative and zero"),
         pytest.param('{"m": {"input_cost_per_token": -1e-6}}', ["input_cost_per_token", "0.000001"], id="negative"),
         pytest.param('{"m": {"input_cost_per_token": 2.5}}', ["per token", "2.5"], id="per million, not per token"),
         pytest.param('{"m": {"input_cost_per_token": "x"}}', ["'x'"], id="words"),
         pytest.param('{"m": {"input_cost_per_token": NaN}}', ["NaN"], id="no number"),
-        pytest.param(
-            '{"m": {"input_cost_per_token": 0}}', ["input_cost_per_token", '"free": true'], id="an unsaid zero"
-        ),
+        pytest.param('{"m": {}}', ["input_cost_per_token", '"free": true'], id="no price at all"),
         pytest.param('{"m": {"free": true, "input_cost_per_token": 1e-6}}', ["free"], id="free and priced"),
         pytest.param('{"m": {"free": 1}}', ["free"], id="free that is not true"),
         pytest.param(
@@ -270,6 +298,8 @@ def test_a_fault_in_litellms_format_is_named_too(write: WriteFile, content: str,
         load_prices([path])
 
     assert all(word in str(refused.value) for word in [*words, str(path)]), str(refused.value)
+    keys = [problem.split(": ")[2] for problem in refused.value.problems if ": model '" in problem]
+    assert len(set(keys)) <= 1, "no second fault follows from the first"
 
 
 @pytest.mark.parametrize(

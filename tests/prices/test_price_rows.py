@@ -143,10 +143,11 @@ def test_rows_without_a_price_are_left_out_with_a_note(write: WriteFile, caplog:
 @pytest.mark.parametrize(
     ("model", "provider"), [("ollama_chat/mine", ""), ("mine", "ollama_chat"), ("ollama_chat/mine", "ollama_chat")]
 )
+@pytest.mark.parametrize("keys", [{"litellm_provider": "ollama_chat", "mode": "chat"}, {}], ids=["LiteLLM's", "own"])
 def test_a_model_whose_row_has_zeros_is_refused_with_what_that_row_needs(
-    write: WriteFile, model: str, provider: str
+    write: WriteFile, keys: dict[str, str], model: str, provider: str
 ) -> None:
-    row = {"litellm_provider": "ollama_chat", "mode": "chat", "input_cost_per_token": 0, "output_cost_per_token": 0.0}
+    row = {**keys, "input_cost_per_token": 0, "output_cost_per_token": "0.0"}
     terms = CallTerms(provider=provider)
 
     with pytest.raises(UnknownModel) as refused:
@@ -171,13 +172,15 @@ def test_a_row_without_any_price_is_not_called_one_of_zeros(write: WriteFile) ->
 
 
 def test_the_notes_of_a_long_file_are_counted(write: WriteFile, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", logger="budgetd_server.prices")
+    caplog.set_level("DEBUG", logger="budgetd_server.prices")
     rows = {f"m{number}": {"mode": "chat", "input_cost_per_token": 0} for number in range(30)}
 
     prices = ReloadablePrices([write("p.json", json.dumps(rows))])
 
     assert len(prices.current.notes) == 30
     assert "10 more models" in caplog.text
+    notes = [record.levelname for record in caplog.records if "is left out" in record.message]
+    assert notes == ["INFO"] * 20 + ["DEBUG"] * 10
 
 
 def test_the_shipped_catalogue_itself_is_an_operators_file(write: WriteFile) -> None:

@@ -142,8 +142,8 @@ class ReloadablePrices:
 
     def _load(self) -> Catalogue:
         catalogue = load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)
-        for note in catalogue.notes[:_NOTES_TOLD_MAX]:
-            log.info(note)
+        for number, note in enumerate(catalogue.notes):
+            log.log(logging.INFO if number < _NOTES_TOLD_MAX else logging.DEBUG, note)
         if (more := len(catalogue.notes) - _NOTES_TOLD_MAX) > 0:
-            log.info("%d more models of the price files are left out", more)
+            log.info("%d more models of the price files are left out; the level debug names them", more)
         return catalogue

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 from budgetd_server.domain.errors import shown
 from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates
 from budgetd_server.prices import litellm_format, toml_format
-from budgetd_server.prices.terms import Report, Terms, model_price
+from budgetd_server.prices.faults import (
+    Reporter,
+    dotted_names,
+    quotes_fault,
+    quotes_hint,
+    split_keys,
+    split_names,
+    unknown_key,
+)
+from budgetd_server.prices.terms import PER_TOKEN_EXPONENT, Terms, model_price, nano_usd_per_mtok
 
 FILE_BYTES_MAX = 32 * 1024 * 1024
 MODEL_BYTES_MAX = 256
@@ -45,6 +54,8 @@ class Overrides:
     known_keys: frozenset[str]
     models: dict[str, ModelPrice] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    #: Which file each alias is from.
+    alias_paths: dict[str, Path] = field(default_factory=dict)
     fallback: Rates | None = None
     #: The prices of all models whose names begin so.
     patterns: dict[str, ModelPrice] = field(default_factory=dict)
@@ -69,7 +80,7 @@ class Overrides:
             if path.suffix == ".json":
                 self._lay_json(path, _json(content))
             elif path.suffix == ".toml":
-                self._lay_toml(path, tomllib.loads(content.decode("utf-8"), parse_float=Decimal))
+                self._lay_toml(path, _toml(content.decode("utf-8")))
             else:
                 self.problems.append(f"{path}: must be a .toml file, or a .json file in LiteLLM's format")
         # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; depth is the parser's
@@ -81,39 +92,50 @@ class Overrides:
     def check_aliases(self, has_model: Callable[[str], bool]) -> None:
         """Report aliases that hide a model or lead nowhere; called after the last file."""
         for alias, model in self.aliases.items():
+            report = self._reporter(f"{self.alias_paths[alias]}: aliases")
             if has_model(alias):
-                self.problems.append(f"aliases: {shown(alias)}: must not be the name of a model that has a price")
+                report(shown(alias), model, "must not be the name of a model that has a price")
             if not has_model(model):
-                self.problems.append(f"aliases: {shown(alias)}: must name a model that has a price, got {shown(model)}")
+                report(shown(alias), model, f"must stand for a model that has a price{self._near_ones(model)}")
 
     def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
         report = self._reporter(str(path))
-        for key in content.keys() - _TOML_KEYS:
-            report(key, content[key], f"is no key of a price file; there are {', '.join(sorted(_TOML_KEYS))}")
+        for key in content:
+            if key not in _TOML_KEYS:
+                report(key, content[key], unknown_key(key, _TOML_KEYS))
         if type(content.get("version")) is not int or content["version"] != 1:
             report("version", content.get("version"), "must be 1")
         for name, table in _table(content, "models", report).items():
-            within = self._reporter(f"{path}: model {shown(name)}")
-            if not isinstance(table, dict):
-                within("models", table, "must be a table")
-            else:
-                self._lay(name, toml_format.terms_of(table, within), within, _TOML_WORDS)
+            self._lay_table(path, name, table)
         for alias, model in _table(content, "aliases", report).items():
-            if not _is_name(alias) or not isinstance(model, str) or not _is_name(model):
+            if isinstance(model, dict):
+                names = dotted_names(alias, model)
+                self.problems.extend(f"{path}: {quotes_fault('aliases', name)}" for name in names)
+            elif not _is_name(alias) or not isinstance(model, str) or not _is_name(model):
                 report(f"aliases.{shown(alias)}", model, _NAME_RULE)
             else:
                 self.aliases[alias] = model
+                self.alias_paths[alias] = path
         if "fallback" in content:
-            rates = Rates(
-                **toml_format.rates_of(_table(content, "fallback", report), self._reporter(f"{path}: fallback"))
-            )
-            if not rates.input or not rates.output:
-                report(
-                    "fallback",
-                    content["fallback"],
-                    "must have input_usd_per_mtok and output_usd_per_mtok above 0",
-                )
-            self.fallback = rates
+            self._lay_fallback(_table(content, "fallback", report), self._reporter(f"{path}: fallback"))
+
+    def _lay_table(self, path: Path, name: str, table: object) -> None:
+        report = self._reporter(f"{path}: model {shown(name)}")
+        if not isinstance(table, dict):
+            report("models", table, "must be a table")
+            return
+        names = split_names(name, table, toml_format.MODEL_KEYS)
+        self.problems.extend(f"{path}: {quotes_fault('models', whole)}" for whole in names)
+        split = split_keys(table, toml_format.MODEL_KEYS)
+        own = {key: value for key, value in table.items() if key not in split}
+        if own or not split:
+            self._lay(name, toml_format.terms_of(own, report), report, _TOML_WORDS)
+
+    def _lay_fallback(self, table: Mapping[str, Any], report: Reporter) -> None:
+        rates = Rates(**toml_format.rates_of(table, report))
+        if report.is_clean and not (rates.input and rates.output):
+            report("prices", table, "must be input_usd_per_mtok and output_usd_per_mtok, above 0")
+        self.fallback = rates
 
     def _lay_json(self, path: Path, content: object) -> None:
         if not isinstance(content, dict):
@@ -128,12 +150,13 @@ class Overrides:
                 continue
             for key in entry:
                 if not (key in self.known_keys or key in ("free", "retired") or key.startswith("supports_")):
-                    report(key, entry[key], "is no key of LiteLLM's price format")
+                    report(key, entry[key], unknown_key(key, self.known_keys, "LiteLLM's price format"))
             if isinstance(meant := content.get(str(entry.get("alias_of"))), dict):
                 entry = {**meant, **entry}  # noqa: PLW2901 - another name of the same.
             terms = litellm_format.terms_of(entry, report, name)
             is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
-            if is_litellms and not (terms.rates or terms.tiers or terms.is_free):
+            has_price = bool(terms.rates or terms.tiers or terms.is_free)
+            if not has_price and (is_litellms or _has_zeros(entry)):
                 self._leave_out(path, name, entry)
             elif is_litellms and _is_within(name):
                 # Literal names in LiteLLM's own file, where the star stands for a region.
@@ -143,12 +166,12 @@ class Overrides:
 
     def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:
         why = "it has no price that a usage is charged by"
-        if any("cost" in key and type(price) in (int, Decimal) and price == 0 for key, price in entry.items()):
+        if _has_zeros(entry):
             self.zero_rows.add(name)
             why = 'its prices are zero, which is no price; one that costs nothing says "free": true'
         self.notes.append(f"{path}: model {shown(name)} is left out: {why}")
 
-    def _lay(self, name: str, terms: Terms, report: Report, words: _Words, *, may_be_in_part: bool = False) -> None:
+    def _lay(self, name: str, terms: Terms, report: Reporter, words: _Words, *, may_be_in_part: bool = False) -> None:
         if not _is_name(name):
             report("name", name, _NAME_RULE)
             return
@@ -158,23 +181,21 @@ class Overrides:
         own = self.patterns if name.endswith("*") else self.models
         known = own.get(name) or self.base(name)
         price = model_price(name, terms, base=known, source="override")
-        if not (price.is_free or may_be_in_part or _is_sold(price.rates)):
+        if report.is_clean and not (price.is_free or may_be_in_part or _is_sold(price.rates)):
             why = "" if known is not None or name.endswith("*") else f"{self._unknown(name)}; to add it, "
             rule = f"{why}{words.input} must be given, above 0, and {words.output} if it returns tokens"
             report(words.input, None, f"{rule}; a model that costs nothing says {words.free}")
         own[name] = price
 
     def _unknown(self, name: str) -> str:
+        return f"the catalogue has no model of this name{self._near_ones(name)}"
+
+    def _near_ones(self, name: str) -> str:
         near = ", ".join(shown(each) for each in self.near(name))
-        return f"the catalogue has no model of this name{f', near ones are {near}' if near else ''}"
+        return f", near ones are {near}" if near else ""
 
-    def _reporter(self, where: str) -> Report:
-        def report(key: str, value: object, rule: str) -> None:
-            # A Decimal is shown as it was written.
-            got = "none" if value is None else str(value)[:64] if isinstance(value, Decimal) else shown(value)
-            self.problems.append(f"{where}: {key}: {rule}, got {got}")
-
-        return report
+    def _reporter(self, where: str) -> Reporter:
+        return Reporter(where, self.problems)
 
 
 def _is_sold(rates: Rates) -> bool:
@@ -187,12 +208,24 @@ def _is_within(name: str) -> bool:
     return "*" in name.removesuffix("*")
 
 
-def _table(content: Mapping[str, Any], key: str, report: Report) -> Mapping[str, Any]:
+def _has_zeros(entry: Mapping[str, Any]) -> bool:
+    """True: a price of a row in LiteLLM's format is zero."""
+    return any("cost" in key and nano_usd_per_mtok(price, PER_TOKEN_EXPONENT) == 0 for key, price in entry.items())
+
+
+def _table(content: Mapping[str, Any], key: str, report: Reporter) -> Mapping[str, Any]:
     table = content.get(key, {})
     if isinstance(table, dict):
         return table
     report(key, table, "must be a table")
     return {}
+
+
+def _toml(content: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{error}{quotes_hint(content, error)}") from error
 
 
 def _json(content: bytes) -> object:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from budgetd_server.prices.faults import unknown_key
 from budgetd_server.prices.terms import (
     FACTOR_RULE,
     PER_MTOK_EXPONENT,
@@ -45,7 +46,7 @@ RATE_BY_KEY = {
     "query_usd": "query",
     "page_usd": "page",
 }
-_MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", "service_tiers", "batch", "places", *RATE_BY_KEY})
+MODEL_KEYS = frozenset({"provider", "free", "tiers", "periods", "service_tiers", "batch", "places", *RATE_BY_KEY})
 _SERVED_KEYS = frozenset({"tiers", *RATE_BY_KEY})
 _TIER_KEYS = frozenset({"above_input_tokens", *RATE_BY_KEY})
 _PERIOD_KEYS = frozenset({"from", "tiers", *RATE_BY_KEY})
@@ -60,7 +61,7 @@ def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
         table: Its keys. Decimal numbers are Decimals.
         report: Told of every key that breaks a rule; such a key is then left out.
     """
-    _report_unknown(table, _MODEL_KEYS, "", report)
+    _report_unknown(table, MODEL_KEYS, "", report)
     provider = table.get("provider")
     if provider is not None and not isinstance(provider, str):
         report("provider", provider, "must be text")
@@ -125,7 +126,7 @@ def rates_of(table: Mapping[str, Any], report: Report) -> Mapping[str, int]:
 def _report_unknown(table: Mapping[str, Any], known: frozenset[str], within: str, report: Report) -> None:
     for key in table:
         if key not in known:
-            report(within + key, table[key], f"is no key of a price file; there are {', '.join(sorted(known))}")
+            report(within + key, table[key], unknown_key(key, known))
 
 
 def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, int]:
