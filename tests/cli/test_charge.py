@@ -120,7 +120,10 @@ def test_a_budget_that_does_not_exist_is_named(give: Give) -> None:
         pytest.param((), "say what it cost", id="nothing"),
         pytest.param(("--model", "gpt-4o"), "says no cost alone", id="a model alone"),
         pytest.param(("--input-tokens", "1"), "--model", id="tokens of no model"),
-        pytest.param(("--model", "m", "--input-tokens", "-1"), "--input-tokens", id="negative tokens"),
+        pytest.param(("--model", "m", "--input-tokens", "-5"), "'--input-tokens': must", id="negative tokens"),
+        pytest.param(("--model", "m", "--input-tokens", "-5"), "got '-5'", id="the value of negative tokens"),
+        pytest.param(("--model", "m", "--input-tokens", "few"), "got 'few'", id="tokens in words"),
+        pytest.param(("--usd", "1", "--timeout", "soon"), "got 'soon'", id="a time in words"),
         pytest.param(("--model", "m", "--input-text", "a"), "go together", id="one text"),
         pytest.param(("--model", "m", "--input-text", "-", "--output-text", "-"), "only one", id="stdin twice"),
         pytest.param(
@@ -155,7 +158,7 @@ def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: Runn
 
     told = done("charge", "bob", "--usd", "0.25")
 
-    assert "calls of bob: 1 calls of 2 calls spent, team: $0.25 of $1.00 spent" in told
+    assert "calls of bob: 1 call of 2 calls spent, team: $0.25 of $1.00 spent" in told
 
 
 # --- How the call was served, and what else it used.

@@ -4,6 +4,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.cli.periods import CALENDAR_UNITS, period_text, window_of
+from budgetd_server.domain.window import FIXED_LENGTH_US_MAX
 
 
 def test_every_unit_of_the_contract_can_be_written() -> None:
@@ -33,6 +34,16 @@ def test_a_length_is_a_fixed_window(per: str, seconds: int) -> None:
 def test_another_span_is_refused(per: str) -> None:
     with pytest.raises(ValueError, match="a length in s, m, h, d or w"):
         window_of(per, time_zone=None)
+
+
+@pytest.mark.parametrize("per", ["0d", "0s", "3654d", "999999999w"])
+def test_a_length_that_no_window_has_is_refused_as_it_was_written(per: str) -> None:
+    with pytest.raises(ValueError, match=f"^must be from 1s to 3653d, got {per}$"):
+        window_of(per, time_zone=None)
+
+
+def test_the_longest_window_is_that_of_the_server() -> None:
+    assert window_of("3653d", time_zone=None).fixed.length.seconds * 10**6 == FIXED_LENGTH_US_MAX
 
 
 @pytest.mark.parametrize("per", ["7d", None])

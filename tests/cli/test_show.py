@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from budgetd import BudgetManager
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.cli import show
+from budgetd_server.cli import app, show
 from tests.cli.conftest import Give
 from tests.rpc.running_server import PROJECT, RunningServer
 
@@ -43,6 +46,34 @@ def test_show_prints_the_whole_budget_as_json_for_programs(server: RunningServer
 
     assert budget["limit_statuses"][0]["remaining"] == "3"
     assert budget["model_costs"][0]["cost_nano_usd"] == "7"
+
+
+@pytest.mark.parametrize("words", [("show", "alice"), ("list",)], ids=" ".join)
+def test_a_file_is_shown_without_a_server(tmp_path: Path, words: tuple[str, ...]) -> None:
+    database = tmp_path / "budgetd.db"
+    with BudgetManager("chat", database=database) as manager:
+        manager.create_budget(total_budget=10, user="alice")
+
+    result = CliRunner().invoke(app, [*words, "--project", "chat", "--database", str(database)])
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "alice" in result.stdout
+    assert "$10.00" in result.stdout
+
+
+@pytest.mark.parametrize("words", [("show", "alice"), ("list",)], ids=" ".join)
+def test_a_file_that_cannot_be_shown_is_refused_and_none_is_made(
+    give: Give, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    none, text = tmp_path / "none.db", tmp_path / "text.db"
+    text.write_text("no ledger" * 100)
+
+    missing, other = (give(*words, "--database", str(path)) for path in (none, text))
+
+    assert (missing.exit_code, missing.stderr) == (2, f"budgetd: {none} does not exist\n")
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert "text.db" in other.stderr
+    assert not none.exists()
 
 
 def test_show_of_nobody_fails_with_the_reason(give: Give) -> None:
@@ -143,4 +174,4 @@ def test_a_list_takes_no_other_limit_for_the_main_one(server: RunningServer, don
 
     table = done("list")
 
-    assert [word in table for word in ("$0.000000003", "no main limit", "33.3% of day")] == [True] * 3
+    assert [word in table for word in ("$0.000000003", "no main limit", "33.3% of limit day")] == [True] * 3

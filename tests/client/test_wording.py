@@ -35,10 +35,12 @@ SAMPLES: dict[str, domain.BudgetError] = {
 CONTRACT = re.compile(r"\b(cost_nano_usd|budget_id|project_id|the price file|send|force|budget\.\w+|limits\[)")
 SAID = {
     "UNKNOWN_MODEL": {
-        "command line": "model 'gpt-4x' has no price; near names: gpt-4, gpt-5; give --usd, as in --usd 0.05, or add "
-        "the model to a price file of the server, `budgetd serve --prices FILE`",
-        "manager": "model 'gpt-4x' has no price; near names: gpt-4, gpt-5; pass cost_usd=, or add the model to a price "
-        "file: prices= or BUDGETD_PRICES of an embedded manager, `budgetd serve --prices` of a server",
+        "command line": "model 'gpt-4x' has no price; near names: gpt-4, gpt-5; give its provider (provider/model, or "
+        "--provider), give --usd, as in --usd 0.05, or add the model to a price file of the server, "
+        "`budgetd serve --prices FILE`",
+        "manager": "model 'gpt-4x' has no price; near names: gpt-4, gpt-5; pass model= with its provider, "
+        "provider/model, pass cost_usd=, or add the model to a price file: prices= or BUDGETD_PRICES of an embedded "
+        "manager, `budgetd serve --prices` of a server",
     },
     "UNPRICED_USAGE": {
         "command line": "model 'gpt-4o' has no price for --reasoning-tokens; give --usd, as in --usd 0.05, or add the "
@@ -102,8 +104,8 @@ def _sentences(error: type[domain.BudgetError]) -> str:
     [
         pytest.param(
             domain.UnknownModel("gpt-4o", provider="groq"),
-            "model 'gpt-4o' of provider 'groq' has no price;",
-            "model 'gpt-4o' of provider 'groq' has no price;",
+            "model 'gpt-4o' of provider 'groq' has no price; give another name, give --usd",
+            "model 'gpt-4o' of provider 'groq' has no price; give another name, pass cost_usd=",
             id="provider",
         ),
         pytest.param(
@@ -117,6 +119,24 @@ def _sentences(error: type[domain.BudgetError]) -> str:
             "model 'gpt-4o' has no price for --region 'mars';",
             "model 'gpt-4o' has no price for inference_geo 'mars';",
             id="place",
+        ),
+        pytest.param(
+            domain.UnpricedUsage("veo", "video_milliseconds", varies=True),
+            "model 'veo' has no price for --part video-milliseconds: a larger size is dearer, and a usage has no size;",
+            "model 'veo' has no price for video_milliseconds: a larger size is dearer, and a usage has no size;",
+            id="size",
+        ),
+        pytest.param(
+            domain.HasChildren("team", 1),
+            "'team' has 1 budget below it: delete or move that one first",
+            "'team' has 1 budget below it: delete or move that one first",
+            id="one child",
+        ),
+        pytest.param(
+            domain.HasOpenReservations("alice", 1),
+            "1 open hold counts on 'alice': settle or release it first",
+            "1 open hold counts on 'alice': settle or release it first",
+            id="one hold",
         ),
     ],
 )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from budgetd_server.domain.errors import UnknownModel
+from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.model_price import TOKEN_RATES, Rates
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.prices import PriceFileError, ReloadablePrices, load_prices, toml_format
@@ -160,6 +160,22 @@ def test_a_model_whose_row_has_zeros_is_refused_with_what_that_row_needs(
     assert '"free": true' in str(refused.value)
     assert refused.value.metadata["zero_row"] == "ollama_chat/mine"
     assert free.price(model, Usage(1, 1), at_us=0, terms=terms).cost_nano_usd == 0
+
+
+def test_a_price_that_varies_by_size_is_named_as_the_reason(write: WriteFile) -> None:
+    row = {"mode": "video_generation", "output_cost_per_second": 0.4, "output_cost_per_second_4k": 0.6}
+    prices = load_prices([write("p.json", json.dumps({"mine": {**row, "output_cost_per_second_4k": 0.3}}))])
+    seconds = Usage(parts=Parts(video_milliseconds=1000))
+
+    with pytest.raises(UnpricedUsage, match="video_milliseconds: a larger size is dearer") as refused:
+        prices.price("gemini/veo-3.1-generate-001", seconds, at_us=0)
+
+    assert refused.value.metadata["varies_by"] == "size"
+    assert prices.price("mine", seconds, at_us=0).cost_nano_usd == 400_000_000
+    dearer = load_prices([write("q.json", json.dumps({"mine": row}))])
+    with pytest.raises(UnpricedUsage, match="video_milliseconds: a larger size is dearer"):
+        dearer.price("mine", seconds, at_us=0)
+    assert ["'mine' has no price for video_milliseconds: a larger" in note for note in dearer.notes] == [True]
 
 
 def test_a_row_without_any_price_is_not_called_one_of_zeros(write: WriteFile) -> None:

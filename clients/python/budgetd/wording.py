@@ -17,6 +17,8 @@ class Words(NamedTuple):
 
     #: How to give a cost, as in "give --usd".
     cost_hint: str
+    #: How to give the provider of a model.
+    provider_hint: str
     #: Where a price can be added, after "add the model to".
     price_file: str
     #: By path in the contract, the word to use. A path also names everything inside it.
@@ -66,6 +68,7 @@ def _usd_text(nano_usd: int) -> str:
 #: For users of BudgetManager and AsyncBudgetManager.
 MANAGER = Words(
     cost_hint="pass cost_usd=",
+    provider_hint="pass model= with its provider, provider/model",
     price_file="a price file: prices= or BUDGETD_PRICES of an embedded manager, `budgetd serve --prices` of a server",
     fields={
         "cost_nano_usd": "cost_usd",
@@ -115,14 +118,17 @@ def _unknown_model(error: BudgetdError, words: Words) -> str:
             f"model {model!r}{of} has no price: {why}; {words.cost_hint}, "
             'or add "free": true to that row if the model costs nothing'
         )
-    return f"model {model!r}{of} has no price{hint}; {words.cost_hint}, or add the model to {words.price_file}"
+    name_hint = "give another name" if provider else words.provider_hint
+    remedy = f"{name_hint}, {words.cost_hint}, or add the model to {words.price_file}"
+    return f"model {model!r}{of} has no price{hint}; {remedy}"
 
 
 def _unpriced_usage(error: BudgetdError, words: Words) -> str:
     model, field = error.metadata["model"], words.name_of(error.metadata["field"])
     value = error.metadata.get("value", "")
     named = f"{field} {value!r}" if value else field
-    return f"model {model!r} has no price for {named}; {words.cost_hint}, or add the price to {words.price_file}"
+    why = ": a larger size is dearer, and a usage has no size" if error.metadata.get("varies_by") == "size" else ""
+    return f"model {model!r} has no price for {named}{why}; {words.cost_hint}, or add the price to {words.price_file}"
 
 
 def _invalid_field(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
@@ -140,12 +146,14 @@ def _request_id_reused(error: BudgetdError, words: Words) -> str:
 
 def _has_children(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
     budget_id, children = error.metadata["budget_id"], error.metadata["children"]
-    return f"{budget_id!r} has {children} budgets below it: delete or move those first"
+    budgets, them = ("1 budget", "that one") if children == "1" else (f"{children} budgets", "those")
+    return f"{budget_id!r} has {budgets} below it: delete or move {them} first"
 
 
 def _has_open_reservations(error: BudgetdError, words: Words) -> str:  # noqa: ARG001 - one form for all rows.
     budget_id, reservations = error.metadata["budget_id"], error.metadata["reservations"]
-    return f"{reservations} open holds count on {budget_id!r}: settle or release them first"
+    holds, them = ("1 open hold counts", "it") if reservations == "1" else (f"{reservations} open holds count", "them")
+    return f"{holds} on {budget_id!r}: settle or release {them} first"
 
 
 #: By reason of the server, a message in the words of a caller. Every reason whose message names a field of the contract

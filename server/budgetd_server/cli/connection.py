@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from budgetd_server.cli.failing import failure_of
+from budgetd_server.cli.failing import failure_of, refuse
 from budgetd_server.config import LISTEN_DEFAULT
 from budgetd_server.unix_sockets import unix_path
 
@@ -84,19 +84,29 @@ def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFA
 
     Requests are made inside the block too: an argument that is no UTF-8 is found out there, and is wrong usage.
     """
-    from budgetd import BudgetClient, BudgetdError  # noqa: PLC0415
+    from budgetd import BudgetClient  # noqa: PLC0415
 
     try:
         client = BudgetClient(address_text(address), timeout_seconds=timeout_seconds)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    with client:
-        try:
-            yield client
-        except UnicodeEncodeError:
-            raise typer.BadParameter("arguments must be UTF-8") from None
-        except BudgetdError as error:
-            raise failure_of(error) from None
+    with client, refusals_end_it():
+        yield client
+
+
+@contextmanager
+def refusals_end_it() -> Iterator[None]:
+    """A call in the block that is refused or fails ends the command with exit code 1, a file that is with 2."""
+    from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
+
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise typer.BadParameter("arguments must be UTF-8") from None
+    except DatabaseRefused as error:
+        refuse(str(error))
+    except BudgetdError as error:
+        raise failure_of(error) from None
 
 
 def labels_of(pairs: list[str] | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ DECIMALS_MAX = 9
 USD_MAX = 10**9
 
 #: Numbers as in the contract.
-_UNITS = {2: "tokens", 3: "calls"}
+_UNITS = {2: "token", 3: "call"}
 _DOLLARS = re.compile(r"\$?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 
 
@@ -36,7 +36,9 @@ def nano_usd_of(text: str) -> int:
 
 def amount_text(amount: int, unit: int) -> str:
     """An amount of a limit, in its unit."""
-    return f"{amount:,} {_UNITS[unit]}" if unit in _UNITS else usd_text(amount)
+    if unit not in _UNITS:
+        return usd_text(amount)
+    return f"{amount:,} {_UNITS[unit]}{'' if amount == 1 else 's'}"
 
 
 def usd_text(nano_usd: int) -> str:

@@ -102,6 +102,7 @@ def show(error: Exception, *, as_json: bool) -> int:
     if isinstance(error, Failure):
         failure = error
     else:
+        usage.message = _with_value(usage)
         told = usage.format_message()
         failure = Failure(told, code="INVALID_ARGUMENT", reason=USAGE, exit_code=int(usage.exit_code))
     if as_json:
@@ -111,6 +112,15 @@ def show(error: Exception, *, as_json: bool) -> int:
     else:
         usage.show()
     return failure.exit_code
+
+
+def _with_value(usage: Any) -> str:
+    """The message of an error of usage, with the value that an option could not take."""
+    message = str(usage.message)
+    faults = getattr(usage.__cause__, "errors", None)  # Of pydantic, by which typer reads numbers.
+    if faults is None:
+        return message
+    return f"{message.replace('Input should', 'must', 1)}, got {faults()[0]['input']!r}"
 
 
 def _object(failure: Failure) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import typer
 from budgetd_server.cli.connection import PROJECT_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Address, Project, Timeout
 from budgetd_server.cli.dollars import usd_text
 from budgetd_server.cli.failing import EXIT_FAILED, Failure, failure_of, refuse
-from budgetd_server.cli.places import Database, Place, opened, opened_async, place_of
+from budgetd_server.cli.places import Database, Place, asked, opened_async, place_of
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need none of it.
     from budgetd_server.litellm.files.importing import Tell, Told
@@ -83,22 +83,13 @@ def export(
     """Write a project's budgets as LiteLLM's class would have saved them."""
     if not user_cost_json:
         raise typer.BadParameter("say in which form: --user-cost-json")
-    place = place_of(context, database=database, address=address, timeout_seconds=timeout)
     _check_project(project)
     if output is not None and output.exists():
         _check_replaceable(output, force=force)
-    if place.database is not None and not place.database.exists():
-        refuse(f"{place.database} does not exist")
-    from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
     from budgetd_server.litellm.files.exporting import exported, write  # noqa: PLC0415
 
-    with opened(place) as client:
-        try:
-            found = exported(client, project)
-        except DatabaseRefused as error:
-            refuse(str(error))
-        except BudgetdError as error:
-            raise failure_of(error) from None
+    with asked(context, database=database, address=address, timeout_seconds=timeout) as client:
+        found = exported(client, project)
     for user in found.unlimited:
         typer.echo(f"budgetd: {user!r} has no limit, so total_budget is the largest amount, 1e9", err=True)
     if output is None:

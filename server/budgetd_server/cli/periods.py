@@ -15,6 +15,8 @@ CALENDAR_UNITS = {
     "year": pb.CALENDAR_UNIT_YEAR,
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+#: The longest window, in days, that the server takes.
+LENGTH_DAYS_MAX = 3_653
 _LENGTH = re.compile(r"([0-9]{1,9})([smhdw])")
 
 
@@ -26,7 +28,7 @@ def window_of(per: str | None, *, time_zone: str | None) -> pb.Window:
         time_zone: An IANA name, for calendar windows alone; None: UTC. The server knows whether it exists.
 
     Raises:
-        ValueError: `per` is neither, or the time zone has nothing to apply to.
+        ValueError: `per` is neither, is too short or too long, or the time zone has nothing to apply to.
     """
     if per in CALENDAR_UNITS:
         return pb.Window(calendar=pb.CalendarWindow(unit=CALENDAR_UNITS[per], time_zone=time_zone or ""))
@@ -39,7 +41,10 @@ def window_of(per: str | None, *, time_zone: str | None) -> pb.Window:
         raise ValueError(
             f"must be {', '.join(CALENDAR_UNITS)}, or a length in s, m, h, d or w such as 7d or 60s, got {per!r}"
         )
-    return pb.Window(fixed=pb.FixedWindow(length=Duration(seconds=int(match[1]) * _SECONDS[match[2]])))
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if not 1 <= seconds <= LENGTH_DAYS_MAX * _SECONDS["d"]:
+        raise ValueError(f"must be from 1s to {LENGTH_DAYS_MAX}d, got {per}")
+    return pb.Window(fixed=pb.FixedWindow(length=Duration(seconds=seconds)))
 
 
 def period_text(window: pb.Window, *, reset_mode: pb.ResetMode.ValueType) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from budgetd_server.cli.connection import address_text
+from budgetd_server.cli.connection import address_text, refusals_end_it
+from budgetd_server.cli.failing import refuse
 from budgetd_server.config import Config, ConfigRefused
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
@@ -48,6 +49,18 @@ def place_of(context: typer.Context, *, database: str | None, address: str | Non
         return Place(Config(database=database).database_path, "", timeout_seconds)
     except ConfigRefused as error:
         raise typer.BadParameter(str(error), param_hint="--database") from None
+
+
+@contextmanager
+def asked(
+    context: typer.Context, *, database: str | None, address: str | None, timeout_seconds: float
+) -> "Iterator[BudgetClient]":
+    """A client of what the options say; a database has to be there. Refusals end the command."""
+    place = place_of(context, database=database, address=address, timeout_seconds=timeout_seconds)
+    if place.database is not None and not place.database.exists():
+        refuse(f"{place.database} does not exist")  # To open it would be to make it.
+    with refusals_end_it(), opened(place) as client:
+        yield client
 
 
 @contextmanager

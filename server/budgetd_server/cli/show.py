@@ -16,12 +16,12 @@ from budgetd_server.cli.connection import (
     Labels,
     Project,
     Timeout,
-    connected,
     labels_of,
 )
 from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.layout import print_rows, print_sentence
 from budgetd_server.cli.periods import period_text
+from budgetd_server.cli.places import Database, asked
 from budgetd_server.cli.ratios import ratio_option
 
 if TYPE_CHECKING:
@@ -31,15 +31,17 @@ PAGE_SIZE = 500
 
 
 def show(
+    context: typer.Context,
     budget_id: Annotated[str, typer.Argument(metavar="ID", help="The budget.")],
     *,
+    database: Database = None,
     project: Project = PROJECT_DEFAULT,
     address: Address = None,
     timeout: Timeout = TIMEOUT_SECONDS_DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Show a budget: its limits, what was spent and what remains, how fast it goes, and on which models."""
-    with connected(address, timeout) as client:
+    with asked(context, database=database, address=address, timeout_seconds=timeout) as client:
         request = service.GetBudgetRequest(project_id=project, budget_id=budget_id, view=pb.BUDGET_VIEW_FULL)
         budget = client.get_budget(request).budget
     if as_json:
@@ -59,6 +61,7 @@ def show(
 
 
 def list_budgets(
+    context: typer.Context,
     *,
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="Only budgets whose id begins so.")] = "",
     min_used: Annotated[
@@ -67,13 +70,14 @@ def list_budgets(
     ] = None,
     label: Labels = None,
     deleted: Annotated[bool, typer.Option("--deleted", help="Deleted budgets too.")] = False,
+    database: Database = None,
     project: Project = PROJECT_DEFAULT,
     address: Address = None,
     timeout: Timeout = TIMEOUT_SECONDS_DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Print one budget a line as JSON, for programs.")] = False,
 ) -> None:
     """List a project's budgets in order of creation, all of them, however many pages that takes."""
-    with connected(address, timeout) as client:
+    with asked(context, database=database, address=address, timeout_seconds=timeout) as client:
         request = service.ListBudgetsRequest(
             project_id=project,
             page_size=PAGE_SIZE,
@@ -153,7 +157,7 @@ def _budget_row(budget: pb.Budget) -> list[str]:
     if not budget.limit_statuses:
         return [name, spent, "no limit", "-", "-", "-", labels]
     fullest = max(budget.limit_statuses, key=lambda status: status.used_ratio)
-    used = f"{_used_text(fullest)} of {fullest.limit_id}"
+    used = f"{_used_text(fullest)} of limit {fullest.limit_id}"
     return [name, spent, "no main limit", "-", used, when_text(fullest, "window_end_time", unset="never"), labels]
 
 

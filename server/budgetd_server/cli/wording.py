@@ -12,6 +12,7 @@ _COUNTS = {name: f"{'--' if name in _OWN else '--part '}{name.replace('_', '-')}
 
 COMMAND_LINE = Words(
     cost_hint="give --usd, as in --usd 0.05",
+    provider_hint="give its provider (provider/model, or --provider)",
     price_file="a price file of the server, `budgetd serve --prices FILE`",
     fields={
         "project_id": "--project",

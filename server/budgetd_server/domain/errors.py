@@ -54,6 +54,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A count with the word, or the words, for one or for several."""
+    return f"{count} {one if count == 1 else many}"
+
+
 class BudgetError(Exception):
     """The base of everything that budgetd tells a caller went wrong."""
 
@@ -114,7 +119,8 @@ class UnknownModel(Refusal):
     ) -> None:
         of = f" of provider {shown(provider)}" if provider else ""
         hint = f"; near names: {', '.join(near)}" if near else ""
-        remedy = "send cost_nano_usd, or add the model to the price file"
+        name = "send another name" if provider else "send its provider (provider/model, or the field provider)"
+        remedy = f"{name} or cost_nano_usd, or add the model to the price file"
         if zero_row:
             hint = f": the prices in row {shown(zero_row)} of the price file are zero, which is no price"
             remedy = 'send cost_nano_usd, or add "free": true to that row if the model costs nothing'
@@ -133,16 +139,21 @@ class UnpricedUsage(Refusal):
         model: The catalogue's name of the model.
         field: The field that has no price, such as "output_tokens" or "service_tier".
         value: The field's value, where it is this that has no price; empty: no count of the field has one.
+        varies: True: it has several prices, by the size of what was made, which no usage gives.
+        version: The price catalogue that was asked.
     """
 
     reason = "UNPRICED_USAGE"
 
-    def __init__(self, model: str, field: str, *, value: str = "", version: str = "") -> None:
+    def __init__(self, model: str, field: str, *, value: str = "", varies: bool = False, version: str = "") -> None:
         named = f"{field} {shown(value)}" if value else field
+        why = ": a larger size is dearer, and a usage has no size" if varies else ""
         super().__init__(
-            f"model {shown(model)} has no price for {named}; send cost_nano_usd, or add the price to the price file",
+            f"model {shown(model)} has no price for {named}{why}; "
+            "send cost_nano_usd, or add the price to the price file",
             metadata={"model": model[:256], "field": field, "price_version": version}
-            | ({"value": value} if value else {}),
+            | ({"value": value} if value else {})
+            | ({"varies_by": "size"} if varies else {}),
         )
 
 
@@ -258,7 +269,7 @@ class HasChildren(Refusal):
 
     def __init__(self, budget_id: str, children: int) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has {children} {'child' if children == 1 else 'children'}: "
+            f"budget {shown(budget_id)} has {counted(children, 'child', 'children')}: "
             "delete or move what is below it first, or send force",
             metadata={"budget_id": budget_id, "children": str(children)},
         )
@@ -271,7 +282,8 @@ class HasOpenReservations(Refusal):
 
     def __init__(self, budget_id: str, reservations: int) -> None:
         super().__init__(
-            f"{reservations} open reservations count on budget {shown(budget_id)}: settle them first, or send force",
+            f"{counted(reservations, 'open reservation counts', 'open reservations count')} on budget "
+            f"{shown(budget_id)}: settle {'it' if reservations == 1 else 'them'} first, or send force",
             metadata={"budget_id": budget_id, "reservations": str(reservations)},
         )
 

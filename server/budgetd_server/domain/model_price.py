@@ -147,6 +147,8 @@ class ModelPrice:
     searches_are_one: bool = False
     #: Counts of the usage that its tokens already pay for, if there are any, such as "queries" of a model that ranks.
     covered_counts: frozenset[str] = frozenset()
+    #: Counts of the usage without a price, since a larger size is dearer and the usage has no size.
+    varying_counts: frozenset[str] = frozenset()
     #: "catalogue" as shipped, "override" from the operator's file, "fallback" for a model that is in neither.
     source: str = "catalogue"
     #: The operator has said that this model costs nothing. A zero that nobody has said is no price.

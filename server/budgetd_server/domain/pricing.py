@@ -157,7 +157,13 @@ class Catalogue:
                 cost = whole_cost_nano_usd(price, usage, terms, at_us=at_us, rounding=rounding)
         except UnpricedUsage as refusal:
             told = refusal.metadata
-            raise UnpricedUsage(price.model, told["field"], value=told.get("value", ""), version=version) from None
+            raise UnpricedUsage(
+                price.model,
+                told["field"],
+                value=told.get("value", ""),
+                varies=told["field"] in price.varying_counts,
+                version=version,
+            ) from None
         return Priced(cost, price.model, version)
 
     def find(self, model: str, at_us: int) -> ModelPrice:

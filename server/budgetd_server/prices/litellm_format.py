@@ -1,7 +1,7 @@
 """Reads an entry of a price file in LiteLLM's format: USD per token, image, second; tiers as keys or as a list."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from budgetd_server.prices import litellm_hours
@@ -33,6 +33,8 @@ _SIZE = re.compile(r"([0-9]{2,5})-?x-?([0-9]{2,5})")
 #: Providers that bill the dearer tier at the threshold itself, not only above it.
 _INCLUSIVE_PROVIDERS = frozenset({"xai"})
 _IMAGE_MODES = frozenset({"image_generation", "image_edit"})
+#: What the keys price that there are for several sizes.
+_VARYING = {"output_cost_per_image": "output_images", "output_cost_per_second": "video_milliseconds"}
 #: What the tokens of a call pay for, by the model's mode.
 _COVERED = {
     "rerank": frozenset({"queries"}),
@@ -62,7 +64,10 @@ def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
     counts = {
         key: rate for key in COUNT_KEYS & entry.keys() if (rate := _count_rate(entry, key, name, provider, report))
     }
-    rates = {**variants[""].rates, **_counted(mode, counts, _sized(entry, name, report))}
+    sized = _sized(entry, name, report)
+    # Where a size is dearer than the price without one, what was made is not known, and nothing is guessed.
+    varying = {key for key, rate in counts.items() if sized.get(key, 0) > rate}
+    rates = {**variants[""].rates, **_counted(mode, counts, varying)}
     if "free" in entry:
         if entry["free"] is not True or rates:
             report("free", entry["free"], "must be true, and then no price may be above 0")
@@ -89,6 +94,7 @@ def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
         off_peak=litellm_hours.off_peak_of(entry["off_peak_pricing"], report) if "off_peak_pricing" in entry else None,
         searches_are_one=_searches_are_one(entry, provider),
         covered_counts=_COVERED.get(mode),
+        varying_counts=frozenset(_VARYING[key] for key in varying),
     )
 
 
@@ -151,10 +157,9 @@ def _sized(entry: Mapping[str, Any], name: str, report: Report) -> Mapping[str, 
     return sized
 
 
-def _counted(mode: str, told: Mapping[str, int], sized: Mapping[str, int]) -> dict[str, int]:
+def _counted(mode: str, told: Mapping[str, int], varying: Collection[str]) -> dict[str, int]:
     """The rates of what is no token, by the field of `Rates`."""
-    # A size that is dearer than the price without one: what was used is not known, and nothing is guessed.
-    known = {key: rate for key, rate in told.items() if sized.get(key, 0) <= rate}
+    known = {key: rate for key, rate in told.items() if key not in varying}
     first = known.get
     rates = {
         "web_search": first("search_context_cost_per_query"),

@@ -153,16 +153,22 @@ class Overrides:
                     report(key, entry[key], unknown_key(key, self.known_keys, "LiteLLM's price format"))
             if isinstance(meant := content.get(str(entry.get("alias_of"))), dict):
                 entry = {**meant, **entry}  # noqa: PLW2901 - another name of the same.
-            terms = litellm_format.terms_of(entry, report, name)
-            is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
-            has_price = bool(terms.rates or terms.tiers or terms.is_free)
-            if not has_price and (is_litellms or _has_zeros(entry)):
-                self._leave_out(path, name, entry)
-            elif is_litellms and _is_within(name):
-                # Literal names in LiteLLM's own file, where the star stands for a region.
-                self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
-            else:
-                self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms)
+            self._lay_row(path, name, entry, report)
+
+    def _lay_row(self, path: Path, name: str, entry: Mapping[str, Any], report: Reporter) -> None:
+        terms = litellm_format.terms_of(entry, report, name)
+        is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
+        has_price = bool(terms.rates or terms.tiers or terms.is_free or terms.varying_counts)
+        if not has_price and (is_litellms or _has_zeros(entry)):
+            self._leave_out(path, name, entry)
+        elif is_litellms and _is_within(name):
+            # Literal names in LiteLLM's own file, where the star stands for a region.
+            self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
+        else:
+            self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms or bool(terms.varying_counts))
+        for count in sorted(terms.varying_counts):
+            why = "a larger size is dearer, and a usage has no size"
+            self.notes.append(f"{path}: model {shown(name)} has no price for {count}: {why}")
 
     def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:
         why = "it has no price that a usage is charged by"

@@ -56,6 +56,8 @@ class Terms:
     off_peak: OffPeak | None = None
     searches_are_one: bool | None = None
     covered_counts: frozenset[str] | None = None
+    #: Counts without a price, since a larger size is dearer.
+    varying_counts: frozenset[str] = frozenset()
     #: (from_at_us, terms), in any order; what a period leaves out it has from the model. None: inherited.
     periods: "tuple[tuple[int, Terms], ...] | None" = None
 
@@ -116,6 +118,7 @@ def model_price(name: str, terms: Terms, *, base: ModelPrice | None, source: str
         off_peak=terms.off_peak or (None if terms.rates else known.off_peak),
         searches_are_one=known.searches_are_one if terms.searches_are_one is None else terms.searches_are_one,
         covered_counts=known.covered_counts if terms.covered_counts is None else terms.covered_counts,
+        varying_counts=known.varying_counts | terms.varying_counts,
         source=source,
         aliases=(),
     )

@@ -141,7 +141,8 @@ def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
             why=[f"{told(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]],
         )
         answer["status"] = "error"
-        answer["message"] = f"{len(first)} of {saved.users} records were refused, the others are kept"
+        were = "was" if len(first) == 1 else "were"
+        answer["message"] = f"{len(first)} of {saved.users} records {were} refused, the others are kept"
         answer["refused"] = {_name(user): why for user, why in first[:TOLD_USERS_MAX]}
     return answer
 
