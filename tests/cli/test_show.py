@@ -38,6 +38,18 @@ def test_show_tells_the_lifetime_beside_the_count(server: RunningServer, done: D
     assert "spent: $0.00, since it was made $2.00" in done("show", "alice")
 
 
+def test_show_has_no_rate_of_what_a_reset_has_taken_back(server: RunningServer, done: Done) -> None:
+    server.create("alice", pb.Limit(amount=3_000_000_000))
+    server.charge(2_000_000_000)
+    before = done("show", "alice")
+
+    done("reset", "alice")
+
+    assert ["runs out" in told for told in (before, done("show", "alice"))] == [True, False]
+    (status,) = json.loads(done("show", "alice", "--json"))["limit_statuses"]
+    assert status["burn_rate_per_hour"] == "0"
+
+
 def test_show_prints_the_whole_budget_as_json_for_programs(server: RunningServer, done: Done) -> None:
     server.create("alice", pb.Limit(amount=10))
     server.charge(7)

@@ -13,6 +13,7 @@ from budgetd_server.domain.bounds import (
     OTHER_MODELS,
 )
 from budgetd_server.domain.budget import Limit, Sums
+from budgetd_server.domain.commands import CreateBudget, ResetCost
 from budgetd_server.domain.errors import BelowZero
 from budgetd_server.domain.status import LimitStatus
 from budgetd_server.domain.usage import Usage
@@ -104,10 +105,10 @@ def test_models_are_told_dearest_first_and_then_by_name() -> None:
 # --- Burn rates. The half-life of a week's window is one hour.
 
 
-def test_a_budget_on_which_nothing_was_ever_counted_has_no_burn_rate() -> None:
+def test_a_budget_on_which_nothing_was_ever_counted_has_a_burn_rate_of_zero() -> None:
     limit = the_limit(a_desk())
 
-    assert (limit.burn_rate_per_hour, limit.exhaustion_at_us) == (None, None)
+    assert (limit.burn_rate_per_hour, limit.exhaustion_at_us) == (0, None)
 
 
 def test_the_burn_rate_halves_with_every_half_life() -> None:
@@ -194,14 +195,29 @@ def test_refunds_take_the_burn_rate_down_to_zero_and_never_below() -> None:
     assert the_limit(desk).burn_rate_per_hour == 0
 
 
-def test_the_burn_rate_goes_on_when_the_count_begins_again() -> None:
+@pytest.mark.parametrize("again", [reset(), create(limited(10**9), replaces=True)], ids=["reset", "replaced"])
+def test_the_burn_rate_starts_over_when_the_count_is_made_to_begin_again(again: CreateBudget | ResetCost) -> None:
     desk = a_desk()
+    desk.decide(charge(10**9))
+
+    desk.decide(again)
+    after = the_limit(desk)
+    desk.decide(charge(100))
+
+    assert (after.burn_rate_per_hour, after.exhaustion_at_us) == (0, None)
+    assert the_limit(desk).burn_rate_per_hour == 69  # 100 · ln 2: of the new charge alone.
+
+
+def test_the_burn_rate_goes_on_when_a_window_ends_by_the_clock() -> None:
+    desk = a_desk()
+    desk.now_us += 7 * DAY_US - 1
     desk.decide(charge(10**9))
     rate = the_limit(desk).burn_rate_per_hour
 
-    desk.decide(reset())
+    desk.now_us += 1
+    desk.decide(charge(0))
 
-    assert the_limit(desk).burn_rate_per_hour == rate
+    assert (the_limit(desk).spent, the_limit(desk).burn_rate_per_hour) == (0, rate)
 
 
 def test_the_greatest_cost_in_the_shortest_window_does_not_burst_the_rate() -> None:

@@ -138,10 +138,13 @@ def test_the_answer_holds_the_view_that_was_asked_for(
     assert answer.limits[0].spent == 7
 
 
-def test_the_burn_rate_and_exhaustion_are_told_once_something_was_spent(server: RunningServer) -> None:
+def test_the_burn_rate_is_a_known_zero_until_something_was_spent_and_the_exhaustion_unset(
+    server: RunningServer,
+) -> None:
     day = pb.Window(calendar=pb.CalendarWindow(unit=pb.CALENDAR_UNIT_DAY))
     (status,) = server.create("alice", pb.Limit(amount=1_000, window=day)).limit_statuses
-    assert not status.HasField("burn_rate_per_hour")
+    assert (status.HasField("burn_rate_per_hour"), status.burn_rate_per_hour) == (True, 0)
+    assert not status.HasField("exhaustion_time")
 
     (status,) = server.charge(500).limits
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, ResetMode, Unit
 from budgetd_server.domain.counting import Part, due_roll, held_part, spent_at
-from budgetd_server.domain.errors import Refusal, counted, shown
+from budgetd_server.domain.errors import Refusal, shown
 from budgetd_server.domain.expiry import deleted_by, expire_due
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.status import LimitStatus, limit_status
@@ -16,6 +16,7 @@ from budgetd_server.domain.window import window_at
 #: When to ask again if steps of a deletion may make room: the sweeper takes several in a second.
 DELETION_STEP_US = 1_000_000
 
+#: For one, and for any other number.
 _UNIT_NAMES = {Unit.NANO_USD: ("nano-USD", "nano-USD"), Unit.TOKENS: ("token", "tokens"), Unit.CALLS: ("call", "calls")}
 
 
@@ -38,10 +39,9 @@ class BudgetExceeded(Refusal):
         worst = limits[0]
         asked = requested.of(worst.unit)
         name = f"limit {shown(worst.limit_id)}" if worst.limit_id else "the main limit"
-        others = counted(len(limits) - 1, "more limit has", "more limits have")
-        more = f"; {others} no room either" if len(limits) > 1 else ""
+        more = f"; in all, {len(limits)} limits have no room" if len(limits) > 1 else ""
         super().__init__(
-            f"{name} of budget {shown(worst.budget_id)} has no room for {counted(asked, *_UNIT_NAMES[worst.unit])}: "
+            f"{name} of budget {shown(worst.budget_id)} has no room for {asked} {_UNIT_NAMES[worst.unit][asked != 1]}: "
             f"{worst.spent} spent and {worst.held} held of {worst.amount}{more}",
             metadata={
                 "budget_id": worst.budget_id,

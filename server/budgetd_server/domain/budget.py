@@ -125,7 +125,7 @@ class Counter:
     span: Span
     since_seq: int
     sums: Sums = field(default_factory=Sums)
-    #: Units per hour as of `burn_at_us`; None there: nothing was ever counted.
+    #: Units per hour as of `burn_at_us`; None there: nothing was counted that feeds it since it was made or reset.
     burn_rate_per_hour: int = 0
     burn_at_us: int | None = None
     #: Units that open holds keep.

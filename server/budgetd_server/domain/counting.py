@@ -164,12 +164,22 @@ def model_sums(budget: BudgetState, model: str) -> Sums:
     return sums
 
 
-def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
-    """Let a counter count from zero, in `span`, what comes after `since_seq`. Holds and the burn rate go on."""
+def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int, keeps_rate: bool = False) -> None:
+    """Let a counter count from zero, in `span`, what comes after `since_seq`. Holds go on.
+
+    Args:
+        budget: Whose counter.
+        counter: The counter.
+        span: The window that it counts in.
+        since_seq: The entry after which it counts.
+        keeps_rate: True: the burn rate goes on, since a window has ended and nobody asked for a new beginning.
+    """
     counter.span = span
     counter.since_seq = since_seq
     counter.sums = Sums()
     counter.alerts_fired = 0
+    if not keeps_rate:
+        counter.burn_rate_per_hour, counter.burn_at_us = 0, None
     if counter is budget.main:
         budget.clear_models()
     budget.is_counted = True
@@ -177,7 +187,7 @@ def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq:
 
 
 def burn_rate_at(counter: Counter, now_us: int) -> int | None:
-    """The decayed rate of spending in units per hour; None: nothing was ever counted."""
+    """The decayed rate of spending in units per hour; None: nothing was counted that feeds one."""
     if counter.burn_at_us is None:
         return None
     elapsed_us = now_us - counter.burn_at_us

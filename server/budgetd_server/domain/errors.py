@@ -54,11 +54,6 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
 
 
-def counted(count: int, one: str, many: str) -> str:
-    """A count with the word, or the words, for one or for several."""
-    return f"{count} {one if count == 1 else many}"
-
-
 class BudgetError(Exception):
     """The base of everything that budgetd tells a caller went wrong."""
 
@@ -269,7 +264,7 @@ class HasChildren(Refusal):
 
     def __init__(self, budget_id: str, children: int) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has {counted(children, 'child', 'children')}: "
+            f"budget {shown(budget_id)} has {children} {'child' if children == 1 else 'children'}: "
             "delete or move what is below it first, or send force",
             metadata={"budget_id": budget_id, "children": str(children)},
         )
@@ -282,8 +277,7 @@ class HasOpenReservations(Refusal):
 
     def __init__(self, budget_id: str, reservations: int) -> None:
         super().__init__(
-            f"{counted(reservations, 'open reservation counts', 'open reservations count')} on budget "
-            f"{shown(budget_id)}: settle {'it' if reservations == 1 else 'them'} first, or send force",
+            f"open reservations count on budget {shown(budget_id)}, {reservations} in all: settle first, or send force",
             metadata={"budget_id": budget_id, "reservations": str(reservations)},
         )
 

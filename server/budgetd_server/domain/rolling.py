@@ -51,7 +51,7 @@ def _roll(turn: Turn, budget: BudgetState, counter: Counter, request_id: str = "
         counter.span = roll.span
         budget.is_configured = True
         return False
-    begin_again(budget, counter, span=roll.span, since_seq=entry.seq)
+    begin_again(budget, counter, span=roll.span, since_seq=entry.seq, keeps_rate=True)
     return True
 
 

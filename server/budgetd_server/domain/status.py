@@ -18,7 +18,7 @@ class LimitStatus(NamedTuple):
     spent: int
     span: Span
     action: Action
-    #: None: nothing was ever counted.
+    #: None: nothing was spent but history, which has no rate.
     burn_rate_per_hour: int | None
     #: None: nothing remains, or the window ends before what remains is spent.
     exhaustion_at_us: int | None
@@ -101,6 +101,8 @@ def limit_status(budget: BudgetState, counter: Counter, now_us: int) -> LimitSta
     span = counter.span if roll is None else roll.span
     spent = counter.spent if roll is None or roll.keeps_count else 0
     rate = burn_rate_at(counter, now_us)
+    if rate is None and not spent:
+        rate = 0
     return LimitStatus(
         budget.budget_id,
         limit.limit_id,

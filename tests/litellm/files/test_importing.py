@@ -57,7 +57,8 @@ def test_what_is_imported_is_history_and_no_news(server: RunningServer, done: Do
     metrics = server.server.metrics.registry
     assert sum(budget.current_cost_nano_usd for budget in budgets) == 7_251_200_000
     told = [status for budget in budgets for status in budget.limit_statuses]
-    assert [each for each in told if each.HasField("burn_rate_per_hour") or each.HasField("exhaustion_time")] == []
+    assert [each for each in told if each.burn_rate_per_hour or each.HasField("exhaustion_time")] == []
+    assert [each.HasField("burn_rate_per_hour") for each in told] == [not each.spent for each in told]
     assert metrics.get_sample_value("budgetd_charged_nano_usd_total") == 0
     alerts = [sample for family in metrics.collect() if family.name == "budgetd_alerts" for sample in family.samples]
     assert alerts == []

@@ -681,7 +681,8 @@ class LimitStatus(google.protobuf.message.Message):
     """True once `spent` and `held` are above `amount`. Using exactly the amount is within it."""
     burn_rate_per_hour: builtins.int
     """How fast spending goes, in units per hour: an average that decays by half in a tenth of the window, at most an
-    hour. Unset: nothing was ever spent but history (see UpdateCostRequest).
+    hour. It goes on when a window ends, and starts over at zero when the count is reset by request. Zero: nothing was
+    spent lately. Unset: nothing was spent but history (see UpdateCostRequest).
     """
     action: global___LimitAction.ValueType
     """What the limit does once it would be passed."""
