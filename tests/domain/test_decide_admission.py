@@ -54,7 +54,7 @@ def test_three_limits_of_one_budget_work_together(desk: Desk) -> None:
     assert [limit.limit_id for limit in over_tokens.limits] == ["tpm"]
     assert [limit.limit_id for limit in over_calls.limits] == ["calls"]
     assert "has no room for 1 token: 0 spent and 100 held" in over_tokens.message
-    assert "has no room for 1 call: 2 spent" in over_calls.message
+    assert "has no room for 1 call: 1 spent and 1 held" in over_calls.message
 
 
 def test_every_limit_and_level_without_room_is_told_the_fullest_first(desk: Desk) -> None:
