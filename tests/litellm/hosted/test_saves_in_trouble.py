@@ -1,12 +1,17 @@
 """Saves whose outcome nobody knows, that meet each other, or for which there is no room."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from budgetd import user_cost as of_the_client
+from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.errors import StoreUnavailable
+from budgetd_server.engine import sweeper
 from budgetd_server.http import bodies
+from budgetd_server.ledger import loading
+from budgetd_server.ledger.sqlite.verify import verify_file
 from budgetd_server.litellm import saving
 from budgetd_server.litellm.hosted import protocol
 from tests.litellm.hosted.conftest import Hosted, Start, answer_on, charge
@@ -105,3 +110,53 @@ def test_a_project_that_could_not_be_saved_again_is_not_given(hosted: Hosted, mo
 
     assert answer.status_code == 413
     assert "use gRPC" in answer.json()["message"]
+
+
+def saves_around_a_deletion(hosted: Hosted, project_id: str, *, steps: bool) -> list[Any]:
+    """What LiteLLM's class is answered, and loads, while the team of its users is deleted."""
+    users = [f"user{number}" for number in range(5)]
+    hosted.server.create("team", project_id=project_id)
+    for user in users:
+        hosted.server.create(user, project_id=project_id, parent_budget_id="team")
+    hosted.server.create("alone", project_id=project_id)
+    view = hosted.load(project_id)
+    seen: list[Any] = []
+
+    def note(answer: object) -> None:
+        seen.append(answer)
+        loaded = hosted.load(project_id).items()
+        seen.append({user: {key: kept[key] for key in kept if key != "budgetd"} for user, kept in loaded})
+        if steps:
+            hosted.server.loop.run(hosted.server.server.engine.sweeper.sweep())
+
+    request = service.DeleteBudgetRequest(project_id=project_id, budget_id="team", force=True)
+    note(hosted.server.stub.DeleteBudget(request).deleted_count)
+    due = hosted.server.loop.run(hosted.ledger.due(hosted.server.clock(), 10))
+    assert due.deleting == ((project_id,) if steps else ())
+    for user in (*users[:2], "alone"):
+        charge(view[user], 0.5)
+    note(hosted.save(view, project_id))
+    view["user3"] = {"total_budget": 7}  # Created again by the class, which knows of no deletion.
+    del view["user4"]
+    charge(view["user1"], 0.25)
+    note(hosted.save(view, project_id))
+    fresh = hosted.load(project_id)
+    charge(fresh["user3"], 1)
+    note(hosted.save(fresh, project_id))
+    return seen
+
+
+def test_saves_while_a_large_tree_is_deleted_in_steps_come_to_the_same_as_after_a_deletion_at_once(
+    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted.server.loop.run(hosted.server.server.engine.sweeper.stop())
+    monkeypatch.setattr(sweeper, "DELETION_STEPS_MAX", 1)
+    monkeypatch.setattr(loading, "DELETED_IN_STEP", 1)
+    at_once = saves_around_a_deletion(hosted, "at-once", steps=False)
+    monkeypatch.setattr(loading, "DELETED_AT_ONCE_MAX", 1)
+
+    in_steps = saves_around_a_deletion(hosted, "in-steps", steps=True)
+
+    assert in_steps == at_once
+    assert in_steps[0] == 6
+    assert verify_file(hosted.server.database).deviations == []
