@@ -226,6 +226,8 @@ def test_an_unknown_model_is_never_free(manager: BudgetManager) -> None:
         (math.nan, ValueError),
         (math.inf, ValueError),
         (1e10, ValueError),
+        (1e-10, ValueError),
+        (Decimal("0.0000000009"), ValueError),
         ("10", TypeError),
         (None, TypeError),
         (True, TypeError),

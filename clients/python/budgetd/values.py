@@ -17,16 +17,18 @@ _MICROSECONDS = 1_000_000
 SECONDS_MAX = 1_000_000
 
 
-def parse_dollars(dollars: object, argument: str) -> int:
+def parse_dollars(dollars: object, argument: str, *, is_limit: bool = False) -> int:
     """Convert dollars to whole nano-dollars, rounding half to even.
 
     Args:
         dollars: An int, a float or a Decimal; zero or more, at most a billion.
         argument: Its name, for the message.
+        is_limit: True: an amount below a nano-dollar is refused, since it would become a limit of zero. Costs as small
+            as that are rounded.
 
     Raises:
         TypeError: The value is not a number.
-        ValueError: The value is negative, infinite, NaN, or too large.
+        ValueError: The value is negative, infinite, NaN, too large, or too small.
     """
     if isinstance(dollars, bool) or not isinstance(dollars, int | float | Decimal):
         raise TypeError(f"{argument} must be a number of dollars, got {short_repr(dollars)}")
@@ -37,6 +39,8 @@ def parse_dollars(dollars: object, argument: str) -> int:
     )
     if not exact.is_finite() or not 0 <= exact <= USD_MAX:
         raise ValueError(f"{argument} must be a finite number of dollars from 0 to {USD_MAX:,}, got {dollars!r}")
+    if is_limit and 0 < exact * NANO_USD_PER_USD < 1:
+        raise ValueError(f"{argument} must be 0, or at least a nano-dollar (1e-09), got {dollars!r}")
     return int((exact * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
 

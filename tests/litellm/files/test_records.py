@@ -30,6 +30,7 @@ def result_of(record: Any, user: str = "alice") -> Reading:
         ({"total_budget": True}, "total_budget", "true"),
         ({"total_budget": [1]}, "total_budget", "a list"),
         ({"total_budget": 1_000_000_001}, "total_budget", "1000000001"),
+        ({"total_budget": 1e-10}, "total_budget", "1E-10"),
         ({"total_budget": 1, "current_cost": -0.1}, "current_cost", "-0.1"),
         ({"total_budget": 1, "current_cost": "1"}, "current_cost", "'1'"),
         ({"total_budget": 1, "current_cost": None}, "current_cost", "null"),

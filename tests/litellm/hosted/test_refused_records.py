@@ -31,6 +31,9 @@ RECORDS = [
     pytest.param(having(total_budget=INFINITY), "total_budget: must be a finite number, got inf", id="no end of it"),
     pytest.param(having(total_budget=-1), f"total_budget: must be from 0 to {MAX}, got -1", id="a budget below zero"),
     pytest.param(having(total_budget=1e10), f"total_budget: must be from 0 to {MAX}, got 1", id="a budget too large"),
+    pytest.param(
+        having(total_budget=9e-10), "total_budget: must be 0, or at least a nano-dollar", id="too small a one"
+    ),
     pytest.param(having(current_cost=-1e-9), f"current_cost: must be from 0 to {MAX}, got -1e-09", id="a cost below 0"),
     pytest.param(having(current_cost=NAN), "current_cost: must be a finite number, got nan", id="a cost of NaN"),
     pytest.param(having(current_cost=None), "current_cost: must be a finite number, got None", id="a cost of null"),

@@ -110,7 +110,7 @@ class RecordMethods:
     def _create(self, user: str, record: Mapping[str, Any]) -> Plan[pb.Budget]:
         created_at = record.get("created_at")
         window = parse_window(record.get("duration"), record.get("last_updated_at", created_at))
-        limit = limit_of(parse_dollars(record["total_budget"], "total_budget"), window, self._reset_mode)
+        limit = limit_of(parse_dollars(record["total_budget"], "total_budget", is_limit=True), window, self._reset_mode)
         budget = pb.Budget(project_id=self._project_id, budget_id=user, limits=[limit])
         if window is not None and created_at is not None:
             parse_timestamp(created_at, "created_at")
@@ -144,7 +144,7 @@ class RecordMethods:
         if limit is None:
             limit = budget.limits.add(amount=0)
         if key == "total_budget":
-            limit.amount = parse_dollars(value, key)
+            limit.amount = parse_dollars(value, key, is_limit=True)
             return
         if key == "duration":
             old, new = limit.window.fixed.anchor_time if limit.window.HasField("fixed") else None, parse_window(value)

@@ -161,6 +161,9 @@ class _Checks:
         if not _is_number(value) or not 0 <= value * NANO_USD_PER_USD <= LIMIT_AMOUNT_MAX:
             self.refuse(field or key, value, rule)
             return 0
+        if field is None and key == "total_budget" and 0 < value * NANO_USD_PER_USD < 1:
+            self.refuse(key, value, "must be 0, or at least a nano-dollar (1e-09)")
+            return 0
         return int((Decimal(value) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
     def duration(self, days: Any) -> int | None:

@@ -110,6 +110,9 @@ class _Decoding:
             if self._number(of, usd) is not None:
                 self._refuse(of, f"must be from 0 to {UNLIMITED_USD:,} dollars, got {told(usd)}")
             return 0
+        if field == "total_budget" and 0 < usd < 1e-9:
+            self._refuse(field, f"must be 0, or at least a nano-dollar (1e-09), got {told(usd)}")
+            return 0
         # The shortest decimal form of a float is what its writer meant; it is rounded once.
         return int((Decimal(repr(usd)) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
 
