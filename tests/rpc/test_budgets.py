@@ -51,7 +51,12 @@ def test_a_new_budget_is_answered_with_every_default_filled_in(server: RunningSe
     assert created.etag
     assert not created.HasField("delete_time")
     assert created.limit_statuses[0] == pb.LimitStatus(
-        budget_id="alice", unit=pb.UNIT_NANO_USD, amount=5, remaining=5, action=pb.LIMIT_ACTION_BLOCK
+        budget_id="alice",
+        unit=pb.UNIT_NANO_USD,
+        amount=5,
+        remaining=5,
+        action=pb.LIMIT_ACTION_BLOCK,
+        burn_rate_per_hour=0,
     )
 
 

@@ -25,6 +25,7 @@ NOT_TOLD = {
     "periods": "a price is that of one moment",
     "aliases": "other names, and no prices",
     "covered_counts": "counts that cost nothing because tokens pay for them",
+    "varying_counts": "counts without a price, with the reason for the refusal of one",
     "base_billing": "made of the others",
     "tiers_falling": "made of the others",
     "has_gaps": "made of the others",
