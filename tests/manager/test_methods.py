@@ -279,13 +279,47 @@ def test_an_amount_is_kept_to_the_nano_dollar(manager: BudgetManager, amount: An
     assert manager.get_total_budget("alice") == shown
 
 
-def test_a_content_that_is_no_text_is_pythons_error(manager: BudgetManager) -> None:
+@pytest.mark.parametrize(
+    ("message", "error", "named"),
+    [
+        ({"role": "user"}, KeyError, "content"),
+        ({"content": None}, TypeError, r"messages\[1\]\['content'\] must be a text or a list of parts, got None"),
+        ({"content": 5}, TypeError, r"messages\[1\]\['content'\] must be a text or a list of parts, got 5"),
+        ({"content": ["a", 5]}, ValueError, r"messages\[1\]\['content'\]\[1\] must be a part of type 'text'"),
+        ({"content": [{"type": "image_url", "image_url": {}}]}, ValueError, r"'content'\]\[0\] must be .*image_url"),
+        ({"content": [{"type": "text", "text": None}]}, ValueError, r"'content'\]\[0\] must be a part of type 'text'"),
+        (
+            {"content": [{"type": "refusal", "text": "a"}]},
+            ValueError,
+            r"'content'\]\[0\] must be a part of type 'text'",
+        ),
+    ],
+    ids=str,
+)
+def test_a_content_that_cannot_be_projected_is_refused_by_name(
+    manager: BudgetManager, message: dict[str, Any], error: type[Exception], named: str
+) -> None:
     manager.create_budget(10, "alice")
 
-    with pytest.raises(KeyError, match="content"):
-        manager.projected_cost("gpt-4", [{"role": "user"}], "alice")
-    with pytest.raises(TypeError, match="expected str instance"):
-        manager.projected_cost("gpt-4", [{"role": "user", "content": None}], "alice")
+    with pytest.raises(error, match=named):
+        manager.projected_cost("gpt-4", [{"role": "system", "content": "a"}, message], "alice")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": "hello "}, {"type": "input_text", "text": "world"}],
+        ["hello ", {"text": "world"}],
+        ({"type": "text", "text": "hello world"},),
+    ],
+    ids=str,
+)
+def test_the_texts_among_the_parts_of_a_content_are_projected(manager: BudgetManager, content: Any) -> None:
+    manager.create_budget(10, "alice")
+
+    cost = manager.projected_cost("gpt-4", [{"role": "user", "content": content}], "alice")
+
+    assert cost == pytest.approx(2 * 30e-6, abs=1e-9)
 
 
 def test_limits_beside_the_main_one_are_kept_and_are_none_of_the_classs_business(address: str) -> None:

@@ -28,14 +28,35 @@ COST = 0.00045
         ({"reset_mode": "never"}, ValueError, "reset_mode"),
         ({"client_type": "hosted", "api_base": "https://api.litellm.ai"}, ValueError, "grpcs://api.litellm.ai:50051"),
         ({"client_type": "hosted", "api_base": "localhost"}, ValueError, "host:port"),
+        ({"databse": "b.db"}, TypeError, r"^{}\.__init__\(\) .*'databse'; did you mean 'database'\?$"),
+        ({"reset_moed": "automatic"}, TypeError, r"^{}\.__init__\(\) .*did you mean 'reset_mode'\?$"),
+        ({"wonder": 1}, TypeError, r"^{}\.__init__\(\) got an unexpected keyword argument 'wonder'$"),
     ],
 )
 @pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])
 def test_a_bad_argument_is_refused_by_name(
     manager_class: Any, arguments: dict[str, Any], error: type[Exception], named: str
 ) -> None:
-    with pytest.raises(error, match=named):
+    with pytest.raises(error, match=named.replace("{}", manager_class.__name__)):
         manager_class(**{"project_name": "p", **arguments})
+
+
+@pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])
+def test_a_manager_without_a_project_is_refused_by_the_name_of_its_class(manager_class: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^{manager_class.__name__}\.__init__\(\) missing .* 'project_name'$"):
+        manager_class()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda manager: manager.update_cost(usr="a"), r"update_cost\(\) .*'usr'; did you mean 'user'\?$"),
+        (lambda manager: manager.get_current_cost(), r"get_current_cost\(\) missing .* 'user'$"),
+    ],
+)
+def test_arguments_of_a_method_are_refused_by_its_own_name(manager: BudgetManager, call: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=rf"^BudgetManager\.{said}"):
+        call(manager)
 
 
 @pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])

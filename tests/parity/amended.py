@@ -62,6 +62,13 @@ class Amended(Theirs):
             _check_completion(named["completion_obj"])
         return super().update_cost(*args, **kwargs)
 
+    def projected_cost(self, *args: Any, **kwargs: Any) -> Any:
+        """Amended: the texts among the parts of a content are counted, and a content of any other kind is refused."""
+        named = {**dict(zip(("model", "messages", "user"), args, strict=False)), **kwargs}
+        if "messages" in named:
+            named["messages"] = [{**each, **_joined(each)} for each in named["messages"]]
+        return super().projected_cost(**named)
+
     def reset_cost(self, *args: Any, **kwargs: Any) -> Any:
         """Amended: it is saved."""
         answer = super().reset_cost(*args, **kwargs)
@@ -79,6 +86,13 @@ class Amended(Theirs):
             whole = (record["last_updated_at"] - before) // length_seconds
             record["last_updated_at"] = before + whole * length_seconds
             self.save_data()
+
+
+def _joined(message: Mapping[str, Any]) -> dict[str, str]:
+    content = message.get("content", "")
+    if not isinstance(content, str | list):
+        raise RefusedError("content")
+    return {"content": "".join(part["text"] for part in content)} if isinstance(content, list) else {}
 
 
 def _check_amount(amount: Any, argument: str) -> None:

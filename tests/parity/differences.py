@@ -192,4 +192,11 @@ DIFFERENCES = (
         theirs=[5],
         ours=["5"],
     ),
+    Difference(
+        name="content-parts",
+        sentence="Of a content that is a list of parts, the texts are projected.",
+        show=scenarios.a_projection_of_parts,
+        theirs="refused",
+        ours=2 * 30e-6,
+    ),
 )

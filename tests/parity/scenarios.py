@@ -199,6 +199,17 @@ def a_number_as_user(side: Side) -> list[Any]:
     return list(manager.get_users())
 
 
+def a_projection_of_parts(side: Side) -> Any:
+    """What a prompt costs whose content is a list of parts."""
+    manager = side.open()
+    manager.create_budget(1, "alice")
+    parts = [{"type": "text", "text": "hello "}, {"type": "text", "text": "world"}]
+    try:
+        return round(manager.projected_cost("gpt-4", [{"role": "user", "content": parts}], "alice"), 9)
+    except TypeError:
+        return "refused"
+
+
 def _charged(side: Side) -> Any:
     manager = side.open()
     manager.create_budget(1, "alice")

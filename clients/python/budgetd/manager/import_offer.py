@@ -6,8 +6,8 @@ from pathlib import Path
 
 #: Where LiteLLM's class keeps all budgets.
 FILE_NAME = "user_cost.json"
-#: From `warnings.warn` here, by way of the constructor, to the line that makes a manager.
-_STACK_LEVEL = 3
+#: From `warnings.warn` here, by way of the constructor and the check around it, to the line that makes a manager.
+_STACK_LEVEL = 4
 
 
 class UserCostFileFound(UserWarning):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from budgetd.calls.service import BudgetServiceRpcs as Rpcs
 from budgetd.errors import NoWindow
+from budgetd.manager.messages import text_of
 from budgetd.manager.record_methods import RecordMethods, of_user
 from budgetd.manager.steps import Plan, Steps, ask
 from budgetd.usage import Answer, read_answer
@@ -65,12 +66,18 @@ class ManagerMethods(RecordMethods):
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> Plan[float]:
         """Return the user's current cost plus the cost of a prompt, in dollars, without the tokens of the answer.
 
+        Args:
+            model: The model.
+            messages: Each with its "content": a text, or a list of parts that are texts.
+            user: Who would spend.
+
         Raises:
             KeyError: There is no such user, or a message has no content.
-            TypeError: The content of a message is not a text.
+            TypeError: The content of a message is neither a text nor a list of parts.
+            ValueError: A part of a content is no text, such as an image: a text alone would not show what it costs.
             UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
         """
-        text = "".join(message["content"] for message in messages)
+        text = text_of(messages)
         if not text:
             return usd((yield from self._budget(user, pb.BUDGET_VIEW_STATUS)).current_cost_nano_usd)
         request = cost_pb2.ProjectCostRequest(

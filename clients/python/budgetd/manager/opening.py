@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 from budgetd.address import parse_address
 from budgetd.calls.call import CallPolicy
 from budgetd.local import Database, PriceFiles
+from budgetd.manager.arguments import names_its_class
 from budgetd.manager.import_offer import offer_import
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.values import check_seconds, parse_project_id
@@ -35,6 +36,7 @@ class Opening:
     _transport_class: Any
     _caller: Any
 
+    @names_its_class
     def __init__(
         self,
         project_name: str,

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from budgetd.calls.callers import AsyncCaller, AsyncCloses, Closes, SyncCaller
 from budgetd.calls.rpc import ResponseT, UnaryRpc, give_methods
 from budgetd.errors import BudgetdError
+from budgetd.manager.arguments import refused
 from budgetd.request_ids import RequestT
 from budgetd.wording import MANAGER, reword
 
@@ -93,13 +94,13 @@ class Steps(Generic[P, T]):
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
         self._plan = plan
-        self.__doc__ = plan.__doc__
+        self.__doc__, self.__name__ = plan.__doc__, plan.__name__
 
     def waiting(self) -> Callable[..., T]:
         """Make the method of managers that wait."""
 
         def method(self_: Waiting, *args: P.args, **kwargs: P.kwargs) -> T:
-            return self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
+            return self_._run(self._planned(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
 
         return self._signed(method)
 
@@ -107,9 +108,17 @@ class Steps(Generic[P, T]):
         """Make the method of managers that await."""
 
         async def method(self_: Awaiting, *args: P.args, **kwargs: P.kwargs) -> T:
-            return await self_._run(self._plan(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
+            return await self_._run(self._planned(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
 
         return self._signed(method)
+
+    def _planned(self, manager: object, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
+        """Return the plan, of which nothing has been carried out yet: what Python refuses here are the arguments."""
+        try:
+            return self._plan(manager, *args, **kwargs)
+        except TypeError as error:
+            name = f"{type(manager).__name__}.{self.__name__}"
+            raise refused(error, name, inspect.signature(self._plan)) from None
 
     def annotations(self) -> dict[str, Any]:
         """Return the types of the arguments and of the result, the same for both methods."""
