@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ WHOLES = {
     "image_output_tokens": ("input_tokens", "output_tokens", "_text_output"),
     "_other_input": ("output_tokens",),
     "_other_output": ("input_tokens",),
-    "_seen_input": (),
-    "_seen_output": (),
+    "_seen_input": ("_seen_output",),
+    "_seen_output": ("_seen_input",),
 }
 
 
@@ -137,9 +138,20 @@ def _read(name: str, path: str, count: int) -> Reading:
         if whole in parts.values() and whole != parts[path]:
             leaves[next(each for each, part in parts.items() if part == whole)] = 1 if whole == "_text_output" else 100
     leaves[path] = count
-    reading = read(DIALECTS[name], Look({}, None, leaves, "", ""), leaves, is_cost_told=False)
+    reading = read(DIALECTS[name], Look({}, None, _nested(leaves), "", ""), leaves, is_cost_told=False)
     check_parts(reading)
     return reading
+
+
+def _nested(leaves: dict[str, object]) -> dict[str, Any]:
+    usage: dict[str, Any] = {}
+    for path, count in leaves.items():
+        *holders, name = path.split(".")
+        target = usage
+        for holder in holders:
+            target = target.setdefault(holder, {})
+        target[name] = count
+    return usage
 
 
 def _sent(reading: Reading) -> dict[str, int]:

@@ -36,7 +36,9 @@ def as_object(value: Any) -> Any:
     ("told", "expected"),
     [
         pytest.param(CHAT, usage(100, 50), id="a chat completion"),
-        pytest.param({"prompt_tokens": 100, "completion_tokens": None}, usage(100, 0), id="an embedding"),
+        pytest.param(
+            {"prompt_tokens": 100, "completion_tokens": None, "total_tokens": 100}, usage(100, 0), id="an embedding"
+        ),
         pytest.param(
             {
                 **CHAT,
@@ -119,7 +121,7 @@ def test_a_damaged_completion_is_refused_by_name(completion: Any, error: type[Ex
 def test_neither_litellm_nor_a_tokenizer_is_imported() -> None:
     program = (
         "import sys; from budgetd import BudgetManager; from budgetd.usage import read_answer;"
-        "read_answer({'model': 'm', 'usage': {'prompt_tokens': 1}});"
+        "read_answer({'model': 'm', 'usage': {'prompt_tokens': 1, 'completion_tokens': 1}});"
         "print(sorted({'litellm', 'tiktoken', 'openai', 'budgetd_server'} & sys.modules.keys()))"
     )
 

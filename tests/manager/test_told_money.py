@@ -97,6 +97,24 @@ def test_the_warning_comes_after_the_charge(manager: BudgetManager) -> None:
     assert manager.get_current_cost("alice") == 0.0125
 
 
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("requests", 3), ("iterations", [COMPACTION] * 65)],
+)
+def test_a_warning_of_what_was_charged_as_one_request_says_so(
+    manager: BudgetManager, name: str, count: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("budgetd.usage.unread._warned", set())
+    manager.create_budget(10_000, "alice")
+    usage = {"input_tokens": 100, "output_tokens": 10, "cache_read_tokens": 0, "cache_write_tokens": 0}
+    answer = {"model": "gpt-4o", "usage": {**usage, name: count}} if name == "requests" else runs(*count)
+
+    with pytest.warns(UnreadUsageWarning, match=f"has {name}, .* their sum was charged as one request") as caught:
+        manager.update_cost("alice", answer)
+
+    assert "nothing was added" not in str(caught[0].message)
+
+
 def test_a_bad_usage_records_nothing_however_often_it_is_sent(manager: BudgetManager) -> None:
     manager.create_budget(10, "alice")
     answer = {"model": "gpt-4o", "usage": {**CHAT, "total_tokens": 1}}

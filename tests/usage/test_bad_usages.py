@@ -237,6 +237,9 @@ def test_a_usage_that_contains_itself_is_refused() -> None:
             "usage.cost_details.upstream_inference_cost",
             id="a fee without the rest of the cost",
         ),
+        pytest.param({"error": {"message": "overloaded"}}, "error", id="an error of the provider's"),
+        pytest.param({"type": "error", "error": {"type": "api_error"}}, "error", id="an error of Anthropic's"),
+        pytest.param({"model": "gpt-4o", "error": {"code": 429}, "usage": None}, "error", id="an error with a model"),
         pytest.param(
             {"custom_id": "1", "response": {"status_code": 429, "body": {"error": {}}}, "error": None},
             "response.status_code",
@@ -284,6 +287,23 @@ def test_what_is_not_the_whole_or_not_due_is_refused_by_name(answer: dict[str, o
         read_answer(answer)
 
     assert refused.value.field == field
+
+
+def test_an_error_of_the_provider_is_said_to_be_one_and_may_have_a_cost() -> None:
+    error = {"model": "gpt-4o", "error": {"message": "overloaded"}}
+
+    with pytest.raises(UsageValueError, match="an error of the provider and no completion, so nothing is charged"):
+        read_answer(error)
+    assert read_answer(error, cost_nano_usd=5).cost_nano_usd == 5
+
+
+def test_thoughts_that_neither_the_candidates_nor_the_total_include_are_refused_by_the_total() -> None:
+    usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 50, "totalTokenCount": 15}
+
+    with pytest.raises(UsageValueError, match=r"must be 65, the sum of .*usage\.thoughtsTokenCount 50") as refused:
+        read_answer({"modelVersion": "gemini-2.5-flash", "usageMetadata": usage})
+
+    assert refused.value.field == "usage.totalTokenCount"
 
 
 @pytest.mark.parametrize(

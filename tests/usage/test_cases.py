@@ -1,5 +1,6 @@
 """Every form of answer is read to the counts that are in it, whatever its parts are called, and as an object, too."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,10 +52,26 @@ def test_a_piece_in_the_middle_of_a_stream_is_refused(piece: dict[str, Any], fin
         read_answer({**piece, holder: [{"index": 0, "finish_reason": finish_reason}]})
 
 
-@pytest.mark.parametrize("kind", ["message_start", "message_delta", "response.in_progress"])
-def test_an_earlier_event_of_a_stream_is_refused(kind: str) -> None:
-    with pytest.raises(ValueError, match="last piece of a stream"):
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("message_start", r"stream\.get_final_message\(\)"),
+        ("message_delta", r"stream\.get_final_message\(\)"),
+        ("response.in_progress", r"stream\.get_final_response\(\)"),
+    ],
+)
+def test_an_earlier_event_of_a_stream_is_refused_with_what_to_pass(kind: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=f"last piece of a stream.*{advice}") as refused:
         read_answer(of("m", {"input_tokens": 1, "output_tokens": 1}, type=kind))
+
+    assert "litellm" not in str(refused.value)
+
+
+def test_a_stream_of_anthropics_is_refused_with_what_to_pass() -> None:
+    stream = SimpleNamespace(get_final_message=lambda: None)
+
+    with pytest.raises(ValueError, match=r"pass stream\.get_final_message\(\)"):
+        read_answer(stream, model="claude-sonnet-4-5")
 
 
 @pytest.mark.parametrize("name", ["model", "model_version", "modelVersion", "modelId"])

@@ -107,7 +107,8 @@ def test_a_modality_may_be_an_enumeration() -> None:
 
 
 def test_what_is_no_number_is_no_unread_field() -> None:
-    usage: dict[str, Any] = {"prompt_tokens": 5, "at": datetime.now(UTC), "is_final": True, "id": "u1", "kind": object}
+    counts = {"prompt_tokens": 5, "completion_tokens": 1}
+    usage: dict[str, Any] = {**counts, "at": datetime.now(UTC), "is_final": True, "id": "u1", "kind": object}
 
     assert read_answer({"model": "gpt-4o", "usage": usage}).unread_fields == ()
 

@@ -51,6 +51,47 @@ def test_a_name_that_is_given_adds_a_provider_and_never_another_model(given: str
     assert read_answer(of_google(), model=given).model == charged
 
 
+TEN = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+RESPONSE = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+FREE_OF_CHARGE = {"cost": 0, "cost_details": {"upstream_inference_cost": None}}
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+@pytest.mark.parametrize(
+    ("answer", "provider"),
+    [
+        pytest.param(of("openai/gpt-4o", {**TEN, "is_byok": False}), "openrouter", id="without a cost"),
+        pytest.param(of("openai/gpt-4o", {**TEN, **FREE_OF_CHARGE}), "openrouter", id="a cost of zero"),
+        pytest.param(of("openai/gpt-4o", {**RESPONSE, **FREE_OF_CHARGE}), "openrouter", id="in a response"),
+        pytest.param(of("openai/gpt-4o", {**TEN, "is_byok": True}), "openrouter", id="with the caller's own key"),
+        pytest.param(of("openai/gpt-4o", TEN, id="gen-1", provider="OpenAI"), "openrouter", id="by its identifier"),
+        pytest.param(of("openai/gpt-4o", TEN, id="gen-1"), "", id="an identifier without a provider"),
+        pytest.param(of("openai/gpt-4o", TEN, id="c1", provider="OpenAI"), "", id="a provider without that identifier"),
+        pytest.param(of("openai/gpt-4o", TEN), "", id="nothing that shows it"),
+    ],
+)
+def test_openrouters_answers_have_openrouters_price_and_not_that_of_the_models_maker(
+    answer: dict[str, Any], provider: str, shape: Any
+) -> None:
+    read = read_answer(shape(answer))
+
+    assert (read.provider, read.cost_nano_usd) == (provider, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "nano_usd"),
+    [
+        pytest.param({"is_byok": True}, 36_079_500, id="said to be the caller's own key"),
+        pytest.param({}, 36_079_500, id="shown by a cost of zero"),
+        pytest.param({"is_byok": False}, None, id="said not to be"),
+    ],
+)
+def test_a_cost_of_zero_next_to_the_bill_of_a_provider_is_that_bill(own: dict[str, Any], nano_usd: int | None) -> None:
+    usage = {**TEN, "cost": 0, "cost_details": {"upstream_inference_cost": 0.0360795}, **own}
+
+    assert read_answer(of("openai/gpt-4o", usage)).cost_nano_usd == nano_usd
+
+
 def test_searches_and_maps_of_an_interaction_are_those_of_its_usage() -> None:
     counts = [{"type": "google_search", "count": 2}, {"type": "google_maps", "count": 1}]
     usage = {

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from budgetd.usage import openai_chat
+from budgetd.usage import openai_chat, openrouter
 from budgetd.usage.contents import has_content
-from budgetd.usage.dialect import Look, Reading, is_number, read
+from budgetd.usage.dialect import Dialect, Look, Reading, is_number, read
 from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.iterations import requests_of
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
-from budgetd.usage.streams import is_of_stream, whole_of
+from budgetd.usage.streams import how_to_build, whole_of
 from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
 from budgetd.usage.two_forms import check_one_form
@@ -43,7 +43,8 @@ _MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
 #: What providers call the usual tier, or the choice of one.
 _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only", "unspecified"}
-_BUILD_WHOLE = "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
+#: Libraries whose classes have a total of zero where none was given.
+_DEFAULT_TOTALS = {"litellm", "mistralai"}
 _ANYWHERE = {"global", "not_available"}
 #: What a provider's or a cloud's name of a model may have after it: a date, and a version of Amazon Bedrock.
 _DATE = re.compile(r"(?:[@-](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}))?(?:-v\d+)?(?::\d+)?$")
@@ -101,6 +102,8 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         reading = read(dialect, look, leaves, is_cost_told=told is not None)
         check_parts(reading)
         check_one_form(reading)
+        if reading.missing and told is None:
+            raise reading.missing
         _check_not_all_unread(reading, told)
         requests = requests_of(reading)
         counts, unread = reading.counts, _bounded(reading.unread)
@@ -108,7 +111,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     tier, is_batch = _tier(look)
     return Answer(
         name,
-        look.provider or ("" if "/" in name else dialect.provider(look)),
+        _provider(look, dialect, identity),
         cost_nano_usd,
         cost_source,
         # An answer from LiteLLM's cache used nothing.
@@ -120,6 +123,18 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         dialect.name,
         unread,
     )
+
+
+def _provider(look: Look, dialect: Dialect, identity: str) -> str:
+    """Who serves the model, as the answer shows it, also if its name is in front of the model's; empty: it does not.
+
+    OpenRouter's models have the name of their maker in front, whose prices are not OpenRouter's.
+    """
+    if look.provider:
+        return look.provider
+    if openrouter.is_its_own(look, identity):
+        return "openrouter"
+    return "" if "/" in look.model else dialect.provider(look)
 
 
 def _look(answer: object, model: str | None, *, is_batch: bool | None = None) -> tuple[str, Look]:
@@ -177,7 +192,16 @@ def _model(answer: object, hidden: object, given: str | None) -> str:
     for other in (*others, given):
         if isinstance(other, str) and other:
             return _with_provider(other, given)
+    _refuse_error(answer)
     raise UsageValueError("model", "must be a text; of an answer that has none, pass model= as well", model)
+
+
+def _refuse_error(answer: object) -> None:
+    """Raise an error for an answer that says why there is none."""
+    error = get(answer, "error")
+    if error is not None:
+        rule = "must not be there: this is an error of the provider and no completion, so nothing is charged"
+        raise UsageValueError("error", rule, error)
 
 
 def _with_provider(model: str, given: str | None) -> str:
@@ -209,8 +233,15 @@ def _usage_fields(answer: object) -> Fields:
         if first and _has_counts(holder, fields):
             raise UsageValueError(holder, f"must not be there if {first} is: only one of them can be charged", "both")
         if not first:
-            found, first = fields, holder
+            found, first = _without_default_total(usage, fields), holder
     return found if first else _inner_usage_fields(answer)
+
+
+def _without_default_total(usage: object, fields: Fields) -> Fields:
+    """The fields of a usage without a total of zero that nobody gave, but that a library's class has by default."""
+    if fields.get("total_tokens") != 0 or type(usage).__module__.partition(".")[0] not in _DEFAULT_TOTALS:
+        return fields
+    return {name: value for name, value in fields.items() if name != "total_tokens"}
 
 
 def _inner_usage_fields(answer: object) -> Fields:
@@ -231,13 +262,15 @@ def _has_counts(holder: str, fields: Fields) -> bool:
 
 def _without_cost(look: Look) -> UsageValueError:
     """What to raise for an answer that has neither a usage in a known form nor a cost."""
+    if not look.usage:
+        _refuse_error(look.answer)
     if look.usage or get(look.answer, "usage") is not None:
         known = "must have the counts of a known form, such as prompt_tokens, or input_tokens and output_tokens"
         return UsageValueError("usage", known, dict(look.usage))
     return UsageValueError(
         "usage",
         "must be there unless the cost is, or nothing can be charged; "
-        f"{_BUILD_WHOLE if is_of_stream(look.answer) else ''}"
+        f"{how_to_build(look.answer)}"
         "pass an answer without what it is wrapped in, but a line of a batch as it is, with its custom_id or key; "
         'of an answer that counts in a form of its own, pass {"model": ..., "usage": {"prompt_tokens": ..., '
         '"completion_tokens": ...}} with its counts, or cost_usd=',

@@ -28,7 +28,7 @@ def _settle(reading: Reading) -> None:
     add_iterations(reading)
     total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
-    if total and total not in {parts, parts - cache}:
+    if "_total" in reading.counts and total not in {parts, parts - cache}:
         raise reading.refuse("_total", f"must be {parts}, the sum of input, cache and output")
 
 

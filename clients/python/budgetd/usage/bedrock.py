@@ -5,7 +5,9 @@ the total once more.
 """
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, whole
+from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import get
+from budgetd.usage.totals import settle_lives
 
 
 def _is_it(look: Look) -> bool:
@@ -13,25 +15,31 @@ def _is_it(look: Look) -> bool:
 
 
 def _settle(reading: Reading) -> None:
+    _settle_lives(reading)
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
     is_inside = "openai." in reading.look.model and reading.of("input_tokens") >= cache
     least = reading.of("input_tokens") + reading.of("output_tokens")
     reading.add("input_tokens", 0 if is_inside else cache)
-    _settle_lives(reading)
     total = reading.of("_total")
-    if total and total not in {least, least + cache}:
+    if "_total" in reading.counts and total not in {least, least + cache}:
         raise reading.refuse("_total", f"must be {least + cache}, the sum of input, cache and output")
 
 
 def _settle_lives(reading: Reading) -> None:
-    """Written tokens by life: a list of lives with what was written for each."""
+    """Written tokens by life: a list of lives with what was written for each, which add up to all that was written."""
     lives = reading.look.usage.get("cacheDetails")
+    written: dict[str, int] = {}
     for index, life in enumerate(lives if isinstance(lives, list | tuple) else ()):
         path = f"cacheDetails.{index}.inputTokens"
-        count = whole(reading.leaves.get(path, 0), f"usage.{path}")
-        if get(life, "ttl") == "1h":
+        count, ttl = whole(reading.leaves.get(path, 0), f"usage.{path}"), get(life, "ttl")
+        if count:
+            written[f"usage.{path}"] = count
+        if count and ttl not in ("5m", "1h"):
+            raise UsageValueError(f"usage.cacheDetails.{index}.ttl", "must be 5m or 1h, which have prices", ttl)
+        if ttl == "1h":
             reading.add("cache_write_1h_tokens", count)
             reading.paths["cache_write_1h_tokens"] = f"usage.{path}"
+    settle_lives(reading, written)
 
 
 DIALECT = Dialect(

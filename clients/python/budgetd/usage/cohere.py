@@ -7,6 +7,15 @@ def _is_it(look: Look) -> bool:
     return not {"billed_units", "tokens"}.isdisjoint(look.usage)
 
 
+def _needs(look: Look) -> tuple[str, ...]:
+    """Only a chat has input and output; the others have a part of them, or searches, images and the like."""
+    is_other = any(look.get(name) is not None for name in ("embeddings", "results", "classifications"))
+    if is_other or look.is_of("embed", "rerank"):
+        return ()
+    is_billed = look.usage.get("billed_units") is not None
+    return ("input_tokens", "output_tokens") if is_billed else ("_seen_input", "_seen_output")
+
+
 def _settle(reading: Reading) -> None:
     total = reading.of("_total")
     if reading.look.usage.get("billed_units") is None:
@@ -19,7 +28,7 @@ def _settle(reading: Reading) -> None:
         reading.unread.append(reading.paths["_total"].removeprefix("usage."))  # Billed by the search.
     elif total and not whole:
         reading.add("input_tokens", total)
-    elif total and total != whole:
+    elif "_total" in reading.counts and total != whole:
         raise reading.refuse("_total", f"must be {whole}, the sum of input and output")
 
 
@@ -42,4 +51,5 @@ DIALECT = Dialect(
         **COST_PARTS,
     },
     settle=_settle,
+    needs=_needs,
 )

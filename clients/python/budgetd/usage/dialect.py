@@ -17,6 +17,8 @@ from budgetd.usage.fields import Fields, get
 COUNT_MAX = 10**12
 #: Whose tokens of video have a price that is not that of text, and that no usage can be charged by.
 DEAR_VIDEO = ("-live", "native-audio", "-omni", "gemini-embedding")
+#: What a usage has under another name than a dialect's own.
+_OTHER_NAMES = {"input_tokens": "_other_input", "output_tokens": "_other_output"}
 #: The end of a path that means everything below it.
 ANYTHING = ".*"
 #: The cost of a call, which gateways and some providers add to a usage of any form: paths, and how many of what they
@@ -73,6 +75,9 @@ class Reading:
     is_cost_told: bool = False
     #: The counts before the rule of totals changed them; kept only where something is unread.
     told: Mapping[str, int] = field(default_factory=dict)
+    #: What to raise for a count that is missing, unless the cost is known, or two forms of usage are found to be the
+    #: reason.
+    missing: UsageValueError | None = None
     #: The counts of each request that the usage sums up; empty: it is one request.
     requests: list[dict[str, int]] = field(default_factory=list)
 
@@ -121,6 +126,8 @@ class Dialect:
     #: As `MONEY`.
     money: Mapping[str, int] = field(default_factory=lambda: MONEY)
     settle: Settle
+    #: The counts without which a usage of tokens is not whole: see `_missing`.
+    needs: Callable[[Look], tuple[str, ...]] = lambda _: ("input_tokens", "output_tokens")
     #: Who serves the model, by LiteLLM's name, if nobody else sends such an answer; else empty.
     provider: Callable[[Look], str] = lambda _: ""
     #: What the answer counts outside of its usage: `parts`, or what is `unpriced`.
@@ -136,8 +143,14 @@ def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_tol
     reading = Reading(look, leaves=leaves, is_cost_told=is_cost_told)
     _take_usage(reading, dialect)
     _take_beside(reading, dialect)
+    _take_zero_total(reading, dialect)
+    reading.missing = _missing(reading, dialect)
+    if reading.missing and is_cost_told and reading.counts.pop("_total", 0):
+        reading.unread.append(reading.paths["_total"].removeprefix("usage."))
     if reading.unread:
         reading.told = dict(reading.counts)
+    elif reading.missing and not is_cost_told:
+        raise reading.missing
     for part, kind in _CACHED_KINDS.items():
         if part in reading.counts and kind not in reading.counts:
             # Only the cache is split by kind: there is at least as much of the kind as the cache had.
@@ -147,6 +160,53 @@ def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_tol
         if reading.of(name) and look.is_of(*DEAR_VIDEO):
             reading.leave_unpriced(reading.paths[name].removeprefix("usage."))
     return reading
+
+
+def need_nothing(_: Look) -> tuple[str, ...]:
+    """For the `needs` of what may have input alone, or a total alone, or something else."""
+    return ()
+
+
+def _take_zero_total(reading: Reading, dialect: Dialect) -> None:
+    """Keep a total of zero, which is not among the values of a usage: it may contradict them."""
+    for path, name in dialect.parts.items():
+        if name == "_total" and name not in reading.counts and _is_zero(reading.look.usage, path):
+            reading.counts[name], reading.paths[name] = 0, f"usage.{path}"
+
+
+def _missing(reading: Reading, dialect: Dialect) -> UsageValueError | None:
+    """What to raise for a usage of tokens without its input or output, which would be charged as nothing; else None.
+
+    Zero is a count. A total that equals the input shows that there was no output.
+    """
+    look, counts = reading.look, reading.counts
+    if not any(counts[name] for name in counts if name.endswith("_tokens") or name[0] == "_"):
+        return None
+    for need in dialect.needs(look):
+        names = {need, _OTHER_NAMES.get(need)}
+        paths = [path for path, name in dialect.parts.items() if name in names]
+        if any(path in reading.leaves or _is_zero(look.usage, path) for path in paths):
+            continue
+        if "output" in need and counts.get("_total") == (reading.of("input_tokens") or reading.of("_other_input")):
+            continue
+        is_camel = any(name != name.lower() for name in look.usage)
+        path = next((path for path in paths if (path != path.lower()) == is_camel), paths[0])
+        return missing_count(f"usage.{path}", need)
+    return None
+
+
+def missing_count(path: str, name: str) -> UsageValueError:
+    """What to raise if the usage has no input or output, by its path and name."""
+    kind = "input" if "input" in name else "output"
+    rule = f"must be there, or the {kind} would be charged as nothing; pass the whole usage, or cost_usd="
+    return UsageValueError(path, rule, None)
+
+
+def _is_zero(usage: Fields, path: str) -> bool:
+    value: object = usage
+    for name in path.split("."):
+        value = get(value, name)
+    return is_number(value) and value == 0
 
 
 _CACHED_KINDS = {

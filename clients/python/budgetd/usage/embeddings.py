@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from budgetd.usage import openai_chat
-from budgetd.usage.dialect import Look, Reading
+from budgetd.usage.dialect import Look, Reading, need_nothing
 from budgetd.usage.fields import get
+
+_KEYS = {"total_tokens", "prompt_tokens", "input_tokens"}
 
 
 def is_embedding(look: Look) -> bool:
@@ -30,6 +32,7 @@ def settle(reading: Reading) -> None:
 DIALECT = replace(
     openai_chat.DIALECT,
     name="embeddings",
-    is_it=lambda look: "total_tokens" in look.usage and is_embedding(look),
+    is_it=lambda look: not _KEYS.isdisjoint(look.usage) and is_embedding(look),
     settle=settle,
+    needs=need_nothing,
 )

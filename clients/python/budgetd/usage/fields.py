@@ -158,7 +158,10 @@ def _of_pydantic(holder: Any) -> Fields:
 
 
 def _of_protobuf(message: Any) -> Fields:
-    return {field.name: value for field, value in message.ListFields()}
+    """Also the numbers that are zero, which protobuf neither keeps nor lists: they are given all the same."""
+    names = (field.name for field in message.DESCRIPTOR.fields if not field.has_presence)
+    zeros = {name: 0 for name in names if type(getattr(message, name)) in (int, float)}
+    return zeros | {field.name: value for field, value in message.ListFields()}
 
 
 #: Classes of libraries, by what they have: of pydantic 2 and 1, named tuples, protobuf, proto-plus.

@@ -145,6 +145,10 @@ def _settle(reading: Reading) -> None:
     else:
         are_outside = False
         refuse_excess(reading, excess)
+    if thoughts > reading.of("output_tokens"):
+        whole = reading.of("input_tokens") + reading.of("output_tokens") + thoughts
+        told = f"{reading.paths['reasoning_tokens']} {thoughts}"
+        raise reading.refuse("_total", f"must be {whole}, the sum of input, output and {told}, which is no output yet")
     if tools or any(reading.of(part) for part in _TOOLS):
         _settle_tools(reading, are_outside=are_outside)
 
@@ -200,6 +204,8 @@ DIALECT = Dialect(
         }
     ),
     settle=_settle,
+    # Google leaves out what is zero, and there is no prompt of nothing.
+    needs=lambda _: ("input_tokens",),
     provider=_provider,
     beside=_tools,
 )

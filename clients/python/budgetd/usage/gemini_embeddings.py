@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from budgetd.usage.dialect import COST_PARTS, Dialect, Look, is_number, whole
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, is_number, need_nothing, whole
 from budgetd.usage.fields import fields_of, get, leaves_of
 from budgetd.usage.gemini import in_both_cases
 
@@ -57,5 +57,6 @@ DIALECT = Dialect(
     },
     harmless=COST_PARTS,
     settle=lambda _: None,
+    needs=need_nothing,
     beside=_beside,
 )

@@ -7,10 +7,10 @@ model, and cannot be priced as this one's.
 
 from collections.abc import Iterator
 
-from budgetd.usage.dialect import Reading, whole
-from budgetd.usage.errors import UsageTypeError
+from budgetd.usage.dialect import Reading, missing_count, whole
+from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of
-from budgetd.usage.totals import are_parts_inside
+from budgetd.usage.totals import are_parts_inside, refuse_lives
 
 #: So many requests of one usage are sent.
 REQUESTS_MAX = 64
@@ -24,6 +24,10 @@ _PARTS = {
     "cache_creation.ephemeral_5m_input_tokens": "_written_5m",
     "output_tokens_details.thinking_tokens": "reasoning_tokens",
 }
+#: The parts of what a run writes to the cache.
+_LIVES = ("cache_creation.ephemeral_1h_input_tokens", "cache_creation.ephemeral_5m_input_tokens")
+#: What each run has.
+_NEEDED = ("input_tokens", "output_tokens")
 _INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 
@@ -46,9 +50,10 @@ def add_iterations(reading: Reading) -> None:
     if len(runs) > 1:
         reading.requests = runs
     whole = sums["input_tokens"] + sums["output_tokens"]
-    if reading.of("_total") > whole:
-        raise reading.refuse("_total", f"must not exceed {whole}, the sum of the iterations")
-    reading.counts["_total"] = 0  # It may be that of the last run alone.
+    total = reading.counts.pop("_total", whole)  # It may be that of the last run alone.
+    if total > whole or (whole and not total):
+        rule = f"must not exceed {whole}, the sum of the iterations, nor be zero"
+        raise UsageValueError(reading.paths["_total"], rule, total)
 
 
 def requests_of(reading: Reading) -> list[dict[str, int]]:
@@ -74,6 +79,12 @@ def _run(reading: Reading, index: int) -> dict[str, int]:
     """What a run counts; its input includes the cache."""
     counts = {part: _count(reading, index, path) for path, part in _PARTS.items()}
     counts["input_tokens"] = sum(_count(reading, index, path) for path in _INPUTS)
+    written, whole = counts["cache_write_tokens"], f"usage.{_HOLDER}.{index}.cache_creation_input_tokens"
+    lives = {f"usage.{_HOLDER}.{index}.{path}": counts[_PARTS[path]] for path in _LIVES if counts[_PARTS[path]]}
+    if written and lives and sum(lives.values()) != written:
+        raise refuse_lives(lives, f"{whole} {written}")
+    # Without lives, all was written for five minutes.
+    counts["_written_5m"] = max(counts["_written_5m"], written - counts["cache_write_1h_tokens"])
     return counts
 
 
@@ -99,6 +110,11 @@ def _runs(reading: Reading) -> Iterator[str]:
         fields: Fields | None = fields_of(run, f"usage.{_HOLDER}.{index}")
         if fields is None:
             raise UsageTypeError(f"usage.{_HOLDER}.{index}", "must be an object or a dictionary", run)
+        missing = next((name for name in _NEEDED if fields.get(name) is None), None)
+        if missing:
+            reading.missing = missing_count(f"usage.{_HOLDER}.{index}.{missing}", missing)
+            if not reading.is_cost_told:
+                raise reading.missing
         yield str(fields.get("type"))
 
 
@@ -111,6 +127,6 @@ def _count(reading: Reading, index: int, path: str) -> int:
 def _check_covered(reading: Reading, sums: dict[str, int]) -> None:
     """The usage itself is one of its runs, or their sum, and so never more than the sum."""
     for name, total in sums.items():
-        if reading.of(name) > total:
+        if reading.of(name) > total and not reading.missing:
             rule = f"must not exceed {total}, the sum of the iterations"
             raise reading.refuse(name, rule)

@@ -146,8 +146,8 @@ def settle(reading: Reading) -> None:
         return
     settle_reads_and_writes(reading)
     settle_other_names(reading)
-    add_iterations(reading)
     settle_writes(reading)
+    add_iterations(reading)
     _check_cache_misses(reading)
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
     whole = reading.of("input_tokens") + reading.of("output_tokens")

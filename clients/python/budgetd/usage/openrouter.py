@@ -1,14 +1,27 @@
-"""OpenRouter's chat completions: tokens and a cost in dollars, and a second cost if the caller's own key was used."""
+"""OpenRouter's answers: tokens and a cost in dollars, and a second cost if the caller's own key was used."""
 
 from dataclasses import replace
 
 from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look
 
+_KEYS = {"cost_details", "is_byok"}
+
+
+def is_its_own(look: Look, identity: str) -> bool:
+    """True for an answer that OpenRouter sent, in whatever form: by LiteLLM's word, its usage, or its identifier.
+
+    Args:
+        look: The answer.
+        identity: The answer's identifier. Next to it, OpenRouter names the provider that served the model.
+    """
+    if look.provider == "openrouter" or not _KEYS.isdisjoint(look.usage):
+        return True
+    return identity.startswith("gen-") and isinstance(look.get("provider"), str)
+
 
 def _is_it(look: Look) -> bool:
-    keys = {"cost_details", "is_byok"}
-    return openai_chat.is_chat(look) and (look.provider == "openrouter" or not keys.isdisjoint(look.usage))
+    return openai_chat.is_chat(look) and is_its_own(look, "")
 
 
 DIALECT = replace(openai_chat.DIALECT, name="openrouter", is_it=_is_it)

@@ -20,7 +20,7 @@ def _settle(reading: Reading) -> None:
     citations, reasoning = reading.of("citation_tokens"), reading.of("reasoning_tokens")
     total = reading.of("_total")
     excess = total - prompt - completion
-    if total and excess not in {0, citations, reasoning, citations + reasoning}:
+    if "_total" in reading.counts and excess not in {0, citations, reasoning, citations + reasoning}:
         if excess < 0:
             raise reading.refuse("_total", f"must be at least {prompt + completion}, the sum of input and output")
         refuse_excess(reading, excess)

@@ -39,6 +39,8 @@ def plain_counts(look: Look) -> dict[str, int] | None:
     usage = look.usage
     if not usage.get("completion_tokens") or not usage.keys() <= _KEYS or has_own_dialect(look.model, look.provider):
         return None
+    if usage.get("prompt_tokens") is None or usage.get("total_tokens") == 0:
+        return None  # Incomplete, or a contradiction.
     counts: dict[str, int] = {}
     if not _keep(counts, usage, TOP):
         return None

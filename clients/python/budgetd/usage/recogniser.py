@@ -32,7 +32,7 @@ from budgetd.usage import (
     voyage,
     xai,
 )
-from budgetd.usage.dialect import COST_PARTS, Dialect, Look
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, need_nothing
 from budgetd.usage.tools import SEARCH_MODELS
 
 #: All dialects. Each comes before those that would also recognise its answers and miss a part of them.
@@ -69,7 +69,9 @@ ORDER: tuple[Dialect, ...] = tuple(
 #: Forms of libraries and programs that call several providers. Others give the same names another meaning.
 LIBRARIES = frozenset({"ai_sdk", "codex", "langchain", "pydantic_ai"})
 #: An answer in none of them, which can be charged only if its cost is given.
-UNKNOWN = Dialect(name="unknown", is_it=lambda _: True, parts={}, harmless=COST_PARTS, settle=lambda _: None)
+UNKNOWN = Dialect(
+    name="unknown", is_it=lambda _: True, parts={}, harmless=COST_PARTS, settle=lambda _: None, needs=need_nothing
+)
 #: Those of a chat completion, which most answers are.
 _OF_CHATS = tuple(
     dialect for dialect in ORDER if dialect.name in {"deepseek", "xai", "perplexity", "mistral", "openrouter"}

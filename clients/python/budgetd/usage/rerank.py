@@ -1,12 +1,12 @@
 """Rerankings that are billed by tokens, such as Voyage's and Jina's. Cohere bills searches, see `cohere.py`."""
 
 from budgetd.usage import embeddings, openai_chat
-from budgetd.usage.dialect import Dialect, Look
+from budgetd.usage.dialect import Dialect, Look, need_nothing
 from budgetd.usage.fields import get
 
 
 def _is_it(look: Look) -> bool:
-    if "total_tokens" not in look.usage and "search_units" not in look.usage:
+    if {"total_tokens", "prompt_tokens", "search_units"}.isdisjoint(look.usage):
         return False
     found = look.get("results") or look.get("data")
     return _is_ranked(found) if isinstance(found, list | tuple) and found else look.is_of("rerank")
@@ -28,5 +28,6 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
+    needs=need_nothing,
     provider=_provider,
 )

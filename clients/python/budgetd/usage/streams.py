@@ -3,24 +3,23 @@
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import fields_of, get
 
-_WAIT = (
-    "an earlier piece has only a part of the usage; wait for the last one, "
-    "or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
-)
-_RULE = f"must be that of a whole answer, or of the last piece of a stream: {_WAIT}"
+_PART = "an earlier piece has only a part of the usage"
+_WAIT = f"{_PART}; wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
+#: Anthropic's events have the whole usage between them, and none of them has it alone.
+_ANTHROPIC_WAIT = f"{_PART}; pass stream.get_final_message() of Anthropic's library"
 _REASON_RULE = (
-    f"must be there, as in a whole answer and the last piece of a stream: {_WAIT}; "
+    "must be there, as in a whole answer and the last piece of a stream: {}; "
     "of an answer that is whole all the same, pass its model and usage alone"
 )
 #: Events whose `response` is the whole answer.
 _LAST_EVENTS = {"response.completed", "response.done", "response.incomplete", "response.failed"}
-#: Events that carry a usage that is not, or need not be, the last.
+#: Events that carry a usage that is not, or need not be, the last, and what to pass in their place.
 _EARLIER_EVENTS = {
-    "message_start",
-    "message_delta",
-    "response.created",
-    "response.in_progress",
-    "response.queued",
+    **dict.fromkeys(("message_start", "message_delta"), _ANTHROPIC_WAIT),
+    **dict.fromkeys(
+        ("response.created", "response.in_progress", "response.queued"),
+        f"{_PART}; wait for the last event, or pass stream.get_final_response() of OpenAI's library",
+    ),
 }
 
 #: By kind of answer: where it has not come to its end, or came to one that is not billed.
@@ -41,7 +40,8 @@ def whole_of(answer: object) -> object:
         if kind in _LAST_EVENTS:
             return get(answer, "response") or answer
         if kind in _EARLIER_EVENTS:
-            raise UsageValueError("type", _RULE, kind)
+            rule = f"must be that of a whole answer, or of the last piece of a stream: {_EARLIER_EVENTS[kind]}"
+            raise UsageValueError("type", rule, kind)
     if kind == "message" or (kind is None and get(answer, "role") == "assistant"):
         _check_is_stopped(answer)  # Of Anthropic's, also without its type.
     name = get(answer, "object")
@@ -62,22 +62,23 @@ def whole_of(answer: object) -> object:
     return answer
 
 
-def is_of_stream(answer: object) -> bool:
-    """True for a stream itself, which has no usage yet, and for a piece of one."""
+def how_to_build(answer: object) -> str:
+    """How to make an answer of a stream, which has no usage yet, or of a piece of one; empty: it is neither."""
+    if hasattr(answer, "get_final_message"):
+        return "of a stream of Anthropic's, pass stream.get_final_message(); "
     name, choices = get(answer, "object"), get(answer, "choices")
-    if (
-        hasattr(answer, "__next__")
-        or hasattr(answer, "__anext__")
-        or (isinstance(name, str) and name.endswith(".chunk"))
-    ):
-        return True
-    return isinstance(choices, list | tuple) and any(get(choice, "delta") is not None for choice in choices)
+    is_stream = hasattr(answer, "__next__") or hasattr(answer, "__anext__")
+    is_piece = isinstance(name, str) and name.endswith(".chunk")
+    if not is_stream and not is_piece and isinstance(choices, list | tuple):
+        is_piece = any(get(choice, "delta") is not None for choice in choices)
+    whole = "of a stream, first build the whole with litellm.stream_chunk_builder(chunks, messages=...); "
+    return whole if is_stream or is_piece else ""
 
 
 def _check_is_stopped(message: object) -> None:
     """A message of Anthropic's has no reason to stop while a stream still makes it, and then counts as it runs."""
     if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:
-        raise UsageValueError("stop_reason", _REASON_RULE, None)
+        raise UsageValueError("stop_reason", _REASON_RULE.format(_ANTHROPIC_WAIT), None)
 
 
 def _check_is_last(choices: object, holder: str, reason: str) -> None:
@@ -85,4 +86,4 @@ def _check_is_last(choices: object, holder: str, reason: str) -> None:
     if not isinstance(choices, list | tuple) or not choices:
         return
     if all(get(choice, "finish_reason") is get(choice, "finishReason") is None for choice in choices):
-        raise UsageValueError(f"{holder}[0].{reason}", _REASON_RULE, None)
+        raise UsageValueError(f"{holder}[0].{reason}", _REASON_RULE.format(_WAIT), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from budgetd.usage.dialect import COST_PARTS, Dialect, Look, whole
+from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, missing_count, need_nothing, whole
 from budgetd.usage.fields import get
 
 
@@ -23,12 +23,20 @@ def _is_it(look: Look) -> bool:
     return "embed-image" not in look.model and bool(_beside(look))
 
 
+def _settle(reading: Reading) -> None:
+    results = reading.look.get("results")
+    for at, result in enumerate(results if isinstance(results, list | tuple) else ()):
+        if get(result, "tokenCount") is None and not reading.is_cost_told:
+            raise missing_count(f"results[{at}].tokenCount", "output_tokens")
+
+
 DIALECT = Dialect(
     name="titan",
     is_it=_is_it,
     parts={"inputTextTokenCount": "input_tokens", "results.tokenCount": "output_tokens"},
     harmless=COST_PARTS,
-    settle=lambda _: None,
+    settle=_settle,
+    needs=need_nothing,
     provider=lambda _: "bedrock",
     beside=_beside,
 )

@@ -65,7 +65,7 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     Raises:
         UsageError: It says an amount that is none.
     """
-    if look.usage.get("is_byok") is True:
+    if _is_with_own_key(look):
         return _with_own_key(look)
     _check_cost_parts(leaves)
     for path, per_dollar in dialect.money.items():
@@ -117,6 +117,17 @@ def _check_cost_parts(leaves: Mapping[str, object]) -> None:
         if total is None or nano > _nano_usd(total, f"usage.{_COST_TOTAL}"):
             rule = f"must be there, and at least usage.{path} {value}, or nothing shows the whole cost; pass cost_usd="
             raise UsageValueError(f"usage.{_COST_TOTAL}", rule, total)
+
+
+def _is_with_own_key(look: Look) -> bool:
+    """True for a call by OpenRouter with the caller's own key.
+
+    Where it does not say so, a cost of zero next to what the provider bills does: OpenRouter charged nothing itself.
+    """
+    is_own, cost = look.usage.get("is_byok"), look.usage.get("cost")
+    if is_own is not None or not is_number(cost) or cost != 0:
+        return is_own is True
+    return bool(get(look.usage.get("cost_details"), "upstream_inference_cost"))
 
 
 def _with_own_key(look: Look) -> Told | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from budgetd.usage.dialect import Reading
+from budgetd.usage.errors import UsageValueError
 
 
 def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
@@ -19,7 +20,7 @@ def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
         UsageValueError: The total is below its parts.
     """
     total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
-    if not total or total == parts - may_exclude:
+    if "_total" not in reading.counts or total == parts - may_exclude:
         return 0
     if total < parts:
         raise reading.refuse("_total", f"must be at least {parts}, the sum of input and output")
@@ -91,16 +92,38 @@ def settle_reads_and_writes(reading: Reading) -> None:
 def settle_writes(reading: Reading) -> None:
     """Compare the written tokens with their parts, of five minutes and an hour, or add them up if only those are there.
 
+    Without parts, or with parts of zero, all were written for five minutes.
+
     Raises:
-        UsageValueError: The parts exceed the whole.
+        UsageValueError: The parts are not the whole.
     """
-    lives = reading.of("cache_write_1h_tokens") + reading.of("_written_5m")
-    if lives and not reading.of("cache_write_tokens"):
-        reading.counts["cache_write_tokens"] = lives
-        reading.paths["cache_write_tokens"] = reading.paths.get("cache_write_1h_tokens") or reading.paths["_written_5m"]
-    if lives > reading.of("cache_write_tokens"):
-        name = "cache_write_1h_tokens" if reading.of("cache_write_1h_tokens") else "_written_5m"
-        raise reading.refuse(name, f"must not exceed {_shown(reading, 'cache_write_tokens')}, which includes it")
+    told = [name for name in ("cache_write_1h_tokens", "_written_5m") if reading.of(name)]
+    lives = {reading.paths[name]: reading.of(name) for name in told}
+    # Under any other name than these, it is a part of what was written, and the rest was written for five minutes.
+    if not reading.of("cache_write_tokens") or any("ephemeral_" in path for path in lives):
+        settle_lives(reading, lives)
+
+
+def settle_lives(reading: Reading, lives: Mapping[str, int]) -> None:
+    """The same with the parts by path; those of zero are left out."""
+    whole = sum(lives.values())
+    if whole and not reading.of("cache_write_tokens"):
+        reading.counts["cache_write_tokens"], reading.paths["cache_write_tokens"] = whole, next(iter(lives))
+    elif whole and whole != reading.of("cache_write_tokens"):
+        raise refuse_lives(lives, _shown(reading, "cache_write_tokens"))
+
+
+def refuse_lives(lives: Mapping[str, int], written: str) -> UsageValueError:
+    """What to raise if what was written for five minutes and for an hour is not all that was written.
+
+    Args:
+        lives: Their counts, by path; at least one.
+        written: Path and count of what was written.
+    """
+    (path, count), *others = lives.items()
+    also = "".join(f" with {other} {more}" for other, more in others)
+    rule = f"must add up{also} to {written}, and not to {sum(lives.values())}: each life has its own price"
+    return UsageValueError(path, rule, count)
 
 
 def settle_other_names(reading: Reading) -> None:
@@ -130,7 +153,11 @@ def check_parts(reading: Reading) -> None:
         return
     for names, whole in _PARTS:
         told = [name for name in names if counts.get(name)]
-        if sum(counts[name] for name in told) > counts.get(whole, 0):
+        parts = sum(counts[name] for name in told)
+        if parts > counts.get(whole, 0):
+            if reading.missing and whole in _WHOLES:
+                counts[whole] = parts  # The cost is known, and the whole is not, but that it is at least this.
+                continue
             name = max(told, key=counts.__getitem__)
             others = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
             raise reading.refuse(name, f"must not exceed{others} {_shown(reading, whole)}, which includes it")

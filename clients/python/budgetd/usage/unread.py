@@ -9,6 +9,14 @@ from budgetd.usage.errors import UnreadUsageWarning
 REMEMBERED_MAX = 1_000
 #: From `warnings.warn` here to the line that called `update_cost`: by way of its plan, `_run` and the method.
 _STACK_LEVEL = 5
+#: What was done with fields that say how the usage came about: they are no counts that lack a price.
+_PRICED_AS = {
+    "requests": "the number of requests that its usage adds up: their sum was charged as one request, and so by the "
+    "price for long input if it is long. To have each priced by its own length, charge the usage of each request",
+    "iterations": "runs that cannot be sent as requests of their own: their sum was charged as one request, and so by "
+    "the price for long input if it is long",
+    "modelUsage": "the usage of several models: all of it was charged as that of one",
+}
 _warned: set[tuple[str, str]] = set()
 
 
@@ -18,9 +26,12 @@ def warn_of_unread(dialect: str, paths: Iterable[str]) -> None:
     if not new or len(_warned) >= REMEMBERED_MAX:
         return
     _warned.update((dialect, path) for path in new)
+    said = [f"{path}, {_PRICED_AS[path]}" for path in new if path in _PRICED_AS]
+    others = [path for path in new if path not in _PRICED_AS]
+    if others:
+        said.append(f"{', '.join(others)}, for which budgetd has no price: nothing was added to the charge for it")
     text = (
-        f"an answer of the form {dialect} has {', '.join(new)}, for which budgetd has no price: nothing was added to "
-        "the charge for it. If this costs something, pass cost_usd= instead. See 'Read what was unread' in "
-        "docs/client.md of budgetd's repository"
+        f"an answer of the form {dialect} has {'; and '.join(said)}. If this costs something else, pass cost_usd= "
+        "instead. See 'Read what was unread' in docs/client.md of budgetd's repository"
     )
     warnings.warn(text, UnreadUsageWarning, stacklevel=_STACK_LEVEL)

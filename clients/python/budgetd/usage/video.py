@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from budgetd.usage.dialect import COST_PARTS, MONEY, Dialect, Look
+from budgetd.usage.dialect import COST_PARTS, MONEY, Dialect, Look, need_nothing
 
 
 def _is_it(look: Look) -> bool:
@@ -21,5 +21,6 @@ DIALECT = Dialect(
     harmless={**COST_PARTS, "video_resolution": "is a size; the price is by the second"},
     money={**MONEY, "provider_reported_cost_usd": 1},
     settle=lambda _: None,
+    needs=need_nothing,
     beside=_beside,
 )

@@ -1,7 +1,7 @@
 """Voyage: a total and no more, with the pixels that are part of it."""
 
 from budgetd.usage import embeddings, openai_chat
-from budgetd.usage.dialect import Dialect
+from budgetd.usage.dialect import Dialect, need_nothing
 
 _INSIDE = "is inside the total"
 
@@ -12,5 +12,6 @@ DIALECT = Dialect(
     harmless={**openai_chat.HARMLESS, "image_pixels": _INSIDE, "video_pixels": _INSIDE},
     unpriced=openai_chat.UNPRICED,
     settle=embeddings.settle,
+    needs=need_nothing,
     provider=lambda _: "voyage",
 )
