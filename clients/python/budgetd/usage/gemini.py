@@ -148,7 +148,9 @@ def _settle(reading: Reading) -> None:
     if thoughts > reading.of("output_tokens"):
         whole = reading.of("input_tokens") + reading.of("output_tokens") + thoughts
         told = f"{reading.paths['reasoning_tokens']} {thoughts}"
-        raise reading.refuse("_total", f"must be {whole}, the sum of input, output and {told}, which is no output yet")
+        raise reading.refuse(
+            "_total", f"must be {whole}, the sum of input, output and {told}, which the output does not have"
+        )
     if tools or any(reading.of(part) for part in _TOOLS):
         _settle_tools(reading, are_outside=are_outside)
 

@@ -5,8 +5,7 @@ from budgetd.usage.fields import fields_of, get
 
 _PART = "an earlier piece has only a part of the usage"
 _WAIT = f"{_PART}; wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
-#: Anthropic's events have the whole usage between them, and none of them has it alone.
-_ANTHROPIC_WAIT = f"{_PART}; pass stream.get_final_message() of Anthropic's library"
+_ANTHROPIC_WAIT = "none of its events has the whole usage alone; pass stream.get_final_message() of Anthropic's library"
 _REASON_RULE = (
     "must be there, as in a whole answer and the last piece of a stream: {}; "
     "of an answer that is whole all the same, pass its model and usage alone"
