@@ -158,11 +158,34 @@ def tokens_by_rate(usage: Usage, **rates: int | None) -> dict[str, int]:
     }
 
 
+def cached_for_certain(usage: Usage) -> tuple[int, int]:
+    """How much audio and how many image tokens were cached: what the usage says, and what no other token has room for.
+
+    Token by token: audio goes first to what was neither cached nor written, then to what was cached; then images do.
+    """
+    parts = usage.parts
+    cached = {"audio": parts.cached_audio_input_tokens, "image": parts.cached_image_input_tokens}
+    free = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
+    room = usage.cached_input_tokens - sum(cached.values())
+    for kind, whole in (("audio", parts.audio_input_tokens), ("image", parts.image_input_tokens)):
+        for _ in range(whole - cached[kind]):
+            if free:
+                free -= 1
+            elif room:
+                room -= 1
+                cached[kind] += 1
+    return cached["audio"], cached["image"]
+
+
 @given(overlapping_usages())
 def test_overlapping_parts_are_charged_neither_twice_nor_less_than_nothing(usage: Usage) -> None:
     told = {**usage._asdict(), **usage.parts._asdict()}
+    told["cached_audio_input_tokens"], told["cached_image_input_tokens"] = cached_for_certain(usage)
 
     charged = tokens_by_rate(usage)
+
+    assert charged["cached_audio_input"] == told["cached_audio_input_tokens"]
+    assert charged["cached_image_input"] == told["cached_image_input_tokens"]
 
     for rate, tokens in charged.items():
         assert 0 <= tokens <= told[f"{rate}_tokens"], rate
@@ -185,6 +208,40 @@ def test_cached_images_cost_cached_input_and_the_rest_of_them_images() -> None:
     rates = Rates(input=3 * MTOK, output=MTOK, cached_input=MTOK, image_input=10 * MTOK)
 
     assert cost(ModelPrice(model="any", rates=rates), usage) == 900 * 1 + 100 * 10
+
+
+AUDIO_OR_IMAGE = ("audio", "image")
+
+
+@pytest.mark.parametrize("kind", AUDIO_OR_IMAGE)
+@pytest.mark.parametrize(
+    ("rates", "cost_usd"),
+    [
+        pytest.param({}, 800 * 10 + 200 * 3, id="without any price of a cache as if nothing were cached"),
+        pytest.param({"cached_input": 1}, 100 * 10 + 900 * 1, id="with that of cached input alone"),
+        pytest.param({"cached_input": 1, "cached": 2}, 100 * 10 + 700 * 2 + 200 * 1, id="with its own"),
+    ],
+)
+def test_audio_and_images_that_only_the_cache_has_room_for_cost_what_they_cost_cached(
+    kind: str, rates: dict[str, int], cost_usd: int
+) -> None:
+    usage = Usage(1_000, 0, 900, parts=Parts(**{f"{kind}_input_tokens": 800}))
+    names = {"cached": f"cached_{kind}_input"}
+    told = {"input": 3, f"{kind}_input": 10} | {names.get(name, name): rate for name, rate in rates.items()}
+    price = Rates(output=MTOK, **{name: rate * MTOK for name, rate in told.items()})
+
+    assert cost(ModelPrice(model="any", rates=price), usage) == cost_usd
+
+
+@pytest.mark.parametrize("kind", AUDIO_OR_IMAGE)
+def test_written_audio_and_images_cost_what_they_usually_do_without_a_price_for_writing(kind: str) -> None:
+    usage = Usage(1_000, 0, 0, 1_000, parts=Parts(**{f"{kind}_input_tokens": 800}))
+    rates = Rates(input=3 * MTOK, output=MTOK, **{f"{kind}_input": 10 * MTOK})
+    with_writes = rates._replace(cache_write=4 * MTOK)
+
+    costs = [cost(ModelPrice(model="any", rates=each), usage) for each in (rates, with_writes)]
+
+    assert costs == [800 * 10 + 200 * 3, 1_000 * 4]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,18 @@ PRICED = {
         STANDARD_TERMS,
         8_680_000,
     ),
+    "parts: audio that was all cached, of a model without a price for a cache": (
+        "gpt-audio",
+        of(1000, 500, 1000, audio_input_tokens=1000, audio_output_tokens=400),
+        STANDARD_TERMS,
+        1000 * 32_000 + 400 * 64_000 + 100 * 10_000,
+    ),
+    "parts: audio that was all cached, of one that has a price for cached audio": (
+        "gemini/gemini-2.5-flash",
+        of(1000, 100, 1000, audio_input_tokens=1000),
+        STANDARD_TERMS,
+        1000 * 100 + 100 * 2_500,
+    ),
     "parts: an image made by a chat": (
         "gemini/gemini-2.5-flash-image",
         of(10, 1300, image_output_tokens=1290),

@@ -232,44 +232,71 @@ def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
 
 def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
     """The cost of each part of the tokens, in nano-USD per million."""
+    for count, rate, name in (*_input_lines(price, rates, usage), *_output_lines(rates, usage)):
+        yield _line(price, count, rate, name)
+
+
+#: A part of the tokens: how many, their price, and the field that is refused if there is none.
+_Line = tuple[int, int | None, str]
+
+
+def _input_lines(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[_Line, ...]:
     parts = usage.parts
-    # What the cache has served or keeps is paid as such; audio and images can only be of the rest.
-    uncached = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
-    audio = min(parts.audio_input_tokens - parts.cached_audio_input_tokens, uncached)
-    image = min(parts.image_input_tokens - parts.cached_image_input_tokens, uncached - audio)
+    # What the cache has served or keeps is paid as such. Without a price for writing, written tokens are like the rest.
+    has_writes = rates.cache_write is not None or rates.cache_write_1h is not None
+    written = usage.cache_write_tokens if has_writes else 0
+    written_1h = min(parts.cache_write_1h_tokens, written)
+    uncached = usage.input_tokens - usage.cached_input_tokens - written
+    audio, image, cached_audio, cached_image = _audio_and_images(usage, uncached)
     citation = min(parts.citation_tokens, uncached - audio - image)
-    written_5m = usage.cache_write_tokens - parts.cache_write_1h_tokens
-    cached_text = usage.cached_input_tokens - parts.cached_audio_input_tokens - parts.cached_image_input_tokens
+    cached_text = usage.cached_input_tokens - cached_audio - cached_image
     explicit = min(parts.explicit_cached_input_tokens, cached_text)
     whole, write = rates.input, _first(rates.cache_write, rates.input)
     cached = _first(rates.cached_input, whole)
-    cached_audio = _first(rates.cached_audio_input, rates.cached_input, rates.audio_input, whole)
-    cached_image = _first(rates.cached_image_input, rates.cached_input, rates.image_input, whole)
+    audio_rate, image_rate = _first(rates.audio_input, whole), _first(rates.image_input, whole)
+    cached_audio_rate = _first(rates.cached_audio_input, rates.cached_input, audio_rate)
+    cached_image_rate = _first(rates.cached_image_input, rates.cached_input, image_rate)
     # Perplexity charges for the sources of one model alone, whose price has its own line.
     cited = _first(rates.citation, 0 if price.provider == "perplexity" else whole)
-    for count, rate, name in (
+    return (
         (uncached - audio - image - citation, whole, "input_tokens"),
         (cached_text - explicit, cached, "cached_input_tokens"),
         (explicit, _first(rates.explicit_cached_input, cached), "explicit_cached_input_tokens"),
-        (parts.cached_audio_input_tokens, cached_audio, "cached_audio_input_tokens"),
-        (parts.cached_image_input_tokens, cached_image, "cached_image_input_tokens"),
-        (written_5m, write, "cache_write_tokens"),
-        (parts.cache_write_1h_tokens, _first(rates.cache_write_1h, write), "cache_write_1h_tokens"),
-        (audio, _first(rates.audio_input, whole), "audio_input_tokens"),
-        (image, _first(rates.image_input, whole), "image_input_tokens"),
+        (cached_audio, cached_audio_rate, "cached_audio_input_tokens"),
+        (cached_image, cached_image_rate, "cached_image_input_tokens"),
+        (written - written_1h, write, "cache_write_tokens"),
+        (written_1h, _first(rates.cache_write_1h, write), "cache_write_1h_tokens"),
+        (audio, audio_rate, "audio_input_tokens"),
+        (image, image_rate, "image_input_tokens"),
         (citation, cited, "citation_tokens"),
-    ):
-        yield _line(price, count, rate, name)
-    made = rates.output
-    audio, image = parts.audio_output_tokens, parts.image_output_tokens
+    )
+
+
+def _audio_and_images(usage: Usage, uncached: int) -> tuple[int, int, int, int]:
+    """How many tokens of audio and of images were not cached, and how many were.
+
+    A usage need not say how much of either was cached: as much as the rest of the input has room for was not, and what
+    it has no room for can only have been. (What was written is paid as such, whatever it is.)
+    """
+    parts = usage.parts
+    audio, image = parts.audio_input_tokens, parts.image_input_tokens
+    cached_audio, cached_image = parts.cached_audio_input_tokens, parts.cached_image_input_tokens
+    uncached_audio = min(audio - cached_audio, uncached)
+    uncached_image = min(image - cached_image, uncached - uncached_audio)
+    cached_audio = min(audio - uncached_audio, usage.cached_input_tokens - cached_image)
+    cached_image = min(image - uncached_image, usage.cached_input_tokens - cached_audio)
+    return uncached_audio, uncached_image, cached_audio, cached_image
+
+
+def _output_lines(rates: Rates, usage: Usage) -> tuple[_Line, ...]:
+    made, audio, image = rates.output, usage.parts.audio_output_tokens, usage.parts.image_output_tokens
     reasoning = min(usage.reasoning_tokens, usage.output_tokens - audio - image)
-    for count, rate, name in (
+    return (
         (usage.output_tokens - audio - image - reasoning, made, "output_tokens"),
         (reasoning, _first(rates.reasoning, made), "reasoning_tokens"),
         (audio, _first(rates.audio_output, made), "audio_output_tokens"),
         (image, _first(rates.image_output, made), "image_output_tokens"),
-    ):
-        yield _line(price, count, rate, name)
+    )
 
 
 def _searches(price: ModelPrice, parts: Parts) -> int:

@@ -57,6 +57,8 @@ def _of_tokens(entry: Mapping[str, Any]) -> Iterator[Cell]:
     yield Cell("audio in", _with(Usage(1100, 50), audio_input_tokens=1000))
     yield Cell("audio out", _with(Usage(100, 600), audio_output_tokens=500))
     yield Cell("audio cached", _with(Usage(200, 100, 100), audio_input_tokens=150, cached_audio_input_tokens=60))
+    yield Cell("audio, all cached", _with(Usage(1100, 100, 1050), audio_input_tokens=1000))
+    yield Cell("images, all cached", _with(Usage(1300, 20, 1300), image_input_tokens=1290))
     yield Cell("image cached", _with(Usage(1500, 20, 700), image_input_tokens=1290, cached_image_input_tokens=600))
     yield Cell("image in", _with(Usage(1500, 20), image_input_tokens=1290))
     yield Cell("read, written and thought", _with(Usage(9000, 900, 4000, 3000, 600), cache_write_1h_tokens=1000))

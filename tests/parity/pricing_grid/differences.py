@@ -188,6 +188,14 @@ def _cached_images_old(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> f
     return _cost(replace(price, rates=price.rates._replace(cached_image_input=price.rates.cached_input)), cell)
 
 
+def _cached_as_text(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float | None:
+    parts, rates = cell.usage.parts, price.rates
+    if parts.cached_audio_input_tokens or parts.cached_image_input_tokens:
+        return None
+    text = rates.input if rates.cached_input is None else rates.cached_input
+    return _cost(replace(price, rates=rates._replace(cached_audio_input=text, cached_image_input=text)), cell)
+
+
 def _sized(_: str, entry: Entry, price: ModelPrice, cell: Cell) -> float | None:
     parts = cell.usage.parts
     for key in ("output_cost_per_image", "output_cost_per_image_1K", "input_cost_per_image"):
@@ -282,6 +290,12 @@ REASONS: tuple[Reason, ...] = (
     ),
     Reason("cached images", _cached_images, "cached images without any cached price likewise; here what images cost"),
     Reason("cached images of 1.106.2", _cached_images_old, "1.106.2 has the price of other cached input for them"),
+    Reason(
+        "caches of one kind",
+        _cached_as_text,
+        "audio and images that only the cache has room for, though nothing counts them there, cost what cached text "
+        "costs; here what they cost cached",
+    ),
     Reason(
         "sizes",
         _sized,
