@@ -223,6 +223,7 @@ PARTS = (
             "reasoning_tokens": 73_248,
             "citation_tokens": 7_299,
         },
+        {"unread_fields": ("num_search_queries", "completion_tokens")},
     ),
     Case("A9 the tier of the answer", "openai_chat", of("gpt-5", U, service_tier="flex"), _U, {"service_tier": "flex"}),
     Case(

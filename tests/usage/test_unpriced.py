@@ -7,7 +7,16 @@ import pytest
 from budgetd.usage import UsageError, UsageTypeError, UsageValueError, read_answer
 from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, COST_SOURCE_PROVIDER
 from tests.usage.cases import U, as_object, message, of
+from tests.usage.made_cases import PICTURE, SOUND, blob, drawn, said
 
+RESEARCH = {
+    "prompt_tokens": 33,
+    "completion_tokens": 7_163,
+    "total_tokens": 7_196,
+    "citation_tokens": 20_016,
+    "num_search_queries": 18,
+    "reasoning_tokens": 73_997,
+}
 RESPONSES = {"input_tokens": 100, "output_tokens": 50, "total_tokens": 150}
 
 
@@ -45,6 +54,59 @@ REPORTED = [
     ),
     pytest.param(
         of("sonar", {**U, "search_context_size": "high"}), ("search_context_size",), id="Perplexity's fee for a request"
+    ),
+    pytest.param(of("sonar", {**U, "num_search_queries": 3}), ("num_search_queries",), id="searches of Perplexity"),
+    pytest.param(
+        of("sonar", {**U, "num_search_queries": 3, "prompt_tokens_details": {"web_search_requests": 1}}),
+        ("num_search_queries",),
+        id="more searches of Perplexity than are charged",
+    ),
+    pytest.param(of("m", {**U, "search_queries": 3}), ("search_queries",), id="searches of another"),
+    pytest.param(
+        of("perplexity/sonar-pro", dict(U)), ("search_context_size",), id="Perplexity's fee without what it depends on"
+    ),
+    pytest.param(
+        of("sonar-deep-research", {**U, "prompt_tokens_details": {"cached_tokens": 5}}),
+        ("num_search_queries",),
+        id="deep research without its searches",
+    ),
+    pytest.param(
+        of("perplexity/sonar-deep-research", RESEARCH),
+        ("num_search_queries", "completion_tokens"),
+        id="deep research, whose completion LiteLLM does not charge",
+    ),
+    pytest.param(
+        of("perplexity/sonar-deep-research", {**RESEARCH, "reasoning_tokens": 7_000}),
+        ("num_search_queries", "completion_tokens"),
+        id="deep research that writes more than it reasons",
+    ),
+    pytest.param(
+        drawn("gemini-2.5-flash-image", {"text": "Here it is"}, blob()),
+        ("candidates.content.parts.inlineData",),
+        id="an image next to text",
+    ),
+    pytest.param(
+        said("gemini-2.5-flash-image", {"content": "", "images": [PICTURE]}, text_tokens=1_000),
+        ("choices.message.images",),
+        id="an image of which all tokens are counted as text",
+    ),
+    pytest.param(
+        said("gpt-audio", {"content": "Good morning.", "audio": SOUND}),
+        ("choices.message.audio",),
+        id="audio next to text",
+    ),
+    pytest.param(
+        said("gpt-audio", {"audio": SOUND, "tool_calls": [{"id": "1"}]}),
+        ("choices.message.audio",),
+        id="audio next to a call of a tool",
+    ),
+    pytest.param(
+        said("any", {"images": [PICTURE], "audio": SOUND}),
+        ("choices.message.images", "choices.message.audio"),
+        id="an image and audio",
+    ),
+    pytest.param(
+        drawn("gemini-omni", blob("video/mp4")), ("candidates.content.parts.inlineData",), id="video that was made"
     ),
     pytest.param(of("grok-4", {**U, "num_sources_used": 3}), ("num_sources_used",), id="sources of xAI"),
     pytest.param(
@@ -111,7 +173,19 @@ def test_a_cost_that_is_given_includes_what_has_no_price(answer: dict[str, Any],
     "answer",
     [
         pytest.param(response("function_call", "mcp_call", "computer_call"), id="tools that cost only their tokens"),
-        pytest.param(of("sonar", {**U, "num_search_queries": 3}), id="searches that LiteLLM does not price"),
+        pytest.param(
+            of("sonar", {**U, "num_search_queries": 3, "prompt_tokens_details": {"web_search_requests": 3}}),
+            id="searches that are charged, counted twice",
+        ),
+        pytest.param(of("vercel_ai_gateway/perplexity/sonar", dict(U)), id="Perplexity's model at another provider"),
+        pytest.param(of("perplexity/sonar-small-chat", dict(U)), id="Perplexity's model that does not search"),
+        pytest.param(said("gpt-4o", {"content": "data: none", "images": [], "audio": None}), id="a chat of text alone"),
+        pytest.param(drawn("gemini-2.5-flash", {"text": "Hello"}, blob("text/csv")), id="a file of text"),
+        pytest.param(
+            message("claude", RESPONSES)
+            | {"content": [{"type": "tool_result", "content": [PICTURE]}, {"type": "text", "text": "Hello"}]},
+            id="an image that a tool has made",
+        ),
         pytest.param(
             of(
                 "sonar",

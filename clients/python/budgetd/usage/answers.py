@@ -12,6 +12,7 @@ from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.iterations import requests_of
+from budgetd.usage.made import settle_made
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.streams import how_to_build, whole_of
@@ -100,6 +101,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         if dialect is UNKNOWN and told is None:
             raise _without_cost(look)
         reading = read(dialect, look, leaves, is_cost_told=told is not None)
+        settle_made(reading)
         check_parts(reading)
         check_one_form(reading)
         if reading.missing and told is None:

@@ -97,7 +97,7 @@ PARTS: dict[str, str] = {
 }
 _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
-_SEARCHES = "has a price, in LiteLLM as here, only if it is in `web_search_requests`"
+_SEARCHES = "searches, which have a price, in LiteLLM as here, only if they are in `web_search_requests`"
 _TIMING = "is a time that was taken"
 HARMLESS: dict[str, str] = {
     **below(INPUT_HOLDERS, {"cached_tokens_details.text_tokens": _INSIDE_CACHE}),
@@ -106,18 +106,20 @@ HARMLESS: dict[str, str] = {
     "iterations.*": "is summed up, see `iterations.py`",
     "server_tool_use.web_fetch_requests": "costs nothing but its tokens",
     "server_tool_use.tool_search_requests": "costs nothing but its tokens",
-    "num_search_queries": _SEARCHES,
-    "search_queries": _SEARCHES,
     "queue_time": _TIMING,
     "prompt_time": _TIMING,
     "completion_time": _TIMING,
     "total_time": _TIMING,
     **COST_PARTS,
 }
+#: Where Perplexity counts its searches.
+SEARCHES = ("num_search_queries", "search_queries")
 MAPS = "google_maps_grounding_requests"
 #: Beside what is harmless in every form of OpenAI's.
 UNPRICED: dict[str, str] = {
     "iterations": "runs that cannot be sent as requests of their own, and are priced as one",
+    "num_search_queries": _SEARCHES,
+    "search_queries": _SEARCHES,
     "search_context_size": "Perplexity's fee for a request depends on it",
     "num_sources_used": "sources of xAI's live search",
     "num_server_side_tools_used": "calls of xAI's tools",
@@ -141,6 +143,9 @@ def settle(reading: Reading) -> None:
     counts = reading.counts
     if reading.unread:
         _read_kind_of_cache(reading)
+        searches = reading.of("web_searches")
+        is_charged = {path for path in SEARCHES if searches and reading.leaves.get(path) == searches}
+        reading.unread = [path for path in reading.unread if path not in is_charged]
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
     if counts.keys() <= _USUAL and counts.get("_total", whole) == whole:
         return

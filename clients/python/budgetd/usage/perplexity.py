@@ -1,10 +1,17 @@
-"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning apart from completion."""
+"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning apart from completion.
+
+Where the cost is not given, the charge is LiteLLM's, and what Perplexity bills in addition to it is reported.
+"""
 
 from dataclasses import replace
 
 from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.totals import refuse_excess
+
+#: The models with a fee for each request by the size of its context, and the one with a fee for each search.
+_WITH_FEE = frozenset({"sonar", "sonar-pro", "sonar-reasoning", "sonar-reasoning-pro"})
+_DEEP_RESEARCH = "sonar-deep-research"
 
 
 def _is_it(look: Look) -> bool:
@@ -13,9 +20,7 @@ def _is_it(look: Look) -> bool:
 
 
 def _settle(reading: Reading) -> None:
-    if reading.of("web_searches") and reading.leaves.get("search_context_size") == "low":
-        # Searches are charged the fee of a small context.
-        reading.unread = [path for path in reading.unread if path != "search_context_size"]
+    _report_fees(reading)
     prompt, completion = reading.of("input_tokens"), reading.of("output_tokens")
     citations, reasoning = reading.of("citation_tokens"), reading.of("reasoning_tokens")
     total = reading.of("_total")
@@ -27,9 +32,36 @@ def _settle(reading: Reading) -> None:
     reading.counts.pop("_total", None)
     reading.add("input_tokens", citations)
     # Deep research reasons more than it writes, and counts that apart; the total may show it, too.
-    is_apart = excess and excess in {reasoning, citations + reasoning}
+    is_apart = excess > 0 and excess in {reasoning, citations + reasoning}
     reading.counts["output_tokens"] = completion + reasoning if is_apart else max(completion, reasoning)
+    if (
+        completion
+        and not is_apart
+        and (reasoning > completion or (reasoning and _is_own(reading.look, _DEEP_RESEARCH)))
+    ):
+        # Perplexity bills the completion as well as the reasoning. LiteLLM bills what is more than the reasoning.
+        reading.leave_unpriced("completion_tokens")
     openai_chat.settle(reading)
+
+
+def _report_fees(reading: Reading) -> None:
+    """Report Perplexity's fees for searches that are not charged, also where nothing gives what they depend on."""
+    size = "search_context_size"
+    if reading.of("web_searches"):
+        if reading.leaves.get(size) == "low":
+            # Searches are charged the fee of a small context.
+            reading.unread = [path for path in reading.unread if path != size]
+    elif reading.leaves.keys().isdisjoint({size, *openai_chat.SEARCHES}):
+        if _is_own(reading.look, _DEEP_RESEARCH):
+            reading.leave_unpriced("num_search_queries")
+        elif _is_own(reading.look, *_WITH_FEE):
+            reading.leave_unpriced(size)
+
+
+def _is_own(look: Look, *names: str) -> bool:
+    """True for these models if Perplexity itself serves them; others have prices of their own for them."""
+    provider, _, name = look.model.rpartition("/")
+    return name in names and provider in {"", "perplexity"} and look.provider in {"", "perplexity"}
 
 
 DIALECT = replace(openai_chat.DIALECT, name="perplexity", is_it=_is_it, settle=_settle)
