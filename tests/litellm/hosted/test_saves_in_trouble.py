@@ -41,6 +41,19 @@ def test_a_save_that_only_seemed_to_fail_is_taken_back_by_the_next(hosted: Hoste
     assert amount(hosted) == 10
 
 
+def test_records_that_the_store_refuses_are_counted_as_unavailable_charges(hosted: Hosted) -> None:
+    hosted.ledger.failures.append(StoreUnavailable("away", metadata={"kind": "busy"}))
+    users = {"alice": {"total_budget": 10, "current_cost": 1}, "bob": {"total_budget": 10}, "carol": {}}
+
+    assert hosted.post("/set_budget", {"project_name": PROJECT, "user_dict": users}).status_code == 503
+
+    counts = [
+        hosted.observed.value(f'budgetd_charges_total{{result="{result}"}}')
+        for result in ("recorded", "refused", "unavailable")
+    ]
+    assert counts == [0, 0, 2], "carol's record was refused before it could be a charge"
+
+
 def test_of_two_saves_of_one_client_at_once_the_later_one_stands(hosted: Hosted) -> None:
     hosted.save_whole({"alice": {"total_budget": 10}})
     view, changed = hosted.load(), hosted.load()

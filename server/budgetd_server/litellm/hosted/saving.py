@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from budgetd_server.domain.commands import Outcome
-from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal
+from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, StoreUnavailable
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
@@ -156,7 +156,11 @@ class Saves:
             digests.append(seal)
             if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
-        outcomes = await self._engine.submit_many([save.command() for save in saves])
+        try:
+            outcomes = await self._engine.submit_many([save.command() for save in saves])
+        except StoreUnavailable:
+            self._metrics.count_charges(unavailable=len(saves))
+            raise
         for save, seal, outcome in zip(saves, digests, outcomes, strict=True):
             self._settle(saved, save, Seen(seal, now_us), outcome)
         self._metrics.count_charges(refused=sum(isinstance(outcome, Refusal) for outcome in outcomes))
