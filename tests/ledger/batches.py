@@ -133,6 +133,7 @@ class Batches:
         assert isinstance(hold, ReserveCost)
         assert isinstance(spend, Charge)
         of_child, rejecting = spend._replace(budget_id=child), spend._replace(budget_id=child, rejects_over_limit=True)
+        held = replace(hold, budget_id=child, amount_nano_usd=1, least_nano_usd=None)
         scenes: list[list[Command[Any]]] = [
             [delete, create, of_child],
             [create, of_child],
@@ -143,6 +144,11 @@ class Batches:
             [replace(hold, budget_id=child), move, self._deletion(project_id, above)],
             [of_child, delete, spend._replace(budget_id=child, template_id="tpl", request=self._request())],
             [self._moving(project_id, "tpl", above), spend._replace(budget_id=f"new{hold.request.request_id}")],
+            # Refused because of what the batch itself has done before, or not, because of it.
+            [held, self._deletion(project_id, child, force=False), of_child],
+            [create, held, self._deletion(project_id, child, force=False)],
+            [move, self._deletion(project_id, above, force=False), of_child],
+            [move, self._moving(project_id, above, child), of_child],
         ]
         return self._random.choice(scenes)
 

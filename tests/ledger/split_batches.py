@@ -129,8 +129,11 @@ class MemoryFile:
         return ((*row[:place], names[row[place]], *row[place + 1 :]) for row in cursor)
 
 
-def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
+def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> set[tuple[type, type]]:
     """Let the three carry out random batches, and compare all that they keep and answer.
+
+    Returns:
+        Which kinds of commands had which kinds of results.
 
     Raises:
         AssertionError: They differ, or one deviates from its own entries.
@@ -139,6 +142,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(loading, "DESCENDANTS_LOADED_MAX", seed % 3)
     drawn = Batches(seed, single.seen)
     now_us = MONDAY_US + 10**9
+    met: set[tuple[type, type]] = set()
     single.commit(drawn.first(), now_us)
     for other in (whole, cut):
         other.connection.deserialize(single.connection.serialize())
@@ -146,7 +150,9 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
         now_us += drawn.jump_us()
         commands = [single.prepared(command, now_us) for command in drawn.next()]
         parts = drawn.cut(commands)
-        one_by_one = [_told(single.commit([command], now_us)[0]) for command in commands]
+        results = [single.commit([command], now_us)[0] for command in commands]
+        met.update((type(command), type(result)) for command, result in zip(commands, results, strict=True))
+        one_by_one = [_told(result) for result in results]
         in_parts = [_told(result) for part in parts for result in cut.commit(part, now_us)]
         at_once = [_told(result) for result in whole.commit(commands, now_us)]
         where = f"seed {seed}, batch {number}: {commands}"
@@ -157,6 +163,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> None:
     assert cut.content() == expected, f"seed {seed}"
     if seed % VERIFIED_EVERY == 0:
         assert whole.deviations() == [], f"seed {seed}"
+    return met
 
 
 def _told(result: Result) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from budgetd_server.domain.commands import Command
+from budgetd_server.domain.commands import Command, DeleteBudget, UpdateBudget
+from budgetd_server.domain.errors import HasChildren, HasOpenReservations, ParentCycle, TooDeep
 from budgetd_server.domain.lacking import Lacking, StoredParts
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.state import State
@@ -28,15 +29,25 @@ HISTORY_BATCHES = 10
 DRILL_BATCHES = 10_000
 
 
-def play_many(first_seed: int, histories: int) -> None:
+#: What the batches have to meet in their midst, or the comparison does not show that it leaves nothing behind.
+REFUSALS: set[tuple[type, type]] = {
+    (DeleteBudget, HasChildren),
+    (DeleteBudget, HasOpenReservations),
+    (UpdateBudget, ParentCycle),
+    (UpdateBudget, TooDeep),
+}
+
+
+def play_many(first_seed: int, histories: int) -> set[tuple[type, type]]:
     with narrow_bounds() as patch:
-        for seed in range(first_seed, first_seed + histories):
-            play(seed, HISTORY_BATCHES, patch)
+        return set().union(*(play(first_seed + number, HISTORY_BATCHES, patch) for number in range(histories)))
 
 
 @pytest.mark.parametrize("part", range(20))
 def test_a_batch_comes_to_the_same_as_its_commands_one_by_one(part: int) -> None:
-    play_many(1_000 * part, 25)
+    met = play_many(1_000 * part, 25)
+
+    assert met >= REFUSALS
 
 
 @pytest.mark.drill
