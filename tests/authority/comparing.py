@@ -7,7 +7,7 @@ from typing import Any
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, Sums, Unit
 from budgetd_server.domain.commands import Charge, Command, Outcome, ReserveCost, UpdateBudget
-from budgetd_server.domain.entry import FROM_TEMPLATE, Entry, EntryKind
+from budgetd_server.domain.entry import Cause, Entry, EntryKind
 from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.reservation import ReservationState
@@ -123,7 +123,7 @@ class Rehearsal:
         written = [_line_of(entry) for entry in entries[len(before) :]]
         assert written == books.lines[len(before) :], "other entries were written"
         # What a template makes is made under the request id of the charge or hold.
-        caused = [entry for entry in entries if entry.kind in _ONCE and entry.reason != FROM_TEMPLATE]
+        caused = [entry for entry in entries if entry.kind in _ONCE and entry.cause is not Cause.FROM_TEMPLATE]
         effects = [(entry.kind, entry.request_id) for entry in caused]
         assert len(effects) == len(set(effects)), "invariant 5"
 
@@ -224,6 +224,7 @@ def _line_of(entry: Entry) -> Line:
         entry.adjusted_seq,
         entry.limit_id,
         entry.reason,
+        entry.cause,
         entry.is_late,
         entry.is_estimated,
         entry.overage_nano_usd,

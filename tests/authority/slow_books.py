@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from budgetd_server.domain.budget import Limit, ResetMode, Unit
-from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, WINDOW_ENDED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime, Roll, Span, rolled, window_at
@@ -51,6 +51,7 @@ class Line(NamedTuple):
     adjusted: int | None = None
     limit_id: str = ""
     reason: str = ""
+    cause: Cause = Cause.NONE
     is_late: bool = False
     is_estimated: bool = False
     overage: int = 0
@@ -225,8 +226,8 @@ class Books:
         roll = due(rule, now_us)
         if roll is None or account.is_deleted:
             return 0
-        reason = CLOCK_STEPPED_BACK if roll.keeps_count else WINDOW_ENDED
-        line = self.append(account, EntryKind.RESET, now_us, limit_id=limit_id, reason=reason)
+        cause = Cause.CLOCK_STEPPED_BACK if roll.keeps_count else Cause.WINDOW_ENDED
+        line = self.append(account, EntryKind.RESET, now_us, limit_id=limit_id, cause=cause)
         rule.span = roll.span
         if roll.keeps_count:
             return 0

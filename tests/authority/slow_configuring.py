@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from budgetd_server.domain.budget import MAIN, Limit, Unit
 from budgetd_server.domain.commands import CreateBudget, DeleteBudget, UpdateBudget
-from budgetd_server.domain.entry import BUDGET_DELETED, REPLACED, REQUESTED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.window import Lifetime
 from tests.authority.slow_books import Account, Books, RefusedError, Rule, anchored_at, first_span, is_on_request
 from tests.authority.slow_spending import Done, check_no_template, expire_due, release_open
@@ -23,7 +23,7 @@ def create(books: Books, command: CreateBudget, now_us: int) -> Done:
             raise RefusedError("INVALID_FIELD")
         check_units(account, limits)
         account.version += 1
-        account.labels, account.created_at_us, reason = command.labels, now_us, REPLACED
+        account.labels, account.created_at_us, cause = command.labels, now_us, Cause.REPLACED
     else:
         parent = new_parent(books, command.parent_id, height=1)
         account = Account(
@@ -34,8 +34,8 @@ def create(books: Books, command: CreateBudget, now_us: int) -> Done:
             labels=command.labels,
             created_at_us=now_us,
         )
-        books.accounts[account.key], reason = account, ""
-    line = books.append(account, EntryKind.CREATE, now_us, reason=reason)
+        books.accounts[account.key], cause = account, Cause.NONE
+    line = books.append(account, EntryKind.CREATE, now_us, cause=cause)
     account.rules = {
         name: Rule(limit, first_span(limit, now_us), since=line.seq) for name, limit in sorted(limits.items())
     }
@@ -81,7 +81,7 @@ def delete(books: Books, command: DeleteBudget, now_us: int) -> Done:
     for each in reversed(family):
         for hold in books.open_holds(each):
             if hold.keys[0] == each.key:
-                release_open(books, hold, now_us, BUDGET_DELETED)
+                release_open(books, hold, now_us, Cause.BUDGET_DELETED)
         seq = books.append(each, EntryKind.DELETE, now_us).seq
         each.is_deleted = True
     return Done(seq, len(family))
@@ -136,7 +136,7 @@ def recounted(books: Books, account: Account, name: str, limit: Limit | None, no
     for line in books.lines:
         if account.key not in line.keys:
             continue
-        is_reset = (line.key, line.kind, line.reason) == (account.key, EntryKind.RESET, REQUESTED)
+        is_reset = (line.key, line.kind, line.cause) == (account.key, EntryKind.RESET, Cause.REQUESTED)
         is_reset = is_reset and line.limit_id == name
         began = is_reset or (line.key == account.key and line.kind is EntryKind.CREATE)
         if began or (start_at_us is not None and line.at_us < start_at_us):

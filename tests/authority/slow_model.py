@@ -21,7 +21,7 @@ from budgetd_server.domain.commands import (
     Sweep,
     UpdateBudget,
 )
-from budgetd_server.domain.entry import REQUESTED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.steps import RunSteps
 from budgetd_server.domain.window import Lifetime, window_at
 from tests.authority import slow_configuring, slow_spending
@@ -139,7 +139,7 @@ def _reset_cost(books: Books, command: ResetCost, now_us: int) -> Done:
         raise RefusedError("INVALID_FIELD")
     books.roll(account, now_us)
     for name in command.limit_ids or tuple(account.rules):
-        line = books.append(account, EntryKind.RESET, now_us, reason=REQUESTED, limit_id=name)
+        line = books.append(account, EntryKind.RESET, now_us, cause=Cause.REQUESTED, limit_id=name)
         account.rules[name].since = line.seq
     return Done(len(books.lines))
 
@@ -162,7 +162,7 @@ def _end_main(books: Books, account: Account, now_us: int) -> int:
         return books.roll_one(account, MAIN, now_us)
     if now_us < rule.span.end_at_us:
         return 0
-    line = books.append(account, EntryKind.RESET, now_us, reason=REQUESTED)
+    line = books.append(account, EntryKind.RESET, now_us, cause=Cause.REQUESTED)
     rule.span, rule.since = window_at(rule.limit.window, now_us), line.seq
     rule.limit = anchored_at(rule.limit, rule.span)
     return line.seq

@@ -11,7 +11,7 @@ from budgetd_server.domain.commands import (
     ReleaseReservation,
     ReserveCost,
 )
-from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import Usage
 from tests.authority.slow_books import Account, Books, Hold, Part, RefusedError, Rule, first_span, tokens_of
@@ -115,7 +115,7 @@ def begin_work(books: Books, accounts: Sequence[Account], now_us: int) -> None:
     if not own.key:
         own.key = len(books.accounts) + 1
         books.accounts[own.key] = own
-        line = books.append(own, EntryKind.CREATE, now_us, reason=FROM_TEMPLATE)
+        line = books.append(own, EntryKind.CREATE, now_us, cause=Cause.FROM_TEMPLATE)
         for rule in own.rules.values():
             rule.since = line.seq
     for account in accounts:
@@ -289,7 +289,7 @@ def release(books: Books, command: ReleaseReservation, now_us: int) -> Done:
     raise RefusedError("ALREADY_SETTLED")
 
 
-def release_open(books: Books, hold: Hold, now_us: int, reason: str = "") -> int:
+def release_open(books: Books, hold: Hold, now_us: int, cause: Cause = Cause.NONE) -> int:
     """Release an open hold; the number of the line that says so."""
     accounts = rolled_accounts(books, hold, now_us)
     part = hold.kept._replace(cost=0, usage=None, calls=0)
@@ -300,7 +300,7 @@ def release_open(books: Books, hold: Hold, now_us: int, reason: str = "") -> int
         part,
         other_keys=hold.keys[1:],
         reservation=hold.seq,
-        reason=reason,
+        cause=cause,
     )
     hold.state, hold.ended_seq = ReservationState.RELEASED, line.seq
     return line.seq

@@ -21,7 +21,7 @@ from budgetd_server.domain.commands import (
     ResetOnDuration,
     UpdateBudget,
 )
-from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REPLACED, REQUESTED, WINDOW_ENDED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime
 from tests.domain.naive_windows import Bounds, first_window, is_on_request, window_of, windows_skipped
@@ -49,6 +49,7 @@ class Line(NamedTuple):
     model: str = ""
     request_id: str = ""
     reason: str = ""
+    cause: Cause = Cause.NONE
     skipped: int = 0
 
 
@@ -212,7 +213,7 @@ class NaiveModel:
         account = self.accounts.get(place)
         if account is not None and not command.replace_existing:
             raise _RefusedError("BUDGET_EXISTS")
-        reason = REPLACED if account is not None else ""
+        cause = Cause.REPLACED if account is not None else Cause.NONE
         if account is None:
             self.keys[command.project_id] = self.keys.get(command.project_id, 0) + 1
             account = self.accounts[place] = Account(
@@ -228,7 +229,7 @@ class NaiveModel:
         account.limit, account.labels, account.created_at_us = limit, dict(command.labels), now_us
         account.window, account.names = first_window(limit, now_us), set()
         account.version += 1
-        line = self._append(account, EntryKind.CREATE, now_us, request_id=command.request.request_id, reason=reason)
+        line = self._append(account, EntryKind.CREATE, now_us, request_id=command.request.request_id, cause=cause)
         account.since_seq = line.seq
         return Told(entry_seq=line.seq)
 
@@ -264,7 +265,7 @@ class NaiveModel:
         """The newest entry at which the count began again or that is older than a window."""
         for line in reversed(self.lines[account.project_id]):
             if line.key == account.key:
-                began = line.kind is EntryKind.CREATE or (line.kind, line.reason) == (EntryKind.RESET, REQUESTED)
+                began = line.kind is EntryKind.CREATE or (line.kind, line.cause) == (EntryKind.RESET, Cause.REQUESTED)
                 if began or (window[0] is not None and line.at_us < window[0]):
                     return line.seq
         raise AssertionError("every account was created")
@@ -279,7 +280,7 @@ class NaiveModel:
         request_id = command.request.request_id
         if isinstance(command, ResetCost):
             self._roll(account, now_us)
-            return Told(entry_seq=self._begin_again(account, now_us, REQUESTED, request_id))
+            return Told(entry_seq=self._begin_again(account, now_us, Cause.REQUESTED, request_id))
         if account.limit is None or isinstance(account.limit.window, Lifetime):
             raise _RefusedError("NO_WINDOW")
         was_reset = self._reset_if_over(account, now_us, request_id)
@@ -294,7 +295,7 @@ class NaiveModel:
         window = window_of(limit, now_us)
         assert window[0] is not None
         skipped = windows_skipped(limit, end_us=end_us, start_us=window[0])
-        self._begin_again(account, now_us, REQUESTED, request_id, skipped)
+        self._begin_again(account, now_us, Cause.REQUESTED, request_id, skipped)
         account.window, account.limit = window, _anchored(limit, window)
         return True
 
@@ -308,16 +309,16 @@ class NaiveModel:
         assert window[1] is not None
         if now_us >= end_us:
             skipped = windows_skipped(limit, end_us=end_us, start_us=window[0])
-            self._begin_again(account, now_us, WINDOW_ENDED, request_id, skipped)
+            self._begin_again(account, now_us, Cause.WINDOW_ENDED, request_id, skipped)
             account.window = window
             return True
         if start_us - now_us > max(end_us - start_us, window[1] - window[0]):
-            self._append(account, EntryKind.RESET, now_us, request_id=request_id, reason=CLOCK_STEPPED_BACK)
+            self._append(account, EntryKind.RESET, now_us, request_id=request_id, cause=Cause.CLOCK_STEPPED_BACK)
             account.window = window
         return False
 
-    def _begin_again(self, account: Account, now_us: int, reason: str, request_id: str, skipped: int = 0) -> int:
-        line = self._append(account, EntryKind.RESET, now_us, request_id=request_id, reason=reason, skipped=skipped)
+    def _begin_again(self, account: Account, now_us: int, cause: Cause, request_id: str, skipped: int = 0) -> int:
+        line = self._append(account, EntryKind.RESET, now_us, request_id=request_id, cause=cause, skipped=skipped)
         account.since_seq, account.names = line.seq, set()
         return line.seq
 

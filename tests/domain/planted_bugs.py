@@ -9,7 +9,7 @@ import pytest
 from budgetd_server.domain import configure, correcting, counting, deleting, recount, resetting, rolling, status
 from budgetd_server.domain import decide as deciding
 from budgetd_server.domain.budget import BudgetState, Counter
-from budgetd_server.domain.entry import REPLACED, EntryKind
+from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.state import State
 from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Fixed, Roll, Span, rolled, window_at
@@ -116,7 +116,7 @@ def loses_the_second_step(patch: Patch) -> None:
 
 def recounts_what_was_reset(patch: Patch) -> None:
     """A recount goes behind a reset."""
-    patch.setattr(recount, "BARRIERS", frozenset({(EntryKind.CREATE, REPLACED), (EntryKind.CREATE, "")}))
+    patch.setattr(recount, "_begins_count", lambda entry, _: entry.kind is EntryKind.CREATE)
 
 
 def recounts_one_entry_too_many(patch: Patch) -> None:

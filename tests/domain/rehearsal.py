@@ -202,7 +202,7 @@ class Rehearsal:
             assert budget_id == line.budget_id
             assert entry[1:7] == expected
             assert (entry.usage, entry.model, entry.request_id) == (line.usage, line.model, line.request_id)
-            assert (entry.reason, entry.windows_skipped) == (line.reason, line.skipped)
+            assert (entry.reason, entry.cause, entry.windows_skipped) == (line.reason, line.cause, line.skipped)
             newest[line.budget_id] = line.seq
         assert all(older.seq < newer.seq for (_, older), (_, newer) in pairwise(entries))
         self._check_effects([entry for _, entry in entries])

@@ -8,7 +8,7 @@ import pytest
 
 from budgetd_server.domain.budget import Action, BudgetState, Limit, Sums
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.entry import REPLACED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import BudgetExists, BudgetNotFound, EtagMismatch
 from budgetd_server.domain.results import Deleted
 from budgetd_server.domain.window import Fixed, Span
@@ -98,10 +98,10 @@ def test_a_replacement_begins_the_counts_again_and_keeps_lifetime_and_history(de
     assert (budget.main.sums, budget.models, budget.models_count) == (Sums(), {}, 0)
     assert (budget.lifetime_cost_nano_usd, budget.budget_key) == (10, key)
     assert (budget.main.limit, budget.labels, budget.created_at_us) == (limited(7), {"team": "blue"}, desk.now_us)
-    assert [(entry.kind, entry.reason) for entry in desk.chain()] == [
-        (EntryKind.CREATE, REPLACED),
-        (EntryKind.CHARGE, ""),
-        (EntryKind.CREATE, ""),
+    assert [(entry.kind, entry.cause) for entry in desk.chain()] == [
+        (EntryKind.CREATE, Cause.REPLACED),
+        (EntryKind.CHARGE, Cause.NONE),
+        (EntryKind.CREATE, Cause.NONE),
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_replacement_of_nothing_is_a_creation() -> None:
 
     desk.decide(create(DAILY, replaces=True))
 
-    assert [(entry.kind, entry.reason) for entry in desk.chain()] == [(EntryKind.CREATE, "")]
+    assert [(entry.kind, entry.cause) for entry in desk.chain()] == [(EntryKind.CREATE, Cause.NONE)]
 
 
 # --- Updating.

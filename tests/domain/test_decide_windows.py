@@ -8,7 +8,7 @@ import pytest
 from budgetd_server.domain.admission import BudgetExceeded
 from budgetd_server.domain.budget import Limit, Sums
 from budgetd_server.domain.commands import Command
-from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import NoWindow
 from budgetd_server.domain.results import WindowsReset
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed, Span
@@ -71,7 +71,7 @@ def test_a_roll_is_an_entry_before_that_of_the_charge_and_tells_the_windows_skip
     outcome = desk.decide(charge(5, request_id="late"))
 
     rolled, charged = desk.entries()[-2:]
-    assert (rolled.kind, rolled.reason, rolled.windows_skipped) == (EntryKind.RESET, WINDOW_ENDED, 3)
+    assert (rolled.kind, rolled.cause, rolled.windows_skipped) == (EntryKind.RESET, Cause.WINDOW_ENDED, 3)
     assert (rolled.request_id, charged.request_id) == ("", "late")
     assert outcome.entry_seq == charged.seq == rolled.seq + 1
     assert desk.budget().main.since_seq == rolled.seq
@@ -106,7 +106,7 @@ def test_every_command_on_a_budget_ends_a_window_that_is_over(command: Command[A
 
     desk.decide(command)
 
-    assert WINDOW_ENDED in {entry.reason for entry in desk.entries()}
+    assert Cause.WINDOW_ENDED in {entry.cause for entry in desk.entries()}
     assert desk.budget().main.span == day(1)
 
 
@@ -178,7 +178,7 @@ def test_a_window_more_than_one_length_ahead_becomes_that_of_now_and_keeps_its_c
     assert spent == 15
     assert desk.budget().main.since_seq == since_seq
     assert (desk.budget().main.span == day(0)) is not moves
-    assert [entry.reason for entry in desk.entries()].count(CLOCK_STEPPED_BACK) == int(moves)
+    assert [entry.cause for entry in desk.entries()].count(Cause.CLOCK_STEPPED_BACK) == int(moves)
 
 
 def test_clocks_that_differ_by_more_than_a_short_window_do_not_take_it_back_and_forth() -> None:
@@ -240,7 +240,7 @@ def test_reset_on_duration_begins_the_window_of_now_on_its_grid() -> None:
 
     entry = desk.entries()[-1]
     assert (outcome.result, outcome.entry_seq) == (WindowsReset(1), entry.seq)
-    assert (entry.reason, entry.request_id, entry.windows_skipped) == (REQUESTED, "one", 9)
+    assert (entry.cause, entry.request_id, entry.windows_skipped) == (Cause.REQUESTED, "one", 9)
     assert desk.budget().main.span == day(10)
     assert desk.budget().main.sums == Sums()
     assert desk.budget().lifetime_cost_nano_usd == 10
@@ -298,7 +298,7 @@ def test_reset_on_duration_after_a_clock_stepped_far_back_resets_nothing() -> No
     outcome = desk.decide(reset_on_duration())
 
     assert (outcome.result, desk.budget().main.sums.cost_nano_usd) == (WindowsReset(0), 10)
-    assert desk.entries()[-1].reason == CLOCK_STEPPED_BACK
+    assert desk.entries()[-1].cause is Cause.CLOCK_STEPPED_BACK
 
 
 @pytest.mark.parametrize("limit", [None, limited(100)], ids=["no limit", "a limit over the lifetime"])
@@ -336,7 +336,7 @@ def test_a_reset_zeroes_the_count_and_leaves_window_lifetime_and_configuration()
     budget, entry = desk.budget(), desk.entries()[-1]
     assert (budget.main.sums, budget.models, budget.models_count) == (Sums(), {}, 0)
     assert (budget.main.span, budget.lifetime_cost_nano_usd, budget.etag) == (day(0), 10, etag)
-    assert (entry.kind, entry.reason, entry.request_id) == (EntryKind.RESET, REQUESTED, "one")
+    assert (entry.kind, entry.cause, entry.request_id) == (EntryKind.RESET, Cause.REQUESTED, "one")
     assert outcome.entry_seq == budget.main.since_seq == entry.seq
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from budgetd_server.domain.budget import Limit
 from budgetd_server.domain.commands import CommitReservation, Outcome, ReserveCost, Sweep
-from budgetd_server.domain.entry import WINDOW_ENDED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.domain.queries import EntryQuery
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
@@ -50,11 +50,11 @@ async def test_what_settled_holds_have_cost_is_counted_as_spent_once(bench: Benc
     assert bench.value("budgetd_charged_nano_usd_total") == 7 + 4
 
 
-async def resets(bench: Bench, budget_id: str = "") -> list[tuple[str, int]]:
-    """The reasons and skipped windows of all RESET entries, oldest first."""
+async def resets(bench: Bench, budget_id: str = "") -> list[tuple[Cause, int]]:
+    """The causes and skipped windows of all RESET entries, oldest first."""
     query = EntryQuery(project_id=PROJECT, budget_id=budget_id, kinds=(EntryKind.RESET,))
     page = await bench.engine.list_entries(query)
-    return [(entry.reason, entry.windows_skipped) for _, entry in page.entries][::-1]
+    return [(entry.cause, entry.windows_skipped) for _, entry in page.entries][::-1]
 
 
 async def test_a_hold_that_nobody_settles_is_given_back_at_its_time(bench: Bench) -> None:
@@ -90,7 +90,7 @@ async def test_a_silent_window_is_rolled_once_and_the_entry_tells_how_many_were_
     for _ in range(3):
         await bench.engine.sweeper.sweep()
 
-    assert await resets(bench) == [(WINDOW_ENDED, 2)]
+    assert await resets(bench) == [(Cause.WINDOW_ENDED, 2)]
 
 
 async def test_windows_below_an_hour_roll_on_touch_alone(bench: Bench) -> None:
@@ -111,7 +111,7 @@ async def test_many_sweepers_at_once_write_each_roll_once(bench: Bench, monkeypa
 
     await asyncio.gather(*(each.sweep() for each in others))
 
-    assert await resets(bench) == [(WINDOW_ENDED, 0)] * 10
+    assert await resets(bench) == [(Cause.WINDOW_ENDED, 0)] * 10
 
 
 async def test_a_step_that_fails_by_a_mistake_of_ours_keeps_no_other_from_its_turn(

@@ -17,11 +17,11 @@ from typing import NamedTuple
 CHARGE, HOLD, SETTLE, RELEASE, EXPIRE, RESET, CREATE = 1, 2, 3, 4, 5, 7, 8
 MONEY, CALLS = 1, 3
 #: A reset that moves a window and keeps its count.
-STEPPED_BACK = "clock stepped back"
+STEPPED_BACK = 3
 
 _ENTRIES = """
 SELECT e.seq, e.kind, e.budget_key, e.other_keys, e.cost_nano_usd, e.calls, e.reservation_seq, e.adjusted_seq,
-       e.reason, e.limit_id, e.is_late, e.created_at_us, r.held_nano_usd
+       e.cause, e.limit_id, e.is_late, e.created_at_us, r.held_nano_usd
   FROM entries AS e LEFT JOIN reservations AS r ON r.project_key = e.project_key AND r.seq = e.seq
  WHERE e.project_key = 1
  ORDER BY e.seq
@@ -44,7 +44,7 @@ class Row(NamedTuple):
     calls: int = 0
     reservation_seq: int | None = None
     adjusted_seq: int | None = None
-    reason: str = ""
+    cause: int = 0
     limit_id: str = ""
     is_late: bool = False
     created_at_us: int = 0
@@ -133,7 +133,7 @@ class Replay:
 
     def _reset(self, row: Row) -> None:
         for limit in self.limits.get(row.budget_key, ()):
-            if limit.limit_id == row.limit_id and row.reason != STEPPED_BACK:
+            if limit.limit_id == row.limit_id and row.cause != STEPPED_BACK:
                 limit.spent, limit.since_seq = 0, row.seq
                 limit.reset_at_us.append(row.created_at_us)
 
@@ -173,7 +173,7 @@ def replayed(path: Path) -> Replay:
 
 
 def _row(seq: int, kind: int, budget_key: int, other_keys: str | None, *rest: object) -> Row:
-    cost, calls, reservation_seq, adjusted_seq, reason, limit_id, is_late, created_at_us, held = rest
+    cost, calls, reservation_seq, adjusted_seq, cause, limit_id, is_late, created_at_us, held = rest
     keys = tuple(json.loads(other_keys)) if other_keys else ()
     row = Row(seq, kind, budget_key, keys)
     return row._replace(
@@ -181,7 +181,7 @@ def _row(seq: int, kind: int, budget_key: int, other_keys: str | None, *rest: ob
         calls=_number(calls),
         reservation_seq=None if reservation_seq is None else _number(reservation_seq),
         adjusted_seq=None if adjusted_seq is None else _number(adjusted_seq),
-        reason=str(reason),
+        cause=_number(cause),
         limit_id=str(limit_id),
         is_late=bool(is_late),
         created_at_us=_number(created_at_us),

@@ -21,7 +21,7 @@ from budgetd_server.domain.commands import (
     ReserveCost,
     Sweep,
 )
-from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.queries import BudgetQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, budget_status
@@ -184,7 +184,7 @@ def _names(file: MemoryFile) -> dict[Any, Any]:
         seq = row.pop("seq")
         for column in ("reservation_seq", "adjusted_seq"):
             row[column] = names.get(row[column] and (project_id, row[column]))
-        if row["kind"] == EntryKind.DELETE or row["reason"] == BUDGET_DELETED:
+        if row["kind"] == EntryKind.DELETE or row["cause"] == Cause.BUDGET_DELETED:
             row["created_at_us"] = None
         name = (project_id, tuple(row[column] for column in row if column not in _LATER))
         times[name] += 1

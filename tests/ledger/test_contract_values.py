@@ -6,7 +6,7 @@ import pytest
 
 from budgetd_server.domain.bounds import COUNTER_MAX, LIMIT_AMOUNT_MAX
 from budgetd_server.domain.budget import Action, Limit, Sums
-from budgetd_server.domain.entry import CostSource
+from budgetd_server.domain.entry import Cause, CostSource
 from budgetd_server.domain.errors import BudgetNotFound
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed, Weekday
@@ -196,7 +196,7 @@ async def test_an_entry_comes_back_with_every_field(ledger: Ledger) -> None:
     assert (charged.cost_nano_usd, charged.usage, charged.model, charged.request_id) == (7, usage, "gpt", "one")
     assert (charged.labels, charged.event_at_us, charged.price_version) == ({"a": "1"}, MONDAY_US - 5, "v1")
     assert (charged.created_at_us, charged.windows_skipped, rolled.windows_skipped) == (MONDAY_US + 3 * DAY_US, 0, 2)
-    assert (created.usage, created.labels, created.event_at_us, rolled.reason) == (None, None, None, "window ended")
+    assert (created.usage, created.labels, created.event_at_us, rolled.cause) == (None, None, None, Cause.WINDOW_ENDED)
 
 
 async def test_an_entry_comes_back_with_all_that_it_tells_of_a_call(ledger: Ledger) -> None:

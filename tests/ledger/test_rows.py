@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, Limit, ResetMode, Sums, Unit
-from budgetd_server.domain.entry import CostSource, Entry, EntryFields, EntryKind
+from budgetd_server.domain.entry import Cause, CostSource, Entry, EntryFields, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 from budgetd_server.domain.window import Fixed, Span
@@ -82,6 +82,7 @@ ENTRY = Entry(
     is_late=False,
     overage_nano_usd=415,
     limit_id="daily",
+    cause=Cause.BUDGET_DELETED,
     terms=CallTerms("groq", "flex", is_batch=True, inference_geo="us"),
     unread_fields=("usage.new",),
     other_keys=(103,),

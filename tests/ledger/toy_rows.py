@@ -34,7 +34,7 @@ KEYS = {
 DEFAULTS: Mapping[str, Stored] = {
     "entries": {
         **dict.fromkeys(c.STORED_ENTRY),
-        **dict.fromkeys(("is_estimated", "is_late", "overage_nano_usd"), 0),
+        **dict.fromkeys(("is_estimated", "is_late", "overage_nano_usd", "cause"), 0),
         **dict.fromkeys(("limit_id", "catalogue_name"), ""),
     },
     "request_ids": {"more": None},

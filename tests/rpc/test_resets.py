@@ -6,6 +6,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
+from budgetd_server.domain.entry import Cause, Entry, EntryKind
+from budgetd_server.rpc import answers
+from tests.architecture.imports import REPOSITORY
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, RunningServer
 
 DAY_S = 86_400
@@ -216,3 +219,15 @@ def test_a_repeated_reset_of_all_resets_nothing_that_has_ended_since(server: Run
 def test_a_project_without_budgets_has_nothing_to_reset(server: RunningServer) -> None:
     assert reset_all(server, "r1").reset_count == 0
     assert server.stored()["projects"] == []
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.NONE], ids=lambda cause: cause.name)
+def test_each_cause_is_shown_as_a_reason_that_the_contract_names(cause: Cause) -> None:
+    proto = (REPOSITORY / "proto" / "budgetd" / "v1" / "budget.proto").read_text(encoding="utf-8")
+    of_newer = Entry(1, 1, 1, 0, EntryKind.RESET, NOW_US, cause=cause)
+    of_older = of_newer._replace(reason=answers.REASONS[cause])
+
+    shown = {answers.entry("alice", entry, {}).reason for entry in (of_newer, of_older)}
+
+    assert shown == {answers.REASONS[cause]} == {cause.name.lower().replace("_", " ")}
+    assert f'"{answers.REASONS[cause]}"' in proto

@@ -7,7 +7,7 @@ from budgetd_server.domain.bounds import DEPTH_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode
 from budgetd_server.domain.commands import CreateBudget, LimitDraft, Outcome, Rpc, UpdateBudget
 from budgetd_server.domain.counting import begin_again, first_span, held_part
-from budgetd_server.domain.entry import REPLACED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import (
     BrokenRule,
     BudgetExists,
@@ -49,7 +49,7 @@ def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
     if budget is not None and not command.replace_existing:
         raise BudgetExists(*key)
     limits = anchored(command.limits, now_us)
-    reason = "" if budget is None else REPLACED
+    cause = Cause.NONE if budget is None else Cause.REPLACED
     if budget is None:
         budget = _new_budget(turn, command)
         state.add_budget(budget)
@@ -65,7 +65,7 @@ def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
         now_us,
         request_id=turn.request_id,
         labels=command.labels or None,
-        reason=reason,
+        cause=cause,
     )
     _set_limits(turn, budget, limits, {})
     for counter in budget.counters():

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.commands import DeleteBudget, Outcome, Rpc
 from budgetd_server.domain.configure import check_etag
-from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import HasChildren, HasOpenReservations
 from budgetd_server.domain.expiry import expire_due
 from budgetd_server.domain.needs import Needs
@@ -64,7 +64,7 @@ def _close(turn: Turn, budget: BudgetState) -> int:
     """Release the holds that were made on a budget, and write that it is deleted; returns the number of its entry."""
     state, now_us = turn.state, turn.now_us
     for reservation in state.own_holds(budget):
-        release_hold(turn, reservation, BUDGET_DELETED)
+        release_hold(turn, reservation, Cause.BUDGET_DELETED)
     if budget.deleted_at_us is None:
         budget.delete(now_us)
     entry = state.append(budget, EntryKind.DELETE, now_us, request_id=turn.request_id)

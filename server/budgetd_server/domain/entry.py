@@ -39,24 +39,22 @@ class CostSource(IntEnum):
     TEXT = 5
 
 
-#: Why a count began again; kept with RESET and CREATE entries and shown to callers.
-WINDOW_ENDED = "window ended"
-REQUESTED = "requested"
-CLOCK_STEPPED_BACK = "clock stepped back"
-REPLACED = "replaced"
-FROM_TEMPLATE = "from template"
-#: Why a hold was released.
-BUDGET_DELETED = "budget deleted"
+class Cause(IntEnum):
+    """Why the server wrote an entry, where its kind does not say it; the numbers are stored."""
 
-#: Entries that a recount of the current window never looks behind: the count began again there by somebody's wish.
-BARRIERS = frozenset(
-    {
-        (EntryKind.RESET, REQUESTED),
-        (EntryKind.CREATE, REPLACED),
-        (EntryKind.CREATE, FROM_TEMPLATE),
-        (EntryKind.CREATE, ""),
-    }
-)
+    NONE = 0
+    #: Of a RESET: the window was over by the clock.
+    WINDOW_ENDED = 1
+    #: Of a RESET: ResetCost or ResetOnDuration asked for it.
+    REQUESTED = 2
+    #: Of a RESET: the stored window was too far ahead of the clock; it took the window of now and kept its count.
+    CLOCK_STEPPED_BACK = 3
+    #: Of a CREATE: there was a budget of that id, and it was replaced.
+    REPLACED = 4
+    #: Of a CREATE: a charge or a hold made the budget from its template.
+    FROM_TEMPLATE = 5
+    #: Of a RELEASE: the budget of the hold was deleted.
+    BUDGET_DELETED = 6
 
 
 class Entry(NamedTuple):
@@ -81,6 +79,7 @@ class Entry(NamedTuple):
     request_id: str = ""
     #: None: none.
     labels: Mapping[str, str] | None = None
+    #: Of a correction: why, in the words of whoever made it; empty: not given.
     reason: str = ""
     #: None: not told.
     event_at_us: int | None = None
@@ -105,6 +104,7 @@ class Entry(NamedTuple):
     overage_nano_usd: int = 0
     #: Of a reset: the limit that began again; empty: the main one.
     limit_id: str = ""
+    cause: Cause = Cause.NONE
     #: How the call was served, as far as that changes its price.
     terms: CallTerms = STANDARD_TERMS
     #: Paths in the provider's answer that nobody could read, so that nothing was charged for them.
@@ -139,6 +139,7 @@ class EntryFields(TypedDict, total=False):
     is_late: bool
     overage_nano_usd: int
     limit_id: str
+    cause: Cause
     terms: CallTerms
     unread_fields: tuple[str, ...]
     other_keys: tuple[int, ...]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState
 from budgetd_server.domain.counting import count, held_part, hold
-from budgetd_server.domain.entry import BUDGET_DELETED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.releasing import release_hold
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.rolling import roll_if_due
@@ -46,7 +46,7 @@ def expire(turn: Turn, reservation: Reservation) -> None:
     state, now_us = turn.state, turn.now_us
     request_id = deleted_by(state, reservation)
     if request_id is not None:
-        release_hold(Turn(turn.state, now_us, request_id), reservation, BUDGET_DELETED)
+        release_hold(Turn(turn.state, now_us, request_id), reservation, Cause.BUDGET_DELETED)
         return
     budgets = budgets_of(state, reservation)
     for budget in budgets:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from budgetd_server.domain.bounds import COUNTER_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.counting import first_span, model_sums
-from budgetd_server.domain.entry import BARRIERS, Entry, EntryKind
+from budgetd_server.domain.entry import Cause, Entry, EntryKind
 from budgetd_server.domain.errors import BelowZero, CounterOverflow, shown
 from budgetd_server.domain.window import Lifetime, Span, Window
 
@@ -62,8 +62,7 @@ class LimitRecount:
 
     def _ends_with(self, entry: Entry, budget_key: int) -> bool:
         """True if neither this entry nor an older one counts: it is older than the window, or the count began here."""
-        is_barrier = entry.budget_key == budget_key and (entry.kind, entry.reason) in BARRIERS
-        if is_barrier and (entry.kind is EntryKind.CREATE or entry.limit_id == self.limit_id):
+        if entry.budget_key == budget_key and _begins_count(entry, self.limit_id):
             return True
         return self.span.start_at_us is not None and entry.created_at_us < self.span.start_at_us
 
@@ -176,6 +175,11 @@ def apply_recount(budget: BudgetState, counter: Counter, total: LimitRecount) ->
         budget.clear_models()
         for model, sums in total.models.items():
             model_sums(budget, model).merge(sums)
+
+
+def _begins_count(entry: Entry, limit_id: str) -> bool:
+    """True if somebody wished that the limit's count begins again here: no recount looks behind this entry."""
+    return entry.kind is EntryKind.CREATE or (entry.cause is Cause.REQUESTED and entry.limit_id == limit_id)
 
 
 def _is_counted(entry: Entry) -> bool:

@@ -1,14 +1,14 @@
 """Releasing a hold: what it keeps is free again, wherever it was held."""
 
 from budgetd_server.domain.counting import held_part, hold
-from budgetd_server.domain.entry import EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.touching import budgets_of
 from budgetd_server.domain.turn import Turn
 
 
-def release_hold(turn: Turn, reservation: Reservation, reason: str = "") -> int:
+def release_hold(turn: Turn, reservation: Reservation, cause: Cause = Cause.NONE) -> int:
     """Release an open hold; returns the number of the entry that says so."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
@@ -22,7 +22,7 @@ def release_hold(turn: Turn, reservation: Reservation, reason: str = "") -> int:
         other_names=reservation.other_names,
         request_id=turn.request_id,
         labels=reservation.labels,
-        reason=reason,
+        cause=cause,
         reservation_seq=reservation.seq,
         other_keys=reservation.other_keys,
     )

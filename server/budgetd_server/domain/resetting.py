@@ -3,7 +3,7 @@
 from budgetd_server.domain.budget import MAIN
 from budgetd_server.domain.commands import Outcome, ResetCost, ResetManyOnDuration, ResetOnDuration, Rpc
 from budgetd_server.domain.counting import begin_again
-from budgetd_server.domain.entry import REQUESTED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import BrokenRule, InvalidField, NoWindow, Term, shown
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Configured, WindowsReset
@@ -36,7 +36,7 @@ def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
             EntryKind.RESET,
             now_us,
             request_id=turn.request_id,
-            reason=REQUESTED,
+            cause=Cause.REQUESTED,
             limit_id=limit_id,
         )
         seq = entry.seq

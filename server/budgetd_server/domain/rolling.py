@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit
 from budgetd_server.domain.counting import begin_again, due_roll
-from budgetd_server.domain.entry import CLOCK_STEPPED_BACK, REQUESTED, WINDOW_ENDED, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import Fixed, window_at
 
@@ -43,7 +43,7 @@ def _roll(turn: Turn, budget: BudgetState, counter: Counter, request_id: str = "
         EntryKind.RESET,
         now_us,
         request_id=request_id,
-        reason=CLOCK_STEPPED_BACK if roll.keeps_count else WINDOW_ENDED,
+        cause=Cause.CLOCK_STEPPED_BACK if roll.keeps_count else Cause.WINDOW_ENDED,
         windows_skipped=roll.windows_skipped,
         limit_id=MAIN if counter.limit is None else counter.limit.limit_id,
     )
@@ -73,7 +73,7 @@ def roll_on_request(turn: Turn, budget: BudgetState) -> bool:
         EntryKind.RESET,
         now_us,
         request_id=turn.request_id,
-        reason=REQUESTED,
+        cause=Cause.REQUESTED,
         windows_skipped=skipped,
     )
     begin_again(budget, counter, span=span, since_seq=entry.seq)

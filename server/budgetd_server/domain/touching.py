@@ -7,7 +7,7 @@ from budgetd_server.domain.bounds import TOUCHED_BUDGETS_MAX
 from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome, ReserveCost
 from budgetd_server.domain.counting import first_span
-from budgetd_server.domain.entry import FROM_TEMPLATE, EntryKind
+from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.errors import BrokenRule, BudgetNotFound, InvalidField, IsTemplate, Term, shown
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
@@ -85,7 +85,7 @@ def make_if_new(turn: Turn, command: Charge | ReserveCost, touched: Touched) -> 
         now_us,
         request_id=turn.request_id,
         labels=budget.labels or None,
-        reason=FROM_TEMPLATE,
+        cause=Cause.FROM_TEMPLATE,
     )
     for counter in budget.counters():
         counter.since_seq = entry.seq

@@ -33,7 +33,7 @@ TOKENS = Usage._fields[:-1]
 #: The columns that a charge fills which has defaults in all others.
 PLAIN_ENTRY = (*ENTRY_FIELDS, *TOKENS, "kind", "labels", "cost_source", "other_names")
 #: The columns that are written of every other entry.
-RARE_ENTRY = (*RARE_ENTRY_FIELDS, "usage_parts", "terms", "unread_fields", "other_keys")
+RARE_ENTRY = (*RARE_ENTRY_FIELDS, "usage_parts", "terms", "unread_fields", "other_keys", "cause")
 ENTRY = (*PLAIN_ENTRY, *RARE_ENTRY)
 #: Entries of the first tables have the last one, too, which is not written any more.
 STORED_ENTRY = (*ENTRY, "catalogue_name")

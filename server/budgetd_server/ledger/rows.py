@@ -18,7 +18,7 @@ from budgetd_server.domain.budget import (
     Sums,
     Unit,
 )
-from budgetd_server.domain.entry import CostSource, Entry, EntryKind
+from budgetd_server.domain.entry import Cause, CostSource, Entry, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, Reservation, ReservationState
 from budgetd_server.domain.state import NewRequest, StoredRequest
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Parts, Usage
@@ -52,7 +52,7 @@ _sums: Callable[[Sums], Row] = attrgetter(*SUMS)
 _reservation_fields: Callable[[Reservation], Row] = attrgetter(*RESERVATION_FIELDS)
 
 #: The fields of an entry that have their defaults in most charges.
-_RARE = (*RARE_ENTRY_FIELDS, "terms", "unread_fields", "other_keys")
+_RARE = (*RARE_ENTRY_FIELDS, "terms", "unread_fields", "other_keys", "cause")
 _rare: Callable[[Entry], Row] = attrgetter(*_RARE)
 _USUAL = tuple(Entry._field_defaults[name] for name in _RARE)
 _NO_TOKENS: Row = (None,) * len(TOKENS)
@@ -76,6 +76,7 @@ _SPAN_END = _RULE_END + len(SPAN)
 _SUMS_END = _SPAN_END + len(SUMS)
 _KINDS = {int(kind): kind for kind in EntryKind}
 _SOURCES = {int(source): source for source in CostSource}
+_CAUSES = {int(cause): cause for cause in Cause}
 #: Windows below this roll when somebody touches them, and by nothing else.
 SWEPT_US_MIN = US_PER_HOUR
 
@@ -156,6 +157,7 @@ def entry_row(entry: Entry) -> Row:
         json.dumps(entry.terms, ensure_ascii=False) if entry.terms != STANDARD_TERMS else None,
         json.dumps(entry.unread_fields, ensure_ascii=False) if entry.unread_fields else None,
         json.dumps(entry.other_keys) if entry.other_keys else None,
+        int(entry.cause),
     )
 
 
@@ -207,6 +209,7 @@ def entry_from_row(row: Sequence[Any]) -> tuple[str, Entry]:
         terms=STANDARD_TERMS if stored.terms is None else CallTerms(*json.loads(stored.terms)),
         unread_fields=() if stored.unread_fields is None else tuple(json.loads(stored.unread_fields)),
         other_keys=_keys(stored.other_keys),
+        cause=_CAUSES[stored.cause],
     )
 
 

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.budget import Limit, Sums
-from budgetd_server.domain.entry import Entry, EntryKind
+from budgetd_server.domain.entry import Cause, Entry, EntryKind
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
@@ -17,6 +17,16 @@ from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 LIMITS_WITH_PATTERNS_MAX = 128
 #: The last instant that a Timestamp may tell, in the year 9999. A window may end after it.
 _LAST_AT_US = 253_402_300_800 * 1_000_000 - 1
+#: What callers read as the reason of an entry for which nobody has given one.
+REASONS: Mapping[Cause, str] = {
+    Cause.NONE: "",
+    Cause.WINDOW_ENDED: "window ended",
+    Cause.REQUESTED: "requested",
+    Cause.CLOCK_STEPPED_BACK: "clock stepped back",
+    Cause.REPLACED: "replaced",
+    Cause.FROM_TEMPLATE: "from template",
+    Cause.BUDGET_DELETED: "budget deleted",
+}
 
 
 def timestamp(at_us: int) -> Timestamp:
@@ -154,7 +164,7 @@ def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
         cost_nano_usd=row.cost_nano_usd,
         labels=dict(row.labels or {}),
         request_id=row.request_id,
-        reason=row.reason,
+        reason=row.reason or REASONS[row.cause],
         create_time=timestamp(row.created_at_us),
         price_version=row.price_version,
         windows_skipped=row.windows_skipped,
