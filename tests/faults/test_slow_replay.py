@@ -65,7 +65,7 @@ def test_an_estimate_that_is_corrected_counts_only_while_it_is_in_the_window() -
 
 
 def test_a_window_that_steps_back_keeps_its_count() -> None:
-    replay = replay_of(hold(1, 9), settle(2, 1, 9), Row(3, RESET, TEAM, reason=STEPPED_BACK), hold(4, 2))
+    replay = replay_of(hold(1, 9), settle(2, 1, 9), Row(3, RESET, TEAM, cause=STEPPED_BACK), hold(4, 2))
 
     assert replay.passed == ["after entry 4 of kind 2, team/main: 9 spent and 2 held are above 10"]
 
