@@ -45,7 +45,7 @@ def usages(draw: st.DrawFn, count_max: int = 20_000) -> Usage:
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
     )
-    assert usage_violations(usage, "usage") == []
+    assert usage_violations(usage) == []
     return usage
 
 

@@ -38,7 +38,7 @@ def whole_usages(draw: st.DrawFn) -> Usage:
         thought,
         parts,
     )
-    assert not usage_violations(usage, "usage")
+    assert not usage_violations(usage)
     return usage
 
 
@@ -142,7 +142,7 @@ def overlapping_usages(draw: st.DrawFn) -> Usage:
         citation_tokens=up_to(sent - audio - image),
     )
     usage = Usage(sent, made, cached, written, up_to(made), parts)
-    assert not usage_violations(usage, "usage")
+    assert not usage_violations(usage)
     return usage
 
 

@@ -20,7 +20,9 @@ from budgetd_server.domain.errors import BrokenRule, BudgetError, FieldViolation
 from budgetd_server.domain.status import LimitStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Span
+from budgetd_server.domain.window_rules import WindowTerm
 from budgetd_server.rpc.errors import DETAILS_BYTES_MAX, FIELDS, SENTENCE_BYTES_MAX, STATUS, item_error, status_of
+from budgetd_server.rpc.limit_requests import WINDOW_FIELDS
 from tests.engine.watched_ledger import WatchedLedger
 from tests.rpc.conftest import Start
 from tests.rpc.failures import Failure, failure, failure_of
@@ -86,6 +88,12 @@ def test_every_term_of_the_domain_has_a_field_of_the_contract() -> None:
     fields = {field for message in FIRST_FIELDS.values() for field in message}
 
     assert set(FIELDS) == set(Term)
+    assert set(WINDOW_FIELDS) == set(WindowTerm)
+    for path in WINDOW_FIELDS.values():
+        kind, field = path.split(".")
+        message = pb.Window.DESCRIPTOR.fields_by_name[kind].message_type
+        assert message is not None
+        assert field in message.fields_by_name
     assert {path.split(".")[0] for path in FIELDS.values()} <= fields
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from budgetd_server.domain.errors import FieldViolation
-
 #: The largest count of tokens in one field of one call, so that no cost can pass a 64-bit integer unseen.
 COUNT_MAX = 10**12
 
@@ -87,13 +85,19 @@ class Usage(NamedTuple):
 NO_USAGE = Usage()
 
 
-def usage_violations(usage: Usage, field: str) -> list[FieldViolation]:
-    """Every rule that a usage breaks; an empty list for a valid one.
+class BadCount(NamedTuple):
+    """A count that breaks a rule."""
 
-    Args:
-        usage: The counts as sent, in tokens.
-        field: The path of the usage in its request, such as "usage"; it begins each violation's path.
-    """
+    #: The name of the field of `Usage` or `Parts`.
+    name: str
+    #: A sentence with the value and the rule.
+    description: str
+    #: Which of the requests that a usage sums up has it; None: the usage itself.
+    position: int | None = None
+
+
+def usage_violations(usage: Usage) -> list[BadCount]:
+    """Every rule that a usage breaks; an empty list for a valid one."""
     input_tokens, output_tokens, cached, written, reasoning, parts = usage
     # One chain of comparisons answers nearly every call: this is on the way of each charge. Given the parts
     # are not negative and the sums hold, the parts need no upper bound of their own.
@@ -104,7 +108,7 @@ def usage_violations(usage: Usage, field: str) -> list[FieldViolation]:
         and cached + written <= input_tokens <= COUNT_MAX
     ):
         return []
-    return _violations(usage, field)
+    return _violations(usage)
 
 
 def total_of(usages: Sequence[Usage]) -> Usage:
@@ -116,22 +120,23 @@ def total_of(usages: Sequence[Usage]) -> Usage:
     return Usage._make((*counts, parts if any(parts) else NO_PARTS))
 
 
-def requests_violations(usage: Usage, requests: Sequence[Usage], field: str) -> list[FieldViolation]:
+def requests_violations(usage: Usage, requests: Sequence[Usage]) -> list[BadCount]:
     """Every rule that the requests of a usage break; an empty list for valid ones.
 
     Args:
         usage: A valid usage.
         requests: The requests that it sums up; at least one.
-        field: The path of the usage in its request, such as "usage"; it begins each violation's path.
     """
-    violations: list[FieldViolation] = []
-    for index, request in enumerate(requests):
-        violations += usage_violations(request, f"{field}.requests[{index}]")
+    violations = [
+        violation._replace(position=index)
+        for index, request in enumerate(requests)
+        for violation in usage_violations(request)
+    ]
     if violations:  # A sum says nothing while one of its counts is no count.
         return violations
     told, sums = _counts(usage), _counts(total_of(requests))
     return [
-        FieldViolation(f"{field}.{name}", f"must be {sums[name]}, the sum of {field}.requests, got {count}")
+        BadCount(name, f"must be {sums[name]}, the sum of its requests, got {count}")
         for name, count in told.items()
         if count != sums[name]
     ]
@@ -141,16 +146,16 @@ def _counts(usage: Usage) -> dict[str, int]:
     return {**dict(zip(usage._fields[:-1], usage[:-1], strict=True)), **usage.parts._asdict()}
 
 
-def _violations(usage: Usage, field: str) -> list[FieldViolation]:
+def _violations(usage: Usage) -> list[BadCount]:
     violations = [
-        FieldViolation(f"{field}.{name}", f"must be from 0 to 10^12, got {count}")
+        BadCount(name, f"must be from 0 to 10^12, got {count}")
         for name, count in _counts(usage).items()
         if not 0 <= count <= COUNT_MAX
     ]
     if violations:  # How counts relate says nothing while one of them is no count.
         return violations
     for names, whole in _PARTS_OF_WHOLES:
-        violations += _too_large(usage, field, names, whole)
+        violations += _too_large(usage, names, whole)
     return violations
 
 
@@ -168,7 +173,7 @@ _PARTS_OF_WHOLES: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
-def _too_large(usage: Usage, field: str, names: tuple[str, ...], whole: str) -> Iterator[FieldViolation]:
+def _too_large(usage: Usage, names: tuple[str, ...], whole: str) -> Iterator[BadCount]:
     """Each part that is larger than its whole; if none is by itself, the largest of those that are together."""
     most = _count(usage, whole)
     counts = {name: count for name in names if (count := _count(usage, name))}
@@ -177,11 +182,11 @@ def _too_large(usage: Usage, field: str, names: tuple[str, ...], whole: str) -> 
     alone = [name for name, count in counts.items() if count > most]
     for name in alone:
         rule = f"must not exceed {whole} {most}, which includes it, got {counts[name]}"
-        yield FieldViolation(f"{field}.{name}", rule)
+        yield BadCount(name, rule)
     if not alone:
         *others, last = (f"{name} {count}" for name, count in counts.items())
         rule = f"{', '.join(others)} and {last} together must not exceed {whole} {most}, which includes them"
-        yield FieldViolation(f"{field}.{max(counts, key=counts.__getitem__)}", rule)
+        yield BadCount(max(counts, key=counts.__getitem__), rule)
 
 
 def _count(usage: Usage, name: str) -> int:

@@ -20,14 +20,13 @@ from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from budgetd_server.domain.bounds import CLOCKS_APART_US_MAX
-from budgetd_server.domain.errors import FieldViolation, shown
+from budgetd_server.domain.errors import shown
 
 SECOND_US = 1_000_000
 FIXED_LENGTH_US_MIN = SECOND_US
@@ -161,26 +160,6 @@ def rolled(window: Window, stored: Span, now_us: int) -> Roll | None:
     if start_at_us - now_us > longest_us:
         return Roll(current, windows_skipped=0, keeps_count=True)
     return None
-
-
-def window_violations(window: Window, field: str) -> list[FieldViolation]:
-    """Every rule that a window breaks; empty when it may be used.
-
-    Args:
-        window: As decoded; enum fields may hold numbers that no enum value has.
-        field: The path of the window in the request, such as `limits[0].window`.
-    """
-    troubles: dict[str, str | None] = {}
-    if isinstance(window, Fixed):
-        troubles = {"fixed.length": _length_trouble(window), "fixed.anchor_time": _anchor_trouble(window)}
-    elif isinstance(window, Calendar):
-        troubles = {
-            "calendar.unit": _unit_trouble(window),
-            "calendar.count": _count_trouble(window),
-            "calendar.time_zone": _time_zone_trouble(window),
-            "calendar.first_weekday": _first_weekday_trouble(window),
-        }
-    return [FieldViolation(f"{field}.{name}", trouble) for name, trouble in troubles.items() if trouble]
 
 
 def window_to_text(window: Window) -> str:
@@ -340,61 +319,3 @@ def _offset_s(local: datetime) -> int:
 def _zone(time_zone: str) -> tzinfo:
     """A zone by its name. ZoneInfo keeps only eight of them at hand; UTC must work without any database."""
     return UTC if time_zone == "UTC" else ZoneInfo(time_zone)
-
-
-# --- Bounds. Each function gives a sentence for the rule that is broken, or None.
-
-_MICROSECOND = timedelta(microseconds=1)
-_ANCHOR_AT_US_MIN = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_ANCHOR_AT_US_MAX = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-
-
-def _length_trouble(window: Fixed) -> str | None:
-    if FIXED_LENGTH_US_MIN <= window.length_us <= FIXED_LENGTH_US_MAX:
-        return None
-    return f"must be from 1 second to 3,653 days, got {window.length_us} microseconds"
-
-
-def _anchor_trouble(window: Fixed) -> str | None:
-    if _ANCHOR_AT_US_MIN <= window.anchor_at_us <= _ANCHOR_AT_US_MAX:
-        return None
-    return f"must lie in the years 1 to 9999, got {window.anchor_at_us} microseconds from 1970"
-
-
-def _unit_trouble(calendar: Calendar) -> str | None:
-    if CalendarUnit.HOUR <= calendar.unit <= CalendarUnit.YEAR:
-        return None
-    return f"must be one of {', '.join(unit.name for unit in CalendarUnit)}, got {int(calendar.unit)}"
-
-
-def _count_trouble(calendar: Calendar) -> str | None:
-    whole = {CalendarUnit.HOUR: 24, CalendarUnit.MONTH: 12}.get(calendar.unit, 1)
-    if calendar.count >= 1 and whole % calendar.count == 0:
-        return None
-    if whole == 1:
-        return f"must be 1 for this unit, got {calendar.count}; use a fixed window for several days or weeks"
-    return f"must divide {whole} for {CalendarUnit(calendar.unit).name.lower()}s, got {calendar.count}"
-
-
-def _time_zone_trouble(calendar: Calendar) -> str | None:
-    name = calendar.time_zone
-    if name == "UTC" or name in _time_zones():
-        return None
-    near = get_close_matches(name[:64], _time_zones(), n=3)
-    hint = f"; near names: {', '.join(near)}" if near else ""
-    return f"must be an IANA time zone such as Europe/Berlin, got {shown(name)}{hint}"
-
-
-def _first_weekday_trouble(calendar: Calendar) -> str | None:
-    first = calendar.first_weekday
-    if not Weekday.MONDAY <= first <= Weekday.SUNDAY:
-        return f"must be from 1 for Monday to 7 for Sunday, got {int(first)}"
-    if first != Weekday.MONDAY and calendar.unit != CalendarUnit.WEEK:
-        return f"only weeks have a first weekday, got {Weekday(first).name} with another unit"
-    return None
-
-
-@lru_cache(maxsize=1)
-def _time_zones() -> frozenset[str]:
-    """The names that may be used: `localtime` means another zone on every machine, `Factory` none."""
-    return frozenset(available_timezones() - {"localtime", "Factory"})

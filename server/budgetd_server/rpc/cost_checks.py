@@ -1,6 +1,6 @@
 """The rules of what tells a cost: usage, texts, chats, and what they come to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from budgetd.v1 import budget_pb2 as pb
@@ -8,7 +8,15 @@ from budgetd.v1 import cost_pb2 as cost_pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 from budgetd_server.domain.bounds import CHAT_MESSAGES_MAX, COST_NANO_USD_MAX, USAGE_REQUESTS_MAX
 from budgetd_server.domain.errors import FieldViolation, InvalidField
-from budgetd_server.domain.usage import COUNT_MAX, NO_PARTS, Parts, Usage, requests_violations, usage_violations
+from budgetd_server.domain.usage import (
+    COUNT_MAX,
+    NO_PARTS,
+    BadCount,
+    Parts,
+    Usage,
+    requests_violations,
+    usage_violations,
+)
 from budgetd_server.rpc.checks import Checks
 
 _part_counts = attrgetter(*Parts._fields)
@@ -28,8 +36,8 @@ def usage_of(checks: Checks, request: _Using) -> tuple[Usage | None, tuple[Usage
         return None, _ONE_REQUEST
     sent = request.usage
     usage = _counted(sent)
-    if broken := usage_violations(usage, "usage"):
-        checks.violations.extend(broken)
+    if broken := usage_violations(usage):
+        _refuse_counts(checks, broken)
     return usage, _requests_of(checks, sent, usage, is_valid=not broken) if sent.requests else _ONE_REQUEST
 
 
@@ -41,8 +49,15 @@ def _requests_of(checks: Checks, sent: pb.Usage, usage: Usage, *, is_valid: bool
             checks.refuse(f"usage.requests[{index}].requests", "must be empty in a request", len(request.requests))
     requests = tuple(map(_counted, sent.requests))
     if is_valid:
-        checks.violations.extend(requests_violations(usage, requests, "usage"))
+        _refuse_counts(checks, requests_violations(usage, requests))
     return requests
+
+
+def _refuse_counts(checks: Checks, broken: Iterable[BadCount]) -> None:
+    """Note bad counts of `usage` by their paths; the contract's counts have the names of the domain's."""
+    for name, description, position in broken:
+        of = "usage" if position is None else f"usage.requests[{position}]"
+        checks.violations.append(FieldViolation(f"{of}.{name}", description))
 
 
 def _counted(usage: pb.Usage) -> Usage:

@@ -1,5 +1,6 @@
 """Limits of messages become drafts of limits."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import cast
 
@@ -13,6 +14,7 @@ from budgetd_server.domain.bounds import (
 )
 from budgetd_server.domain.budget import ALERT_RATIOS_DEFAULT, MAIN, Action, Limit, ResetMode, Unit
 from budgetd_server.domain.commands import LimitDraft
+from budgetd_server.domain.errors import FieldViolation
 from budgetd_server.domain.window import (
     Calendar,
     CalendarUnit,
@@ -20,8 +22,8 @@ from budgetd_server.domain.window import (
     Lifetime,
     Weekday,
     Window,
-    window_violations,
 )
+from budgetd_server.domain.window_rules import WindowTerm, window_violations
 from budgetd_server.rpc.checks import Checks
 
 _ACTIONS = {int(action): action for action in Action}
@@ -29,6 +31,15 @@ _RESET_MODES = {int(mode): mode for mode in ResetMode}
 _UNITS = {int(unit): unit for unit in Unit}
 _WEEKDAYS = {int(day): day for day in Weekday}
 _CALENDAR_UNITS = {int(unit): unit for unit in CalendarUnit}
+#: What the contract's windows call what the domain's rules are about.
+WINDOW_FIELDS: Mapping[WindowTerm, str] = {
+    WindowTerm.LENGTH: "fixed.length",
+    WindowTerm.ANCHOR: "fixed.anchor_time",
+    WindowTerm.CALENDAR_UNIT: "calendar.unit",
+    WindowTerm.CALENDAR_COUNT: "calendar.count",
+    WindowTerm.TIME_ZONE: "calendar.time_zone",
+    WindowTerm.FIRST_WEEKDAY: "calendar.first_weekday",
+}
 
 
 def limit_drafts(checks: Checks, budget: pb.Budget) -> tuple[LimitDraft, ...]:
@@ -167,5 +178,6 @@ def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
             time_zone=calendar.time_zone or "UTC",
             first_weekday=_WEEKDAYS.get(calendar.first_weekday or 1, cast(Weekday, calendar.first_weekday)),
         )
-    checks.violations.extend(window_violations(window, field))
+    broken = window_violations(window).items()
+    checks.violations.extend(FieldViolation(f"{field}.{WINDOW_FIELDS[term]}", rule) for term, rule in broken)
     return window, anchors_at_creation
