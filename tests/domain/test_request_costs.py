@@ -94,8 +94,8 @@ def test_requests_that_add_up_are_valid_and_one_token_more_or_less_is_named(requ
     total = total_of(requests)
     more = total._replace(output_tokens=total.output_tokens + 1)
 
-    assert requests_violations(total, requests) == []
-    (violation,) = requests_violations(more, requests)
+    assert requests_violations(total, requests, "requests") == []
+    (violation,) = requests_violations(more, requests, "requests")
     assert violation.name == "output_tokens"
     assert f"must be {total.output_tokens}," in violation.description
     assert f"got {total.output_tokens + 1}" in violation.description
@@ -110,12 +110,12 @@ def test_every_count_has_to_be_the_sum(name: str) -> None:
     more = {name: getattr(_NINES.parts if is_part else _NINES, name) + 1}
     wrong = _NINES._replace(parts=_NINES.parts._replace(**more)) if is_part else _NINES._replace(**more)
 
-    assert requests_violations(_NINES, [_NINES, NO_USAGE]) == []
-    assert [each.name for each in requests_violations(wrong, [_NINES, NO_USAGE])] == [name]
+    assert requests_violations(_NINES, [_NINES, NO_USAGE], "requests") == []
+    assert [each.name for each in requests_violations(wrong, [_NINES, NO_USAGE], "requests")] == [name]
 
 
 def test_a_count_that_is_none_is_named_by_its_request_and_no_sum_is_made_of_it() -> None:
-    violations = requests_violations(Usage(1), [Usage(1), Usage(-1, COUNT_MAX + 1)])
+    violations = requests_violations(Usage(1), [Usage(1), Usage(-1, COUNT_MAX + 1)], "requests")
 
     assert [(each.name, each.position) for each in violations] == [("input_tokens", 1), ("output_tokens", 1)]
 

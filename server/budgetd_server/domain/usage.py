@@ -120,12 +120,13 @@ def total_of(usages: Sequence[Usage]) -> Usage:
     return Usage._make((*counts, parts if any(parts) else NO_PARTS))
 
 
-def requests_violations(usage: Usage, requests: Sequence[Usage]) -> list[BadCount]:
+def requests_violations(usage: Usage, requests: Sequence[Usage], called: str) -> list[BadCount]:
     """Every rule that the requests of a usage break; an empty list for valid ones.
 
     Args:
         usage: A valid usage.
         requests: The requests that it sums up; at least one.
+        called: What the sender calls these requests, for the sentences.
     """
     violations = [
         violation._replace(position=index)
@@ -136,7 +137,7 @@ def requests_violations(usage: Usage, requests: Sequence[Usage]) -> list[BadCoun
         return violations
     told, sums = _counts(usage), _counts(total_of(requests))
     return [
-        BadCount(name, f"must be {sums[name]}, the sum of its requests, got {count}")
+        BadCount(name, f"must be {sums[name]}, the sum of {called}, got {count}")
         for name, count in told.items()
         if count != sums[name]
     ]

@@ -49,7 +49,7 @@ def _requests_of(checks: Checks, sent: pb.Usage, usage: Usage, *, is_valid: bool
             checks.refuse(f"usage.requests[{index}].requests", "must be empty in a request", len(request.requests))
     requests = tuple(map(_counted, sent.requests))
     if is_valid:
-        _refuse_counts(checks, requests_violations(usage, requests))
+        _refuse_counts(checks, requests_violations(usage, requests, "usage.requests"))
     return requests
 
 
