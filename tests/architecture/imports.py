@@ -58,15 +58,16 @@ SERVER_RULES: dict[str, Rule | None] = {
     "litellm": _rule(
         """domain.bounds domain.budget domain.commands domain.entry domain.errors domain.needs domain.results
         domain.steps domain.window litellm.record""",
+        "budgetd.user_cost",
         never="asyncio sqlite3 time",
         has_clock=False,
     ),
     "litellm.hosted": _rule(
         "domain engine http litellm.hosted litellm.record litellm.saving metrics",
-        "orjson prometheus_client starlette structlog",
+        "budgetd.user_cost orjson prometheus_client starlette structlog",
         "sqlite3",
     ),
-    "litellm.files": _rule("domain.bounds litellm.files", "budgetd google"),
+    "litellm.files": _rule("domain.bounds domain.names litellm.files", "budgetd google"),
     "prices": _rule("domain prices", never="asyncio sqlite3 time urllib"),
     "tokens": _rule("domain tokens", "tiktoken", never="sqlite3 time urllib"),
     "metrics": _rule("", "prometheus_client"),

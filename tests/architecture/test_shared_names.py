@@ -19,7 +19,8 @@ OF_THE_CLIENT = {
     ("litellm", "budgetd"): """AlreadyExists AsyncBudgetClient BudgetClient FailedPrecondition InvalidRequest NotFound
         RequestIdReused error_of_item""",
     ("litellm", "budgetd.manager"): "read_records",
-    ("litellm", "budgetd.user_cost"): "CREATED_AT_LABEL DURATION_DAYS_MAX KEYS Record SECONDS_PER_DAY limit_of",
+    ("litellm", "budgetd.user_cost"): """CREATED_AT_LABEL KEYS Record RecordReader compute_rest find_created_at limit_of
+        make_record""",
 }
 #: The same for the client, which needs the server only where it runs without one.
 OF_THE_SERVER = {

@@ -143,6 +143,26 @@ def test_a_whole_record_can_be_put(manager: BudgetManager) -> None:
     assert manager.user_dict == {"alice": record}
 
 
+@pytest.mark.parametrize(
+    ("costs", "kept"),
+    [
+        pytest.param({"current_cost": 0, "model_cost": {}}, {"current_cost": 0, "model_cost": {}}, id="zero"),
+        pytest.param({"model_cost": None}, {}, id="null"),
+        pytest.param(
+            {"current_cost": 9_999.999999, "model_cost": {"a": 10_000.0}},
+            {"current_cost": 10_000.0, "model_cost": {"a": 10_000.0}},
+            id="a sum of a hundred thousand floats, off by less than a billionth",
+        ),
+    ],
+)
+def test_costs_that_are_put_are_those_that_an_import_keeps(
+    manager: BudgetManager, costs: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    manager.user_dict["alice"] = {"total_budget": 5, **costs}
+
+    assert manager.user_dict["alice"] == {"total_budget": 5, **kept}
+
+
 def test_a_record_that_is_put_is_history_and_no_spending_of_now(manager: BudgetManager) -> None:
     manager.user_dict["alice"] = {"total_budget": 5, "current_cost": 1.75, "model_cost": {"gpt-4": 1.5}}
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from budgetd.user_cost import compute_rest
 from budgetd_server.domain.bounds import US_PER_SECOND
 from budgetd_server.domain.budget import Limit, ResetMode
 from budgetd_server.domain.window import Fixed
@@ -45,12 +46,11 @@ class Record(NamedTuple):
     def parts(self) -> dict[str, int]:
         """What was spent by model, the rest under no model; together exactly what was spent.
 
-        Sums of floats are off by less than a nano-dollar an addend: a smaller rest is none. Models that come to more
-        than the whole, which only edits by hand bring about, are cut.
+        Models that come to more than the whole, which only edits by hand bring about, are cut.
         """
         parts = dict(self.models)
-        rest = self.spent - sum(parts.values())
-        if abs(rest) > len(parts):
+        rest = compute_rest(self.spent, self.models)
+        if rest:
             for model in reversed(list(parts)):
                 if rest >= 0:
                     break

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from budgetd.user_cost import CREATED_AT_LABEL
 from budgetd_server.domain.budget import MAIN, BudgetState, Limit, ResetMode
 from budgetd_server.domain.commands import AdjustCost, Charge, CreateBudget, DeleteBudget, LimitDraft, ResetCost
 from budgetd_server.domain.entry import CostSource
@@ -24,8 +25,6 @@ from budgetd_server.domain.steps import NO_REQUEST, RunSteps, SetMainLimit, Step
 from budgetd_server.domain.window import Fixed
 from budgetd_server.litellm.record import Accepted, Record, differences
 
-#: The label of a budget that keeps a `created_at` which the client told.
-CREATED_AT_LABEL = "litellm.created_at"
 #: The label of an entry that tells which client has brought it.
 CLIENT_LABEL = "litellm.client"
 EDIT_REASON = "edited by a client of the self-hosted protocol"

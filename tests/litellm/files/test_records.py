@@ -44,6 +44,7 @@ def result_of(record: Any, user: str = "alice") -> Reading:
         ({"total_budget": 1, "duration": 0}, "duration", "0"),
         ({"total_budget": 1, "duration": -1}, "duration", "-1"),
         ({"total_budget": 1, "duration": 3_654}, "duration", "3654"),
+        ({"total_budget": 1, "duration": 1.00001}, "duration", "1.00001"),
         ({**WINDOW, "last_updated_at": "now"}, "last_updated_at", "'now'"),
         ({**WINDOW, "last_updated_at": -1}, "last_updated_at", "-1"),
         ({**WINDOW, "created_at": 1e12}, "created_at", "1000000000000.0"),
@@ -86,6 +87,7 @@ def test_keys_that_are_no_part_of_a_record_are_told_and_left_out() -> None:
     [
         pytest.param({}, [], id="nothing was ever counted"),
         pytest.param({"current_cost": 0, "model_cost": {}}, [("", 0)], id="it was, and comes to nothing"),
+        pytest.param({"model_cost": None}, [], id="null"),
         pytest.param({"current_cost": 2}, [("", 2_000_000_000)], id="without models"),
         pytest.param({"model_cost": {"a": 0.5}}, [("a", 500_000_000)], id="without the sum"),
         pytest.param(

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from budgetd import user_cost as of_the_client
+from budgetd.user_cost import record_of
+from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.errors import StoreUnavailable
 from budgetd_server.engine import sweeper
 from budgetd_server.http import bodies
 from budgetd_server.ledger import loading
 from budgetd_server.ledger.sqlite.verify import verify_file
-from budgetd_server.litellm import saving
 from budgetd_server.litellm.hosted import protocol
 from tests.litellm.hosted.conftest import Hosted, Start, answer_on, charge
 from tests.litellm.hosted.test_bodies import begin, finish, is_let_in
@@ -84,9 +84,14 @@ def test_entries_tell_which_client_has_brought_them(hosted: Hosted) -> None:
     assert (entry.budget_id, entry.cost_nano_usd, entry.model) == ("alice", USD // 2, "gpt-4o")
 
 
-def test_our_own_class_reads_when_litellms_says_a_budget_was_created() -> None:
-    """The label is written on both sides."""
-    assert saving.CREATED_AT_LABEL == of_the_client.CREATED_AT_LABEL
+def test_our_own_class_reads_when_litellms_says_a_budget_was_created(hosted: Hosted) -> None:
+    times = {"duration": 1, "created_at": 5.5, "last_updated_at": 7.5}
+    hosted.save_whole({"alice": {"total_budget": 10, **times}})
+    request = service.GetBudgetRequest(project_id=PROJECT, budget_id="alice", view=pb.BUDGET_VIEW_FULL)
+
+    budget = hosted.server.stub.GetBudget(request).budget
+
+    assert record_of(budget, was_counted=False) == {"total_budget": 10, **times}
 
 
 def test_a_body_of_millions_of_empty_arrays_is_refused_before_it_is_parsed(

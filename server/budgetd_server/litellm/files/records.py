@@ -1,26 +1,14 @@
 """One user's record of `user_cost.json`: checked against the rules that budgets have, each breach by its name."""
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
 
-from budgetd.user_cost import DURATION_DAYS_MAX, KEYS, SECONDS_PER_DAY
-from budgetd_server.domain.bounds import (
-    ID_BYTES_MAX,
-    LIMIT_AMOUNT_MAX,
-    MODELS_PER_WINDOW_MAX,
-    NANO_USD_PER_USD,
-    US_PER_SECOND,
-)
+from budgetd.user_cost import KEYS, RecordReader
+from budgetd_server.domain.bounds import ID_BYTES_MAX, MODELS_PER_WINDOW_MAX, US_PER_SECOND
+from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.litellm.files.members import shown
-
-#: The year 10000, in seconds since 1970.
-_TIME_SECONDS_END = 253_402_300_800
-#: Sums of floats are off by their rounding: by less than a nano-dollar an addend, or a billionth of the whole.
-_FLOAT_ERROR = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,22 +64,23 @@ class Checked(NamedTuple):
 
 def checked(user: str, value: Any) -> Checked:
     """Check a record."""
-    checks = _Checks(user)
-    checks.name(user, "user")
+    reader = RecordReader(value if isinstance(value, Mapping) else {}, shown)
+    if (rule := _find_broken_rule(user)) is not None:
+        reader.refuse("user", user, rule)
     if not isinstance(value, Mapping):
-        checks.refuse("record", value, "must be an object")
-        return Checked(None, checks.refusals, [])
+        reader.refuse("record", value, "must be an object")
+        return Checked(None, _refusals(user, reader), [])
     unknown = [key for key in value if key not in KEYS]
     notes = [f"{shown(key)} is no part of a record, and is left out" for key in unknown]
-    total = checks.amount(value, "total_budget")
-    duration = checks.duration(value.get("duration"))
-    created_at = checks.time(value, "created_at") if duration else None
-    updated_at = checks.time(value, "last_updated_at") if duration else None
-    costs = _costs(checks, value)
+    total = reader.dollars("total_budget")
+    duration = _duration_seconds(reader, value)
+    created_at = reader.seconds("created_at") if duration else None
+    updated_at = reader.seconds("last_updated_at") if duration else None
+    costs = reader.costs(_find_broken_rule)
     if len(costs) > MODELS_PER_WINDOW_MAX:
         notes.append(f"of its {len(costs):,} models those beyond {MODELS_PER_WINDOW_MAX} are counted together")
-    if checks.refusals:
-        return Checked(None, checks.refusals, [])
+    if reader.broken:
+        return Checked(None, _refusals(user, reader), [])
     start = created_at if updated_at is None else updated_at
     record = UserRecord(
         user=user,
@@ -104,91 +93,25 @@ def checked(user: str, value: Any) -> Checked:
     return Checked(record, [], notes)
 
 
-def _costs(checks: "_Checks", record: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
-    by_model = record.get("model_cost", {})
-    if not isinstance(by_model, Mapping):
-        checks.refuse("model_cost", by_model, "must be an object with dollars for each model")
-        return ()
-    for model in by_model:
-        checks.name(model, "model of model_cost")
-    costs = [(model, checks.amount(by_model, model, f"model_cost[{shown(model)}]")) for model in by_model]
-    models = sum(cost for _, cost in costs)
-    if "current_cost" not in record:
-        if models > LIMIT_AMOUNT_MAX:
-            checks.refuse("model_cost", _dollars(models), "must come to at most 1,000,000,000 dollars")
-        return tuple(costs)
-    current = checks.amount(record, "current_cost")
-    if checks.refusals:
-        return ()
-    rest = current - models
-    if rest < -max(len(costs), models // _FLOAT_ERROR):
-        rule = f"must be at least what model_cost comes to, {_dollars(models)}"
-        checks.refuse("current_cost", record["current_cost"], rule)
-    if rest > len(costs) or not costs:  # A cost of zero: the record has costs, and they come to nothing.
-        costs.append(("", rest))
-    return tuple(costs)
+def _find_broken_rule(name: str) -> str | None:
+    """Return the rule that a name breaks, or None. Bytes that are no UTF-8 have become halves of surrogate pairs."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return f"must be 1 to {ID_BYTES_MAX} bytes of UTF-8"
+    return broken_name_rule(name)
 
 
-def _dollars(nano_usd: int) -> Decimal:
-    return Decimal(nano_usd) / NANO_USD_PER_USD
-
-
-class _Checks:
-    """Collects what is wrong with a record."""
-
-    def __init__(self, user: str) -> None:
-        self._user = user
-        self.refusals: list[Refusal] = []
-
-    def refuse(self, field: str, value: object, rule: str) -> None:
-        self.refusals.append(Refusal(self._user, field, shown(value), rule))
-
-    def name(self, text: str, field: str) -> None:
-        """A user's or model's name; a lone surrogate is what remains of bytes that are no text."""
-        is_text = not any("\ud800" <= character <= "\udfff" for character in text)
-        if not text or not is_text or len(text.encode()) > ID_BYTES_MAX:
-            self.refuse(field, text, f"must be 1 to {ID_BYTES_MAX} bytes of UTF-8")
-        elif any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in text):
-            self.refuse(field, text, "must not contain control characters")
-
-    def amount(self, record: Mapping[str, Any], key: str, field: str | None = None) -> int:
-        """Dollars as nano-dollars; zero if they are refused."""
-        rule = "must be a number of dollars from 0 to 1,000,000,000"
-        if key not in record:
-            self.refusals.append(Refusal(self._user, key, "nothing", rule))
-            return 0
-        value = record[key]
-        if not _is_number(value) or not 0 <= value * NANO_USD_PER_USD <= LIMIT_AMOUNT_MAX:
-            self.refuse(field or key, value, rule)
-            return 0
-        if field is None and key == "total_budget" and 0 < value * NANO_USD_PER_USD < 1:
-            self.refuse(key, value, "must be 0, or at least a nano-dollar (1e-09)")
-            return 0
-        return int((Decimal(value) * NANO_USD_PER_USD).to_integral_value(ROUND_HALF_EVEN))
-
-    def duration(self, days: Any) -> int | None:
-        """Days as seconds; None: there are none, or they are refused."""
-        if days is None:
-            return None
-        if _is_number(days) and 0 < days <= DURATION_DAYS_MAX:
-            seconds = Decimal(days) * SECONDS_PER_DAY
-            # Days that are no whole number have gone through a float, and may be off by a little.
-            whole = max(round(seconds), 1)
-            if abs(seconds - whole) < Decimal("1e-6"):
-                return whole
-        self.refuse("duration", days, f"must be a number of days up to {DURATION_DAYS_MAX:,}, in whole seconds")
+def _duration_seconds(reader: RecordReader, record: Mapping[str, Any]) -> int | None:
+    """The duration in seconds. A fraction of days has gone through a float, whose error is less than a microsecond."""
+    length_us = reader.length_us()
+    if length_us is None:
         return None
-
-    def time(self, record: Mapping[str, Any], key: str) -> float | None:
-        """Seconds since 1970; None: not told, or refused."""
-        value = record.get(key)
-        if value is None:
-            return None
-        if not _is_number(value) or not 0 <= value < _TIME_SECONDS_END:
-            self.refuse(key, value, "must be a time of the years 1970 to 9999, in seconds since 1970")
-            return None
-        return float(value)
+    seconds, rest_us = divmod(length_us, US_PER_SECOND)
+    if rest_us:
+        reader.refuse("duration", record["duration"], "must be a number of days, in whole seconds")
+    return seconds
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool) and math.isfinite(value)
+def _refusals(user: str, reader: RecordReader) -> list[Refusal]:
+    return [Refusal(user, broken.field, broken.value, broken.rule) for broken in reader.broken]

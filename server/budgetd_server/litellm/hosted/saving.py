@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from budgetd.user_cost import KEYS
 from budgetd_server.domain.commands import Outcome
 from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, StoreUnavailable
 from budgetd_server.domain.names import broken_name_rule
@@ -14,7 +15,7 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.http.bodies import told
 from budgetd_server.litellm.hosted.loads import given_until
-from budgetd_server.litellm.hosted.records import KEYS, decoded
+from budgetd_server.litellm.hosted.records import decoded
 from budgetd_server.litellm.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
 from budgetd_server.litellm.hosted.views import MARKER, View, client_of_new
 from budgetd_server.litellm.saving import DropRecord, RecordSaved, SaveRecord
