@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
-
-import structlog
 
 from budgetd_server.config import Config
 from budgetd_server.connections import end_connections
@@ -25,7 +24,7 @@ from budgetd_server.rpc.adapter import generic_handler
 from budgetd_server.rpc.server import PortBusy, RpcServer
 from budgetd_server.unix_sockets import place_for_socket, unix_path
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 #: For what is left when everything of ours has ended: open health watches never end by themselves.
 STOP_SECONDS = 0.2
@@ -127,7 +126,7 @@ class Server:
         locals_ = (self._rpc.local, self._http.local)
         end_connections(lambda ends: ends.local in locals_ and ends.peer == peer)
         self.metrics.slow_readers.inc()
-        log.warning("a reader that was too slow has been cut off", peer=peer)
+        log.warning("a reader that was too slow has been cut off", extra={"peer": peer})
 
     def _is_ready(self) -> bool:
         return self.engine.writer.is_healthy and not self._is_stopping

@@ -12,6 +12,8 @@ from budgetd_server.unix_sockets import broken_path_rule, unix_path
 LISTEN_DEFAULT = "127.0.0.1:50051"
 HTTP_LISTEN_DEFAULT = "127.0.0.1:9464"
 DATABASE_DEFAULT = "sqlite:///budgetd.db"
+QUEUE_MAX_DEFAULT = 100_000
+GRACE_SECONDS_DEFAULT = 10.0
 
 _ENDS_OF_SQLITE = ("-wal", "-shm", "-journal")
 
@@ -33,9 +35,9 @@ class Config:
     #: Price files of the operator; later ones win.
     prices: Sequence[Path] = ()
     #: Commands that may wait; more are refused with QUEUE_FULL.
-    queue_max: int = 100_000
+    queue_max: int = QUEUE_MAX_DEFAULT
     #: How long calls that are being served may take once the server shuts down, in seconds.
-    grace_seconds: float = 10.0
+    grace_seconds: float = GRACE_SECONDS_DEFAULT
     #: True: an older database is brought up to date at start.
     migrates: bool = False
     #: True: listening beyond this machine without TLS and tokens is allowed.

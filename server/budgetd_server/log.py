@@ -1,5 +1,6 @@
 """Logs: one line per event on standard error, as text for people or JSON for programs.
 
+Every module logs through the standard library, with the fields of an event in `extra`; structlog only writes the lines.
 No line holds a text that is to be counted, or a token; ids that callers choose are shown escaped.
 """
 
@@ -14,14 +15,13 @@ _CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 
 
 
 def set_up(*, level: str, is_json: bool) -> None:
-    """Begin to log. Both structlog's and the libraries' own lines take the same form.
+    """Begin to log, the lines of libraries included.
 
     Args:
         level: The least severity to show, such as "info".
         is_json: True: one JSON object a line.
     """
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -32,12 +32,6 @@ def set_up(*, level: str, is_json: bool) -> None:
     else:
         shared.append(_on_one_line)
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_indented_traceback)
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

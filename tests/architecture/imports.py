@@ -52,7 +52,7 @@ SERVER_RULES: dict[str, Rule | None] = {
     ),
     "http": _rule(
         "connections domain engine http metrics unix_sockets",
-        "orjson prometheus_client starlette structlog uvicorn",
+        "orjson prometheus_client starlette uvicorn",
         "sqlite3",
     ),
     "litellm": _rule(
@@ -64,7 +64,7 @@ SERVER_RULES: dict[str, Rule | None] = {
     ),
     "litellm.hosted": _rule(
         "domain engine http litellm.hosted litellm.record litellm.saving metrics",
-        "budgetd.user_cost orjson prometheus_client starlette structlog",
+        "budgetd.user_cost orjson prometheus_client starlette",
         "sqlite3",
     ),
     "litellm.files": _rule("domain.bounds domain.names litellm.files", "budgetd google"),

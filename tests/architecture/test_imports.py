@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.imports import CLIENT, SERVER, SERVER_RULES, client_rules, violations
+from tests.architecture.imports import CLIENT, SERVER, SERVER_RULES, client_rules, imports_of, violations
 
 
 @pytest.fixture
@@ -122,3 +122,13 @@ def test_what_is_allowed_is_not_taken_for_a_violation(copy: Path, file: str, lin
         source.write(f"\n{line}\n")
 
     assert violations(copy, "budgetd_server", SERVER_RULES) == []
+
+
+def test_every_module_logs_through_the_standard_library_and_only_log_knows_what_writes_the_lines() -> None:
+    importing = {
+        file.name
+        for file in (SERVER / "budgetd_server").rglob("*.py")
+        if any(each.name.startswith("structlog") for each in imports_of(file.read_text("utf-8"), "", frozenset()))
+    }
+
+    assert importing == {"log.py"}

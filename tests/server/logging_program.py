@@ -6,8 +6,6 @@ Usage: python logging_program.py text|json. Log set-up is for the whole process,
 import logging
 import sys
 
-import structlog
-
 from budgetd_server import log as logs
 
 ODD = "a\nforged level=error\x1b[31m\x00\u2028b"
@@ -16,9 +14,9 @@ ODD = "a\nforged level=error\x1b[31m\x00\u2028b"
 def main(form: str) -> None:
     """Log."""
     logs.set_up(level="info", is_json=form == "json")
-    log = structlog.get_logger()
+    log = logging.getLogger("budgetd_server")
     log.debug("not shown")
-    log.info("an id", budget_id=ODD)
+    log.info("an id", extra={"budget_id": ODD})
     event = f"event {ODD}"
     log.info(event)
     logging.getLogger("library").warning("a library says %s", ODD, extra={"kind": ODD})
@@ -26,7 +24,7 @@ def main(form: str) -> None:
     try:
         raise ValueError(ODD) if prompt else AssertionError
     except ValueError:
-        log.exception("unexpected error", incident_id="1")
+        log.exception("unexpected error", extra={"incident_id": "1"})
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 ADDRESS_VARIABLE = "BUDGETD_ADDRESS"
 TOKEN_VARIABLE = "BUDGETD_TOKEN"  # noqa: S105 - the variable's name, not a token.
-ADDRESS_DEFAULT = "127.0.0.1:50051"
 PORT_DEFAULT = 50051
+ADDRESS_DEFAULT = f"127.0.0.1:{PORT_DEFAULT}"
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"}
 #: The variables that gRPC looks at, in its order.
 _PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")

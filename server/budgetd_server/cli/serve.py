@@ -1,12 +1,12 @@
 """`budgetd serve`."""
 
 import asyncio
+import logging
 import os
 import signal
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from budgetd_server import config as settings
@@ -18,7 +18,7 @@ from budgetd_server.ledger.base import LedgerRefused
 from budgetd_server.prices import PriceFileError, ReloadablePrices
 from budgetd_server.rpc.server import PortBusy
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -43,11 +43,11 @@ def serve(
     ] = None,
     queue_max: Annotated[
         int, typer.Option(envvar="BUDGETD_QUEUE_MAX", help="How many commands may wait for their commit.")
-    ] = 100_000,
+    ] = settings.QUEUE_MAX_DEFAULT,
     grace_seconds: Annotated[
         float,
         typer.Option(envvar="BUDGETD_GRACE_SECONDS", help="How long calls may take once it shuts down."),
-    ] = 10.0,
+    ] = settings.GRACE_SECONDS_DEFAULT,
     migrate: Annotated[
         bool, typer.Option("--migrate", envvar="BUDGETD_MIGRATE", help="Bring an older database up to date.")
     ] = False,
@@ -112,10 +112,12 @@ async def _serve(config: Config) -> bool:
     await server.start()
     log.info(
         "serving",
-        listen=f"{config.listen.rpartition(':')[0]}:{server.port}" if server.port else config.listen,
-        http_port=server.http_port or config.http_listen or 0,
-        database=str(config.database_path),
-        price_version=prices.version,
+        extra={
+            "listen": f"{config.listen.rpartition(':')[0]}:{server.port}" if server.port else config.listen,
+            "http_port": server.http_port or config.http_listen or 0,
+            "database": str(config.database_path),
+            "price_version": prices.version,
+        },
     )
     ends = [asyncio.create_task(event.wait()) for event in (stopping, ledger.outdated)]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -137,9 +139,9 @@ def _reload(prices: ReloadablePrices) -> None:
     try:
         prices.reload()
     except (PriceFileError, OSError) as error:
-        log.error("the price files cannot be used; the prices in force stay", problems=str(error))  # noqa: TRY400
+        log.error("the price files cannot be used; the prices in force stay", extra={"problems": str(error)})  # noqa: TRY400
     else:
-        log.info("the price files were read anew", price_version=prices.version)
+        log.info("the price files were read again", extra={"price_version": prices.version})
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":

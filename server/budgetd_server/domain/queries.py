@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from budgetd_server.domain.bounds import PAGE_SIZE_DEFAULT
 from budgetd_server.domain.entry import Entry, EntryKind
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.status import BudgetStatus
@@ -51,7 +52,7 @@ class EntryQuery:
     #: From the entry of this number down; None: from the newest.
     from_seq: int | None = None
     #: At most this many entries are returned,
-    page_size: int = 50
+    page_size: int = PAGE_SIZE_DEFAULT
     #: and at most this many looked at.
     rows_max: int = 2_000
     kinds: Sequence[EntryKind] = ()
@@ -99,7 +100,7 @@ class ReservationQuery:
     #: From the one of this number down; None: from the newest.
     from_seq: int | None = None
     #: At most this many are returned,
-    page_size: int = 50
+    page_size: int = PAGE_SIZE_DEFAULT
     #: and at most this many looked at.
     rows_max: int = 2_000
 

@@ -84,7 +84,7 @@ _NOTES_TOLD_MAX = 20
 
 
 class ReloadablePrices:
-    """The prices in force, which can be read anew from their files. A `Prices` like any other."""
+    """The prices in force, which can be read again from their files. A `Prices` like any other."""
 
     def __init__(
         self, paths: Sequence[Path] = (), *, fallback: Rates | None = None, catalogue_path: Path = SHIPPED

@@ -1,16 +1,16 @@
 """Servers that speak LiteLLM's self-hosted protocol, and what its class does with what they give."""
 
 import json
+import logging
 import socket
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from budgetd_server.http.bodies import Bodies
 from budgetd_server.litellm.hosted import protocol
@@ -20,7 +20,7 @@ from tests.rpc.running_server import PATIENCE_SECONDS, PROJECT, LoopThread, Runn
 
 __all__ = ["loop_thread"]
 
-Logs = list[MutableMapping[str, Any]]
+Logs = list[Mapping[str, Any]]
 Records = dict[str, dict[str, Any]]
 
 
@@ -111,17 +111,31 @@ def reset(record: dict[str, Any]) -> None:
     record["model_cost"] = {}
 
 
+@contextmanager
+def kept_logs() -> Iterator[Logs]:
+    """Keep what the server logs: the fields of each line, and its sentence as `event`."""
+    kept: Logs = []
+    handler = logging.Handler()
+    handler.emit = lambda record: kept.append({**vars(record), "event": record.getMessage()})  # type: ignore[method-assign]
+    logger = logging.getLogger("budgetd_server")
+    logger.addHandler(handler)
+    try:
+        yield kept
+    finally:
+        logger.removeHandler(handler)
+
+
 @pytest.fixture(scope="module")
 def shared(loop_thread: LoopThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
     """A server for tests that change nothing."""
-    with capture_logs() as logs, _Running(loop_thread, tmp_path_factory.mktemp("shared")) as observed:
+    with kept_logs() as logs, _Running(loop_thread, tmp_path_factory.mktemp("shared")) as observed:
         yield Hosted(observed, logs)
 
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
     """What is logged, as it is found."""
-    with capture_logs() as captured:
+    with kept_logs() as captured:
         yield captured
 
 

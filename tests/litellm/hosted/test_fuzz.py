@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -155,11 +156,13 @@ def grown_by_a_third_round(hosted: Hosted, bodies: list[bytes]) -> int:
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
+    logging.disable()  # Pytest keeps each line until the test has ended.
     tracemalloc.start()
     try:
         return -traced_bytes() + traced_bytes()
     finally:
         tracemalloc.stop()
+        logging.disable(logging.NOTSET)
 
 
 def shortened(wrong: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

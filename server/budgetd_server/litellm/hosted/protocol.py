@@ -1,13 +1,13 @@
 """The two calls: bodies in, bodies out, and an answer that the class can bear whatever happens."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -39,7 +39,7 @@ LOGGED_USERS_MAX = 3
 #: Projects that are read and written out at the same time: all of one are in memory until its answer is made.
 GETS_AT_A_TIME = 4
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 
 Call = Callable[[Any], Awaitable[dict[str, Any]]]
 
@@ -80,12 +80,13 @@ class HostedProtocol:
                 status, answer = 503, _error(error.message)
             except Exception:  # An internal error: LiteLLM's class expects JSON, and the log has the traceback.
                 incident_id = uuid.uuid4().hex[:12]
-                log.exception("internal error", call=name, incident_id=incident_id)
+                log.exception("internal error", extra={"call": name, "incident_id": incident_id})
                 status, answer = 500, _error(f"internal error; the server's log has the details under {incident_id}")
             finally:
                 self._in_flight.ended()
             if status != 200:
-                log.warning("a call was refused", call=name, status=status, why=answer["message"])
+                fields = {"call": name, "status": status, "why": answer["message"]}
+                log.warning("a call was refused", extra=fields)
             self._metrics.calls.labels(name, str(status)).inc()
             self._metrics.seconds.labels(name).observe(time.perf_counter() - began)
             return JsonAnswer(content if status == 200 else orjson.dumps(answer), status, held=held)
@@ -128,18 +129,14 @@ class HostedProtocol:
 def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
     answer: dict[str, Any] = {"status": "success"}
     if saved.ignored:
-        log.warning("keys of records are not kept", project=project_id, users=len(saved.ignored))
+        log.warning("keys of records are not kept", extra={"project": project_id, "users": len(saved.ignored)})
         ignored = list(saved.ignored.items())[:TOLD_USERS_MAX]
         answer["ignored"] = {_name(user): [_name(key) for key in keys[:TOLD_KEYS_MAX]] for user, keys in ignored}
     if saved.refused:
         first = list(saved.refused.items())
-        log.warning(
-            "records were refused",
-            project=project_id,
-            users=saved.users,
-            refused=len(first),
-            why=[f"{told(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]],
-        )
+        fields = {"project": project_id, "users": saved.users, "refused": len(first)}
+        why = [f"{told(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]]
+        log.warning("records were refused", extra=fields | {"why": why})
         answer["status"] = "error"
         were = "was" if len(first) == 1 else "were"
         answer["message"] = f"{len(first)} of {saved.users} records {were} refused, the others are kept"
