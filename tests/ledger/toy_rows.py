@@ -7,6 +7,7 @@ snapshot. Statements are methods of their names, and walk whole tables.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from budgetd_server.domain.entry import Entry
 from budgetd_server.ledger import columns as c
 from budgetd_server.ledger.chains import NEWEST
 from budgetd_server.ledger.rows import Row
@@ -34,8 +35,8 @@ KEYS = {
 DEFAULTS: Mapping[str, Stored] = {
     "entries": {
         **dict.fromkeys(c.STORED_ENTRY),
-        **dict.fromkeys(("is_estimated", "is_late", "overage_nano_usd", "cause"), 0),
-        **dict.fromkeys(("limit_id", "catalogue_name"), ""),
+        **{name: Entry._field_defaults[name] for name in c.RARE_ENTRY_FIELDS},
+        "catalogue_name": "",
     },
     "request_ids": {"more": None},
 }
