@@ -29,7 +29,7 @@ UV_VERSION := 0.13.9
 RUNTIME := .venv/.installed-runtime
 EDITABLE := .venv/.installed-editable
 DEV := .venv/.installed-dev
-GENERATOR := .venv-proto/.installed-lock
+GENERATOR := .venv/.installed-generator
 PARITY := .venv-parity/.installed-editable
 PARITY_NEWEST := .venv-parity-newest/.installed-editable
 
@@ -150,14 +150,14 @@ lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the ne
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 		&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(PIP) install uv==$(UV_VERSION) \
 		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \
-		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock) \
+		&& $(call compile,dev,requirements-dev.lock) && $(call compile,proto,requirements-proto.lock,--no-deps) \
 		&& $(call compile,oldest,requirements-oldest.lock) \
 		&& $(call compile,parity,requirements-parity.lock,--constraint requirements.lock) \
 		&& $(call compile,parity-newest,requirements-parity-newest.lock)
 
 .PHONY: clean
 clean: ## Remove environments, caches and built files; ledgers (*.db) stay.
-	rm -rf .venv .venv-proto .venv-parity .venv-parity-newest .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-parity .venv-parity-newest .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Locks dependency group $(1) into the file $(2), with more arguments $(3): for every system, with hashes, without
@@ -186,10 +186,10 @@ $(DEV): requirements-dev.lock $(EDITABLE)
 	@$(BIN)/python $(PIP) install --require-hashes -r $<
 	@touch $@
 
-$(GENERATOR): requirements-proto.lock
-	$(call make-venv,.venv-proto)
+# Without what it says it needs: it asks for an older protobuf than the server's, and runs on that one, too.
+$(GENERATOR): requirements-proto.lock $(RUNTIME)
 	@echo 'installing $<'
-	@.venv-proto/bin/python $(PIP) install --require-hashes -r $<
+	@$(BIN)/python $(PIP) install --no-deps --require-hashes -r $<
 	@touch $@
 
 .venv-parity/.installed-lock: requirements-parity.lock
@@ -217,9 +217,9 @@ $(PARITY_NEWEST): .venv-parity-newest/.installed-lock server/pyproject.toml clie
 # Writes the generated package below the folder $(1). protoc finds its plugins on PATH.
 define generate
 mkdir -p $(1)/budgetd/v1 \
-&& PATH=".venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -I proto \
+&& PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 	--python_out=$(1) --mypy_out=quiet:$(1) $(PROTOS) \
-&& PATH=".venv-proto/bin:$$PATH" .venv-proto/bin/python -m grpc_tools.protoc -I proto \
+&& PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I proto \
 	--grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) $(SERVICE_PROTO) \
 && printf '"""The contract budgetd.v1, generated from proto/budgetd/v1 by `make proto`; not written by hand."""\n' \
 	> $(1)/budgetd/v1/__init__.py
