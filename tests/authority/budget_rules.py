@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from budgetd_server.domain.budget import MAIN, ResetMode
+from budgetd_server.domain.budget import MAIN, Action, Limit, ResetMode
 from budgetd_server.domain.commands import (
+    Charge,
     CreateBudget,
     DeleteBudget,
     LimitDraft,
@@ -16,6 +17,7 @@ from budgetd_server.domain.commands import (
 from budgetd_server.domain.window import Fixed, Window
 from tests.authority.drawing import (
     IDS,
+    costs,
     joins,
     label_sets,
     limit_lists,
@@ -32,9 +34,10 @@ from tests.authority.sending import Sender, seldom
 class BudgetRules(Sender):
     """Commands that configure."""
 
-    @initialize(limits=st.tuples(limit_lists, limit_lists, limit_lists, limit_lists))
-    def found(self, limits: tuple[tuple[LimitDraft, ...], ...]) -> None:
+    @initialize(limits=st.tuples(limit_lists, limit_lists, limit_lists, limit_lists), has_huge=picks)
+    def found(self, limits: tuple[tuple[LimitDraft, ...], ...], has_huge: int) -> None:
         """A tree and a template, so that nobody begins with nothing."""
+        self.has_huge = has_huge == 1
         tree = [("p", "org", "", 0), ("p", "team", "org", 1), ("p", "alice", "team", 2), ("p", "tpl", "org", 3)]
         tree += [("q", "org", "", 1), ("q", "alice", "org", 0), ("q", "tpl", "", 2)]
         for project_id, budget_id, parent_id, number in tree:
@@ -121,7 +124,7 @@ class BudgetRules(Sender):
             sets_limits=limits is not None,
             limits=limits or (),
             labels=labels,
-            etag="" if etag > 1 or account is None else account.etag if etag else "7-7",
+            etag=self.etag(place, etag),
         )
         prepared = self.rehearsal.prepared(command)
         if waits:
@@ -175,6 +178,22 @@ class BudgetRules(Sender):
         )
         self.send(self.rehearsal.prepared(command), joins=joins)
 
+    @precondition(seldom)
+    @rule(project_id=projects, number=numbers, window=windows, cost=costs, joins=joins)
+    def spend_meanwhile(self, project_id: str, number: int, window: Window, cost: int, joins: bool) -> None:
+        """A budget is charged between the two steps of a recount."""
+        place = self.place(project_id, number)
+        limit = Limit(amount=30, window=window, action=Action.WARN)
+        command = UpdateBudget(
+            **place,
+            request=self.request(Rpc.UPDATE_BUDGET),
+            sets_limits=True,
+            limits=(LimitDraft(limit=limit),),
+        )
+        prepared = self.rehearsal.prepared(command)
+        self.send(Charge(**place, request=self.request(Rpc.UPDATE_COST), cost_nano_usd=cost), joins=joins)
+        self.send(prepared)
+
     @precondition(lambda self: self.prepared)
     @rule(joins=joins)
     def finish_update(self, joins: bool) -> None:
@@ -193,8 +212,8 @@ class BudgetRules(Sender):
         self.send(command, joins=joins)
 
     @precondition(seldom)
-    @rule(project_id=projects, number=numbers, force=picks, is_due=rarely, joins=joins)
-    def delete(self, project_id: str, number: int, force: int, is_due: bool, joins: bool) -> None:
+    @rule(project_id=projects, number=numbers, force=picks, etag=picks, is_due=rarely, joins=joins)
+    def delete(self, project_id: str, number: int, force: int, etag: int, is_due: bool, joins: bool) -> None:
         """A budget that lives is deleted: sometimes the one of the newest hold, if nothing else stands in the way."""
         place = self.place(project_id, number)
         if is_due:
@@ -204,5 +223,23 @@ class BudgetRules(Sender):
         if held and number % 3 and not held[-1].is_deleted:
             place["budget_id"] = held[-1].budget_id
             force += 3
-        command = DeleteBudget(**place, request=self.request(Rpc.DELETE_BUDGET), force=force > 6)
+        request, etag_sent = self.request(Rpc.DELETE_BUDGET), self.etag(place, etag)
+        command = DeleteBudget(**place, request=request, force=force > 6, etag=etag_sent)
+        self.send(command, joins=joins)
+
+    @precondition(seldom)
+    @rule(project_id=projects, number=numbers, limits=limit_lists, parent=picks, joins=joins)
+    def begin_anew(
+        self, project_id: str, number: int, limits: tuple[LimitDraft, ...], parent: int, joins: bool
+    ) -> None:
+        """A budget is deleted with all below it, and its id is taken again in the same transaction."""
+        place, ids = self.place(project_id, number), IDS[project_id]
+        self.send(DeleteBudget(**place, request=self.request(Rpc.DELETE_BUDGET), force=True), joins=True)
+        command = CreateBudget(
+            **place,
+            request=self.request(Rpc.CREATE_BUDGET),
+            limits=limits,
+            labels={},
+            parent_id=ids[parent] if parent < len(ids) else "",
+        )
         self.send(command, joins=joins)

@@ -12,9 +12,10 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.reservation import ReservationState
 from budgetd_server.domain.status import budget_status, limit_statuses
-from tests.authority.slow_books import Account, Books, Line
+from tests.authority.slow_books import Account, Books, Line, tokens_of
 from tests.authority.slow_model import SlowModel, Standing, Told
 from tests.authority.stores import Kept, Place, Store, with_first_step
+from tests.domain.desk import DAY_US
 
 #: Kinds of entries of which a request id writes at most one.
 _ONCE = (EntryKind.CHARGE, EntryKind.HOLD, EntryKind.SETTLE, EntryKind.ADJUST, EntryKind.CREATE, EntryKind.UPDATE)
@@ -74,6 +75,10 @@ class Rehearsal:
         number, *more = result.result.to_numbers() or (0,)
         answer = Told("", result.entry_seq, number, result.replayed, tuple(more))
         assert answer == told, f"{command}: {answer}, and not {told}"
+        own = self.model.books[command.project_id].living().get(getattr(command, "budget_id", ""))
+        if result.budget is not None and own is not None:
+            spent = self.model.spent(command.project_id, own, self.now_us)
+            assert result.budget.current_cost_nano_usd == spent, f"{command}: the budget has spent {spent}"
         accounts = self.model.told_accounts
         if accounts is None or any(account.is_deleted for account in accounts):
             return
@@ -122,6 +127,11 @@ class Rehearsal:
         assert all(older.seq < newer.seq for older, newer in pairwise(entries)), "invariant 6"
         written = [_line_of(entry) for entry in entries[len(before) :]]
         assert written == books.lines[len(before) :], "other entries were written"
+        newest: dict[str, int] = {}
+        for entry in entries:
+            budget_id = books.accounts[entry.budget_key].budget_id
+            assert entry.previous_seq == newest.get(budget_id, 0), "the chain of a budget id is broken"
+            newest[budget_id] = entry.seq
         # What a template makes is made under the request id of the charge or hold.
         caused = [entry for entry in entries if entry.kind in _ONCE and entry.cause is not Cause.FROM_TEMPLATE]
         effects = [(entry.kind, entry.request_id) for entry in caused]
@@ -149,25 +159,23 @@ class Rehearsal:
             assert has == (rule.limit, rule.span, rule.since), f"{account.budget_id} {name!r}: {has}, and not {rule}"
             assert counter.spent == books.spent(account, rule), f"spent of {name!r}"
             assert counter.held == books.held(account, rule), f"held of {name!r}"
-        self._compare_main(budget, account, books)
-        for at_us in (self.now_us, self.now_us + 7_200 * 10**6):
-            told = [Standing(*each[:4], each.held) for each in limit_statuses(budget, at_us)]
-            assert told == self.model.standings(books.project_id, account, at_us)
-
-    def _compare_main(self, budget: BudgetState, account: Account, books: Books) -> None:
-        main = account.rules[""]
-        models: dict[str, Sums] = {}
-        for line in books.counted(account, main):
-            models.setdefault(line.model, Sums()).add(line.cost, line.usage, line.calls)
-        assert {name: sums for name, sums in budget.models.items() if sums != Sums()} == {
-            name: sums for name, sums in models.items() if sums != Sums()
-        }
+        assert budget.models == books.by_model(account)
+        assert budget.models_count == len(budget.models) <= books.models_max + 1
         total = Sums()
-        for sums in models.values():
+        for sums in budget.models.values():
             total.merge(sums)
         assert budget.main.sums == total
-        spent = 0 if books.is_over(account, main, self.now_us) else total.cost_nano_usd
-        assert budget_status(budget, self.now_us).current_cost_nano_usd == spent
+        for at_us in self._instants(account, len(books.lines)):
+            told = [Standing(*each[:4], each.held) for each in limit_statuses(budget, at_us)]
+            assert told == self.model.standings(books.project_id, account, at_us)
+            spent = self.model.spent(books.project_id, account, at_us)
+            assert budget_status(budget, at_us).current_cost_nano_usd == spent
+
+    def _instants(self, account: Account, turn: int) -> tuple[int, int]:
+        """Now, and in turn one before, one after, or one at a bound of the main window."""
+        bounds = [each - by for each in account.rules[""].span if each is not None for by in (0, 1)]
+        others = [self.now_us + 7_200 * 10**6, self.now_us - 10 * DAY_US, *bounds]
+        return self.now_us, others[turn % len(others)]
 
 
 def check_invariants(budget: BudgetState, entries: Sequence[Entry], reservations: Mapping[int, Kept]) -> None:
@@ -181,7 +189,7 @@ def check_invariants(budget: BudgetState, entries: Sequence[Entry], reservations
         spent = [
             {
                 Unit.NANO_USD: entry.cost_nano_usd,
-                Unit.TOKENS: entry.counted_usage.tokens,
+                Unit.TOKENS: tokens_of(entry.usage),
                 Unit.CALLS: entry.calls,
             }[counter.unit]
             for entry in counted
@@ -228,4 +236,6 @@ def _line_of(entry: Entry) -> Line:
         entry.is_late,
         entry.is_estimated,
         entry.overage_nano_usd,
+        entry.request_id,
+        entry.windows_skipped,
     )

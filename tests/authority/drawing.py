@@ -2,16 +2,21 @@
 
 from hypothesis import strategies as st
 
+from budgetd_server.domain.bounds import OTHER_MODELS
 from budgetd_server.domain.budget import MAIN, Action, Limit, ResetMode, Unit
 from budgetd_server.domain.commands import LimitDraft
-from budgetd_server.domain.usage import Usage
+from budgetd_server.domain.usage import NO_PARTS, Usage
 from budgetd_server.domain.window import SECOND_US, Calendar, CalendarUnit, Fixed, Lifetime, Window
 from tests.domain.desk import DAY_US, HOUR_US
 
-#: Thursday, 5 March 2026, 10:30 UTC: in the middle of an hour.
-START_US = 1_772_706_600 * SECOND_US
+#: Friday, 27 March 2026, 10:30 UTC: in the middle of an hour, two days before the clocks of Berlin are set forward.
+START_US = 1_774_607_400 * SECOND_US
 #: The code under test is patched to allow no more levels, so that trees of few budgets are too deep.
 DEPTH_MAX = 3
+#: Likewise few: a budget is charged for more models than it counts apart.
+MODELS_MAX = 3
+#: Twice this is a count that fits, three times is not.
+HUGE = 4 * 10**18
 
 IDS = {"p": ("org", "team", "alice", "bob", "tpl"), "q": ("org", "alice", "tpl")}
 PLACES = [(project_id, budget_id) for project_id, ids in IDS.items() for budget_id in ids]
@@ -26,11 +31,12 @@ picks = st.integers(0, 9)
 joins = st.sampled_from([False, False, False, True])
 rarely = st.sampled_from([False, False, False, True])
 costs = st.integers(0, 12)
-usages = st.none() | st.tuples(st.integers(2, 6), st.integers(0, 6), st.integers(0, 2)).map(lambda each: Usage(*each))
+_bits = st.integers(0, 1)
+usages = st.none() | st.builds(Usage, st.integers(2, 6), st.integers(1, 6), _bits, _bits, _bits, st.just(NO_PARTS))
 #: A hold keeps input and output, and no parts of them.
 held_usages = st.none() | st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda each: Usage(*each))
 models: st.SearchStrategy[tuple[str, tuple[str, ...]]] = st.sampled_from(
-    [("", ()), ("m1", ()), ("m2", ()), ("x", ("m1",)), ("x", ()), ("y", ("n", "m2"))]
+    [("", ()), ("m1", ()), ("m2", ()), ("x", ("m1",)), ("x", ()), ("y", ("n", "m2")), (OTHER_MODELS, ())]
 )
 ttls = st.sampled_from([SECOND_US, 60 * SECOND_US, 600 * SECOND_US, HOUR_US])
 patterns: st.SearchStrategy[tuple[str, ...]] = st.sampled_from([(), (), ("m1",), ("m*",), ("m2", "x*")])
@@ -40,6 +46,7 @@ windows: st.SearchStrategy[Window] = st.sampled_from(
         Fixed(length_us=HOUR_US, anchor_at_us=START_US - 1_800 * SECOND_US),
         Fixed(length_us=600 * SECOND_US, anchor_at_us=START_US + 90 * SECOND_US),
         Calendar(unit=CalendarUnit.HOUR),
+        Calendar(unit=CalendarUnit.HOUR, count=6),
         Calendar(unit=CalendarUnit.DAY, time_zone="Europe/Berlin"),
         Calendar(unit=CalendarUnit.MONTH),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine
 
+from budgetd_server.domain.budget import MAIN
 from budgetd_server.domain.commands import (
     Command,
     Request,
@@ -18,6 +19,7 @@ from tests.authority.comparing import Rehearsal
 from tests.authority.drawing import (
     DEPTH_MAX,
     IDS,
+    MODELS_MAX,
     PLACES,
     START_US,
     steps_made,
@@ -46,11 +48,14 @@ class Sender(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = type(self).make_store(list(IDS))
-        self.rehearsal = Rehearsal(self.store, PLACES, SlowModel(*IDS, depth_max=DEPTH_MAX), START_US)
+        model = SlowModel(*IDS, depth_max=DEPTH_MAX, models_max=MODELS_MAX)
+        self.rehearsal = Rehearsal(self.store, PLACES, model, START_US)
         self.waiting: list[Command[Any]] = []
         self.sent: list[Requested[Any]] = []
         self.prepared: list[UpdateBudget] = []
         self.asked: dict[Rpc, int] = {}
+        #: True: some costs and usages are as large as counts can be.
+        self.has_huge = False
 
     # --- Sending.
 
@@ -71,6 +76,13 @@ class Sender(RuleBasedStateMachine):
         if missing and number in (8, 9):
             return {"project_id": project_id, "budget_id": missing[0]}
         return self.place(project_id, number)
+
+    def etag(self, place: dict[str, Any], pick: int) -> str:
+        """Mostly none; sometimes that of now, or one that is none any more, or never was."""
+        account = self.books(place["project_id"]).living().get(place["budget_id"])
+        if account is None or pick > 2:
+            return ""
+        return [account.etag, f"{account.key}-{account.version - 1}", "7-7"][pick]
 
     def request(self, rpc: Rpc) -> Request:
         """A new id in the scope of an RPC; other RPCs use the same ids."""
@@ -117,8 +129,17 @@ class Sender(RuleBasedStateMachine):
 
     def await_expiry(self, project_id: str) -> None:
         """Let time pass until the newest open hold is due; what waits is sent before."""
+        expiries = [each.expires_at_us for each in self.books(project_id).holds.values() if each.is_open]
+        self._await(*expiries[-1:])
+
+    def await_end(self, place: dict[str, Any]) -> None:
+        """Let time pass until a budget's main window is over, if it lives and the window ends."""
+        account = self.books(place["project_id"]).living().get(place["budget_id"])
+        end_us = None if account is None else account.rules[MAIN].span.end_at_us
+        self._await(*(() if end_us is None else (end_us,)))
+
+    def _await(self, *instants_us: int) -> None:
         if self.waiting:
             waiting, self.waiting = self.waiting, []
             self.rehearsal.transact(waiting)
-        expiries = [each.expires_at_us for each in self.books(project_id).holds.values() if each.is_open]
-        self.rehearsal.now_us = max([self.rehearsal.now_us, *expiries[-1:]])
+        self.rehearsal.now_us = max([self.rehearsal.now_us, *instants_us])

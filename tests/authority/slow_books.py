@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.budget import Limit, ResetMode, Unit
+from budgetd_server.domain.bounds import COUNTER_MAX, OTHER_MODELS
+from budgetd_server.domain.budget import MAIN, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import Usage
@@ -55,6 +56,14 @@ class Line(NamedTuple):
     is_late: bool = False
     is_estimated: bool = False
     overage: int = 0
+    request_id: str = ""
+    skipped: int = 0
+
+    @property
+    def is_counted(self) -> bool:
+        """True if it adds something, if only zero."""
+        kinds = (EntryKind.CHARGE, EntryKind.SETTLE, EntryKind.ADJUST)
+        return self.kind in kinds or self.is_estimated or self.adjusted is not None
 
     @property
     def part(self) -> Part:
@@ -101,6 +110,8 @@ class Account:
     version: int = 1
     is_deleted: bool = False
     rules: dict[str, Rule] = field(default_factory=dict)
+    #: The models that the main rule counts apart in its window, and that of the rest once there are too many.
+    names: set[str] = field(default_factory=set)
 
     @property
     def etag(self) -> str:
@@ -132,11 +143,15 @@ class Books:
     Args:
         project_id: Its id.
         depth_max: How many levels a tree may have.
+        models_max: How many models a budget counts apart.
     """
 
-    def __init__(self, project_id: str, depth_max: int) -> None:
+    def __init__(self, project_id: str, depth_max: int, models_max: int) -> None:
         self.project_id = project_id
         self.depth_max = depth_max
+        self.models_max = models_max
+        #: That of the command that is carried out; empty: it has none.
+        self.request_id = ""
         self.lines: list[Line] = []
         #: All that ever were, by their keys, which count up from 1.
         self.accounts: dict[int, Account] = {}
@@ -182,9 +197,10 @@ class Books:
         return [
             line
             for line in self.lines
-            if account.key in line.keys
-            and line.seq > rule.since
+            if line.seq > rule.since
+            and account.key in line.keys
             and (line.adjusted is None or line.adjusted > rule.since)
+            and line.is_counted
             and rule.matches(line.part)
         ]
 
@@ -195,6 +211,32 @@ class Books:
     def spent_on(self, account: Account, rule: Rule, model: str | None = None) -> int:
         """What they come to in money, of one model or of all."""
         return sum(line.cost for line in self.counted(account, rule) if model in (None, line.model))
+
+    def by_model(self, account: Account) -> dict[str, Sums]:
+        """What the main rule's lines come to by model, those of models that are not counted apart together."""
+        models: dict[str, Sums] = {}
+        for line in self.counted(account, account.rules[MAIN]):
+            name = line.model if line.model in account.names else OTHER_MODELS
+            models.setdefault(name, Sums()).add(line.cost, line.usage, line.calls)
+        return models
+
+    def name_of(self, account: Account, model: str) -> str:
+        """The name under which a model counts from now on."""
+        has_room = len(account.names) < self.models_max
+        return model if has_room or model in account.names else OTHER_MODELS
+
+    def check_room(self, accounts: Iterable[Account], part: Part, now_us: int, freed: int = 0) -> None:
+        """No count of money, with what is held, and none of tokens passes the largest number."""
+        for account in accounts:
+            main = account.rules[MAIN]
+            money = max(self.lifetime(account), self.spent_on(account, main)) + self.held(account, main) - freed
+            tokens = [
+                sum(tokens_of(line.usage) for line in self.counted(account, rule))
+                for rule in account.rules.values()
+                if not (has_ended(rule, now_us) or part.usage is None)
+            ]
+            if money + part.cost > COUNTER_MAX or max(tokens, default=0) + tokens_of(part.usage) > COUNTER_MAX:
+                raise RefusedError("COUNTER_OVERFLOW")
 
     def held(self, account: Account, rule: Rule) -> int:
         """What open holds keep under a rule, in its unit."""
@@ -208,8 +250,7 @@ class Books:
 
     def is_over(self, account: Account, rule: Rule, now_us: int) -> bool:
         """True if a rule counts from zero by now; the windows of deleted budgets stay."""
-        roll = due(rule, now_us)
-        return roll is not None and not roll.keeps_count and not account.is_deleted
+        return has_ended(rule, now_us) and not account.is_deleted
 
     def spent_at(self, account: Account, rule: Rule, now_us: int) -> int:
         """What is spent in the window of now, in the rule's unit."""
@@ -220,25 +261,41 @@ class Books:
         for limit_id in account.rules:
             self.roll_one(account, limit_id, now_us)
 
-    def roll_one(self, account: Account, limit_id: str, now_us: int) -> int:
+    def roll_one(self, account: Account, limit_id: str, now_us: int, request_id: str = "") -> int:
         """Let one rule go where the clock says; the number of the line at which it began again, or 0."""
         rule = account.rules[limit_id]
         roll = due(rule, now_us)
         if roll is None or account.is_deleted:
             return 0
         cause = Cause.CLOCK_STEPPED_BACK if roll.keeps_count else Cause.WINDOW_ENDED
-        line = self.append(account, EntryKind.RESET, now_us, limit_id=limit_id, cause=cause)
+        line = self.append(
+            account,
+            EntryKind.RESET,
+            now_us,
+            limit_id=limit_id,
+            cause=cause,
+            request_id=request_id,
+            skipped=roll.windows_skipped,
+        )
         rule.span = roll.span
-        if roll.keeps_count:
-            return 0
-        rule.since = line.seq
+        return 0 if roll.keeps_count else self.begin_again(account, limit_id, line)
+
+    def begin_again(self, account: Account, limit_id: str, line: Line) -> int:
+        """Let one rule count what comes after a line, whose number it returns."""
+        account.rules[limit_id].since = line.seq
+        if limit_id == MAIN:
+            account.names = set()
         return line.seq
 
     def append(self, account: Account, kind: EntryKind, now_us: int, part: Part | None = None, **fields: Any) -> Line:
         """Write the next line."""
         counts = {} if part is None else part._asdict()
-        line = Line(len(self.lines) + 1, account.key, kind, now_us, **counts, **fields)
+        fields = {"request_id": self.request_id, **counts, **fields}
+        line = Line(len(self.lines) + 1, account.key, kind, now_us, **fields)
         self.lines.append(line)
+        for each in self.of_keys(line.keys) if line.is_counted else ():
+            if line.adjusted is None or line.adjusted > each.rules[MAIN].since:
+                each.names.add(self.name_of(each, line.model))
         return line
 
 
@@ -257,6 +314,12 @@ def due(rule: Rule, now_us: int) -> Roll | None:
     if rule.limit is None or is_on_request(rule.limit):
         return None
     return rolled(rule.limit.window, rule.span, now_us)
+
+
+def has_ended(rule: Rule, now_us: int) -> bool:
+    """True if a rule's window is over by the clock, so that it counts from zero."""
+    roll = due(rule, now_us)
+    return roll is not None and not roll.keeps_count
 
 
 def first_span(limit: Limit | None, now_us: int) -> Span:

@@ -1,20 +1,29 @@
 """Creating, changing and deleting budgets, slow and obvious."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from budgetd_server.domain.bounds import COUNTER_MAX
 from budgetd_server.domain.budget import MAIN, Limit, Unit
-from budgetd_server.domain.commands import CreateBudget, DeleteBudget, UpdateBudget
+from budgetd_server.domain.commands import CreateBudget, DeleteBudget, LimitDraft, UpdateBudget
 from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.window import Lifetime
-from tests.authority.slow_books import Account, Books, RefusedError, Rule, anchored_at, first_span, is_on_request
+from tests.authority.slow_books import (
+    Account,
+    Books,
+    RefusedError,
+    Rule,
+    anchored_at,
+    first_span,
+    is_on_request,
+    tokens_of,
+)
 from tests.authority.slow_spending import Done, check_no_template, expire_due, release_open
 
 
 def create(books: Books, command: CreateBudget, now_us: int) -> Done:
     """Create a budget, or replace it: in either case its limits begin now."""
     account = books.living().get(command.budget_id)
-    limits: dict[str, Limit | None] = {MAIN: None}
-    limits |= {draft.limit.limit_id: draft.anchored(now_us) for draft in command.limits}
+    limits = limits_by_id(command.limits, now_us)
     if account is not None:
         if not command.replace_existing:
             raise RefusedError("BUDGET_EXISTS")
@@ -39,6 +48,7 @@ def create(books: Books, command: CreateBudget, now_us: int) -> Done:
     account.rules = {
         name: Rule(limit, first_span(limit, now_us), since=line.seq) for name, limit in sorted(limits.items())
     }
+    account.names = set()
     return Done(line.seq)
 
 
@@ -50,14 +60,16 @@ def update(books: Books, command: UpdateBudget, now_us: int) -> Done:
     if command.parent_id:
         parent = new_parent(books, command.parent_id, height=height_of(books, account), of=account)
     if command.sets_limits:
-        limits: dict[str, Limit | None] = {MAIN: None}
-        limits |= {draft.limit.limit_id: draft.anchored(account.created_at_us) for draft in command.limits}
+        limits = limits_by_id(command.limits, account.created_at_us)
         check_units(account, limits)
         anew = {name: recounted(books, account, name, limit, now_us) for name, limit in limits.items()}
         books.roll(account, now_us)
         account.rules = {
             name: anew[name] or carried_on(account.rules[name], limit, now_us) for name, limit in sorted(limits.items())
         }
+        if anew[MAIN] is not None:
+            assert command.recount is not None
+            name_again(books, account, command.recount.until_seq)
     if command.labels is not None:
         account.labels = command.labels
     if command.parent_id is not None:
@@ -119,6 +131,12 @@ def check_etag(account: Account, etag: str) -> None:
         raise RefusedError("ETAG_MISMATCH")
 
 
+def limits_by_id(drafts: Sequence[LimitDraft], created_at_us: int) -> dict[str, Limit | None]:
+    """The limits of a budget that was created then; the main one is None if there is none."""
+    limits: dict[str, Limit | None] = {each.limit.limit_id: each.anchored(created_at_us) for each in drafts}
+    return {MAIN: None, **limits}
+
+
 def check_units(account: Account, limits: Mapping[str, Limit | None]) -> None:
     """The unit of a limit never changes."""
     for name, limit in limits.items():
@@ -145,7 +163,20 @@ def recounted(books: Books, account: Account, name: str, limit: Limit | None, no
         models = {line.model for line in books.counted(account, rule)} if name == MAIN else {None}
         if any(books.spent_on(account, rule, model) < 0 for model in models):
             raise RefusedError("BELOW_ZERO")
+    if sum(tokens_of(line.usage) for line in books.counted(account, rule)) > COUNTER_MAX:
+        raise RefusedError("COUNTER_OVERFLOW")
     return rule
+
+
+def name_again(books: Books, account: Account, until_seq: int) -> None:
+    """Count the first models apart that a recount meets: newest first up to a line, then the newer ones alike.
+
+    What corrects others comes last.
+    """
+    lines = books.counted(account, account.rules[MAIN])
+    account.names = set()
+    for line in sorted(lines, key=lambda line: (line.adjusted is not None, line.seq > until_seq, -line.seq)):
+        account.names.add(books.name_of(account, line.model))
 
 
 def counts_anew(rule: Rule | None, limit: Limit | None) -> bool:

@@ -26,7 +26,7 @@ from budgetd_server.domain.steps import RunSteps
 from budgetd_server.domain.window import Lifetime, window_at
 from tests.authority import slow_configuring, slow_spending
 from tests.authority.slow_books import Account, Books, Line, Part, RefusedError, anchored_at, due
-from tests.authority.slow_spending import Done, check_no_template, check_not_below_zero
+from tests.authority.slow_spending import Done, check_correction, check_no_template
 
 
 class Standing(NamedTuple):
@@ -55,10 +55,11 @@ class SlowModel:
     Args:
         project_ids: The projects.
         depth_max: How many levels a tree may have.
+        models_max: How many models a budget counts apart.
     """
 
-    def __init__(self, *project_ids: str, depth_max: int) -> None:
-        self.books = {project_id: Books(project_id, depth_max) for project_id in project_ids}
+    def __init__(self, *project_ids: str, depth_max: int, models_max: int) -> None:
+        self.books = {project_id: Books(project_id, depth_max, models_max) for project_id in project_ids}
         #: The budgets whose limits the last command tells; None: any, it was not carried out just now.
         self.told_accounts: tuple[Account, ...] | None = None
         self._effects: dict[tuple[str, type[Requested[Any]], str], tuple[bytes, Told]] = {}
@@ -67,6 +68,7 @@ class SlowModel:
         """Carry out a command."""
         self.told_accounts = None
         books = self.books[command.project_id]
+        books.request_id = command.request.request_id if isinstance(command, Requested) else ""
         if isinstance(command, Sweep):
             return Told(result=_sweep(books, command, now_us))
         assert not isinstance(command, RunSteps), "what is chosen in the transaction has a model of its own"
@@ -86,6 +88,11 @@ class SlowModel:
         if books.lines and (not isinstance(command, ResetManyOnDuration) or command.is_last):
             self._effects[name] = (command.request.fingerprint, told)
         return told
+
+    def spent(self, project_id: str, account: Account, now_us: int) -> int:
+        """What a budget has spent in its main window, in money."""
+        books, main = self.books[project_id], account.rules[MAIN]
+        return 0 if books.is_over(account, main, now_us) else books.spent_on(account, main)
 
     def standings(self, project_id: str, account: Account, now_us: int) -> list[Standing]:
         """Where the limits of a budget stand at an instant, rolled or not."""
@@ -125,7 +132,7 @@ def _adjust(books: Books, command: AdjustCost, now_us: int) -> Done:
             raise RefusedError("REFUND_EXCEEDS_ENTRY")
         part = part._replace(model=named.model, other_names=named.other_names)
         accounts = books.of_keys(named.keys)
-    check_not_below_zero(books, accounts, part, now_us, seq)
+    check_correction(books, accounts, part, now_us, seq)
     for account in accounts:
         books.roll(account, now_us)
     keys = tuple(account.key for account in accounts[1:])
@@ -140,7 +147,7 @@ def _reset_cost(books: Books, command: ResetCost, now_us: int) -> Done:
     books.roll(account, now_us)
     for name in command.limit_ids or tuple(account.rules):
         line = books.append(account, EntryKind.RESET, now_us, cause=Cause.REQUESTED, limit_id=name)
-        account.rules[name].since = line.seq
+        books.begin_again(account, name, line)
     return Done(len(books.lines))
 
 
@@ -159,13 +166,17 @@ def _end_main(books: Books, account: Account, now_us: int) -> int:
     if rule.limit is None or rule.span.end_at_us is None:
         return 0
     if due(rule, now_us) is not None:
-        return books.roll_one(account, MAIN, now_us)
+        return books.roll_one(account, MAIN, now_us, books.request_id)
     if now_us < rule.span.end_at_us:
         return 0
-    line = books.append(account, EntryKind.RESET, now_us, cause=Cause.REQUESTED)
-    rule.span, rule.since = window_at(rule.limit.window, now_us), line.seq
-    rule.limit = anchored_at(rule.limit, rule.span)
-    return line.seq
+    span, (start_us, end_us) = window_at(rule.limit.window, now_us), rule.span
+    assert start_us is not None
+    assert end_us is not None
+    assert span.start_at_us is not None
+    skipped = len(range(end_us, span.start_at_us, end_us - start_us))
+    line = books.append(account, EntryKind.RESET, now_us, cause=Cause.REQUESTED, skipped=skipped)
+    rule.span, rule.limit = span, anchored_at(rule.limit, span)
+    return books.begin_again(account, MAIN, line)
 
 
 def _reset_many(books: Books, command: ResetManyOnDuration, now_us: int) -> Done:

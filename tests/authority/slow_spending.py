@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from budgetd_server.domain.budget import Action, Unit
+from budgetd_server.domain.budget import Action, Sums, Unit
 from budgetd_server.domain.commands import (
     Charge,
     CommitReservation,
@@ -31,6 +31,7 @@ def charge(books: Books, command: Charge, now_us: int) -> Done:
     """Record a cost."""
     accounts = touched(books, command, now_us)
     part = Part(command.cost_nano_usd, command.usage, 1, command.model, command.other_names)
+    books.check_room(accounts, part, now_us)
     if command.rejects_over_limit:
         admit(books, accounts, part, now_us)
     begin_work(books, accounts, now_us)
@@ -42,6 +43,7 @@ def reserve(books: Books, command: ReserveCost, now_us: int) -> Done:
     """Hold what a call may cost."""
     accounts = touched(books, command, now_us)
     part = Part(command.amount_nano_usd, command.usage, 1, command.model, command.other_names)
+    books.check_room(accounts, part, now_us)
     if command.least_nano_usd is not None:
         room = money_left(books, accounts, part, now_us)
         if room < part.cost and expire_due(books, accounts, now_us):
@@ -116,8 +118,8 @@ def begin_work(books: Books, accounts: Sequence[Account], now_us: int) -> None:
         own.key = len(books.accounts) + 1
         books.accounts[own.key] = own
         line = books.append(own, EntryKind.CREATE, now_us, cause=Cause.FROM_TEMPLATE)
-        for rule in own.rules.values():
-            rule.since = line.seq
+        for limit_id in own.rules:
+            books.begin_again(own, limit_id, line)
     for account in accounts:
         books.roll(account, now_us)
 
@@ -195,6 +197,7 @@ def expire(books: Books, hold: Hold, now_us: int) -> None:
         other_keys=hold.keys[1:],
         reservation=hold.seq,
         is_estimated=books_it,
+        request_id="",
     )
     hold.state, hold.ended_seq = ReservationState.ESTIMATED if books_it else ReservationState.EXPIRED, line.seq
 
@@ -228,15 +231,16 @@ def commit(books: Books, command: CommitReservation, now_us: int) -> Done:
     if was_estimated:
         usage = None if command.usage is None else difference(command.usage, kept.usage)
         part = kept._replace(cost=command.cost_nano_usd - kept.cost, usage=usage, calls=0)
-        check_not_below_zero(books, books.of_keys(hold.keys), part, now_us, hold.ended_seq)
+        check_correction(books, books.of_keys(hold.keys), part, now_us, hold.ended_seq)
         free, overage = max(-part.cost, 0), max(part.cost, 0)
     else:
         part = kept._replace(cost=command.cost_nano_usd, usage=command.usage)
         if command.model:
             part = part._replace(model=command.model, other_names=command.other_names)
         held = kept.cost if was_open else 0
-        free = 0 if command.keeps_open else max(held - part.cost, 0)
-        overage = max(part.cost - held, 0)
+        rest = max(held - part.cost, 0)
+        free, overage = 0 if command.keeps_open else rest, max(part.cost - held, 0)
+        books.check_room(books.of_keys(hold.keys), part, now_us, held - rest if command.keeps_open else held)
     accounts = rolled_accounts(books, hold, now_us)
     line = books.append(
         accounts[0],
@@ -273,7 +277,7 @@ def release(books: Books, command: ReleaseReservation, now_us: int) -> Done:
         case ReservationState.ESTIMATED:
             usage = None if kept.usage is None else difference(Usage(), kept.usage)
             part = kept._replace(cost=-kept.cost, usage=usage, calls=-kept.calls)
-            check_not_below_zero(books, books.of_keys(hold.keys), part, now_us, hold.ended_seq)
+            check_correction(books, books.of_keys(hold.keys), part, now_us, hold.ended_seq)
             accounts = rolled_accounts(books, hold, now_us)
             line = books.append(
                 accounts[0],
@@ -315,13 +319,15 @@ def extend(books: Books, command: ExtendReservation, now_us: int) -> Done:
     return Done(0, hold.expires_at_us)
 
 
-def check_not_below_zero(
-    books: Books, accounts: Sequence[Account], part: Part, now_us: int, corrects: int | None
-) -> None:
-    """Nothing spent may fall below zero where a correction counts: the limits in money, the model, the lifetime."""
-    if part.cost >= 0:
-        return
+def check_correction(books: Books, accounts: Sequence[Account], part: Part, now_us: int, corrects: int | None) -> None:
+    """A correction passes no largest number, and takes nothing below zero where it counts.
+
+    That is said of the limits in money, of the model and of the lifetime.
+    """
     for account in accounts:
+        books.check_room([account], part, now_us)
+        if part.cost >= 0:
+            continue
         for limit_id, rule in account.rules.items():
             is_over = books.is_over(account, rule, now_us)
             counts = corrects is None or (corrects > rule.since and not is_over)
@@ -329,7 +335,8 @@ def check_not_below_zero(
                 continue
             sums = [books.spent_on(account, rule)]
             if not limit_id:
-                sums.append(books.spent_on(account, rule, part.model))
+                name = books.name_of(account, part.model)
+                sums.append(books.by_model(account).get(name, Sums()).cost_nano_usd)
             if is_over or min(sums) + part.cost < 0:
                 raise RefusedError("BELOW_ZERO")
         if books.lifetime(account) + part.cost < 0:

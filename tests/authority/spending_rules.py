@@ -14,11 +14,13 @@ from budgetd_server.domain.commands import (
     Requested,
     ReserveCost,
     Rpc,
+    UpdateBudget,
 )
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import SECOND_US
 from tests.authority.drawing import (
+    HUGE,
     costs,
     held_usages,
     joins,
@@ -132,9 +134,10 @@ class SpendingRules(Sender):
         settled_model=st.just(("", "")) | models,
         keeps_open=st.booleans(),
         jump_us=st.sampled_from([0, 0, 1]) | jumps,
+        parent_id=st.sampled_from(["", *5 * [None], "org", "team"]),
         joins=joins,
     )
-    def call(
+    def call(  # noqa: PLR0917 - Hypothesis names them.
         self,
         project_id: str,
         number: int,
@@ -145,11 +148,13 @@ class SpendingRules(Sender):
         settled_model: tuple[str, tuple[str, ...]],
         keeps_open: bool,
         jump_us: int,
+        parent_id: str | None,
         joins: bool,
     ) -> None:
-        """A hold that is settled after a while."""
+        """A hold that is settled after a while; its budget may have been moved in between."""
+        place = self.spender(project_id, number)
         reserve = ReserveCost(
-            **self.spender(project_id, number),
+            **place,
             request=self.request(Rpc.RESERVE_COST),
             amount_nano_usd=amount,
             model=model[0],
@@ -159,10 +164,13 @@ class SpendingRules(Sender):
             template_id="tpl",
         )
         self.send(reserve)
+        seq = len(self.books(project_id).lines)
+        if parent_id is not None:
+            self.send(UpdateBudget(**place, request=self.request(Rpc.UPDATE_BUDGET), parent_id=parent_id))
         self.rehearsal.now_us += jump_us
         settle = CommitReservation(
             project_id=project_id,
-            reservation_seq=len(self.books(project_id).lines),
+            reservation_seq=seq,
             request=self.request(Rpc.COMMIT_RESERVATION),
             cost_nano_usd=cost,
             usage=Usage(cost, 1),
@@ -274,12 +282,57 @@ class SpendingRules(Sender):
         command = ExtendReservation(**self.hold(project_id, pick), request=request, ttl_us=ttl)
         self.send(command, joins=joins)
 
-    @rule(project_id=projects, number=numbers, amount=st.integers(-12, 6), model=models, joins=joins)
-    def adjust(
-        self, project_id: str, number: int, amount: int, model: tuple[str, tuple[str, ...]], joins: bool
+    @precondition(lambda self: self.has_huge)
+    @rule(
+        project_id=projects,
+        number=numbers,
+        cost=st.sampled_from([0, HUGE]),
+        usage=st.none() | st.just(Usage(HUGE, 0)),
+        what=st.sampled_from(["charge", "hold", "settle", "adjust"]),
+        pick=picks,
+        joins=joins,
+    )
+    def spend_hugely(
+        self, project_id: str, number: int, cost: int, usage: Usage | None, what: str, pick: int, joins: bool
     ) -> None:
+        """As much that the second or third time no count can hold it."""
+        place = self.place(project_id, number)
+        command: Requested[Any]
+        match what:
+            case "charge":
+                command = Charge(**place, request=self.request(Rpc.UPDATE_COST), cost_nano_usd=cost, usage=usage)
+            case "hold":
+                request = self.request(Rpc.RESERVE_COST)
+                command = ReserveCost(**place, request=request, amount_nano_usd=cost, usage=usage, ttl_us=SECOND_US)
+            case "settle":
+                request = self.request(Rpc.COMMIT_RESERVATION)
+                command = CommitReservation(
+                    **self.hold(project_id, pick),
+                    request=request,
+                    cost_nano_usd=cost,
+                    usage=usage,
+                    keeps_open=pick > 6,
+                )
+            case _:
+                request = self.request(Rpc.ADJUST_COST)
+                command = AdjustCost(**place, request=request, amount_nano_usd=cost, reason="a correction")
+        self.send(command, joins=joins)
+
+    @rule(project_id=projects, number=numbers, amount=st.integers(-12, 6), model=models, is_over=rarely, joins=joins)
+    def adjust(
+        self,
+        project_id: str,
+        number: int,
+        amount: int,
+        model: tuple[str, tuple[str, ...]],
+        is_over: bool,
+        joins: bool,
+    ) -> None:
+        place = self.place(project_id, number)
+        if is_over:
+            self.await_end(place)
         command = AdjustCost(
-            **self.place(project_id, number),
+            **place,
             request=self.request(Rpc.ADJUST_COST),
             amount_nano_usd=amount,
             reason="a correction",

@@ -1,31 +1,27 @@
 """What the machine drives: a working set in memory, or a ledger on a file; each call runs to its end."""
 
 import asyncio
+import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from budgetd_server.domain.budget import BudgetState, Limit
 from budgetd_server.domain.commands import Command, Outcome, UpdateBudget
 from budgetd_server.domain.configure import anchored
-from budgetd_server.domain.decide import decide
 from budgetd_server.domain.entry import Entry
-from budgetd_server.domain.errors import Refusal
-from budgetd_server.domain.queries import EntryQuery, ReservationQuery
-from budgetd_server.domain.recount import Recount, StaleRecount, begin_recount, limits_to_recount
+from budgetd_server.domain.queries import ReservationQuery
+from budgetd_server.domain.recount import Recount, begin_recount, limits_to_recount
 from budgetd_server.domain.reservation import Reservation, ReservationState
 from budgetd_server.domain.state import Project, State
-from budgetd_server.ledger.sqlite.ledger import SqliteLedger
-from budgetd_server.ledger.sqlite.verify import verify_file
+from tests.ledger.stores import STORES, Result, all_entries, commit, decide_all
 
 #: Few, so that short histories need several slices.
 RECOUNT_ROWS_MAX = 3
 
 Place = tuple[str, str]
-Result = Outcome[Any] | Refusal | StaleRecount
 
 
 class Kept(NamedTuple):
@@ -85,17 +81,6 @@ def with_first_step(store: Store, command: UpdateBudget, now_us: int) -> UpdateB
     return replace(command, recount=recount)
 
 
-def decide_all(commands: Sequence[Command[Any]], state: State, now_us: int) -> list[Result]:
-    """Decide a batch as the engine does: a refusal is one command's outcome."""
-    results: list[Result] = []
-    for command in commands:
-        try:
-            results.append(decide(state, command, now_us))
-        except (Refusal, StaleRecount) as refusal:
-            results.append(refusal)
-    return results
-
-
 class MemoryStore:
     """One working set for as long as the store is; fast, and with no store behind it."""
 
@@ -106,7 +91,18 @@ class MemoryStore:
 
     def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """See Store."""
-        return decide_all(commands, self._state, now_us)
+        return [self._decided(command, now_us) for command in commands]
+
+    def _decided(self, command: Command[Any], now_us: int) -> Result:
+        """Decide a command, and make sure that a refusal leaves everything as it was, but for holds that were due."""
+        state, count = self._state, len(self._state.new_entries)
+        before = pickle.dumps(vars(state))
+        [result] = decide_all([command], state, now_us)
+        if not isinstance(result, Outcome) and len(state.new_entries) == count:
+            was = pickle.loads(before)
+            left = [name for name, value in vars(state).items() if value != was[name] and name != "corrected"]
+            assert left == [], f"{result!r} has left something behind"
+        return result
 
     def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
         """See Store."""
@@ -133,23 +129,22 @@ class MemoryStore:
         """See Store."""
 
 
-class SqliteStore:
-    """A ledger on a temporary file; reads come from the file alone, after every commit."""
+class LedgerStore:
+    """A ledger of some kind; reads come from what is stored alone, after every commit.
 
-    def __init__(self, project_ids: Sequence[str]) -> None:
-        self._project_ids = project_ids
+    Args:
+        name: Which of STORES.
+    """
+
+    def __init__(self, name: str) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self._path = Path(self._folder.name) / "budgetd.db"
+        self._stored = STORES[name](Path(self._folder.name))
         self._runner = asyncio.Runner()
-        self._ledger = self._runner.run(SqliteLedger.open(self._path))
+        self._ledger = self._runner.run(self._stored.open())
 
     def commit(self, commands: Sequence[Command[Any]], now_us: int) -> list[Result]:
         """See Store."""
-        function = partial(decide_all, commands)
-        results, _ = self._runner.run(
-            self._ledger.commit(commands, function, clock=lambda: now_us, lock_wait_seconds=20.0)
-        )
-        return results
+        return self._runner.run(commit(self._ledger, *commands, now_us=now_us))
 
     def budgets(self, places: Sequence[Place]) -> Mapping[Place, BudgetState]:
         """See Store."""
@@ -164,8 +159,7 @@ class SqliteStore:
 
     def entries(self, project_id: str) -> Sequence[Entry]:
         """See Store."""
-        query = EntryQuery(project_id=project_id, page_size=10**6, rows_max=10**6)
-        return [entry for _, entry in self._runner.run(self._ledger.list_entries(query)).entries][::-1]
+        return [entry for _, entry in self._runner.run(all_entries(self._ledger, project_id))][::-1]
 
     def recount(self, recount: Recount, project_id: str) -> None:
         """See Store."""
@@ -175,7 +169,7 @@ class SqliteStore:
         """See Store."""
         try:
             self._runner.run(self._ledger.close())
-            assert list(verify_file(self._path).deviations) == []
+            assert list(self._stored.deviations()) == []
         finally:
             self._runner.close()
             self._folder.cleanup()

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import pytest
-
 from budgetd_server.domain.commands import Command, Outcome
 from budgetd_server.domain.decide import decide
 from budgetd_server.domain.entry import Entry
@@ -19,7 +17,6 @@ from budgetd_server.domain.errors import Refusal
 from budgetd_server.domain.queries import EntryQuery
 from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.state import State
-from budgetd_server.ledger import loading
 from budgetd_server.ledger.base import Ledger
 from budgetd_server.ledger.sqlite.file import connect, open_file
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
@@ -41,9 +38,6 @@ class Store(Protocol):
     def deviations(self) -> Sequence[object]:
         """What is wrong with what is stored; nothing if all is well."""
 
-    def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
-        """Let its ledgers know that so few models are counted apart."""
-
 
 class SqliteStore:
     """A file in a folder."""
@@ -58,10 +52,6 @@ class SqliteStore:
     def deviations(self) -> Sequence[object]:
         """See Store."""
         return verify_file(self.path).deviations
-
-    def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
-        """See Store."""
-        patch.setattr(loading, "MODELS_PER_WINDOW_MAX", models_max)
 
 
 class ToyStore:
@@ -91,10 +81,6 @@ class ToyStore:
                     connection.execute(f"INSERT INTO {table} ({', '.join(stored)}) VALUES ({values})", stored)
             connection.execute("COMMIT")
         return verify_file(path).deviations
-
-    def count_few_models(self, patch: pytest.MonkeyPatch, models_max: int) -> None:
-        """See Store."""
-        patch.setattr(loading, "MODELS_PER_WINDOW_MAX", models_max)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple, TypedDict
 
-from budgetd_server.domain.usage import NO_USAGE, STANDARD_TERMS, CallTerms, Usage
+from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 
 
 class EntryKind(IntEnum):
@@ -111,11 +111,6 @@ class Entry(NamedTuple):
     unread_fields: tuple[str, ...] = ()
     #: The keys of the budgets that it counts on beside its own.
     other_keys: tuple[int, ...] = ()
-
-    @property
-    def counted_usage(self) -> Usage:
-        """The tokens that count; zero where none were told."""
-        return self.usage if self.usage is not None else NO_USAGE
 
 
 class EntryFields(TypedDict, total=False):

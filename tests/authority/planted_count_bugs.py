@@ -1,4 +1,4 @@
-"""Bugs to be planted in the rules, one at a time: what the comparison with the model has to catch."""
+"""Bugs to be planted one at a time in how budgets count, begin again and are counted again from their entries."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ Plant = Callable[[Patch], None]
 _BEGINNERS = (resetting, configure, rolling)
 
 
-def rolls_backwards(patch: Patch) -> None:
+def begins_again_always(patch: Patch) -> None:
     """Whatever window now is in, the counter takes it and begins again."""
     patch.setattr(counting, "rolled", lambda window, _, now_us: Roll(window_at(window, now_us), 0, keeps_count=False))
 
@@ -66,7 +66,7 @@ def ends_by_itself(patch: Patch) -> None:
         patch.setattr(module, "due_roll", due)
 
 
-def charges_again(patch: Patch) -> None:
+def carries_out_replays(patch: Patch) -> None:
     """A replay takes effect once more."""
     patch.setattr(deciding, "_replay", lambda turn, rule, command, _: rule.carry_out(turn, command))
 
@@ -164,13 +164,13 @@ def accepts_any_etag(patch: Patch) -> None:
         patch.setattr(module, "check_etag", lambda *_: None)
 
 
-PLANTS: tuple[Plant, ...] = (
-    rolls_backwards,
+COUNT_PLANTS: tuple[Plant, ...] = (
+    begins_again_always,
     steps_from_now,
     closes_late,
     drops_what_is_kept,
     ends_by_itself,
-    charges_again,
+    carries_out_replays,
     forgets_refused_content,
     erases_lifetime,
     counts_one_entry_too_few,
