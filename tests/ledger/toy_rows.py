@@ -17,7 +17,7 @@ Stored = Mapping[str, Any]
 Tables = dict[str, dict[Row, Stored]]
 
 _OF_BUDGET = ("project_key", "budget_key")
-_REQUEST = ("project_key", "rpc", "request_id", "fingerprint", "entry_seq", "result", "created_at_us")
+_REQUEST = ("project_key", "rpc", "request_id", "fingerprint", "entry_seq", "result", "created_at_us", "more")
 KEYS = {
     "projects": ("project_id",),
     "budgets": _OF_BUDGET,
@@ -52,8 +52,7 @@ WRITES: Mapping[str, tuple[str, Sequence[str]]] = {
     "insert_entry_budget": ("entry_budgets", KEYS["entry_budgets"]),
     "save_reservation": ("reservations", c.RESERVATION),
     "insert_hold": ("open_holds", KEYS["open_holds"]),
-    "insert_request": ("request_ids", (*_REQUEST, "more")),
-    "insert_plain_request": ("request_ids", _REQUEST),
+    "insert_request": ("request_ids", _REQUEST),
     "note_deletion": ("pending_deletions", (*_OF_BUDGET, "request_id")),
     "save_note": ("notes", (*KEYS["notes"], "note")),
 }

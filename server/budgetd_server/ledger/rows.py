@@ -179,14 +179,10 @@ def plain_entry_row(entry: Entry) -> Row:
 
 def request_row(request: NewRequest) -> Row:
     """The parameters of `insert_request`."""
-    more = request.numbers[1:]
-    return (*plain_request_row(request), json.dumps(more) if more else None)
-
-
-def plain_request_row(request: NewRequest) -> Row:
-    """The parameters of `insert_plain_request`."""
     project_key, rpc, request_id, fingerprint, entry_seq, created_at_us, numbers = request
-    return project_key, int(rpc), request_id, fingerprint, entry_seq, numbers[0] if numbers else 0, created_at_us
+    result, more = (numbers[0], numbers[1:]) if numbers else (0, ())
+    more_text = json.dumps(more) if more else None
+    return project_key, int(rpc), request_id, fingerprint, entry_seq, result, created_at_us, more_text
 
 
 def request_from_row(row: Sequence[Any]) -> StoredRequest:

@@ -81,11 +81,6 @@ DELETE FROM open_holds WHERE project_key = ? AND budget_key = ? AND expires_at_u
 INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us, more)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: insert_plain_request
--- The same of one whose answer has no other numbers.
-INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, result, created_at_us)
-VALUES (?, ?, ?, ?, ?, ?, ?);
-
 -- name: save_note
 -- A note, in the place of the former one.
 INSERT INTO notes (project_key, owner, key, note) VALUES (?, ?, ?, ?)
