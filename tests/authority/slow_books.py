@@ -7,6 +7,7 @@ and what each reservation holds.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from budgetd_server.domain.bounds import COUNTER_MAX, OTHER_MODELS
@@ -15,6 +16,9 @@ from budgetd_server.domain.entry import Cause, EntryKind
 from budgetd_server.domain.reservation import OnExpiry, ReservationState
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Fixed, Lifetime, Roll, Span, rolled, window_at
+
+#: The model asks again and again.
+_rolled = lru_cache(maxsize=10_000)(rolled)
 
 
 class RefusedError(Exception):
@@ -313,7 +317,7 @@ def due(rule: Rule, now_us: int) -> Roll | None:
     """The step into another window that a rule has to make by the clock."""
     if rule.limit is None or is_on_request(rule.limit):
         return None
-    return rolled(rule.limit.window, rule.span, now_us)
+    return _rolled(rule.limit.window, rule.span, now_us)
 
 
 def has_ended(rule: Rule, now_us: int) -> bool:

@@ -131,9 +131,9 @@ class SpendingRules(Sender):
         cost=costs,
         model=models,
         on_expiry=st.sampled_from(OnExpiry),
-        settled_model=st.just(("", "")) | models,
+        settled_model=models | models | st.just(("", "")),
         keeps_open=st.booleans(),
-        jump_us=st.sampled_from([0, 0, 1]) | jumps,
+        jump_us=st.sampled_from([0, 0, 1]) | st.sampled_from([0, SECOND_US]) | jumps,
         parent_id=st.sampled_from(["", *5 * [None], "org", "team"]),
         joins=joins,
     )
