@@ -215,5 +215,5 @@ async def test_each_fault_of_a_price_file_has_a_line_of_its_own(database: Path, 
     first, *faults = errors.splitlines()
     assert (code, first) == (2, "budgetd: the price files cannot be used:")
     assert all(fault.startswith(f"  {faulty}: model ") for fault in faults)
-    assert len(faults) == 3
+    assert len(faults) == 2
     assert not database.exists()
