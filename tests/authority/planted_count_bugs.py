@@ -86,8 +86,8 @@ def forgets_refused_content(patch: Patch) -> None:
 def erases_lifetime(patch: Patch) -> None:
     """A count that begins again takes the lifetime along."""
 
-    def begin(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
-        counting.begin_again(budget, counter, span=span, since_seq=since_seq)
+    def begin(budget: BudgetState, counter: Counter, **options: Any) -> None:
+        counting.begin_again(budget, counter, **options)
         budget.lifetime_cost_nano_usd = 0
 
     for module in _BEGINNERS:
@@ -97,8 +97,8 @@ def erases_lifetime(patch: Patch) -> None:
 def counts_one_entry_too_few(patch: Patch) -> None:
     """The first entry after a reset is taken for one before it."""
 
-    def begin(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int) -> None:
-        counting.begin_again(budget, counter, span=span, since_seq=since_seq + 1)
+    def begin(budget: BudgetState, counter: Counter, *, since_seq: int, **options: Any) -> None:
+        counting.begin_again(budget, counter, since_seq=since_seq + 1, **options)
 
     for module in _BEGINNERS:
         patch.setattr(module, "begin_again", begin)
