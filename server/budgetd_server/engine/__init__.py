@@ -1,1 +1,1 @@
-"""When it happens: commands wait for a shared commit, reads for a shared load."""
+"""The engine: commands wait for a shared commit, reads for a shared load."""

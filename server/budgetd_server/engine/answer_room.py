@@ -1,7 +1,8 @@
-"""Room for answers that are on their way: bounded for each connection and in all, and so is the time they may take.
+"""Bound the memory for answers in flight, per connection and in total, and the time that they may take.
 
-An answer stays in memory until its reader has let it in, and a reader may never do so. So whoever asks for a big answer
-waits until there is room for it, before it is made; and a connection that leaves one unread for too long is cut off.
+An answer stays in memory until the client has read it, which may be never. So a call with a large answer waits for a
+reservation of memory before the answer is made (back-pressure), and a connection that leaves an answer unread for too
+long is ended.
 """
 
 import asyncio
@@ -12,15 +13,15 @@ from typing import NamedTuple
 from budgetd_server.domain.errors import AnswersUnread
 
 MIB = 1 << 20
-#: Answers that are on their way to one connection, in bytes. The first one may be larger.
+#: Bytes of answers in flight to one connection. The first answer may be larger.
 CONNECTION_BYTES_MAX = 12 * MIB
-#: Answers that are on their way to all connections, in bytes.
+#: Bytes of answers in flight to all connections.
 ANSWERS_BYTES_MAX = 128 * MIB
-#: Smaller answers are not counted; the number of calls on a connection bounds them.
+#: Smaller answers are not counted. The number of calls on a connection bounds them.
 COUNTED_BYTES_MIN = 4 * 1024
-#: How long a call waits for room.
+#: How long a call waits for a reservation.
 ROOM_SECONDS_MAX = 10.0
-#: How long an answer may be on its way before its connection is cut off.
+#: How long an answer may be in flight before its connection is ended.
 UNREAD_SECONDS_MAX = 30.0
 
 
@@ -31,20 +32,20 @@ class _Waiting(NamedTuple):
 
 
 class Held:
-    """Room that one answer has; it is given back by `release`, once the answer has gone or will not be sent."""
+    """The memory reservation of one answer. `release` it once the answer has been sent or will not be sent."""
 
     def __init__(self, room: "AnswerRoom", peer: str, size: int) -> None:
         self._room, self._peer, self._size = room, peer, size
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, size: int) -> None:
-        """The answer is made, has so many bytes, and leaves now; unread for too long, it ends its connection."""
+        """Note that an answer of `size` bytes is sent now. If it stays unread for too long, its connection is ended."""
         self._room.give_back(self._peer, self._size - size)
         self._size = size
         self._timer = asyncio.get_running_loop().call_later(UNREAD_SECONDS_MAX, self._cut_off)
 
     def release(self) -> None:
-        """Give the room back; twice is fine."""
+        """Release the reservation. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
         self._room.give_back(self._peer, self._size)
@@ -55,7 +56,7 @@ class Held:
 
 
 class AnswerRoom:
-    """The room of one server.
+    """The memory for answers of one server.
 
     Args:
         cut_off: Ends the connection of a peer.
@@ -68,10 +69,10 @@ class AnswerRoom:
         self._waiting: deque[_Waiting] = deque()
 
     async def wait(self, peer: str, size: int) -> Held:
-        """Room for an answer that is still to be made, as soon as there is any.
+        """Reserve memory for an answer before it is made, as soon as there is room.
 
         Raises:
-            AnswersUnread: There was none in time.
+            AnswersUnread: There was no room in time.
         """
         if self._fits(peer, size):
             return self._taken(peer, size)
@@ -84,23 +85,23 @@ class AnswerRoom:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
             else:
-                waiting.granted.result().release()  # It was granted while the caller was leaving.
+                waiting.granted.result().release()  # It was granted while the caller was being cancelled.
             if isinstance(error, TimeoutError):
                 raise self._refusal(peer) from None
             raise
 
     def take(self, peer: str, size: int) -> Held:
-        """Room for an answer that is made already.
+        """Reserve memory for an answer that has been made.
 
         Raises:
-            AnswersUnread: There is none now. Waiting would not help: the answer is in memory.
+            AnswersUnread: There is no room now. It does not wait, since the answer is in memory already.
         """
         if not self._fits(peer, size):
             raise self._refusal(peer)
         return self._taken(peer, size)
 
     def give_back(self, peer: str, size: int) -> None:
-        """Let others have room; called by what holds it."""
+        """Return memory to the room and grant it to waiting calls. Called by `Held`."""
         self._bytes -= size
         self._bytes_of[peer] -= size
         if not self._bytes_of[peer]:

@@ -1,4 +1,4 @@
-"""The engine: what the edges of the server may ask of the ledger."""
+"""The engine: the interface to the ledger for the edges of the server."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -39,21 +39,21 @@ QUEUE_MAX = 100_000
 RECOUNT_ROWS_MAX = 1_000
 RECOUNTS_MAX = 10
 LIST_ROWS_MAX = 1_000
-#: Each of these may have two hundred models.
+#: Rows per read of ListBudgets with models. Each may have two hundred models.
 LIST_ROWS_WITH_MODELS_MAX = 100
-#: The same, where a whole project is wanted.
+#: The same for reads of a whole project.
 ALL_ROWS_WITH_MODELS_MAX = 500
-#: Reads of one ListBudgets before it answers with what it has found.
+#: Reads of one ListBudgets before it returns what it has found.
 LIST_READS_MAX = 5
 RESET_STEP_BUDGETS = 200
 
 
 class ListedBudget(NamedTuple):
-    """A step of a list of budgets."""
+    """One item of a list of budgets, or its end."""
 
-    #: The key after which the next page begins if this one ends here.
+    #: If the page ends here, the next one begins after this key.
     budget_key: int
-    #: None: the page has to end here, since enough rows were read; more may follow.
+    #: None: the page ends here because enough rows were read. More budgets may follow.
     status: BudgetStatus | None
 
 
@@ -61,12 +61,12 @@ class Engine:
     """Carries out commands in shared transactions and answers reads from shared loads.
 
     Args:
-        ledger: The store; closed by whoever opened it.
-        clock: Microseconds since the Unix epoch. The server's clock decides about windows.
-        metrics: Where to count.
-        queue_max: How many commands may wait; more are refused with QueueFull.
-        sweep_seconds: How often to look for holds and windows that are over.
-        watch_seconds: How often to look whether the store may still be used, beside every commit and read.
+        ledger: The store. The caller closes it.
+        clock: Returns microseconds since the Unix epoch. The server's clock decides when windows end.
+        metrics: The metrics that are updated.
+        queue_max: How many commands may wait. More are refused with QueueFull.
+        sweep_seconds: How often to check for holds and windows that are over.
+        watch_seconds: How often to check that the store may still be used, in addition to every commit and read.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class Engine:
         self.watch = Watch(ledger, self.writer.store_failed, watch_seconds=watch_seconds)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the writer, the sweeper and the watch."""
         self.writer.start()
         self.sweeper.start()
         self.watch.start()
 
     async def drain(self) -> None:
-        """Take no more commands, and return when those that wait are committed."""
+        """Refuse new commands, and return when the waiting ones are committed."""
         await self.watch.stop()
         await self.sweeper.stop()
         await self.writer.drain()
@@ -110,7 +110,7 @@ class Engine:
         return await self.writer.submit_many(commands, timeout_seconds=timeout_seconds)
 
     async def delete_budget(self, command: DeleteBudget, *, timeout_seconds: float | None = None) -> Outcome[Deleted]:
-        """Delete a budget; of a large tree, what is below it is noted in steps that begin now."""
+        """Delete a budget. The rows below a large tree's root follow in steps, which begin now."""
         outcome = await self.submit(command, timeout_seconds=timeout_seconds)
         if command.force:
             self.sweeper.wake()
@@ -119,7 +119,7 @@ class Engine:
     async def update_budget(
         self, command: UpdateBudget, *, timeout_seconds: float | None = None
     ) -> Outcome[Configured]:
-        """Change a configuration; a new window is counted from the ledger first, while the server works on."""
+        """Change a configuration. A new window is first counted from the ledger, while the server goes on."""
         for _ in range(RECOUNTS_MAX):
             try:
                 return await self.submit(await self._recounted(command), timeout_seconds=timeout_seconds)
@@ -130,7 +130,7 @@ class Engine:
     async def reset_all(
         self, project_id: str, request: Request, *, timeout_seconds: float | None = None
     ) -> Outcome[WindowsReset]:
-        """Reset every budget of a project whose window is over, in steps of their own transactions."""
+        """Reset every budget of a project whose window is over, in steps, each in its own transaction."""
         step = ResetManyOnDuration(project_id=project_id, budget_ids=(), request=request)
         known = await self.submit(step, timeout_seconds=timeout_seconds)
         if known.replayed:
@@ -153,10 +153,10 @@ class Engine:
         return await self.submit(last, timeout_seconds=timeout_seconds)
 
     async def budget(self, project_id: str, budget_id: str, *, with_models: bool = False) -> BudgetStatus:
-        """A budget as of now.
+        """Return a budget as of now.
 
         Raises:
-            BudgetNotFound: There is none of that id.
+            BudgetNotFound: No such budget exists.
         """
         state = await self._loads.budget((project_id, budget_id), with_models=with_models)
         if state is None:
@@ -164,7 +164,7 @@ class Engine:
         return budget_status(state, self.clock())
 
     async def touched(self, project_id: str, budget_id: str, additional_ids: Sequence[str] = ()) -> list[BudgetState]:
-        """What a charge would count on: a budget and its ancestors, then additional ones with theirs, each once.
+        """Return the budgets that a charge would count on: its own and the additional ones, with ancestors, each once.
 
         Raises:
             BudgetNotFound: One of them does not exist.
@@ -179,17 +179,17 @@ class Engine:
         return list(found.values())
 
     async def lineages(self, project_id: str, budget_ids: Sequence[str]) -> list[BudgetStatus]:
-        """Those of some budgets that exist, and their ancestors, each once, as of now."""
+        """Return the given budgets that exist, and their ancestors, each once, as of now."""
         lines = await self._ledger.lineage(project_id, budget_ids)
         now_us = self.clock()
         found = {budget.budget_key: budget for line in lines for budget in line}
         return [budget_status(budget, now_us) for budget in found.values()]
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]]:
-        """A reservation, with the ids of its other budgets by their keys.
+        """Return a reservation, and the ids of its other budgets by key.
 
         Raises:
-            ReservationNotFound: There is none of that number.
+            ReservationNotFound: No such reservation exists.
         """
         found = await self._ledger.reservation(project_id, seq)
         if found is None:
@@ -197,15 +197,15 @@ class Engine:
         return found
 
     async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
-        """A page of reservations; see Ledger.list_reservations."""
+        """Return a page of reservations; see Ledger.list_reservations."""
         return await self._ledger.list_reservations(query)
 
     async def list_budgets(self, query: BudgetQuery, *, page_size: int) -> AsyncIterator[ListedBudget]:
         """Yield the budgets of a query that match, as of now, in order of creation; see `ListedBudget`.
 
         Args:
-            query: Which, and where to begin. How many rows a read takes is decided here.
-            page_size: How many budgets the caller wants at most, so that little more is read. It stops by itself.
+            query: The filters, and where to begin. Its `rows_max` is replaced.
+            page_size: About how many budgets to read. The caller stops when it has enough.
         """
         after_key = query.after_key
         rows_max = min(LIST_ROWS_WITH_MODELS_MAX if query.with_models else LIST_ROWS_MAX, 2 * page_size)
@@ -222,11 +222,11 @@ class Engine:
         yield ListedBudget(after_key, None)
 
     async def all_budgets(self, project_id: str, *, with_models: bool = False) -> AsyncIterator[Sequence[BudgetState]]:
-        """Read the live budgets of a project in order of creation, page by page, each page as it is when it is read.
+        """Yield the live budgets of a project in order of creation, in pages, each as of the moment of its read.
 
         Args:
-            project_id: The project. One that does not exist has no budgets.
-            with_models: True: with their sums by model.
+            project_id: The project. If it does not exist, there are no budgets.
+            with_models: True: including the sums by model.
         """
         rows_max = ALL_ROWS_WITH_MODELS_MAX if with_models else LIST_ROWS_MAX
         query = BudgetQuery(project_id=project_id, rows_max=rows_max, with_models=with_models)
@@ -237,20 +237,20 @@ class Engine:
             query = replace(query, after_key=page[-1].budget_key)
 
     async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
-        """Some entries of a project, by their numbers; see Ledger.entries."""
+        """Return entries of a project by number; see Ledger.entries."""
         return await self._ledger.entries(project_id, seqs)
 
     def count_refusals(self, reasons: Iterable[str]) -> None:
-        """Count items of a batch that were refused; calls that are refused as a whole are counted where they end."""
+        """Count the refused items of a batch. Calls that are refused as a whole are counted at the end of the call."""
         for reason, count in Counter(reasons).items():
             self._metrics.refusals.labels(reason).inc(count)
 
     async def list_entries(self, query: EntryQuery) -> EntryPage:
-        """A page of the ledger; see Ledger.list_entries."""
+        """Return a page of the ledger; see Ledger.list_entries."""
         return await self._ledger.list_entries(query)
 
     async def _recounted(self, command: UpdateBudget) -> UpdateBudget:
-        """The command with the first step of the recount that it needs, if it needs one."""
+        """Return the command with the first step of its recount, if it needs one."""
         state = await self._loads.budget((command.project_id, command.budget_id))
         if state is None or not command.sets_limits:
             return command

@@ -1,4 +1,4 @@
-"""The calls that are being served, whoever made them, so that a server can end when there are none."""
+"""Count the calls that are being served, on any edge, so that a server can stop when there are none."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from budgetd_server.domain.errors import ShuttingDown
 
 
 class InFlight:
-    """How many calls are being served, and the moment when none is."""
+    """The number of calls that are being served, and events for when there are none."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -15,21 +15,21 @@ class InFlight:
         self._idle = asyncio.Event()
 
     def began(self) -> None:
-        """One more."""
+        """Count the begin of a call."""
         self.count += 1
         self._arrived += 1
 
     def close(self) -> None:
-        """From now on, refuse new calls."""
+        """Refuse new calls from now on."""
         self._is_closed = True
 
     def admit(self) -> None:
-        """Let a call in; raises ShuttingDown once closed."""
+        """Admit a call. Raises ShuttingDown once closed."""
         if self._is_closed:
             raise ShuttingDown
 
     def ended(self) -> None:
-        """One less."""
+        """Count the end of a call."""
         self.count -= 1
         if not self.count:
             self._idle.set()
@@ -41,7 +41,7 @@ class InFlight:
             await self._idle.wait()
 
     async def quiet(self, seconds: float) -> None:
-        """Return when no call has come for so long, and none is being served."""
+        """Return when no call has arrived for this many seconds and none is being served."""
         arrived = -1
         while arrived != self._arrived:
             await self.none()

@@ -1,8 +1,7 @@
 """Reads that wait at the same moment share one load, as writes share a commit.
 
-A read joins only a load that has not begun, so what it sees is at least as new as everything that was acknowledged
-before it was asked: callers read their own writes. A load that hangs holds up only those that joined it, since others
-begin beside it.
+A read joins only a load that has not begun, so it sees everything that was acknowledged before it was requested:
+callers read their own writes. A load that hangs delays only the reads that joined it, since others run in parallel.
 """
 
 import asyncio
@@ -15,13 +14,13 @@ LOADS_AT_ONCE_MAX = 2
 
 
 class _Load:
-    """One load: what it is asked for, and who waits for it."""
+    """One load: the requested budgets, and the futures of the waiting readers."""
 
     def __init__(self) -> None:
         self.keys: set[BudgetKey] = set()
         self.models_of: set[BudgetKey] = set()
         self.has_task = False
-        #: One for each who waits, so that one who leaves does not end the load for the others.
+        #: One future per reader, so that a reader that is cancelled does not cancel the load for the others.
         self.waiting: list[asyncio.Future[Mapping[BudgetKey, BudgetState]]] = []
 
 
@@ -34,9 +33,9 @@ class SharedLoads:
         self._running: set[asyncio.Task[None]] = set()
 
     async def budget(self, key: BudgetKey, *, with_models: bool = False) -> BudgetState | None:
-        """A live budget as of now, with all its models if asked; None: there is none.
+        """Return a live budget as of now, with all its models if requested. None if no such budget exists.
 
-        The state is shared with other readers: look at it and change nothing.
+        The state is shared with other readers and must not be changed.
         """
         if self._gathering is None:
             self._gathering = _Load()
@@ -62,7 +61,7 @@ class SharedLoads:
         self._begin()
 
     async def _run(self, load: _Load) -> None:
-        # From here on it has begun: whoever reads now gathers for the next one.
+        # The load begins here: later reads join the next one.
         self._gathering = None
         try:
             loaded = await self._ledger.load_budgets(load.keys, load.models_of)
@@ -72,7 +71,7 @@ class SharedLoads:
                     waiting.cancel()
                 raise
             for waiting in load.waiting:
-                if not waiting.done():  # Else its reader has gone.
+                if not waiting.done():  # Otherwise its reader was cancelled.
                     waiting.set_exception(error)
         else:
             for waiting in load.waiting:

@@ -1,13 +1,13 @@
-"""The sweeper: lets holds expire and windows end that nobody touches, and finishes deletions of large trees.
+"""The sweeper: expires holds and ends windows of untouched budgets, and finishes deletions of large trees.
 
-Whoever touches a budget rolls its windows, and expires the holds that are in the way, without any job. The sweeper does
-the rest, so that money that nobody asks for comes free and the ledger tells of every window. It asks the store what is
-due and sends small commands through the queue as any caller does, one at a time, so that callers are never far behind.
-Each command looks anew inside its transaction: any number of servers may sweep one store, and every roll is written
-once. Windows below an hour roll on touch alone.
+Commands that touch a budget roll its windows and expire the holds that block them; no job is needed for that. The
+sweeper does the rest, so that unused holds are released and the ledger has an entry for every window. It asks the store
+what is due and sends small commands through the queue, one at a time, like a caller, so that callers hardly wait. Each
+command checks again inside its transaction, so any number of servers may sweep one store, and every roll is written
+once. Windows shorter than an hour roll only when touched.
 
-A deletion of a large tree takes effect at once, and the rows below its root follow in steps, whoever began it. After
-each step the sweeper rests for as long as the step took.
+A deletion of a large tree takes effect at once; the rows below its root follow in steps, on any server. After each step
+the sweeper rests for as long as the step took.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from budgetd_server.domain.results import Swept
 from budgetd_server.ledger.base import Ledger
 
 SWEEP_SECONDS = 1.0
-#: How much of each kind is asked for at once,
+#: How many due items of each kind one query returns.
 LOOK_MAX = 1_000
-#: and how much one command does: a few milliseconds of work.
+#: How many items one command handles: a few milliseconds of work.
 STEP_MAX = 50
-#: How many steps of a project's deletions it takes before it looks for what else is due.
+#: How many steps of a project's deletions are taken before checking what else is due.
 DELETION_STEPS_MAX = 50
 
 T = TypeVar("T")
@@ -38,10 +38,10 @@ class Sweeper:
     """Sweeps a store from time to time.
 
     Args:
-        ledger: What is swept.
+        ledger: The store to sweep.
         submit: Carries out a command; see Writer.submit.
-        clock: Microseconds since the Unix epoch.
-        sweep_seconds: How long it rests when nothing is due.
+        clock: Returns microseconds since the Unix epoch.
+        sweep_seconds: How long to rest when nothing is due.
     """
 
     def __init__(
@@ -61,22 +61,22 @@ class Sweeper:
         self._is_more = False
 
     def start(self) -> None:
-        """Begin to sweep."""
+        """Start sweeping."""
         self._task = asyncio.create_task(self._run(), name="budgetd-sweeper")
 
     async def stop(self) -> None:
-        """Cease to sweep; what is left is for others, or for later."""
+        """Stop sweeping. Other servers, or a later start, do what is left."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     def wake(self) -> None:
-        """Look at once: there may be a deletion to finish."""
+        """Check the store at once, since there may be a deletion to finish."""
         self._wake.set()
 
     async def sweep(self) -> int:
-        """Do what is due now, as far as one look at the store tells; returns how much was done."""
+        """Do what one query of the store finds due now. Return how much was done."""
         due = await self._ledger.due(self._clock(), LOOK_MAX)
         holds: dict[str, list[int]] = defaultdict(list)
         budgets: dict[str, list[str]] = defaultdict(list)
@@ -91,7 +91,7 @@ class Sweeper:
         return done
 
     async def _finish_deletions(self, project_id: str) -> bool:
-        """Take some steps; True if there are more."""
+        """Take some steps. Return True if there are more."""
         loop, step = asyncio.get_running_loop(), Sweep(project_id=project_id, finishes_deletions=True)
         for _ in range(DELETION_STEPS_MAX):
             began = loop.time()
@@ -101,11 +101,11 @@ class Sweeper:
         return True
 
     async def _done(self, step: Sweep) -> int:
-        """Carry out one step. An internal error in one must not keep the others from their turn."""
+        """Carry out one step. An internal error in a step is logged, so that it does not stop the others."""
         try:
             return (await self._submit(step)).result.changes_count
         except BudgetError:
-            raise  # Of the store or the queue, and so of all steps.
+            raise  # The store or the queue failed, so all steps would.
         except Exception:
             log.exception("a step of sweeping failed with an internal error")
             return 0
@@ -117,12 +117,12 @@ class Sweeper:
             try:
                 done = await self.sweep()
             except StoreUnavailable:
-                pass  # The writer has logged it, and logs when it is over.
+                pass  # The writer logs the failure, and its end.
             except BudgetError as error:
                 log.warning("sweeping was refused: %s", error)
-            except Exception:  # The next sweep must take place in any case.
+            except Exception:  # An error must not end the task.
                 log.exception("sweeping failed with an internal error")
-            # There may be more; but what was looked at and could not be done is no reason to look again at once.
+            # Sweep again at once only if there may be more, but not because of items that could not be handled.
             if done < LOOK_MAX and not self._is_more:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._sweep_seconds):

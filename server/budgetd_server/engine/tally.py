@@ -1,14 +1,14 @@
-"""What a transaction has brought about beside its answers, told to the metrics."""
+"""Count in the metrics what a transaction has done in addition to its answers."""
 
 from budgetd_server.domain.state import Tally
 from budgetd_server.metrics import Metrics
 
-#: Callers choose ratios as they like; those beside these share one series, so that there is no end of none.
+#: Callers choose alert ratios; all others share one label, to bound cardinality.
 _PERCENTS = (50, 75, 80, 90, 95, 100)
 
 
 def count_tally(metrics: Metrics, tally: Tally) -> None:
-    """Count the holds that were made and ended, alerts, charges with unread fields, and those that were steps."""
+    """Count holds made and ended, alerts, charges with unread fields, and charges that were steps."""
     for what, count in tally.holds.items():
         metrics.holds.labels(what).inc(count)
     for unit, ratio in tally.alerts:

@@ -1,4 +1,4 @@
-"""The watch: lets an idle server notice that its store must not be used any more, such as a file that was deleted."""
+"""The watch: lets an idle server notice that its store must not be used any more, for example a deleted file."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 
 
 class Watch:
-    """Looks at a store from time to time.
+    """Checks a store periodically.
 
     Args:
-        ledger: What is looked at.
-        report: Called with what is wrong, at every look, for as long as it is.
-        watch_seconds: How long it rests between two looks.
+        ledger: The store to check.
+        report: Called with the error, at every check that fails.
+        watch_seconds: How long to wait between two checks.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class Watch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._task = asyncio.create_task(self._run(), name="budgetd-watch")
 
     async def stop(self) -> None:
-        """Cease to watch."""
+        """Stop watching."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     async def look(self) -> None:
-        """Look once. A read that fails for another reason is its caller's; whether writing works, commits tell."""
+        """Check once. Reports only that the store must not be used; other failures show in reads and commits."""
         try:
             await self._ledger.check()
         except StoreUnavailable as error:
@@ -55,5 +55,5 @@ class Watch:
             await asyncio.sleep(self._watch_seconds)
             try:
                 await self.look()
-            except Exception:  # Whatever it is: a watch that has ended would never report a lost file.
-                log.exception("looking at the store failed by an internal error")
+            except Exception:  # The watch must not end, or it would never report a lost file.
+                log.exception("checking the store failed with an internal error")

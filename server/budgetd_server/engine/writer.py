@@ -1,17 +1,17 @@
 """The writer: commands wait in a queue, and one task carries them out, many in one transaction.
 
-A command arrives by `submit` with a future in its hand. The task takes everything that waits (at most 1,000 commands,
-or what it can commit in about 20 ms), lets the ledger run one transaction over it, and settles the futures only after
-the commit has returned. While that transaction runs, the next batch gathers by itself; a lone command never waits for
-company. The slower the disk, the larger the batches, and the more commands share one fsync.
+`submit` queues a command with a future. The task takes everything that waits (at most 1,000 commands, or what it can
+commit in about 20 ms), lets the ledger run one transaction over it, and resolves the futures only after the commit has
+returned. While that transaction runs, the next batch gathers; a single command never waits for others. The slower the
+disk, the larger the batches, and the more commands share one fsync.
 
-The commands of large batches (`submit_many`) wait in a second queue and fill what single commands leave of a
-transaction, turn by turn, so that nobody's full batch stands in front of a single caller.
+The commands of large batches (`submit_many`) wait in a second queue. They fill the rest of a transaction after single
+commands, in slices that alternate between callers, so that a full batch does not delay single callers.
 
 A refusal is one command's outcome. A failing transaction fails every command in it with the same retryable error. An
 internal error in one command fails the transaction, too; its commands are then carried out one by one, so that only
 the one that causes it fails. If a caller cancels before its batch begins, its command is dropped; after that the
-command is carried out, and nobody receives the answer.
+command is carried out without an answer.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ BATCH_COMMANDS_MAX = 1_000
 BATCH_COMMANDS_MIN = 50
 BATCH_SECONDS = 0.020
 LOCK_WAIT_SECONDS_MAX = 5.0
-#: A batch that waited longer than this for the lock has company from another process,
+#: If a batch waited longer than this for the lock, another process is using the file.
 CONTENDED_SECONDS = 0.002
-#: to which it leaves the lock for this long.
+#: How long the lock is then left to the other process.
 YIELD_SECONDS = 0.003
 PROVE_SECONDS = 0.5
 
@@ -48,17 +48,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class _Single:
-    """One command and the caller that waits for it."""
+    """One command and the future of its caller."""
 
     command: Command[Any]
     future: "asyncio.Future[Outcome[Any]]"
-    #: On the loop's clock; None: the caller waits for as long as it takes.
+    #: On the clock of the event loop. None: the caller waits without a deadline.
     deadline: float | None
 
 
 @dataclass(slots=True, eq=False)
 class _Bulk:
-    """Many commands of one caller, carried out slice by slice, in order."""
+    """Many commands of one caller, carried out in order, in slices."""
 
     commands: Sequence[Command[Any]]
     future: "asyncio.Future[list[Result]]"
@@ -67,7 +67,7 @@ class _Bulk:
 
 
 class _Batch(NamedTuple):
-    """What one transaction carries out."""
+    """The commands of one transaction."""
 
     singles: list[_Single]
     bulks: list[tuple[_Bulk, int]]
@@ -91,7 +91,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._prover: asyncio.Task[None] | None = None
         self._in_hand: _Batch | None = None
-        #: Called whenever `is_healthy` has changed: the store begins or ceases to take writes.
+        #: Called whenever `is_healthy` has changed: the store begins or stops accepting writes.
         self.on_health: Callable[[], None] = lambda: None
         self.is_healthy = True
         metrics.queue_capacity.set(queue_max)
@@ -99,21 +99,21 @@ class Writer:
         metrics.store_healthy.set(1)
 
     def start(self) -> None:
-        """Begin to carry out commands."""
+        """Start carrying out commands."""
         self._task = asyncio.create_task(self._run(), name="budgetd-writer")
         self._task.add_done_callback(self._ended)
 
     async def submit(self, command: Command[R], *, timeout_seconds: float | None = None) -> Outcome[R]:
-        """Carry out a command; returns after the commit, so what was answered survives a crash.
+        """Carry out a command. Returns after the commit, so an answered command survives a crash.
 
         Args:
             command: What to do.
-            timeout_seconds: How long the caller waits; None: for as long as it takes.
+            timeout_seconds: How long the caller waits. None: without a deadline.
 
         Raises:
-            Refusal: It was refused; nothing of it was recorded.
-            QueueFull, ShuttingDown: It was not begun.
-            StoreUnavailable: The outcome is not known; the same request id settles it.
+            Refusal: The command was refused; nothing of it was recorded.
+            QueueFull, ShuttingDown: The command was not begun.
+            StoreUnavailable: The outcome is unknown; a retry with the same request id settles it.
         """
         loop = asyncio.get_running_loop()
         self._admit(1)
@@ -125,7 +125,7 @@ class Writer:
     async def submit_many(
         self, commands: Sequence[Command[R]], *, timeout_seconds: float | None = None
     ) -> list[Outcome[R] | Refusal]:
-        """Carry out commands in order, each for itself, in as many transactions as it takes.
+        """Carry out commands in order, each independent of the others, in as many transactions as needed.
 
         Raises:
             QueueFull, ShuttingDown, StoreUnavailable: Any of them may have been carried out.
@@ -145,11 +145,11 @@ class Writer:
         return results
 
     async def drain(self) -> None:
-        """Take nothing new, commit what waits, and end."""
+        """Refuse new commands, commit the waiting ones, and end the task."""
         self._is_draining = True
         self._arrival.set()
         if self._task is not None:
-            await asyncio.wait([self._task])  # Should it have died, that is in the log.
+            await asyncio.wait([self._task])  # If the task has died, that was logged.
         if self._prover is not None:
             self._prover.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -178,7 +178,7 @@ class Writer:
             self._in_hand = None
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        """However the task ends, nobody may wait for it any longer."""
+        """Fail every waiting caller when the task ends, for any reason."""
         if not task.cancelled() and task.exception() is not None:
             log.critical("the writer has died", exc_info=task.exception())
             self._set_health(is_healthy=False)
@@ -194,7 +194,7 @@ class Writer:
         while self._singles and len(batch.commands) < self._batch_max:
             single = self._singles.popleft()
             if single.future.cancelled():
-                self._waiting -= 1  # The caller has gone before anything was begun.
+                self._waiting -= 1  # The caller was cancelled before anything was begun.
                 continue
             batch.singles.append(single)
             batch.commands.append(single.command)
@@ -213,7 +213,7 @@ class Writer:
         return batch
 
     def _lock_wait_seconds(self, batch: _Batch) -> float:
-        """How long the batch may wait for the lock: as long as the most patient of its callers."""
+        """Return how long the batch may wait for the lock: until the latest deadline of its callers."""
         deadlines = [each.deadline for each in batch.singles] + [bulk.deadline for bulk, _ in batch.bulks]
         patient = [deadline for deadline in deadlines if deadline is not None]
         if len(patient) < len(deadlines):
@@ -221,7 +221,7 @@ class Writer:
         return min(LOCK_WAIT_SECONDS_MAX, max(patient) - asyncio.get_running_loop().time())
 
     async def _carry_out(self, commands: Sequence[Command[Any]], lock_wait_seconds: float) -> list[Result]:
-        """One transaction; a result for each command."""
+        """Run one transaction; return a result for each command."""
         try:
             (results, tally), committed = await self._ledger.commit(
                 commands,
@@ -235,7 +235,7 @@ class Writer:
             return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
         except BatchEntangled as error:
             if len(commands) == 1:
-                log.exception("a command asks for ever more")
+                log.exception("a single command cannot be loaded completely")
                 return [error]
             middle = len(commands) // 2
             first = await self._carry_out(commands[:middle], lock_wait_seconds)
@@ -253,7 +253,7 @@ class Writer:
         return results
 
     def _decide_all(self, commands: Sequence[Command[Any]], state: State, now_us: int) -> tuple[list[Result], Tally]:
-        """Called by the ledger, inside the transaction, perhaps on a thread of its own."""
+        """Decide a batch. The ledger calls it inside the transaction, possibly on another thread."""
         results: list[Result] = []
         for command in commands:
             try:
@@ -263,10 +263,10 @@ class Writer:
         return results, state.tally
 
     def _settle(self, batch: _Batch, results: Sequence[Result]) -> None:
-        """Tell the callers. One that has gone meanwhile is not told; its command stands all the same."""
+        """Answer the callers. If a caller was cancelled meanwhile, its command stays committed."""
         for single, result in zip(batch.singles, results, strict=False):
             if not single.future.done():
-                _tell(single.future, result)
+                _resolve(single.future, result)
         begun = len(batch.singles)
         self._count_charges([single.command for single in batch.singles], results)
         for bulk, taken in batch.bulks:
@@ -284,7 +284,7 @@ class Writer:
                 self._bulks.append(bulk)
 
     def _count_charges(self, commands: Sequence[Command[Any]], results: Sequence[Result]) -> None:
-        """Count what became of charges, each kind in one step, and the money that they and other commands charged."""
+        """Count charges by outcome, one update per kind, and the money that they and other commands charged."""
         recorded = replayed = refused = unavailable = cost_nano_usd = 0
         for command, result in zip(commands, results, strict=False):
             rule = RULES[type(command)]
@@ -317,7 +317,7 @@ class Writer:
             self._set_health(is_healthy=True)
 
     def store_failed(self, error: StoreUnavailable) -> None:
-        """Take note that the store does not work, and try to write until it does."""
+        """Mark the store as unhealthy, and try to write until it works again."""
         kind = error.metadata.get("kind", "other")
         if kind not in LOGGED_KINDS:
             log.error("the store could not commit a batch", exc_info=error, extra={"kind": kind})
@@ -327,7 +327,7 @@ class Writer:
             self._prover = asyncio.create_task(self._prove(), name="budgetd-prover")
 
     async def _prove(self) -> None:
-        """Write a heartbeat until it succeeds, so that health comes back without waiting for a caller."""
+        """Write a heartbeat until it succeeds, so that the server becomes healthy without waiting for a caller."""
         while not self.is_healthy:
             await asyncio.sleep(PROVE_SECONDS)
             try:
@@ -340,11 +340,11 @@ class Writer:
     def _set_health(self, *, is_healthy: bool) -> None:
         self.is_healthy = is_healthy
         self._metrics.store_healthy.set(int(is_healthy))
-        log.warning("the store takes writes again" if is_healthy else "the store does not take writes")
+        log.warning("the store accepts writes again" if is_healthy else "the store does not accept writes")
         self.on_health()
 
 
-def _tell(future: "asyncio.Future[Outcome[Any]]", result: Result) -> None:
+def _resolve(future: "asyncio.Future[Outcome[Any]]", result: Result) -> None:
     if isinstance(result, Outcome):
         future.set_result(result)
     else:
