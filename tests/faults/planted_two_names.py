@@ -11,5 +11,5 @@ if __name__ == "__main__":
     # They are the names that opening and the guard look up.
     setattr(sqlite_file, "claim", lambda *_: None)  # noqa: B010
     setattr(guard, "kept_place", lambda _: None)  # noqa: B010
-    setattr(guard, "place_of", lambda _: None)  # noqa: B010
+    setattr(guard, "find_place", lambda _: None)  # noqa: B010
     main()

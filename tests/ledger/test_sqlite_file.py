@@ -365,4 +365,4 @@ def test_what_an_operator_reads_is_one_clear_line_for_every_kind_of_trouble() ->
         error = sqlite3.OperationalError("disk is full")
         error.sqlite_errorname = name
 
-        assert re.search(words, sqlite_file._explained(error))  # noqa: SLF001
+        assert re.search(words, sqlite_file._explain(error))  # noqa: SLF001

@@ -19,7 +19,7 @@ from budgetd_server.ledger.sqlite.migrations import (
     Migration,
     bring_up_to_date,
     migrations,
-    statements_of,
+    split_statements,
 )
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import ALICE, PROJECT, charge, create
@@ -356,7 +356,7 @@ def test_an_older_file_that_there_is_no_room_to_copy_is_left_as_it_is(path: Path
 
 
 def test_a_migration_that_ends_within_a_statement_is_a_mistake() -> None:
-    statements = statements_of("SELECT 1;\nSELECT 2\n")
+    statements = split_statements("SELECT 1;\nSELECT 2\n")
 
     assert next(statements) == "SELECT 1;\n"
     with pytest.raises(ValueError, match="within a statement"):
@@ -366,4 +366,4 @@ def test_a_migration_that_ends_within_a_statement_is_a_mistake() -> None:
 def test_a_statement_may_hold_semicolons_of_its_own() -> None:
     script = "CREATE TRIGGER t BEFORE DELETE ON e\nBEGIN SELECT 1; SELECT ';'; END;\n-- The end; really.\n"
 
-    assert len(list(statements_of(script))) == 1
+    assert len(list(split_statements(script))) == 1

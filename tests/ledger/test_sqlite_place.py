@@ -15,7 +15,7 @@ import pytest
 from budgetd_server.ledger.base import FileLost, LedgerRefused
 from budgetd_server.ledger.sqlite.file import connect, open_file
 from budgetd_server.ledger.sqlite.ledger import SqliteLedger
-from budgetd_server.ledger.sqlite.place import is_mounted_alone, kept_place, place_of
+from budgetd_server.ledger.sqlite.place import find_place, is_mounted_alone, kept_place
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.domain.desk import ALICE, PROJECT, charge, create
 from tests.ledger.lost_files import Fault, leave_link, move
@@ -84,13 +84,13 @@ async def test_a_file_that_was_moved_whole_is_used_under_its_new_name(
     path.rename(other)
 
     assert verify_file(other).deviations == []
-    assert kept(other) == place_of(path), "looking changes nothing"
+    assert kept(other) == find_place(path), "looking changes nothing"
     opened = await SqliteLedger.open(other)
     state = (await opened.load_budgets([(PROJECT, ALICE)]))[PROJECT, ALICE]
     await opened.close()
 
     assert state.main.sums.cost_nano_usd == 5
-    assert kept(other) == place_of(other)
+    assert kept(other) == find_place(other)
 
 
 async def test_a_copy_beside_a_file_that_is_in_use_is_a_file_of_its_own(ledger: SqliteLedger, path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_a_copy_beside_a_file_that_is_in_use_is_a_file_of_its_own(ledger: 
     open_file(copy, migrates=False)
     await carry_out(ledger, charge(7))
 
-    assert (kept(copy), kept(path)) == (place_of(copy), place_of(path))
+    assert (kept(copy), kept(path)) == (find_place(copy), find_place(path))
 
 
 @pytest.mark.parametrize("fault", [move, leave_link])
@@ -125,7 +125,7 @@ def test_a_file_that_was_renamed_without_its_log_is_refused_until_the_log_has_it
     log.rename(f"{other}-wal")
     open_file(other, migrates=False)
 
-    assert kept(other) == place_of(other)
+    assert kept(other) == find_place(other)
 
 
 async def test_a_backup_beside_the_log_of_a_file_that_is_gone_is_opened_once_that_log_is_moved_away(
@@ -160,7 +160,7 @@ def test_a_name_of_any_bytes_is_kept(tmp_path: Path) -> None:
 
     open_file(path, migrates=False)
 
-    assert kept(path) == place_of(path)
+    assert kept(path) == find_place(path)
 
 
 # --- Mounts.

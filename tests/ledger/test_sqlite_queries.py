@@ -78,7 +78,7 @@ def test_statements_are_read_by_name_without_sentence_and_semicolon(elsewhere: P
     ("text", "trouble"),
     [
         ("-- name: one\nSELECT 1;\n", "needs a sentence"),
-        ("-- name: one\n-- The first.\nSELECT 1;\n-- name: one\n-- Again.\nSELECT 2;\n", "stands twice"),
+        ("-- name: one\n-- The first.\nSELECT 1;\n-- name: one\n-- Again.\nSELECT 2;\n", "occurs twice"),
     ],
 )
 def test_statements_without_a_sentence_or_with_a_name_twice_are_refused(

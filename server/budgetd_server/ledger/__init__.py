@@ -1,1 +1,1 @@
-"""Where it is kept: the seam between the rules and a store, and the stores behind it."""
+"""The ledger: the interface between the rules and a store, and the stores that implement it."""

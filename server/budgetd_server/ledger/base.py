@@ -1,10 +1,10 @@
-"""The seam between the engine and a store.
+"""The interface between the engine and a store.
 
 A store does two things. It carries out a batch of commands in one transaction: it loads what they touch, lets the
-engine's function decide them, saves what has changed and commits; only after the commit does it return. And it answers
-reads from snapshots that hold everything that was committed before the read began.
+engine's function decide them, saves what has changed, commits, and only then returns. And it answers reads from
+snapshots of everything that was committed before the read began.
 
-Driver errors stop at the store: whatever goes wrong with it becomes StoreUnavailable, with the cause kept.
+A store lets no driver error through: each becomes StoreUnavailable, with the driver's error as its cause.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from budgetd_server.domain.state import State
 
 T = TypeVar("T")
 
-#: Decides a whole batch on its working set, as of a time; the engine's, called inside the transaction. If the working
-#: set turns out to lack something, what it comes to is dropped, and it is called again with another one.
+#: The engine's function that decides a whole batch on its working set, as of a time, inside the transaction. If the
+#: working set lacked something, the result is dropped and the function is called again with a new working set.
 Decide = Callable[[State, int], T]
 #: Microseconds since the Unix epoch.
 Clock = Callable[[], int]
@@ -31,46 +31,46 @@ BudgetKey = tuple[str, str]
 
 
 class LedgerRefused(Exception):
-    """A store that must not be opened: damaged, foreign, newer than this program, not writable. The text says why."""
+    """The store must not be opened: damaged, of another program, newer, or not writable. The text says why."""
 
 
 class LedgerBusy(LedgerRefused):
-    """Another program kept the store locked for as long as opening waits; later it may be opened."""
+    """Another program kept the store locked for as long as opening waits. A retry may succeed."""
 
 
 class BatchEntangled(Exception):
-    """What a batch's commands touch depends on each other too much to be loaded at once; fewer commands may do."""
+    """The needs of a batch's commands depend too much on each other to be loaded at once. Split the batch."""
 
 
 class FileLost(LedgerRefused):
-    """The store that is open is not the one that its name leads to. It is used again if it comes back."""
+    """The open store is not the one at its path any more. It is used again if it comes back."""
 
     kind = "file_lost"
 
 
 class FileOutdated(LedgerRefused):
-    """Another program has changed the tables of the store that is open: this one must not use it any more."""
+    """Another program has migrated the open store, so this one must not use it any more."""
 
     kind = "outdated"
 
 
-#: Kinds of StoreUnavailable that the store itself has logged, in one line.
+#: Kinds of StoreUnavailable that the store itself has logged already.
 LOGGED_KINDS = frozenset({FileLost.kind, FileOutdated.kind})
 
 
 class Committed(NamedTuple):
-    """How a commit went, for metrics and for fairness among processes."""
+    """Durations of a commit, for metrics and for fairness between processes."""
 
-    #: From the first attempt to begin until the transaction had the lock, in seconds.
+    #: Seconds from the first attempt to begin until the transaction had the lock.
     lock_wait_seconds: float
-    #: From having the lock until the commit returned, in seconds.
+    #: Seconds from having the lock until the commit returned.
     transaction_seconds: float
 
 
 class Ledger(Protocol):
     """A store of budgets and entries."""
 
-    #: Why the store must not be used at present, for whoever operates it; None: it may be.
+    #: Why the store must not be used at present, in words for the operator. None: it may be used.
     trouble: LedgerRefused | None
     #: Set when the store must never be used again by this program (FileOutdated).
     outdated: asyncio.Event
@@ -78,57 +78,57 @@ class Ledger(Protocol):
     async def commit(
         self, commands: Sequence[Command[Any]], decide: Decide[T], *, clock: Clock, lock_wait_seconds: float
     ) -> tuple[T, Committed]:
-        """Load what the commands touch, decide, save, and return once that is durable.
+        """Load what the commands touch, decide, save, and return once the changes are durable.
 
-        The clock is read once the transaction keeps others from writing: its time is the time of everything in it.
+        The clock is read after the transaction has taken the write lock, and gives the time of everything in it.
 
         Raises:
-            StoreUnavailable: It is not, or not for sure: an error in COMMIT itself leaves the outcome unknown.
-            BatchEntangled: Nothing was done; the commands have to be sent in smaller batches.
+            StoreUnavailable: The changes are not durable; after an error in COMMIT itself, the outcome is unknown.
+            BatchEntangled: Nothing was done. Send the commands in smaller batches.
         """
 
     async def prove(self, now_us: int) -> None:
-        """Write something and commit it, to prove that writing works; raises StoreUnavailable if not."""
+        """Write and commit a heartbeat, to prove that writing works. Raises StoreUnavailable if it fails."""
 
     async def check(self) -> None:
-        """Look whether the store may still be used, as every read and write does; raises StoreUnavailable if not."""
+        """Check that the store may still be used, as every read and write does. Raises StoreUnavailable if not."""
 
     async def load_budgets(
         self, keys: Iterable[BudgetKey], models_of: Iterable[BudgetKey] = ()
     ) -> Mapping[BudgetKey, BudgetState]:
-        """The live ones of these budgets, those of `models_of` with all their models."""
+        """Return those of the given budgets that are live; those in `models_of` with all their models."""
 
     async def lineage(self, project_id: str, budget_ids: Sequence[str]) -> Sequence[Sequence[BudgetState]]:
-        """Each of some live budgets with its ancestors, itself first; nothing for one that does not exist."""
+        """Return each live budget followed by its ancestors. Empty for a budget that does not exist."""
 
     async def list_budgets(self, query: BudgetQuery) -> Sequence[BudgetState]:
-        """One page of a project's budgets."""
+        """Return one page of a project's budgets."""
 
     async def list_entries(self, query: EntryQuery) -> EntryPage:
-        """One page of the ledger.
+        """Return one page of the ledger.
 
         Raises:
-            BudgetNotFound: The query names a budget that never was.
+            BudgetNotFound: The query names a budget that has never existed.
         """
 
     async def entries(self, project_id: str, seqs: Sequence[int]) -> Mapping[int, Entry]:
-        """Some entries of a project, by their numbers. Numbers that no entry has are left out."""
+        """Return entries of a project by number. Numbers without an entry are omitted."""
 
     async def reservation(self, project_id: str, seq: int) -> tuple[Reservation, Mapping[int, str]] | None:
-        """A reservation, with the ids of its other budgets by their keys; None: there is none of that number."""
+        """Return a reservation, and the ids of its other budgets by key. None if no such reservation exists."""
 
     async def list_reservations(self, query: ReservationQuery) -> ReservationPage:
-        """One page of reservations.
+        """Return one page of reservations.
 
         Raises:
-            BudgetNotFound: The query names a budget that never was.
+            BudgetNotFound: The query names a budget that has never existed.
         """
 
     async def due(self, now_us: int, rows_max: int) -> Due:
-        """What has to expire or roll, at most so many of each, what is due longest first."""
+        """Return what has to expire or roll, at most `rows_max` of each, the longest overdue first."""
 
     async def recount(self, recount: Recount, project_id: str, rows_max: int) -> None:
-        """Complete a recount from the ledger, at most `rows_max` entries in one read."""
+        """Complete a recount from the ledger, with at most `rows_max` entries per read."""
 
     async def close(self) -> None:
-        """Close everything; what was acknowledged stays."""
+        """Close the store. Everything that was acknowledged is kept."""

@@ -1,4 +1,4 @@
-"""Steps that load budgets, with all that belongs to them."""
+"""Steps that load budgets with their limits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,9 +8,9 @@ from budgetd_server.ledger.steps import Row, Steps
 
 
 def live(project_key: int, budget_ids: Iterable[str], *, is_deleting: bool) -> Steps[list[BudgetState]]:
-    """The live ones of some budgets by their own rows, with all their limits.
+    """Load those of the given budgets whose own rows are live, with all their limits.
 
-    Where deletions are to be finished (`is_deleting`), those with a deleted ancestor are deleted, and say so.
+    If the project has unfinished deletions (`is_deleting`), those with a deleted ancestor are marked as deleted.
     """
     rows = yield "load_budgets", {"project_key": project_key, "ids": list(budget_ids)}
     budgets, with_named = with_main_limits(rows)
@@ -22,7 +22,7 @@ def live(project_key: int, budget_ids: Iterable[str], *, is_deleting: bool) -> S
 
 
 def upwards(project_key: int, keys: Iterable[int], *, is_deleting: bool) -> Steps[list[BudgetState]]:
-    """Budgets by their keys, and all their ancestors, with all their limits; for `is_deleting` see `live`."""
+    """Load budgets by key and all their ancestors, with all their limits. For `is_deleting` see `live`."""
     rows = yield "load_upwards", {"project_key": project_key, "keys": list(keys)}
     budgets, with_named = with_main_limits(rows)
     if with_named:
@@ -33,7 +33,7 @@ def upwards(project_key: int, keys: Iterable[int], *, is_deleting: bool) -> Step
 
 
 def mark_deleted(budgets: Sequence[BudgetState]) -> Steps[None]:
-    """Let those of some budgets of one project be deleted that have a deleted ancestor."""
+    """Mark those of some budgets of one project as deleted that have a deleted ancestor."""
     living = {budget.budget_key: budget for budget in budgets if budget.deleted_at_us is None}
     if not living:
         return
@@ -44,7 +44,7 @@ def mark_deleted(budgets: Sequence[BudgetState]) -> Steps[None]:
 
 
 def with_main_limits(rows: Iterable[Row]) -> tuple[list[BudgetState], dict[int, BudgetState]]:
-    """The budgets of some rows of one project, and by key those that have named limits, which few have."""
+    """Return the budgets of some rows of one project, and by key the few of them that have named limits."""
     budgets: list[BudgetState] = []
     with_named: dict[int, BudgetState] = {}
     for row in rows:
@@ -56,20 +56,20 @@ def with_main_limits(rows: Iterable[Row]) -> tuple[list[BudgetState], dict[int, 
 
 
 def load_named(project_key: int, with_named: Mapping[int, BudgetState]) -> Steps[None]:
-    """Complete some budgets of one project with their named limits."""
+    """Load the named limits of some budgets of one project."""
     rows = yield "load_named", {"project_key": project_key, "keys": list(with_named)}
     for budget_key, *columns in rows:
         with_named[budget_key].named[columns[0]] = counter_from_row(columns)
 
 
 def project(project_id: str) -> Steps[tuple[int | None, bool]]:
-    """The key of a project, and whether deletions are to be finished in it; None: there is none of that id."""
+    """Load the key of a project, None if it does not exist, and whether it has unfinished deletions."""
     rows = yield "project_key", {"project_id": project_id}
     return (int(rows[0][0]), bool(rows[0][1])) if rows else (None, False)
 
 
 def names(project_key: int, keys: Iterable[int]) -> Steps[dict[int, str]]:
-    """The ids of budgets by their keys."""
+    """Load the ids of budgets by key."""
     wanted = set(keys)
     if not wanted:
         return {}

@@ -1,4 +1,4 @@
-"""Steps along the entries that count on a budget: its own, which are chained, and those of others that name it."""
+"""Steps that walk the entries that count on a budget: its own, which are chained, and those of other budgets."""
 
 import heapq
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ NEWEST = 2**63 - 1
 
 
 class Position(NamedTuple):
-    """Where a walk goes on: from these entries down; zero: that kind has come to its end."""
+    """Where a walk continues: from these sequence numbers down. Zero: no more entries of that kind."""
 
     own_seq: int
     others_seq: int
@@ -24,14 +24,14 @@ class Position(NamedTuple):
 def chain(
     project_key: int, *, from_seq: int, until_seq: int = 0, rows_max: int = NEWEST
 ) -> Steps[Sequence[tuple[str, Entry]]]:
-    """The entries of a budget's id, from one of them down, with the id."""
+    """Load the entries of a budget id, from one of them down, each with the id."""
     parameters = {"project_key": project_key, "from_seq": from_seq, "until_seq": until_seq, "rows_max": rows_max}
     rows = yield "walk_chain", parameters
     return list(map(entry_from_row, rows))
 
 
 def entries_above(budget: BudgetState, seq: int) -> Steps[list[Entry]]:
-    """All entries above a number that count on a budget, newest first."""
+    """Load all entries above a number that count on a budget, newest first."""
     own = yield from chain(budget.project_key, from_seq=budget.last_seq, until_seq=seq)
     others = yield from _others(budget.project_key, budget.budget_key, NEWEST, seq, NEWEST)
     return _merged([entry for _, entry in own if entry.seq > seq], others)
@@ -40,12 +40,12 @@ def entries_above(budget: BudgetState, seq: int) -> Steps[list[Entry]]:
 def recount_slice(
     recount: Recount, project_id: str, position: Position | None, rows_max: int
 ) -> Steps[Position | None]:
-    """Take the next entries into a recount; returns where to go on, None at the end.
+    """Add the next entries to a recount. Returns where to continue, or None at the end.
 
     Args:
-        recount: What is counted; its first slice says up to which entry.
+        recount: The recount. Its first slice sets up to which entry it counts.
         project_id: The budget's project.
-        position: Where to go on; None: at the newest entry.
+        position: Where to continue. None: at the newest entry.
         rows_max: How many entries of either kind to read at most.
     """
     project_key, _ = yield from budgets.project(project_id)
@@ -59,7 +59,7 @@ def recount_slice(
     others = yield from _others(project_key, key, position.others_seq, 0, rows_max)
     own_next = own[-1].previous_seq if own else 0
     others_next = others[-1].seq - 1 if len(others) == rows_max else 0
-    # Only down to where both kinds have been read; what is below comes again in the next slice.
+    # Count only down to where both kinds have been read. Entries below are read again by the next slice.
     least = max(own_next + 1 if own_next else 0, others_next + 1)
     if recount.take(entry for entry in _merged(own, others) if entry.seq >= least):
         return None

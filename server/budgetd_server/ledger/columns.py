@@ -1,7 +1,7 @@
-"""The columns of each table, each named once: statements, the order of parameters and the readers of rows follow.
+"""The columns of each table, named once. Statements, the order of parameters and the readers of rows derive from it.
 
-In a statement, `{e.ENTRY}` stands for all columns of a list, those of the table `e`; `{ENTRY}` for their bare names,
-`{?ENTRY}` for as many parameters, and `{=ENTRY}` for setting each to what a row that exists already was to be.
+In a statement, `{e.ENTRY}` means all columns of a list, qualified by the table `e`; `{ENTRY}` their bare names;
+`{?ENTRY}` as many parameters; `{=ENTRY}` the assignments of an upsert, each column from `excluded`.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import fields
 from budgetd_server.domain.budget import Counter, Sums
 from budgetd_server.domain.usage import Usage
 
-#: Columns that hold the field of an entry of the same name, as it is.
+#: Columns that store the field of an entry of the same name as it is.
 ENTRY_FIELDS = (
     "project_key",
     "seq",
@@ -26,19 +26,19 @@ ENTRY_FIELDS = (
     "windows_skipped",
     "calls",
 )
-#: The same, of fields that have their defaults in most charges.
+#: The same, for fields that have their defaults in most charges.
 RARE_ENTRY_FIELDS = ("reservation_seq", "adjusted_seq", "is_estimated", "is_late", "overage_nano_usd", "limit_id")
-#: What is counted in tokens, as the fields of a usage; NULL: no usage was given.
+#: Token counts, named as the fields of a usage. NULL: no usage was given.
 TOKENS = Usage._fields[:-1]
-#: The columns that a charge fills which has defaults in all others.
+#: The columns of a plain charge: all others have their defaults.
 PLAIN_ENTRY = (*ENTRY_FIELDS, *TOKENS, "kind", "labels", "cost_source", "other_names")
 #: The columns that are written of every other entry.
 RARE_ENTRY = (*RARE_ENTRY_FIELDS, "usage_parts", "terms", "unread_fields", "other_keys", "cause")
 ENTRY = (*PLAIN_ENTRY, *RARE_ENTRY)
-#: Entries of the first tables have the last one, too, which is not written any more.
+#: The last column is not written any more, but entries of the first version of the tables have it.
 STORED_ENTRY = (*ENTRY, "catalogue_name")
 
-#: Columns that hold the field of a budget of the same name, as it is.
+#: Columns that store the field of a budget of the same name as it is.
 BUDGET_FIELDS = (
     "project_key",
     "budget_key",
@@ -50,27 +50,27 @@ BUDGET_FIELDS = (
     "deleted_at_us",
 )
 BUDGET = (*BUDGET_FIELDS, "is_template", "named_count", "labels")
-#: Of those, what a change of configuration may change.
+#: Those of them that a change of the configuration may change.
 CONFIGURATION = tuple(name for name in BUDGET if name not in {"project_key", "budget_key", "budget_id", "is_template"})
 
-#: Fields of a budget that are kept with its main count, since every charge writes that row anyway.
+#: Fields of a budget that are stored with its main count, because every charge writes that row anyway.
 TOTALS = ("models_count", "lifetime_cost_nano_usd", "last_seq")
-#: What entries are added up to.
+#: The sums of entries.
 SUMS = tuple(field.name for field in fields(Sums))
 _OTHER_COUNTER_FIELDS = {"limit", "span", "since_seq", "sums"}
-#: The last fields of a counter, as they are.
+#: The other fields of a counter, stored as they are.
 COUNTER_FIELDS = tuple(field.name for field in fields(Counter) if field.name not in _OTHER_COUNTER_FIELDS)
-#: The rule of a limit, in the order in which it is read.
+#: The rule of a limit, in the order of reading.
 RULE = ("unit", "amount", "window", "models", "action", "reset_mode", "alert_ratios")
 SPAN = ("window_start_at_us", "window_end_at_us", "since_seq")
-#: The count of a limit with its rule, as it is read.
+#: The count of a limit with its rule, in the order of reading.
 COUNTER = ("limit_id", *RULE, *SPAN, *SUMS, *COUNTER_FIELDS)
-#: What a charge writes of a count.
+#: The columns of a count that a charge writes.
 COUNT = (*SUMS, *COUNTER_FIELDS, *TOTALS)
-#: What is written of a count whose rule is new or has changed.
+#: The columns of a count that are written if its rule is new or has changed.
 CONFIGURED_COUNT = (*RULE, "is_swept", *SPAN, *COUNT)
 
-#: Columns that hold the field of a reservation of the same name, as it is.
+#: Columns that store the field of a reservation of the same name as it is.
 RESERVATION_FIELDS = (
     "project_key",
     "seq",
@@ -83,7 +83,7 @@ RESERVATION_FIELDS = (
     "ended_seq",
 )
 RESERVATION = (*RESERVATION_FIELDS, "state", "on_expiry", "held_input_tokens", "held_output_tokens")
-#: Of those, what may change.
+#: Those of them that may change.
 HELD = (
     "state",
     "held_nano_usd",
@@ -94,10 +94,10 @@ HELD = (
     "ended_at_us",
     "ended_seq",
 )
-#: What a reservation has from the entry that made it.
+#: What a reservation reads from the entry that made it.
 HOLD_ENTRY = ("model", "other_names", "catalogue_name", "labels", "terms", "other_keys")
 
-#: The lists by the names that statements call them.
+#: The lists, by their names in statements.
 LISTS = {
     "PLAIN_ENTRY": PLAIN_ENTRY,
     "ENTRY": ENTRY,
@@ -117,10 +117,10 @@ _LIST = re.compile(r"\{(\?|=|\w+\.|)(\w+)\}")
 
 
 def with_columns(statement: str) -> str:
-    """A statement with its lists of columns written out.
+    """Return a statement with its lists of columns expanded.
 
     Raises:
-        KeyError: There is no list of that name.
+        KeyError: No such list exists.
     """
 
     def written(found: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
-"""Steps that load what a batch of commands touches, and decide it on the working set that comes of that.
+"""Steps that load what a batch of commands touches, and decide the batch on that working set.
 
-Which budgets, holds, sums and entries are needed, and how many, is known here alone; a store only has to find the rows.
+Only this module decides which budgets, holds, sums and entries are loaded, and how many; a store only finds the rows.
 """
 
 from collections import defaultdict
@@ -21,15 +21,15 @@ from budgetd_server.ledger.chains import entries_above
 from budgetd_server.ledger.rows import entry_from_row, request_from_row, reservation_from_row
 from budgetd_server.ledger.steps import Steps
 
-#: Of the holds that are not due yet, so many are loaded for each budget that may refuse: they tell when it has room.
+#: How many holds that are not due yet are loaded for each budget that may refuse, to estimate when it has room.
 NEXT_HOLDS_MAX = 32
-#: How often a batch is loaded, if its commands lacked something: each time only what the last one could see is added.
+#: How often a batch is loaded if its commands lack something. Each load adds what the last decision was lacking.
 LOADS_MAX = 4
-#: How many descendants of a budget are loaded where it is enough to know how many there are.
+#: How many descendants of a budget are loaded if their number would be enough.
 DESCENDANTS_LOADED_MAX = 100
-#: How many descendants are deleted together with a budget; where there are more, all follow in steps,
+#: How many descendants are deleted together with a budget. If there are more, all follow in steps.
 DELETED_AT_ONCE_MAX = 100
-#: of so many budgets.
+#: How many budgets are deleted in one step.
 DELETED_IN_STEP = 50
 
 _project_id: Callable[[tuple[str, Any]], str] = itemgetter(0)
@@ -41,11 +41,11 @@ V = TypeVar("V")
 
 
 def decided(needs: Needs, decide: Decide[T], now_us: int) -> Steps[tuple[State, T]]:
-    """Load and decide; again with what was lacking, if the batch itself has led its commands to other budgets.
+    """Load and decide. Repeat with what was lacking, if the batch has led its commands to budgets that were not loaded.
 
     Raises:
-        BatchEntangled: It lacked something each time, or changes a tree that is too large to be loaded, and then asks
-            what is in it. One command alone does not.
+        BatchEntangled: The batch lacked something each time, or it reads a tree that is too large to be loaded after
+            changing it. A single command never does.
     """
     lacking = Lacking()
     for _ in range(LOADS_MAX):
@@ -53,7 +53,7 @@ def decided(needs: Needs, decide: Decide[T], now_us: int) -> Steps[tuple[State, 
         try:
             finish_deletions(state, now_us)
             outcomes = decide(state, now_us)
-        except Exception:  # A rule that did not find what it needs may fail in any way; the next load has it.
+        except Exception:  # A rule that lacks something may fail in any way; the next load includes it.
             if not state.lacking:
                 raise
         else:
@@ -66,12 +66,12 @@ def decided(needs: Needs, decide: Decide[T], now_us: int) -> Steps[tuple[State, 
 
 
 def load(needs: Needs, now_us: int, lacking: Lacking | None = None) -> Steps[State]:
-    """Everything that a batch of commands touches.
+    """Load everything that a batch of commands touches.
 
     Args:
         needs: What the commands touch.
         now_us: The time at which they will be decided.
-        lacking: What they were found to touch beside that.
+        lacking: What an earlier decision was lacking.
     """
     loading = _Loading(now_us, lacking or Lacking())
     yield from loading.projects(needs)
@@ -100,7 +100,7 @@ def load(needs: Needs, now_us: int, lacking: Lacking | None = None) -> Steps[Sta
 
 
 def by_project(places: Iterable[tuple[P, V]]) -> Mapping[P, Sequence[V]]:
-    """What comes with a project's id or key, by that."""
+    """Group values by their project's id or key."""
     found: dict[P, list[V]] = defaultdict(list)
     for project, what in places:
         found[project].append(what)
@@ -108,20 +108,20 @@ def by_project(places: Iterable[tuple[P, V]]) -> Mapping[P, Sequence[V]]:
 
 
 class _Loading:
-    """One working set in the making."""
+    """A working set that is being loaded."""
 
     def __init__(self, now_us: int, lacking: Lacking) -> None:
         self.state = State()
         self.state.has_store = True
         self._now_us = now_us
         self._lacking = lacking
-        #: By project key: the sums of these models on these budgets.
+        #: By project key, the pairs (budget key, model) whose sums to load.
         self._models: dict[int, set[tuple[int, str]]] = defaultdict(set)
         for project_key, pairs in lacking.models.items():
             self._models[project_key].update(pairs)
 
     def projects(self, needs: Needs) -> Steps[None]:
-        """The projects; those that do not exist yet get the next keys."""
+        """Load the projects. New ones get the next keys."""
         state = self.state
         project_ids = {*needs.budgets, *map(_project_id, needs.requests), *map(_project_id, needs.reservations)}
         rows = yield "load_projects", {"ids": list(project_ids)}
@@ -136,7 +136,7 @@ class _Loading:
             state.add_project(Project(project_id, last_project_key, is_new=True))
 
     def budgets(self, needs: Needs) -> Steps[None]:
-        """The live budgets that are named, and their ancestors."""
+        """Load the named live budgets, and their ancestors."""
         for project_id, budget_ids in needs.budgets.items():
             project = self.state.projects[project_id]
             if project.is_new:
@@ -151,7 +151,7 @@ class _Loading:
                 yield from self._by_keys(project_id, parents)
 
     def trees(self, needs: Needs) -> Steps[None]:
-        """The live descendants of some budgets; of those that have many, how many."""
+        """Load the live descendants of some budgets, or only their number if there are many."""
         whole: set[tuple[str, int]] = set()
         for places, below_max in (
             (needs.subtrees, DELETED_AT_ONCE_MAX),
@@ -170,7 +170,7 @@ class _Loading:
                     self.state.large_trees[(project_key, key)] = yield from asked(project_key, key)
 
     def unfinished(self, needs: Needs) -> Steps[None]:
-        """Some budgets whose ancestors are deleted, if they are to follow; and what is held on these and the named."""
+        """Load some budgets with deleted ancestors whose deletion is due, and the holds on these and the named ones."""
         for project_id in needs.deleting:
             project = self.state.projects[project_id]
             if project.is_deleting:
@@ -186,7 +186,7 @@ class _Loading:
             yield from self._holds(project_id, "load_own_holds", budget_keys)
 
     def reservations(self, needs: Needs) -> Steps[None]:
-        """The reservations that are named, and all their budgets."""
+        """Load the named reservations, and all their budgets."""
         for project_id, seqs in by_project(needs.reservations).items():
             yield from self._reservations(project_id, seqs)
             for seq in seqs:
@@ -197,7 +197,7 @@ class _Loading:
                         self._models[reservation.project_key].update((key, model) for key in keys)
 
     def entries(self, needs: Needs) -> Steps[None]:
-        """The entries that are to be corrected, and all their budgets."""
+        """Load the entries to be corrected, and all their budgets."""
         for project_id, seqs in by_project(needs.entries).items():
             project_key = self.state.projects[project_id].project_key
             rows = yield "load_corrected", {"project_key": project_key, "seqs": seqs}
@@ -209,7 +209,7 @@ class _Loading:
                 self.state.corrected[(project_id, entry.seq)] = Corrected(entry, adjusted_nano_usd)
 
     def holds(self, needs: Needs) -> Steps[None]:
-        """The holds that budgets look at before they refuse, or are deleted or configured."""
+        """Load the holds that are needed before budgets refuse, are deleted or are configured."""
         for project_id, budget_ids in by_project(needs.refusing).items():
             keys = self._keys(project_id, budget_ids)
             above = {
@@ -218,7 +218,7 @@ class _Loading:
                 for each in upwards(self.state, self.state.by_key[(self.state.projects[project_id].project_key, key)])
             }
             yield from self._holds(project_id, "load_first_holds", {*keys, *above})
-        # A budget that has many others below it is not deleted without force, whatever is held on it.
+        # A budget with many descendants is not deleted without force, so its holds make no difference.
         large = {place for place in needs.deleted | needs.subtrees if self._is_large(place)}
         for project_id, budget_ids in by_project(needs.holds | ((needs.subtrees | needs.deleted) - large)).items():
             keys = self._keys(project_id, budget_ids)
@@ -229,14 +229,14 @@ class _Loading:
             yield from self._holds(project_id, "load_own_holds", self._keys(project_id, budget_ids))
 
     def lacking_holds(self) -> Steps[None]:
-        """The holds of budgets that only the batch itself brings into the way of a command."""
+        """Load the holds of budgets that commands need only because of changes by the batch itself."""
         project_ids = {project.project_key: project_id for project_id, project in self.state.projects.items()}
         for name, places in (("load_first_holds", self._lacking.first_holds), ("load_holds", self._lacking.holds)):
             for project_key, keys in by_project(places).items():
                 yield from self._holds(project_ids[project_key], name, keys)
 
     def models(self, needs: Needs) -> Steps[None]:
-        """The sums by model that may change."""
+        """Load the sums by model that may change."""
         state = self.state
         for project_id, budget_id, model in needs.models:
             budget = state.budgets.get((project_id, budget_id))
@@ -253,7 +253,7 @@ class _Loading:
                 if budget is None or not budget.models_count:
                     continue
                 pairs.append((budget_key, model))
-                # The models before this one in the batch may fill the window, or it is full already.
+                # The window is full, or earlier models of the batch may fill it: then OTHER_MODELS is needed.
                 if budget.models_count + len(places) >= MODELS_PER_WINDOW_MAX:
                     pairs.append((budget_key, OTHER_MODELS))
             if pairs:
@@ -263,7 +263,7 @@ class _Loading:
                     state.by_key[(project_key, budget_key)].models[model] = Sums(*sums)
 
     def requests(self, needs: Needs) -> Steps[None]:
-        """The request ids that have taken effect before."""
+        """Load the request ids that have taken effect before."""
         for (project_id, rpc), request_ids in needs.requests.items():
             project = self.state.projects[project_id]
             if project.is_new:
@@ -274,7 +274,7 @@ class _Loading:
                 self.state.requests[(project_id, rpc, request_id)] = request_from_row(stored)
 
     def creations(self, needs: Needs) -> Steps[None]:
-        """What a new budget needs: the next key, and where the chain of its id ended."""
+        """Load what a new budget needs: the next key, and the end of the chain of its id."""
         for project_id in needs.creating:
             project = self.state.projects[project_id]
             ((project.last_budget_key,),) = yield "last_budget_key", {"project_key": project.project_key}
@@ -286,14 +286,14 @@ class _Loading:
                         self.state.last_seqs[(project_id, budget_id)] = rows[0][0]
 
     def notes(self, needs: Needs) -> Steps[None]:
-        """The notes that are asked for by name."""
+        """Load the requested notes."""
         for project_id, keys in needs.notes.items():
             rows = yield "load_notes", {"project_key": self.state.projects[project_id].project_key, "keys": list(keys)}
             for owner, key, note in rows:
                 self.state.notes[(project_id, NoteKey(owner, key))] = note
 
     def chains(self, needs: Needs) -> Steps[None]:
-        """The entries that recounts have yet to add."""
+        """Load the entries that recounts still have to add."""
         for key, seq in needs.chains.items():
             budget = self.state.budgets.get(key)
             if budget is not None:
@@ -308,12 +308,12 @@ class _Loading:
         return budget is not None and (budget.project_key, budget.budget_key) in self.state.large_trees
 
     def _below(self, project_id: str, key: int) -> list[BudgetState]:
-        """The descendants of a budget that are loaded."""
+        """Return the loaded descendants of a budget."""
         found = self.state.children(self.state.by_key[(self.state.projects[project_id].project_key, key)])
         return [*found, *(below for child in found for below in self._below(project_id, child.budget_key))]
 
     def _by_keys(self, project_id: str, keys: Iterable[int]) -> Steps[None]:
-        """Budgets by their keys with their ancestors, unless they are there already."""
+        """Load budgets by key with their ancestors, unless they are already loaded."""
         state, project_key = self.state, self.state.projects[project_id].project_key
         missing = {key for key in keys if (project_key, key) not in state.by_key}
         if not missing:
@@ -325,7 +325,7 @@ class _Loading:
                 state.add_budget(budget)
 
     def _holds(self, project_id: str, name: str, keys: Iterable[int]) -> Steps[None]:
-        """The holds that a statement finds on some budgets; the budgets of those that may end in this transaction."""
+        """Load the holds that a statement finds on some budgets, and the budgets of those that may end now."""
         project_key, wanted = self.state.projects[project_id].project_key, list(keys)
         parameters: dict[str, object] = {"project_key": project_key, "keys": wanted}
         places = [(project_key, key) for key in wanted]
@@ -338,12 +338,12 @@ class _Loading:
         rows = yield name, parameters
         seqs = [seq for (seq,) in rows]
         if seqs:
-            # Those of budgets that are deleted end before anybody is refused, due or not.
+            # Holds that were made on deleted budgets end before a refusal, even if they are not due.
             ends_all = name != "load_first_holds" or self.state.projects[project_id].is_deleting
             yield from self._reservations(project_id, seqs, ends_all=ends_all)
 
     def _reservations(self, project_id: str, seqs: Iterable[int], *, ends_all: bool = True) -> Steps[None]:
-        """Reservations by number, with the budgets of those that may end: all, or those that are due."""
+        """Load reservations by number, and the budgets of those that may end: of all, or only of the due ones."""
         state, project_key = self.state, self.state.projects[project_id].project_key
         missing = [seq for seq in seqs if (project_id, seq) not in state.reservations]
         if missing:

@@ -1,4 +1,4 @@
-"""Named SQL statements, read from the files in which they stand with a sentence each."""
+"""Named SQL statements, read from files in which each has a name and a description."""
 
 import re
 from importlib import resources
@@ -9,10 +9,10 @@ _HEADING = re.compile(r"^-- name: (\w+)\n((?:-- .+\n)+)", re.MULTILINE)
 
 
 def load_queries(dialect: str) -> dict[str, str]:
-    """The statements of a dialect, by name.
+    """Load the statements of a dialect, by name.
 
     Raises:
-        ValueError: A name stands twice, or a statement has no sentence.
+        ValueError: A name occurs twice, or a statement has no description.
         KeyError: A statement names a list of columns that does not exist.
     """
     folder = resources.files(__package__).joinpath("sql", dialect, "queries")
@@ -21,10 +21,10 @@ def load_queries(dialect: str) -> dict[str, str]:
         text = file.read_text(encoding="utf-8")
         headings = list(_HEADING.finditer(text))
         if len(headings) != text.count("-- name:"):
-            raise ValueError(f"{dialect}/{file.name}: every '-- name:' needs a sentence below it")
+            raise ValueError(f"{dialect}/{file.name}: every '-- name:' needs a description below it")
         ends = [heading.start() for heading in headings[1:]] + [len(text)]
         for heading, end in zip(headings, ends, strict=True):
             if heading[1] in queries:
-                raise ValueError(f"{dialect}/{file.name}: the name {heading[1]} stands twice")
+                raise ValueError(f"{dialect}/{file.name}: the name {heading[1]} occurs twice")
             queries[heading[1]] = with_columns(text[heading.end() : end].strip().rstrip(";"))
     return queries

@@ -1,4 +1,4 @@
-"""Steps that answer callers who only look, and the sweeper: what is read for each question, page by page."""
+"""Steps of reads, for callers and the sweeper: what each query loads, page by page."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ F = TypeVar("F")
 def live_budgets(
     keys: Sequence[BudgetKey], with_models: Collection[BudgetKey]
 ) -> Steps[Mapping[BudgetKey, BudgetState]]:
-    """The live ones of some budgets."""
+    """Load those of the given budgets that are live."""
     found: dict[BudgetKey, BudgetState] = {}
     for project_id, budget_ids in by_project(keys).items():
         project_key, is_deleting = yield from budgets.project(project_id)
@@ -34,7 +34,7 @@ def live_budgets(
 
 
 def lineage(project_id: str, budget_ids: Sequence[str]) -> Steps[list[list[BudgetState]]]:
-    """Each of some budgets with its ancestors, itself first; an empty list for one that does not exist."""
+    """Load each budget followed by its ancestors. An empty list for a budget that does not exist."""
     project_key, is_deleting = yield from budgets.project(project_id)
     if project_key is None:
         return [[] for _ in budget_ids]
@@ -56,7 +56,7 @@ def lineage(project_id: str, budget_ids: Sequence[str]) -> Steps[list[list[Budge
 
 
 def budget_page(query: BudgetQuery) -> Steps[list[BudgetState]]:
-    """One page of a project's budgets."""
+    """Load one page of a project's budgets."""
     _, is_deleting = yield from budgets.project(query.project_id)
     parameters = {
         "project_id": query.project_id,
@@ -77,10 +77,10 @@ def budget_page(query: BudgetQuery) -> Steps[list[BudgetState]]:
 
 
 def entry_page(query: EntryQuery) -> Steps[EntryPage]:
-    """One page of the ledger; looks at no more than `rows_max` rows.
+    """Load one page of the ledger. Examines at most `rows_max` rows.
 
     Raises:
-        BudgetNotFound: The query names a budget that never was.
+        BudgetNotFound: The query names a budget that has never existed.
     """
     project_key, _ = yield from budgets.project(query.project_id)
     from_seq = NEWEST if query.from_seq is None else query.from_seq
@@ -101,13 +101,13 @@ def entry_page(query: EntryQuery) -> Steps[EntryPage]:
 
 
 def entries(project_id: str, seqs: Sequence[int]) -> Steps[Mapping[int, Entry]]:
-    """Some entries, by number."""
+    """Load entries by number."""
     rows = yield "entries_by_number", {"project_id": project_id, "seqs": list(seqs)}
     return {entry.seq: entry for _, entry in map(entry_from_row, rows)}
 
 
 def reservation(project_id: str, seq: int) -> Steps[tuple[Reservation, Mapping[int, str]] | None]:
-    """A reservation, with the ids of its other budgets; None: there is none of that number."""
+    """Load a reservation, and the ids of its other budgets. None if no such reservation exists."""
     project_key, _ = yield from budgets.project(project_id)
     if project_key is None:
         return None
@@ -120,10 +120,10 @@ def reservation(project_id: str, seq: int) -> Steps[tuple[Reservation, Mapping[i
 
 
 def reservation_page(query: ReservationQuery) -> Steps[ReservationPage]:
-    """One page of reservations; looks at no more than `rows_max` rows.
+    """Load one page of reservations. Examines at most `rows_max` rows.
 
     Raises:
-        BudgetNotFound: The query names a budget that never was.
+        BudgetNotFound: The query names a budget that has never existed.
     """
     project_key, _ = yield from budgets.project(query.project_id)
     if query.budget_id:
@@ -143,7 +143,7 @@ def reservation_page(query: ReservationQuery) -> Steps[ReservationPage]:
 
 
 def due(now_us: int, rows_max: int) -> Steps[Due]:
-    """What has to expire or roll, at most `rows_max` of each."""
+    """Load what has to expire or roll, at most `rows_max` of each."""
     parameters = {"now_us": now_us, "rows_max": rows_max}
     holds = yield "due_holds", parameters
     windows = yield "due_windows", parameters
@@ -156,7 +156,7 @@ def due(now_us: int, rows_max: int) -> Steps[Due]:
 
 
 def living(project_key: int, budget_ids: set[str], *, is_deleting: bool) -> Steps[list[BudgetState]]:
-    """The live ones of some budgets, none with a deleted ancestor among them."""
+    """Load those of the given budgets that are live and have no deleted ancestor."""
     loaded = yield from budgets.live(project_key, budget_ids, is_deleting=is_deleting)
     return [budget for budget in loaded if budget.deleted_at_us is None]
 
@@ -178,9 +178,9 @@ def _page(
     matches: Callable[[F], bool],
     following: Callable[[F], int | None],
 ) -> Steps[tuple[list[F], int | None]]:
-    """What matches a query, newest first, and where to look on; None: there is no more.
+    """Load what matches a query, newest first, and where to continue. None if there is no more.
 
-    Most queries leave nothing out, so a page is read at once; for one that leaves out much, more is read each time.
+    Most queries filter nothing, so one read gives a page. If much is filtered out, each further read is larger.
     """
     page: list[F] = []
     next_seq: int | None = from_seq
@@ -217,10 +217,10 @@ def _reservations(project_key: int, from_seq: int, rows_max: int) -> Steps[Seque
 
 
 def _last_seq(project_key: int | None, project_id: str, budget_id: str) -> Steps[int]:
-    """The newest entry of a budget id.
+    """Load the number of the newest entry of a budget id.
 
     Raises:
-        BudgetNotFound: There never was one.
+        BudgetNotFound: No budget has ever had that id.
     """
     if project_key is not None:
         for name in ("last_seq_of_live", "last_seq_of_deleted"):

@@ -1,4 +1,4 @@
-"""How budgets, entries and reservations look as rows, with the columns and in the order of `columns`."""
+"""Convert budgets, entries and reservations to rows and back, with the columns and the order of `columns`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ from budgetd_server.ledger.columns import (
 
 Row = tuple[Any, ...]
 
-# What columns hold as it is, in their order; taken by C, since every charge pays for an entry and a count.
+# Getters for values that are stored as they are, in column order. In C, since every charge writes an entry and a count.
 _entry_fields: Callable[[Entry], Row] = attrgetter(*ENTRY_FIELDS)
 _rare_entry_fields: Callable[[Entry], Row] = attrgetter(*RARE_ENTRY_FIELDS)
 _budget_fields: Callable[[BudgetState], Row] = attrgetter(*BUDGET_FIELDS)
@@ -57,16 +57,16 @@ _rare: Callable[[Entry], Row] = attrgetter(*_RARE)
 _USUAL = tuple(Entry._field_defaults[name] for name in _RARE)
 _NO_TOKENS: Row = (None,) * len(TOKENS)
 _NO_TOTALS: Row = (0,) * len(TOTALS)
-#: How a row of `walk_chain` and its like begins.
+#: The first columns of rows of `walk_chain` and similar statements.
 _STORED_ENTRY = ("budget_id", *STORED_ENTRY)
 _TOKENS = slice(_STORED_ENTRY.index(TOKENS[0]), _STORED_ENTRY.index(TOKENS[-1]) + 1)
 _PARTS, _CATALOGUE_NAME = map(_STORED_ENTRY.index, ("usage_parts", "catalogue_name"))
-#: The column of each field, in the order of the fields; for the usage, the first of its columns.
+#: The column of each field, in the order of the fields. For the usage, the first of its columns.
 _entry_columns: Callable[[Sequence[Any]], Row] = itemgetter(
     *(_TOKENS.start if name == "usage" else _STORED_ENTRY.index(name) for name in Entry._fields)
 )
 _STORED_RESERVATION = ("budget_id", *RESERVATION, *HOLD_ENTRY)
-#: What a row of `load_budgets` and its like begins with: fields of a budget as they are.
+#: The first columns of rows of `load_budgets` and similar statements: fields of a budget as they are.
 _AS_THEY_ARE = (*TOTALS, *BUDGET_FIELDS)
 _AS_THEY_ARE_END = len(_AS_THEY_ARE)
 _BUDGET_END = len(TOTALS) + len(BUDGET) + 1
@@ -82,7 +82,7 @@ SWEPT_US_MIN = US_PER_HOUR
 
 
 def budget_from_row(row: Sequence[Any]) -> tuple[BudgetState, int]:
-    """A budget with its main count and no models, and how many named limits it has, which are not loaded either."""
+    """Return a budget with its main count, without models and named limits, and the number of its named limits."""
     is_template, named_count, labels, parent_id = row[_AS_THEY_ARE_END:_BUDGET_END]
     budget = BudgetState(
         parent_id=parent_id or "",
@@ -95,7 +95,7 @@ def budget_from_row(row: Sequence[Any]) -> tuple[BudgetState, int]:
 
 
 def counter_from_row(row: Sequence[Any]) -> Counter:
-    """The count of a limit, or the main one of a budget without a main limit."""
+    """Return the counter of a limit, or the main counter of a budget without a main limit."""
     limit = None if row[_AMOUNT] is None else _limit(*row[:_RULE_END])
     start_at_us, end_at_us, since_seq = row[_RULE_END:_SPAN_END]
     sums, rest = Sums(*row[_SPAN_END:_SUMS_END]), row[_SUMS_END:]
@@ -103,7 +103,7 @@ def counter_from_row(row: Sequence[Any]) -> Counter:
 
 
 def budget_row(budget: BudgetState) -> Row:
-    """The parameters of `save_budget`."""
+    """Return the parameters of `save_budget`."""
     return (
         *_budget_fields(budget),
         int(budget.is_template),
@@ -113,7 +113,7 @@ def budget_row(budget: BudgetState) -> Row:
 
 
 def counter_row(budget: BudgetState, counter: Counter) -> Row:
-    """The parameters of `save_counter`."""
+    """Return the parameters of `save_counter`."""
     limit = counter.limit
     if limit is None:
         rule: Row = (int(Unit.NANO_USD), None, None, None, int(Action.BLOCK), int(ResetMode.AUTOMATIC), None)
@@ -132,22 +132,22 @@ def counter_row(budget: BudgetState, counter: Counter) -> Row:
 
 
 def count_row(budget: BudgetState, counter: Counter) -> Row:
-    """The parameters of `save_count`."""
+    """Return the parameters of `save_count`."""
     return _key(budget, counter) + _count(budget, counter)
 
 
 def model_row(budget: BudgetState, model: str, sums: Sums) -> Row:
-    """The parameters of `save_model`."""
+    """Return the parameters of `save_model`."""
     return (budget.project_key, budget.budget_key, model, *_sums(sums))
 
 
 def is_plain(entry: Entry) -> bool:
-    """True if all columns beyond those of `insert_plain_entry` have their defaults, as of most charges."""
+    """Return True if all columns beyond those of `insert_plain_entry` have their defaults, as in most charges."""
     return _rare(entry) == _USUAL and (entry.usage is None or entry.usage.parts is NO_PARTS)
 
 
 def entry_row(entry: Entry) -> Row:
-    """The parameters of `insert_entry`."""
+    """Return the parameters of `insert_entry`."""
     parts = NO_PARTS if entry.usage is None else entry.usage.parts
     counts = {name: count for name, count in parts._asdict().items() if count}
     return (
@@ -162,9 +162,9 @@ def entry_row(entry: Entry) -> Row:
 
 
 def plain_entry_row(entry: Entry) -> Row:
-    """The parameters of `insert_plain_entry`."""
+    """Return the parameters of `insert_plain_entry`."""
     labels, usage, names = entry.labels, entry.usage, entry.other_names
-    # No enum, which the driver takes twice as long for.
+    # An int instead of the enum, which takes the driver twice as long.
     return (
         _entry_fields(entry)
         + (_NO_TOKENS if usage is None else usage[:-1])
@@ -186,13 +186,13 @@ def request_row(request: NewRequest) -> Row:
 
 
 def request_from_row(row: Sequence[Any]) -> StoredRequest:
-    """A request id that has taken effect."""
+    """Return a request id that has taken effect."""
     fingerprint, entry_seq, result, more = row
     return StoredRequest(fingerprint, entry_seq, (result, *json.loads(more)) if more else (result,))
 
 
 def entry_from_row(row: Sequence[Any]) -> tuple[str, Entry]:
-    """An entry and the id of its budget."""
+    """Return an entry and the id of its budget."""
     stored: Any = Entry._make(_entry_columns(row))
     return row[0], stored._replace(
         kind=_KINDS[stored.kind],
@@ -210,7 +210,7 @@ def entry_from_row(row: Sequence[Any]) -> tuple[str, Entry]:
 
 
 def reservation_row(reservation: Reservation) -> Row:
-    """The parameters of `save_reservation`."""
+    """Return the parameters of `save_reservation`."""
     usage = reservation.held_usage
     return (
         *_reservation_fields(reservation),
@@ -222,7 +222,7 @@ def reservation_row(reservation: Reservation) -> Row:
 
 
 def reservation_from_row(row: Sequence[Any]) -> Reservation:
-    """A reservation."""
+    """Return a reservation."""
     stored = dict(zip(_STORED_RESERVATION, row, strict=True))
     take = stored.pop
     state, labels, terms = ReservationState(take("state")), take("labels"), take("terms")
@@ -241,20 +241,20 @@ def reservation_from_row(row: Sequence[Any]) -> Reservation:
 
 
 def names_from_row(other_names: str | None, catalogue_name: str) -> tuple[str, ...]:
-    """What else a model is called, by an entry's two columns. Entries of the first tables have the second alone."""
+    """Return the other names of a model from two columns. Entries of the first tables have only the second."""
     if other_names is not None:
         return _names_from_text(other_names)
     return (catalogue_name,) if catalogue_name else ()
 
 
 def hold_rows(reservation: Reservation, expires_at_us: int) -> list[Row]:
-    """The parameters of `insert_hold` and `remove_hold`, one row for each budget."""
+    """Return the parameters of `insert_hold` and `remove_hold`, one row for each budget."""
     project_key, seq = reservation.project_key, reservation.seq
     return [(project_key, key, expires_at_us, seq) for key in (reservation.budget_key, *reservation.other_keys)]
 
 
 def _is_swept(budget: BudgetState, counter: Counter) -> bool:
-    """True if the window of a counter ends by itself, and is to be rolled if nobody touches it."""
+    """Return True if the window of a counter ends by the clock, and the sweeper has to roll it."""
     limit, window_us = counter.limit, length_us(counter.span)
     if limit is None or window_us is None or budget.deleted_at_us is not None:
         return False
@@ -281,7 +281,7 @@ def _limit(
     reset_mode: int,
     alert_ratios: str | None,
 ) -> Limit:
-    """Kept by its columns: most budgets of a project have one of a few limits."""
+    """Return the limit with these columns. Cached, since most budgets of a project share a few limits."""
     return Limit(
         limit_id=limit_id,
         unit=Unit(unit),

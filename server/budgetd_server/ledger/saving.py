@@ -1,6 +1,6 @@
-"""What a transaction writes: the changes that a batch has made to its working set, each row once, in order.
+"""What a transaction writes: the changes of the working set by a batch, each row once, in order.
 
-A store carries out each statement with its rows before it asks for the next one.
+A store executes each statement with its rows before it takes the next one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,20 +22,20 @@ from budgetd_server.ledger.rows import (
     reservation_row,
 )
 
-#: A statement's name, and the parameters of each time that it is carried out.
+#: A statement's name, and the parameters of each execution.
 Write = tuple[str, Iterable[Row | Mapping[str, object]]]
 
 
 def changes(state: State) -> Iterator[Write]:
-    """Everything that has changed; nothing if nothing has.
+    """Yield the writes for everything that has changed. Yields nothing if nothing has.
 
     Raises:
         AssertionError: The commands were decided without something that the store may have.
     """
-    assert not state.lacking, "what was decided without all that it needs is never written"
+    assert not state.lacking, "a batch that lacked something is never written"
     if not (state.new_entries or state.new_requests or state.new_notes or state.looked_below):
         return
-    # A refused command leaves nothing behind, not even the project that it named.
+    # A refused command writes nothing, not even the project that it named.
     new = [(each.project_key, name) for name, each in state.projects.items() if each.is_new and each.last_seq]
     if new:
         yield "insert_project", new
@@ -68,7 +68,7 @@ def _budgets(state: State) -> Iterator[Write]:
 
 
 def _deletions(state: State) -> Iterator[Write]:
-    """Note where more is to be deleted, and where no more."""
+    """Write which deletions are pending and which are finished."""
     yield (
         "note_deletion",
         [
@@ -111,7 +111,7 @@ def _reservations(state: State) -> Iterator[Write]:
 
 
 def _notes(state: State) -> Iterator[Write]:
-    """The notes that are kept, and those that are no longer."""
+    """Write new notes, and delete those that are not kept any more."""
     kept: list[Row] = []
     forgotten: list[Row] = []
     for (project_id, key), note in state.new_notes.items():

@@ -1,4 +1,4 @@
-"""What all ledgers have in common: each read is steps, which a driver carries out as one snapshot."""
+"""The common part of all ledgers: each read consists of steps, which a driver carries out on one snapshot."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from budgetd_server.ledger.steps import Steps, T
 
 
 class SteppedLedger(ABC):
-    """Answers all reads of a ledger with `_ask` alone."""
+    """Implements all reads of a ledger by `_ask`."""
 
     @abstractmethod
     async def _ask(self, steps: Steps[T]) -> T:
@@ -70,5 +70,5 @@ class SteppedLedger(ABC):
             position = await self._ask(recount_slice(recount, project_id, position, rows_max))
             if position is None:
                 return
-            # Adding up is Python, which one thread has at a time: a long ledger leaves a third of the time to others.
+            # Summing in Python holds the GIL, so this recount pauses for a third of the time.
             await asyncio.sleep((time.monotonic() - began) / 2)

@@ -1,7 +1,7 @@
-"""What is read of a store, as steps that neither read nor wait: each names a statement and goes on with its rows.
+"""Reads of a store as steps without I/O: generators that yield a statement's name and receive its rows.
 
-What has to be loaded, and in which order, is so written once for every store. A driver carries the steps out:
-`carried_out` with a store that answers at once; one over a network awaits each answer, and sends it likewise.
+So what has to be loaded, and in which order, is written once for all stores. A driver carries the steps out:
+`carried_out` for a store that answers synchronously; a driver over a network awaits each answer and sends it back.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -9,22 +9,22 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-#: The columns of a row in the order in which the statement names them.
+#: The columns of a row, in the order of the statement.
 Row = Sequence[Any]
-#: A statement's name and parameters by name. At most one of these is a list: of values, or of pairs of values.
+#: A statement's name, and its parameters by name. At most one parameter is a list: of values, or of pairs of values.
 Ask = tuple[str, Mapping[str, object]]
 Steps = Generator[Ask, Sequence[Row], T]
 
 
 class Rows(Protocol):
-    """What a driver asks of a store, in a transaction that somebody else has begun."""
+    """Executes the statements of a store, in a transaction that the caller has begun."""
 
     def __call__(self, statement: str, parameters: Mapping[str, object], /) -> Sequence[Row]:
-        """The rows of a named statement."""
+        """Return the rows of a named statement."""
 
 
 def carried_out(rows: Rows, steps: Steps[T]) -> T:
-    """Carry out steps, and return what they come to."""
+    """Carry out steps and return their result."""
     go_on = steps.send
     try:
         statement, parameters = next(steps)

@@ -1,4 +1,4 @@
-"""Steps that ask what a store knows of the budgets below one, without loading them: there may be tens of thousands."""
+"""Steps that find or count the budgets below one without loading them: there may be tens of thousands."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from budgetd_server.ledger.steps import Steps
 
 
 def descendants(project_key: int, keys: Sequence[int], below_max: int) -> Steps[tuple[set[int], set[int]]]:
-    """The keys of the live descendants of some budgets, and which of those have more than `below_max`.
+    """Return the keys of the live descendants of some budgets, and which of the budgets have more than `below_max`.
 
-    The descendants of the latter are not among the former.
+    The descendants of the latter are not included.
     """
     found, is_all = yield from _walked(project_key, keys, below_max)
     if is_all:
@@ -26,13 +26,13 @@ def descendants(project_key: int, keys: Sequence[int], below_max: int) -> Steps[
 
 
 def counted(project_key: int, key: int) -> Steps[StoredTree]:
-    """A tree with the number of its root's children."""
+    """Return the size of a tree, with only the number of its root's children."""
     ((children,),) = yield "count_children", {"project_key": project_key, "budget_key": key}
     return StoredTree(children)
 
 
 def measured(project_key: int, key: int) -> Steps[StoredTree]:
-    """A tree with all that is known of it."""
+    """Return the full size of a tree."""
     parameters = {"project_key": project_key, "keys": [key], "levels_max": DEPTH_MAX}
     ((budgets, levels),) = yield "measure_tree", parameters
     tree = yield from counted(project_key, key)
@@ -40,7 +40,7 @@ def measured(project_key: int, key: int) -> Steps[StoredTree]:
 
 
 def unfinished(project_key: int, rows_max: int) -> Steps[tuple[list[int], list[int]]]:
-    """Some deleted budgets of which children are to follow, and some of these children: at most so many of each."""
+    """Return some deleted budgets with children still to delete, and such children: at most `rows_max` of each."""
     rows = yield "load_pending_deletions", {"project_key": project_key, "rows_max": rows_max}
     above = [key for (key,) in rows]
     below = yield from _children(project_key, above, rows_max)
@@ -48,7 +48,7 @@ def unfinished(project_key: int, rows_max: int) -> Steps[tuple[list[int], list[i
 
 
 def _walked(project_key: int, keys: Sequence[int], below_max: int) -> Steps[tuple[set[int], bool]]:
-    """The keys of descendants, level by level, and whether these are all: at most so many in all."""
+    """Return keys of descendants, level by level, and whether these are all. Stops above `below_max`."""
     found: set[int] = set()
     level = list(keys)
     while level:

@@ -1,1 +1,1 @@
-"""Budgets and entries in one SQLite file. `ledger` is what others use; `file` opens, `verify` recounts a file."""
+"""Budgets and entries in one SQLite file. `ledger` is the public module; `file` opens and `verify` recounts a file."""

@@ -1,4 +1,4 @@
-"""The copy of a SQLite file that is made before its tables change: whole, on the disk, and never written over."""
+"""Copy a SQLite file before its migration: complete, synced to disk, and never overwritten."""
 
 import errno
 import filecmp
@@ -10,24 +10,24 @@ from pathlib import Path
 
 from budgetd_server.ledger.base import LedgerRefused
 
-#: Files of ours are for their owner alone, whatever the umask.
+#: Only the owner may access budgetd's files, independent of the umask.
 PRIVATE_MODE = 0o600
-#: SQLite calls a full disk an I/O error in some places; with less room than this, that is what it was.
+#: SQLite sometimes reports a full disk as an I/O error. With less free space than this, the disk counts as full.
 FREE_BYTES_MIN = 64 * 1024
 
 
 def copy_before(path: Path, version: int) -> Path:
-    """Copy a file whose write lock the caller has, so that the copy holds exactly what was committed.
+    """Copy a file whose write lock the caller holds, so that the copy contains exactly what was committed.
 
-    The copy is written under another name, synced, and only then given its own: `FILE.before-VERSION`. A file of that
-    name is never written over. If it holds the same, as after a kill between the copy and the migration, it is the
-    copy; otherwise the new one is called `FILE.before-VERSION-2`, and so on.
+    The copy is written under a temporary name, synced, and then renamed to `FILE.before-VERSION`. An existing file of
+    that name is never overwritten. If it has the same content, as after a kill between the copy and the migration, it
+    is used as the copy; otherwise the new one is named `FILE.before-VERSION-2`, and so on.
 
     Returns:
-        Where the copy is: beside the file itself, if the path is a symbolic link.
+        The path of the copy. If `path` is a symbolic link, the copy is next to its target.
 
     Raises:
-        LedgerRefused: It cannot be written, or a folder is in its way. The file and all older copies are as they were.
+        LedgerRefused: The copy cannot be written, or a folder has its name. The file and older copies are unchanged.
     """
     real = path.resolve()
     name = f"{real.name}.before-{version}"
@@ -51,22 +51,22 @@ def copy_before(path: Path, version: int) -> Path:
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only its owner may read and write; nothing if it exists.
+    """Create an empty file that only its owner may read and write, unless the file exists.
 
-    SQLite gives the files that it makes beside it the same permissions.
+    SQLite creates the files next to it with the same permissions.
     """
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, PRIVATE_MODE)
     except FileExistsError:
         return
     try:
-        os.fchmod(descriptor, PRIVATE_MODE)  # The umask may have taken away more than it should.
+        os.fchmod(descriptor, PRIVATE_MODE)  # The umask may have removed more than it should.
     finally:
         os.close(descriptor)
 
 
 def is_full(error: Exception, folder: Path) -> bool:
-    """Whether a full disk is what an error comes from."""
+    """Return True if a full disk has caused an error."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL":
         return True
@@ -79,19 +79,19 @@ def is_full(error: Exception, folder: Path) -> bool:
 
 
 def _write(source_path: Path, partial: Path) -> None:
-    partial.unlink(missing_ok=True)  # Of a copy that was killed.
+    partial.unlink(missing_ok=True)  # Left by a copy that was killed.
     make_private(partial)
     with (
         closing(sqlite3.connect(f"{source_path.as_uri()}?mode=ro", uri=True)) as source,
         closing(sqlite3.connect(partial)) as target,
     ):
-        target.execute("PRAGMA journal_mode = OFF")  # A journal that is left by a kill would spoil the next attempt.
+        target.execute("PRAGMA journal_mode = OFF")  # A journal left by a kill would corrupt the next attempt.
         source.backup(target)
     _sync(partial)
 
 
 def _named(partial: Path, wanted: Path) -> Path:
-    """Give a finished copy its name, or find the same copy under it."""
+    """Rename a finished copy, or find an existing identical copy. Return its path."""
     copy, numbers = wanted, count(2)
     while copy.exists():
         if filecmp.cmp(copy, partial, shallow=False):

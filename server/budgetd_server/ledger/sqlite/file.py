@@ -1,4 +1,4 @@
-"""Opening a SQLite file: refusing what is not ours or not sound, setting it up, and bringing it up to date."""
+"""Open a SQLite file: refuse files of other programs and damaged ones, set it up, and migrate it."""
 
 import errno
 import logging
@@ -17,17 +17,17 @@ from budgetd_server.ledger.sqlite.place import (
     claim,
     is_mounted_alone,
     kept_place,
-    log_of,
+    log_path,
     lost_log,
 )
 
 SQLITE_VERSION_MIN = (3, 38, 0)  # STRICT tables, and -> and ->> on JSON.
-#: Files up to this size are checked whole when they are opened; larger ones by `budgetd verify`.
+#: Files up to this size are checked completely when they are opened; larger ones only by `budgetd verify`.
 CHECKED_BYTES_MAX = 256 * 1024 * 1024
 BUSY_TIMEOUT_MS = 5_000
 WAL_POLL_SECONDS = 0.005
-#: How long the write-ahead log grows before a commit moves it into the file. At 1,000 pages, SQLite's own measure, a
-#: batch over many budgets would do so every time.
+#: How long the write-ahead log grows before a commit checkpoints it. With SQLite's default of 1,000 pages, every batch
+#: over many budgets would do so.
 CHECKPOINT_PAGES = 4_000
 
 _REMEDY = "restore a backup that 'budgetd verify' finds in order"
@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
-    """A connection set up the way budgetd needs it, to a file that exists or can be made."""
-    # An absolute path is never taken for a URI, whatever SQLite was compiled with.
+    """Return a connection with the settings that budgetd needs, to a file that exists or can be created."""
+    # An absolute path is never interpreted as a URI, with any build of SQLite.
     connection = sqlite3.connect(path.absolute(), isolation_level=None, check_same_thread=False, cached_statements=128)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -63,19 +63,19 @@ def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
 
 
 def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | None:
-    """Make sure that there is a sound file of ours at the path, of the version that this program knows.
+    """Make sure that the path leads to a sound budgetd file, of the version that this program knows.
 
     Args:
-        path: The file; made if it does not exist.
-        migrates: Whether an older file that holds budgets may be brought up to date, after a copy. A new one, or one
-            whose making was interrupted, always is.
-        checks: False: the caller knows that the file is sound, and does not want to wait for it to be read whole.
+        path: The file. Created if it does not exist.
+        migrates: True: an older file that holds budgets may be migrated, after a copy. A new file, or one whose
+            creation was interrupted, is always completed.
+        checks: False: skip the check of the whole file, because the caller knows that it is sound.
 
     Returns:
-        What was done to an older file; None if it was new or up to date.
+        The migration of an older file. None if the file was new or up to date.
 
     Raises:
-        LedgerRefused: It is damaged, foreign, newer, older and not to be migrated, or not writable.
+        LedgerRefused: It is damaged, of another program, newer, older and may not be migrated, or not writable.
         LedgerBusy: Another program has it locked.
     """
     if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
@@ -92,12 +92,12 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
             logger.warning(
                 "%s is not there, and its index is: if it was deleted, what was committed since the last checkpoint is "
                 "lost, and %s is as it was then; 'budgetd verify' says what it holds",
-                log_of(path),
+                log_path(path),
                 path,
             )
         make_private(path.resolve())
         if checks and _log_bytes(path):
-            # To close a connection that may write would move the log into the file, be it the file's own or not.
+            # Closing a connection that may write would checkpoint the log, even if it belongs to another file.
             with closing(look(path)) as reader:
                 _check_sound(reader, path)
             checks = False
@@ -113,15 +113,15 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
         if is_full(error, path.parent):
             raise LedgerRefused(f"{path} cannot be opened: the disk is full; make room first") from error
         is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-        raise (LedgerBusy if is_busy else LedgerRefused)(explained(error, path)) from error
+        raise (LedgerBusy if is_busy else LedgerRefused)(explain(error, path)) from error
     return migrated
 
 
 def refuse_unreachable(path: Path) -> None:
-    """Look whether there can be a file and a log at a path.
+    """Check that a path can have a file and a log.
 
     Raises:
-        LedgerRefused: There cannot, such as in a loop of symbolic links, or under a name that is too long.
+        LedgerRefused: It cannot, for example in a loop of symbolic links, or with a name that is too long.
     """
     for each in (path, path.parent / f"{path.name}-wal"):
         try:
@@ -130,7 +130,7 @@ def refuse_unreachable(path: Path) -> None:
         except FileNotFoundError:
             pass
         except (OSError, RuntimeError) as error:
-            number = getattr(error, "errno", errno.ELOOP)  # Path.resolve has an error of its own for loops.
+            number = getattr(error, "errno", errno.ELOOP)  # Path.resolve raises an error without a number for loops.
             rules = {
                 errno.ELOOP: "is part of a loop of symbolic links",
                 errno.ENAMETOOLONG: "is too long a name for the file system, with the -wal that its log adds to it",
@@ -140,16 +140,16 @@ def refuse_unreachable(path: Path) -> None:
 
 
 def inspect(path: Path) -> Kept | None:
-    """Look at a file that exists without changing a byte of it: foreign and newer files are left as they are.
+    """Inspect an existing file without changing a byte, so that files of other programs and versions stay unchanged.
 
     Returns:
-        The name that it keeps; None: it keeps none yet.
+        The name that the file keeps. None if it keeps none yet.
 
     Raises:
-        LedgerRefused: It is one of those.
+        LedgerRefused: The file is of another program or newer, or is not safe to use.
     """
-    log = log_of(path)
-    log_bytes = _log_bytes(path)  # First: whoever makes a file gives it a log once it has its first page.
+    log = log_path(path)
+    log_bytes = _log_bytes(path)  # Read first: a new file gets its log only after its first page.
     if log_bytes and (not path.exists() or path.stat().st_size == 0):
         what = "is empty" if path.exists() else "does not exist"
         raise LedgerRefused(
@@ -188,46 +188,46 @@ def inspect(path: Path) -> Kept | None:
 
 
 def look(path: Path) -> sqlite3.Connection:
-    """A connection that never writes to a file that exists, nor moves its log into it."""
-    # Without a log nobody is at work on the file; read as immutable, it gets no log and no index next to it either.
+    """Return a connection to an existing file that never writes to it and never checkpoints its log."""
+    # Without a log, no program uses the file. Reading it as immutable creates no log and no index.
     mode = "mode=ro" if _log_bytes(path) else "immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 def log_keeper(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is open: until it is closed, no other of this process takes away the log at its path.
+    """Return a connection to an open file that keeps this process's other connections from deleting its log.
 
-    The last connection to a file moves its log into it, and deletes what has the log's name, whoever made that. One
-    that must not write does neither, and while it is open, the others are not the last.
+    The last connection to a file checkpoints the log, and deletes any file with the log's name, even a foreign one. A
+    read-only connection does neither, and while it is open, no other one is the last.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
-    with suppress(sqlite3.Error):  # The file's lock is taken before anything is read, and kept.
+    with suppress(sqlite3.Error):  # SQLite takes the lock on the file before it reads, and keeps it.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
 
 
-def explained(error: Exception, path: Path) -> str:
-    """What an operator has to know of an error of the file, and what to do about it."""
+def explain(error: Exception, path: Path) -> str:
+    """Return the cause of an error of the file and its remedy, in words for the operator."""
     name = getattr(error, "sqlite_errorname", "")
-    if name == "SQLITE_IOERR_SHORT_READ":  # Of the log: the index, which other programs share, knows a longer one.
+    if name == "SQLITE_IOERR_SHORT_READ":  # The log is shorter than the index says, which other programs share.
         return lost_log(path)
     real = path.resolve()
     is_of_access = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"))
     for place, what in ((real.parent, "the folder"), (real, "the file")):
         if is_of_access and place.exists() and not os.access(place, os.W_OK):
             return f"{path}: {what} {place} cannot be written, and a log is needed in its folder even to read"
-    told = f"{path}: {_explained(error)}"
-    is_told_by_content = name in ("SQLITE_ERROR", "SQLITE_NOTADB") or name.startswith("SQLITE_CORRUPT")
-    return f"{told}{former_log_hint(path)}" if is_told_by_content else told
+    text = f"{path}: {_explain(error)}"
+    is_about_content = name in ("SQLITE_ERROR", "SQLITE_NOTADB") or name.startswith("SQLITE_CORRUPT")
+    return f"{text}{former_log_hint(path)}" if is_about_content else text
 
 
 def former_log_hint(path: Path) -> str:
-    """What else may be wrong with a file that seems damaged, to be added to a message; empty: it has no log."""
+    """Return another possible cause for a file that seems damaged, to be appended to a message. Empty without a log."""
     if not _log_bytes(path):
         return ""
-    log = log_of(path)
+    log = log_path(path)
     return (
         f"; or, if the file was restored or replaced, {log} is the log of the former file: move it and "
         f"{log.name.removesuffix('-wal')}-shm away"
@@ -235,19 +235,19 @@ def former_log_hint(path: Path) -> str:
 
 
 def _log_bytes(path: Path) -> int:
-    log = log_of(path)
+    log = log_path(path)
     return log.stat().st_size if log.is_file() else 0
 
 
 def _is_index_alone(path: Path) -> bool:
-    """Whether a log was taken away behind SQLite's back, which makes it before its index and deletes it after that."""
-    log = log_of(path)
+    """Return True if another program removed the log: SQLite creates it before its index and deletes it after that."""
+    log = log_path(path)
     index = log.with_name(f"{log.name.removesuffix('-wal')}-shm")
     return not log.exists() and index.exists() and not log.exists()
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:
-    """Give a new file its write-ahead log. Of two programs that do so at once one is refused without any waiting."""
+    """Switch a new file to write-ahead logging. If two programs do so at once, one gets SQLITE_BUSY and retries."""
     until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
@@ -261,7 +261,7 @@ def _turn_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def _check_pragmas(connection: sqlite3.Connection) -> None:
-    """Durability is a property of the connection and of the file system: make sure of both."""
+    """Check the settings of the connection and of the file system on which durability depends."""
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
         raise LedgerRefused(f"the file system does not support write-ahead logging (journal mode is {mode})")
@@ -275,14 +275,14 @@ def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
         return
     faults = [fault for (fault,) in connection.execute("PRAGMA quick_check(1)")]
     if faults != ["ok"]:
-        found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite tells it in lines of its own.
+        found = " ".join(str(faults[0]).replace("*", "").split())  # SQLite reports it in several lines.
         if found.endswith(f"error code={sqlite3.SQLITE_IOERR_SHORT_READ}"):
             raise LedgerRefused(lost_log(path))
         raise LedgerRefused(f"{path} is damaged: {found}; {_REMEDY}{former_log_hint(path)}")
 
 
-def _explained(error: Exception) -> str:
-    """What an operator has to know of an error."""
+def _explain(error: Exception) -> str:
+    """Return the cause of an error in words for the operator."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_NOTADB":
         return "is not a SQLite file, or damaged at its head"

@@ -1,18 +1,18 @@
-"""Compares a file that is open with what its path leads to, so that nothing is acknowledged that nobody can find.
+"""Compare the open file with the file at its path, so that nothing is acknowledged that is then lost.
 
-A file that is deleted or replaced lives on for those who have it open: they would commit to it, and all of it would be
-gone with the process. Under a second name, other processes would use a log of another name for the same file: a hard
-link is such a name, and so is the new name of a file that was renamed, with a symbolic link left in its place. So
-device, inode and number of links of the file, of its log and of the log's index are compared before every answer, and
-symbolic links are not followed: each of the three has to be at its own path.
+A deleted or replaced file still exists for the processes that have it open: they would commit to it, and everything
+would be lost when they end. Under a second name, other processes would use a log of another name for the same file: a
+hard link is such a name, and so is the new name of a renamed file with a symbolic link in its old place. So device,
+inode and number of links of the file, of its log and of the log's index are compared before every answer. Symbolic
+links are not followed: each of the three has to be at its own path.
 
-They are compared before every COMMIT, too. Once the log or its index was deleted, the next program that opens the file
-makes another: both programs are then at work without each other's locks, and a COMMIT would write over what the other
-has acknowledged, even if nobody is answered.
+They are compared before every COMMIT, too. After the log or its index was deleted, the next program that opens the file
+creates another one. Then the two programs do not see each other's locks, and a COMMIT would overwrite what the other
+has acknowledged, even if no caller is answered.
 
-SQLite has a descriptor of each open for as long as a connection is. Their inodes cannot be given to other files
-meanwhile, so what the paths led to when the connections were made is what the descriptors lead to now. A descriptor of
-our own would be harmful: closing it would take away the locks that SQLite has on the file in this process.
+SQLite keeps a descriptor of each of them open as long as a connection is open. Meanwhile their inodes cannot be reused,
+so the files that the paths led to when the connections were opened are still those of the descriptors. An additional
+descriptor would be harmful: closing it would release the locks that SQLite has on the file in this process.
 """
 
 import os
@@ -23,8 +23,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from budgetd_server.ledger.base import FileLost, FileOutdated
-from budgetd_server.ledger.sqlite.migrations import newest_version, version_of
-from budgetd_server.ledger.sqlite.place import kept_place, place_of
+from budgetd_server.ledger.sqlite.migrations import newest_version, read_version
+from budgetd_server.ledger.sqlite.place import find_place, kept_place
 
 #: Device and inode.
 _Identity = tuple[int, int]
@@ -33,11 +33,11 @@ _Look = Callable[[Path | str], os.stat_result]
 
 
 class FileGuard:
-    """Knows which file is open. Make it before the first connection; `learn` when all are open.
+    """Remembers which file is open. Create it before the first connection; call `learn` when all are open.
 
     Args:
-        path: The file. If it is a symbolic link, both it and the place that it leads to have to stay as they are:
-            SQLite puts the log and its index beside the file itself, under the file's own name.
+        path: The file. If it is a symbolic link, both the link and its target have to stay unchanged: SQLite puts the
+            log and its index next to the target, under the target's name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,13 +49,13 @@ class FileGuard:
         self._link: _Identity | None = None
 
     def learn(self, connection: sqlite3.Connection) -> None:
-        """Remember which files the connections have opened, one of which is given.
+        """Remember which files the connections have opened; one of the connections is given.
 
         Raises:
-            FileLost: The file was replaced meanwhile, or has more than one name.
+            FileLost: The file was replaced since then, or has more than one name.
         """
-        # Nobody can change it any more: whoever does so has to be alone with the file.
-        if kept_place(connection) != place_of(self._path):
+        # The kept name cannot change any more: that needs exclusive use of the file.
+        if kept_place(connection) != find_place(self._path):
             raise FileLost(f"{self._path} was opened under another name meanwhile")
         log, index = (self._real.with_name(f"{self._real.name}{end}") for end in ("-wal", "-shm"))
         self._files = {str(path): _identity(os.lstat, path) for path in (log, index)} | {str(self._real): self._before}
@@ -63,7 +63,7 @@ class FileGuard:
         self.check_place()
 
     def check_place(self) -> None:
-        """Compare.
+        """Check that the paths still lead to the open files.
 
         Raises:
             FileLost: A path leads nowhere, to another file, or to one with a second name.
@@ -75,7 +75,7 @@ class FileGuard:
             raise FileLost(f"{self._path} was replaced by another link or file while it was in use")
         for path, known in self._files.items():
             try:
-                found = os.lstat(path)  # A third of the time of Path.lstat, and this is done for each batch.
+                found = os.lstat(path)  # Takes a third of the time of Path.lstat; called for each batch.
             except OSError as error:
                 raise _vanished(path, error) from None
             if (found.st_dev, found.st_ino) != known:
@@ -85,9 +85,9 @@ class FileGuard:
                 raise FileLost(f"{path} has {found.st_nlink} hard links: only one name is safe")
 
     def is_replaced(self) -> bool:
-        """Whether another file is where the file, its log or the log's index was: others may be at work on it.
+        """Return True if another file is at the path of the file, its log or its index, so others may be using it.
 
-        A new log that is empty does not count. A program that only reads makes one, and nobody has written to it.
+        An empty new log does not count: a program that only reads creates one, and nothing was written to it.
         """
         for path, known in self._files.items():
             with suppress(OSError):
@@ -98,12 +98,12 @@ class FileGuard:
         return False
 
     def check_version(self, connection: sqlite3.Connection) -> None:
-        """Make sure, inside a transaction, that the tables are those that this program knows.
+        """Check, inside a transaction, that the tables are of the version that this program knows.
 
         Raises:
             FileOutdated: Another program has migrated the file.
         """
-        version = version_of(connection)
+        version = read_version(connection)
         if version != self._version:
             raise FileOutdated(
                 f"{self._path} now has tables of version {version}, and this program knows {self._version}: another "

@@ -1,11 +1,11 @@
 """Budgets and entries in one SQLite file, safe for any number of processes.
 
-One connection writes. A batch (load, decide, save, COMMIT) runs as one function on that connection's own thread: a
-statement that is awaited costs 0.1 ms for its way there and back, and a batch has ten. `BEGIN IMMEDIATE` comes first,
-so what a batch reads is true until it commits, whoever else uses the file. Other connections read; each read is a
-snapshot of everything that was committed before it began.
+One connection writes. A batch (load, decide, save, COMMIT) runs as one function on that connection's own thread,
+because awaiting a single statement takes 0.1 ms for the round trip, and a batch has ten. It begins with `BEGIN
+IMMEDIATE`, so what a batch reads stays true until it commits, even if other processes use the file. Other connections
+read; each read is a snapshot of everything that was committed before it began.
 
-After an error of the store nobody knows what its connection is worth. It is closed, and the next batch opens another.
+After an error of the store, the state of its connection is unknown. It is closed, and the next batch opens another.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ from budgetd_server.ledger.stepped import SteppedLedger
 from budgetd_server.ledger.steps import Steps, T
 
 READERS = 2
-#: How long to wait before asking for the lock again: short, since a writer that has it needs about a millisecond.
+#: How long to wait before trying to get the lock again: short, since another writer holds it for about a millisecond.
 LOCK_POLL_SECONDS = 0.001
 
 log = logging.getLogger(__name__)
 
 
 class SqliteLedger(SteppedLedger):
-    """A ledger in a file. Make it with `open`; close it with `close`."""
+    """A ledger in a file. Create it by `open`; close it by `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,10 +63,10 @@ class SqliteLedger(SteppedLedger):
 
     @classmethod
     async def open(cls, path: Path, *, migrates: bool = False) -> Self:
-        """Open a file, made if it does not exist.
+        """Open a file. Creates it if it does not exist.
 
         Raises:
-            LedgerRefused: It must not be used; the text says why.
+            LedgerRefused: The file must not be used; the text says why.
         """
         migrated = await asyncio.to_thread(open_file, path, migrates=migrates)
         if migrated is not None:
@@ -78,8 +78,8 @@ class SqliteLedger(SteppedLedger):
         """Connect to a file that `open_file` has found sound.
 
         Raises:
-            LedgerRefused: It must not be used.
-            sqlite3.Error: It cannot be.
+            LedgerRefused: The file must not be used.
+            sqlite3.Error: The file cannot be opened.
         """
         ledger = cls(path)
         try:
@@ -138,7 +138,7 @@ class SqliteLedger(SteppedLedger):
         return await self._read(lambda connection: self._statements.carried_out(connection, steps))
 
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Call a function on a reading connection, as one snapshot."""
+        """Call a function on a reading connection, on one snapshot."""
 
         def snapshot(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN")
@@ -162,7 +162,7 @@ class SqliteLedger(SteppedLedger):
         return result
 
     async def _write(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Call a function that writes and commits; after an error of the store the connection is given up."""
+        """Call a function that writes and commits. After an error of the store, close the connection."""
         async with self._writing:
             self._check_open()
             try:
@@ -176,7 +176,7 @@ class SqliteLedger(SteppedLedger):
             return result
 
     async def _reopened(self) -> aiosqlite.Connection:
-        """Another connection for writing, to the file that is open already and to no other."""
+        """Return a new connection for writing, only to the file that is already open."""
         self._guard.check_place()
         writer = await _opened(self._path, is_reader=False)
         try:
@@ -187,7 +187,7 @@ class SqliteLedger(SteppedLedger):
         return writer
 
     def _failed(self, error: Exception, what: str) -> StoreUnavailable:
-        """The failure as callers may see it; what an operator has to know of the file is logged, once."""
+        """Return the error for callers, and log the details for the operator once."""
         if isinstance(error, FileLost | FileOutdated):
             if str(self.trouble) != str(error):
                 log.error("%s: nothing is acknowledged", error)
@@ -222,10 +222,10 @@ class SqliteLedger(SteppedLedger):
             self._guard.check_version(connection)
             state, outcomes = self._statements.carried_out(connection, decided(needs, decide, clock()))
             self._save.changes(connection, state)
-            self._guard.check_place()  # What another program has written since must not be written over.
+            self._guard.check_place()  # A COMMIT must not overwrite what another program has written.
             connection.execute("COMMIT")
         except BaseException:
-            # A full disk has rolled back already; everything else is rolled back here, whole.
+            # After a full disk, SQLite has already rolled back; any other error is rolled back here.
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
@@ -234,10 +234,10 @@ class SqliteLedger(SteppedLedger):
 
 
 def _begin(connection: sqlite3.Connection, *, wait_seconds: float) -> float:
-    """Take the write lock, asking often: SQLite's own waiting asks ever more rarely and can starve.
+    """Take the write lock by polling often: SQLite's own waiting polls less and less often and can starve.
 
     Returns:
-        For how many seconds somebody else had it. 0: nobody had, however long this thread waited for the interpreter.
+        The seconds for which another connection had the lock. 0 if none had, even if this thread waited for the GIL.
     """
     began, is_company = time.monotonic(), False
     while True:
@@ -257,7 +257,7 @@ async def _opened(path: Path, *, is_reader: bool) -> aiosqlite.Connection:
     def connector() -> sqlite3.Connection:
         connection = connect(path, is_reader=is_reader)
         if not is_reader:
-            connection.execute("PRAGMA busy_timeout = 0")  # _begin waits by itself.
+            connection.execute("PRAGMA busy_timeout = 0")  # `_begin` does the waiting.
         return connection
 
     connection = aiosqlite.Connection(connector, iter_chunk_size=64)
@@ -266,9 +266,9 @@ async def _opened(path: Path, *, is_reader: bool) -> aiosqlite.Connection:
 
 
 async def _on_thread(connection: aiosqlite.Connection, function: Callable[[sqlite3.Connection], T]) -> T:
-    """Call a function with the real connection, on its thread: the one place that reaches into aiosqlite.
+    """Call a function with the real connection, on its thread. The only code that uses internals of aiosqlite.
 
-    aiosqlite awaits statement by statement and has no public way to run a function of ours. Its range of versions is
+    aiosqlite awaits each statement and has no public way to run a function on its thread. Its range of versions is
     pinned, and a test fails if this stops working.
     """
     result: T = await connection._execute(  # type: ignore[no-untyped-call]  # noqa: SLF001
@@ -279,7 +279,7 @@ async def _on_thread(connection: aiosqlite.Connection, function: Callable[[sqlit
 
 
 def _unavailable(error: Exception, what: str) -> StoreUnavailable:
-    """The failure as callers may see it: what kind, and nothing of the file or the statement."""
+    """Return the error for callers: its kind, without details of the file or the statement."""
     kind = getattr(error, "kind", "") or getattr(error, "sqlite_errorname", type(error).__name__)
     kind = kind.removeprefix("SQLITE_").lower()
     return StoreUnavailable(

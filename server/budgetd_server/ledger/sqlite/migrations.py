@@ -1,12 +1,12 @@
-"""Brings a SQLite file from the tables of one version to those of another: all steps in one transaction, after a copy.
+"""Migrate a SQLite file to the newest version of the tables: all steps in one transaction, after a copy.
 
-The steps are numbered SQL files, forward only. All that a file lacks are carried out in one transaction, together with
-the numbers that say whose file it is (`application_id`) and how new its tables are (`user_version`). A process that is
-killed on the way leaves the file as it was, and whoever opens it next begins again. Two programs that start at once
-wait for each other's transaction, and the second finds nothing left to do.
+The steps are numbered SQL files, forward only. All pending steps are carried out in one transaction, which also sets
+`application_id`, the mark of budgetd's files, and `user_version`, the version of the tables. If the process is killed
+before the commit, the file is unchanged, and the next program that opens it starts again. If two programs start at
+once, one waits for the other's transaction and then finds nothing to do.
 
-Earlier programs made a new file in one transaction for each step, so a kill left tables of an older version with
-nothing in them. Such a file holds nothing that could be lost: whoever opens it completes it, as if it were new.
+Earlier releases created a new file in one transaction per step, so a kill could leave empty tables of an older version.
+Such a file holds nothing that could be lost: the next program that opens it completes it as if it were new.
 """
 
 import re
@@ -25,7 +25,7 @@ APPLICATION_ID = 0x42554447  # "BUDG"
 
 
 class Migration(NamedTuple):
-    """One step from a version of the tables to the next."""
+    """One step from one version of the tables to the next."""
 
     number: int
     name: str
@@ -33,16 +33,16 @@ class Migration(NamedTuple):
 
 
 class Migrated(NamedTuple):
-    """An older file that was brought up to date."""
+    """The migration of an older file."""
 
     from_version: int
     to_version: int
-    #: The file as it was before.
+    #: The copy of the file as it was before.
     copy: Path
 
 
 def migrations() -> list[Migration]:
-    """All steps, oldest first."""
+    """Return all steps, oldest first."""
     folder = resources.files("budgetd_server.ledger").joinpath("sql", "sqlite", "migrations")
     return sorted(
         Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
@@ -52,37 +52,37 @@ def migrations() -> list[Migration]:
 
 
 def newest_version() -> int:
-    """The version of the tables that this program knows."""
+    """Return the newest version of the tables that this program knows."""
     return migrations()[-1].number
 
 
-def version_of(connection: sqlite3.Connection) -> int:
-    """The version of a file's tables; 0 if it has none yet."""
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return the version of a file's tables. 0 if it has none yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
 def bring_up_to_date(connection: sqlite3.Connection, path: Path, *, migrates: bool) -> Migrated | None:
-    """Carry out every step that a file lacks, in one transaction.
+    """Carry out all pending steps of a file in one transaction.
 
     Args:
-        connection: An open connection to the file, in no transaction.
+        connection: An open connection to the file, outside of a transaction.
         path: The file, for its copy and for messages.
-        migrates: Whether a file that holds budgets may be changed. A file without any is always completed.
+        migrates: True: a file that holds budgets may be changed. A file without budgets is always completed.
 
     Returns:
-        What was done to a file that holds budgets; None if there was nothing to do, or the file is new.
+        The migration of a file that holds budgets. None if there was nothing to do, or the file is new.
 
     Raises:
-        LedgerRefused: It is older and must not be changed, or there is no room for its copy.
+        LedgerRefused: The file is older and may not be changed, or there is no room for its copy.
     """
-    if version_of(connection) >= newest_version():
+    if read_version(connection) >= newest_version():
         return None
     connection.execute("BEGIN IMMEDIATE")
     try:
         migrated = _carry_out(connection, path, migrates=migrates)
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # So that the file says what it is, without its log.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # So that the file can be recognized without its log.
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -90,8 +90,8 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path, *, migrates: bo
     return migrated
 
 
-def statements_of(script: str) -> Iterator[str]:
-    """A script, statement by statement."""
+def split_statements(script: str) -> Iterator[str]:
+    """Split a script into statements."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -103,8 +103,8 @@ def statements_of(script: str) -> Iterator[str]:
 
 
 def _carry_out(connection: sqlite3.Connection, path: Path, *, migrates: bool) -> Migrated | None:
-    """Inside the transaction: nobody else writes, so what the copy holds is what the steps begin with."""
-    version = version_of(connection)  # Another program may have been first.
+    """Carry out the steps inside the transaction, without other writers: the copy is what the steps start from."""
+    version = read_version(connection)  # Another program may have migrated it first.
     pending = [migration for migration in migrations() if migration.number > version]
     if not pending:
         return None
@@ -117,7 +117,7 @@ def _carry_out(connection: sqlite3.Connection, path: Path, *, migrates: bool) ->
             )
         migrated = Migrated(version, pending[-1].number, copy_before(path, version))
     for migration in pending:
-        for statement in statements_of(migration.script):
+        for statement in split_statements(migration.script):
             connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {pending[-1].number}")
@@ -126,6 +126,6 @@ def _carry_out(connection: sqlite3.Connection, path: Path, *, migrates: bool) ->
 
 
 def _holds_budgets(connection: sqlite3.Connection) -> bool:
-    """Whether anything was ever kept in the tables: everything belongs to a project."""
+    """Return True if the tables have ever held data: all data belongs to a project."""
     (last_key,) = connection.execute(load_queries("sqlite")["last_project_key"]).fetchone()
     return bool(last_key)

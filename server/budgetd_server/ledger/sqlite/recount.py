@@ -1,4 +1,4 @@
-"""Every count of a SQLite file, added up from its entries and holds by plain additions."""
+"""Recount all counts of a SQLite file from its entries and holds, by plain additions."""
 
 import json
 import sqlite3
@@ -38,7 +38,7 @@ class Deviation(NamedTuple):
 
 
 class _Limit:
-    """The stored count of a limit, and what its entries and holds come to."""
+    """The stored count of a limit, and the sums of its entries and holds."""
 
     def __init__(self, unit: int, models: str | None, since_seq: int, held: int, stored: Sequence[int]) -> None:
         self.unit = unit
@@ -50,7 +50,7 @@ class _Limit:
         self.counted = [0] * len(_SUMS)
 
     def matches(self, *models: str) -> bool:
-        """True if what names these models counts here."""
+        """Return True if entries with these model names count on the limit."""
         return not self.patterns or any(
             model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
             for pattern in self.patterns
@@ -60,7 +60,7 @@ class _Limit:
 
 
 class _Budget:
-    """A budget's stored counts, and what its entries come to."""
+    """The stored counts of a budget, and the sums of its entries."""
 
     def __init__(
         self,
@@ -84,9 +84,9 @@ class _Budget:
 
 
 class _InStep:
-    """Rows whose first columns are project and number of an entry, taken in step with the entries themselves.
+    """Rows that begin with project and number of an entry, read in parallel with the entries.
 
-    So that neither has to be kept in memory.
+    So neither has to be kept in memory.
     """
 
     def __init__(self, rows: Iterator[Row]) -> None:
@@ -94,7 +94,7 @@ class _InStep:
         self._next = next(rows, None)
 
     def until(self, place: Key) -> Iterator[Row]:
-        """Those up to a place that were not taken yet."""
+        """Yield the rows up to a place that were not read yet."""
         while self._next is not None and self._next[:2] <= place:
             taken, self._next = self._next, next(self._rows, None)
             yield taken
@@ -104,21 +104,21 @@ class FileRecount:
     """One pass over a file.
 
     Args:
-        connection: In a transaction that reads.
+        connection: A connection in a reading transaction.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._sql = load_queries("sqlite")
         self.budgets = self._loaded_budgets()
-        #: How many were looked at.
+        #: How many were read.
         self.entries = self.reservations = 0
         self._newest: dict[tuple[int, str], int] = {}
         self._pending: set[Key] = set(connection.execute(self._sql["verify_pending_deletions"]))
         self._noted = _InStep(connection.execute(self._sql["verify_entry_budgets"]))
 
     def deviations(self) -> Iterator[Deviation]:
-        """Everything that is wrong."""
+        """Yield all deviations."""
         yield from self._trees()
         yield from self._entries()
         yield from self._wrong_heads()
@@ -138,7 +138,7 @@ class FileRecount:
         return budgets
 
     def _trees(self) -> Iterator[Deviation]:
-        """A live budget's parent lives, or its deletion is to be finished, and no budget is above itself."""
+        """Check that the parent of a live budget is live, or its deletion is unfinished, and that there is no cycle."""
         for key in self._pending:
             pending = self.budgets.get(key)
             if pending is None or pending.deleted_at_us is None:
@@ -151,7 +151,7 @@ class FileRecount:
             while above.parent_key is not None:
                 parent = self.budgets.get((project_key, above.parent_key))
                 if budget.deleted_at_us is None and (project_key, above.parent_key) in self._pending:
-                    break  # It was deleted with its ancestors, and its own row is to follow.
+                    break  # It was deleted with an ancestor, and its own row will follow.
                 is_lost = parent is None or (budget.deleted_at_us is None and parent.deleted_at_us is not None)
                 if parent is None or is_lost or above.parent_key in seen:
                     yield Deviation("a budget's ancestors live and form no cycle", where, above.parent_key, "a tree")
@@ -160,7 +160,7 @@ class FileRecount:
                 above = parent
 
     def _entries(self) -> Iterator[Deviation]:
-        """Add up every entry, oldest first, and follow the chains."""
+        """Sum all entries, oldest first, and check the chains."""
         expected_seq: dict[int, int] = defaultdict(int)
         for row in self._connection.execute(self._sql["verify_entries"]):
             project_key, seq, budget_key, previous_seq, *rest = row
@@ -209,7 +209,7 @@ class FileRecount:
             _add(budget, seq, corrected, models, parts)
 
     def _wrong_heads(self) -> Iterator[Deviation]:
-        """The head of a chain stands with the last incarnation of its budget id; older ones ended before."""
+        """Check that the last incarnation of a budget id has the head of its chain; older ones ended before."""
         heads = {(key[0], budget.budget_id): budget for key, budget in sorted(self.budgets.items())}
         for chain, budget in heads.items():
             last_seq = self._newest.get(chain, 0)
@@ -218,7 +218,7 @@ class FileRecount:
                 yield Deviation(invariant, repr(budget.budget_id), budget.stored_last_seq, last_seq)
 
     def _reservations(self) -> Iterator[Deviation]:
-        """Each open hold counts on its budgets, and nothing else is held."""
+        """Check that each open hold counts on its budgets, and that nothing else is held."""
         holds = _InStep(self._connection.execute(self._sql["verify_holds"]))
         for row in self._connection.execute(self._sql["verify_reservations"]):
             project_key, seq, budget_key, state, nano_usd, tokens, calls, expires_at_us, kind, own_key, *named = row
@@ -245,7 +245,7 @@ def _noted_alone(row: Row) -> Deviation:
 
 
 def _unlike(wanted: set[Row], found: set[Row]) -> Iterator[Deviation]:
-    """The open holds that are found and not wanted, or wanted and not found."""
+    """Yield the open holds that are found but not expected, or expected but not found."""
     for place in sorted(found ^ wanted):
         project_key, seq, key, expires_at_us = place
         where = str((project_key, key, expires_at_us, seq))
@@ -254,7 +254,7 @@ def _unlike(wanted: set[Row], found: set[Row]) -> Iterator[Deviation]:
 
 
 def _others(other_names: object, catalogue_name: object) -> list[str]:
-    """A model's other names; entries of the first tables have at most the catalogue's."""
+    """Return a model's other names. Entries of the first tables have at most the catalogue's name."""
     names: list[str] = [str(catalogue_name)] if other_names is None else json.loads(str(other_names))
     return names
 
@@ -269,7 +269,7 @@ def _add(budget: _Budget, seq: int, corrected: int | None, models: Sequence[str]
             continue
         targets = [limit.counted]
         if not limit_id:
-            # A model that has no sum of its own is part of the rest.
+            # A model without its own sum counts under OTHER_MODELS.
             targets.append(budget.counted_models[models[0] if models[0] in budget.stored_models else OTHER_MODELS])
         for target in targets:
             for index, part in enumerate(parts):
@@ -299,5 +299,5 @@ def _different_models(
         pairs = zip(_SUMS, stored.get(model, nothing), counted.get(model, nothing), strict=True)
         for name, found, expected in pairs:
             if found != expected:
-                told = f"{where} model {model!r} {name}"
-                yield Deviation("1: a model's part is the sum of its entries", told, found, expected)
+                place = f"{where} model {model!r} {name}"
+                yield Deviation("1: a model's part is the sum of its entries", place, found, expected)

@@ -1,4 +1,4 @@
-"""How the SQLite ledger writes the rows of a statement: many at once."""
+"""Write the rows of the SQLite ledger, many with one statement."""
 
 import re
 import sqlite3
@@ -10,21 +10,21 @@ from budgetd_server.ledger.rows import Row
 from budgetd_server.ledger.saving import changes
 from budgetd_server.ledger.sqlite.statements import SqliteStatements
 
-#: How many rows one statement inserts; larger first.
+#: How many rows one statement inserts, in descending order.
 _ROWS_AT_ONCE = (64, 16, 4)
 _Parameters = Row | Mapping[str, object]
 _VALUES = re.compile(r"(?<=VALUES )\([^()]*\)")
 
 
 class SqliteSave:
-    """Writes inside a transaction that somebody else has begun. Keeps nothing but the statements."""
+    """Writes inside a transaction that the caller has begun. Has no state except the statements."""
 
     def __init__(self, statements: SqliteStatements) -> None:
         self._beat = statements.sql["beat"]
         self._writes = {name: _Write(sql) for name, sql in statements.sql.items()}
 
     def changes(self, connection: sqlite3.Connection, state: State) -> None:
-        """Write everything that has changed; nothing if nothing has.
+        """Write everything that has changed. Writes nothing if nothing has.
 
         Raises:
             AssertionError: The commands were decided without something that the store may have.
@@ -38,10 +38,10 @@ class SqliteSave:
 
 
 class _Write:
-    """A statement that writes one row, and made from it if it inserts, those that insert many.
+    """A statement that writes one row; for an insert, also the statements that insert many rows.
 
-    Each step of a statement hands the interpreter to other threads and then waits to get it back, which can take
-    longer than the step. With many rows a step, the whole is also a fifth faster.
+    Each step of a statement releases the GIL and waits to get it back, which can take longer than the step itself. With
+    many rows per step, the whole is also a fifth faster.
     """
 
     def __init__(self, sql: str) -> None:
@@ -50,7 +50,7 @@ class _Write:
         self._many = [(rows, _VALUES.sub(", ".join(found * rows), sql)) for rows in _ROWS_AT_ONCE] if found else []
 
     def execute(self, connection: sqlite3.Connection, rows: Iterable[_Parameters]) -> None:
-        """Write rows, in order."""
+        """Write rows in order."""
         waiting = list(rows)
         if len(waiting) >= _ROWS_AT_ONCE[-1]:
             waiting = self._written(connection, waiting)
@@ -58,7 +58,7 @@ class _Write:
             connection.executemany(self._one, waiting)
 
     def _written(self, connection: sqlite3.Connection, waiting: list[_Parameters]) -> list[_Parameters]:
-        """Write many at once; returns the few that are left."""
+        """Write rows in groups; return the few that are left over."""
         begun = 0
         for count, sql in self._many:
             while len(waiting) - begun >= count:

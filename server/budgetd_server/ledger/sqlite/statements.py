@@ -1,4 +1,4 @@
-"""The named statements of the SQLite ledger, and how their rows come out of the file."""
+"""The named statements of the SQLite ledger, and how they are executed."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from budgetd_server.ledger.queries import load_queries
 from budgetd_server.ledger.steps import Row, Steps, T, carried_out
 
 _LIST = re.compile(r"json_each\(:(\w+)\)")
-# Lists are made for one statement, so they never contain themselves; not looking for that is faster.
+# The lists are created for one statement, so they contain no cycles; skipping that check is faster.
 _encoded = json.JSONEncoder(check_circular=False).encode
 _decoded = json.JSONDecoder().decode
 
@@ -23,7 +23,7 @@ class SqliteStatements:
         self._statements = {name: _statement(sql) for name, sql in self.sql.items()}
 
     def carried_out(self, connection: sqlite3.Connection, steps: Steps[T]) -> T:
-        """Carry out steps inside a transaction that somebody else has begun. Lists are sent as JSON arrays."""
+        """Carry out steps inside a transaction that the caller has begun. Lists are bound as JSON arrays."""
         statements, execute = self._statements, connection.execute
 
         def rows(name: str, parameters: Mapping[str, object]) -> Sequence[Row]:
@@ -31,19 +31,19 @@ class SqliteStatements:
             if sent_as_json is not None:
                 parameters = {**parameters, sent_as_json: _encoded(parameters[sent_as_json])}
             found: list[Any] = execute(sql, parameters).fetchall()
-            # Each row that is fetched by itself hands the interpreter to other threads and waits to get it back.
+            # Fetching rows one by one releases the GIL each time and waits to get it back.
             return _decoded(found[0][0]) if is_one_array else found
 
         return carried_out(rows, steps)
 
 
 class _Statement(NamedTuple):
-    """A statement, and what it takes and gives in another form."""
+    """A statement, and how its parameters and rows are encoded."""
 
     sql: str
-    #: The parameter that is a list; None if no parameter is.
+    #: The name of the parameter that is a list. None if there is none.
     sent_as_json: str | None
-    #: True if it makes one JSON array of all its rows.
+    #: True if it returns all its rows as one JSON array.
     is_one_array: bool
 
 

@@ -1,15 +1,15 @@
--- What callers and the sweeper look at, outside of transactions that write, and the walks along the ledger.
+-- Reads of callers and of the sweeper, outside of writing transactions, and walks along the ledger.
 
 -- name: project_key
--- The key of a project, and whether deletions are to be finished in it.
+-- The key of a project, and whether it has unfinished deletions.
 SELECT p.project_key,
        EXISTS (SELECT 1 FROM pending_deletions AS d WHERE d.project_key = p.project_key AND d.budget_key > 0)
   FROM projects AS p
  WHERE p.project_id = :project_id;
 
 -- name: list_budgets
--- A page of a project's budgets in order of creation, with their main counts. Where deletions are to be finished
--- (:is_deleting), those with a deleted ancestor are no live ones.
+-- A page of a project's budgets in order of creation, with their main counts. With unfinished
+-- deletions (:is_deleting), budgets with a deleted ancestor are not live.
 SELECT {c.TOTALS}, {b.BUDGET},
        (SELECT p.budget_id FROM budgets AS p WHERE p.project_key = b.project_key AND p.budget_key = b.parent_key),
        {c.COUNTER}
@@ -37,7 +37,7 @@ SELECT {c.TOTALS}, {b.BUDGET},
  LIMIT :rows_max;
 
 -- name: load_all_models
--- All parts by model of some budgets. :keys is a JSON array of budget keys.
+-- All sums by model of some budgets. :keys is a JSON array of budget keys.
 SELECT c.budget_key, c.model, {c.SUMS}
   FROM json_each(:keys) AS k
  CROSS JOIN counters AS c
@@ -53,7 +53,7 @@ SELECT c.last_seq
  WHERE b.project_key = :project_key AND b.budget_id = :budget_id AND b.deleted_at_us IS NULL;
 
 -- name: newest_entries
--- The newest entry of a project, and that of one of its budgets.
+-- The newest entry of a project, and of one of its budgets.
 SELECT (SELECT max(e.seq) FROM entries AS e WHERE e.project_key = :project_key), c.last_seq
   FROM counters AS c
  WHERE c.project_key = :project_key AND c.budget_key = :budget_key
@@ -77,7 +77,7 @@ SELECT b.budget_id, {e.STORED_ENTRY}
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
 
 -- name: walk_others
--- The entries of other budgets that count on one, from :from_seq down, newest first.
+-- The entries of other budgets that also count on this one, from :from_seq down, newest first.
 SELECT b.budget_id, {e.STORED_ENTRY}
   FROM entry_budgets AS o
  CROSS JOIN entries AS e ON e.project_key = o.project_key AND e.seq = o.seq
@@ -112,7 +112,7 @@ SELECT b.budget_id, {r.RESERVATION}, {e.HOLD_ENTRY}
  LIMIT :rows_max;
 
 -- name: due_holds
--- Open holds that have to expire, those that are due longest first.
+-- Open holds that have to expire, the longest overdue first.
 SELECT p.project_id, r.seq
   FROM reservations AS r INDEXED BY reservations_by_expiry
  CROSS JOIN projects AS p ON p.project_key = r.project_key
@@ -121,7 +121,7 @@ SELECT p.project_id, r.seq
  LIMIT :rows_max;
 
 -- name: due_windows
--- Budgets with a window that is over, those whose window ended first in front; one comes once for each such window.
+-- Budgets with a window that is over, the longest overdue first, once for each such window.
 SELECT p.project_id, b.budget_id
   FROM counters AS c INDEXED BY counters_by_window_end
  CROSS JOIN projects AS p ON p.project_key = c.project_key
@@ -131,7 +131,7 @@ SELECT p.project_id, b.budget_id
  LIMIT :rows_max;
 
 -- name: due_deletions
--- Projects in which deletions are to be finished.
+-- Projects with unfinished deletions.
 WITH RECURSIVE w (project_key) AS (
     SELECT (SELECT min(d.project_key) FROM pending_deletions AS d)
      UNION ALL

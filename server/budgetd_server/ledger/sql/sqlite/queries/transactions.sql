@@ -1,8 +1,8 @@
--- What a transaction loads of everything that its commands touch. Each statement stands under its name, with a sentence.
+-- What a transaction loads for its commands. Each statement has a name and a description.
 
 -- name: load_projects
--- The projects of a batch, the number of each one's newest entry, and whether deletions are to be finished in it. :ids is a
--- JSON array.
+-- The projects of a batch, the number of the newest entry of each, and whether it has unfinished deletions. :ids is a JSON
+-- array.
 SELECT p.project_id,
        p.project_key,
        (SELECT coalesce(max(e.seq), 0) FROM entries AS e WHERE e.project_key = p.project_key),
@@ -32,7 +32,7 @@ SELECT json_group_array(json_array(
    AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
 
 -- name: load_upwards
--- Budgets by their keys, deleted or not, and all their ancestors. :keys is a JSON array.
+-- Budgets by key, deleted or not, and all their ancestors. :keys is a JSON array.
 WITH RECURSIVE up (budget_key) AS (
     SELECT value FROM json_each(:keys)
      UNION
@@ -51,7 +51,7 @@ SELECT {c.TOTALS}, {b.BUDGET},
    AND c.is_model = 0 AND c.limit_id = '' AND c.model = '';
 
 -- name: load_children
--- The keys of the live budgets right below some, at most :rows_max. :keys is a JSON array.
+-- The keys of the live children of some budgets, at most :rows_max. :keys is a JSON array.
 SELECT b.budget_key
   FROM json_each(:keys) AS k
  CROSS JOIN budgets AS b INDEXED BY budgets_by_parent
@@ -59,14 +59,14 @@ SELECT b.budget_key
  LIMIT :rows_max;
 
 -- name: count_children
--- How many live budgets are right below one.
+-- The number of live children of a budget.
 SELECT count(*)
   FROM budgets AS b INDEXED BY budgets_by_parent
  WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL;
 
 -- name: measure_tree
--- Of a budget with children: how many it is with its live descendants, and how many levels there are from it down to the
--- lowest of them. Of the budgets below it only those with children are walked. :keys is a JSON array of the one key.
+-- For a budget with children: the number of budgets in its live tree, itself included, and the number of levels. Below it,
+-- only budgets with children are walked. :keys is a JSON array of the one key.
 WITH RECURSIVE down (budget_key, level) AS (
     SELECT value, 1 FROM json_each(:keys)
      UNION
@@ -87,8 +87,8 @@ SELECT 1 + sum((SELECT count(*)
   FROM down AS d;
 
 -- name: load_unfinished
--- Those of some budgets, live by their own rows, that have a deleted ancestor: when it was deleted, and under which request
--- id. :keys is a JSON array of budget keys.
+-- Those of some budgets whose own rows are live, but that have a deleted ancestor: when that was deleted, and by which
+-- request id. :keys is a JSON array of budget keys.
 WITH RECURSIVE up (budget_key, above_key) AS (
     SELECT b.budget_key, b.parent_key
       FROM json_each(:keys) AS k
@@ -106,7 +106,7 @@ SELECT u.budget_key, b.deleted_at_us, d.request_id
  WHERE b.deleted_at_us IS NOT NULL;
 
 -- name: load_pending_deletions
--- The keys of deleted budgets of which some children are to follow, at most :rows_max.
+-- The keys of deleted budgets with children still to be deleted, at most :rows_max.
 SELECT d.budget_key
   FROM pending_deletions AS d
  WHERE d.project_key = :project_key AND d.budget_key > 0
@@ -114,7 +114,7 @@ SELECT d.budget_key
  LIMIT :rows_max;
 
 -- name: load_named
--- The limits beside the main ones of some budgets, with their counts. :keys is a JSON array of budget keys.
+-- The named limits of some budgets, with their counts. :keys is a JSON array of budget keys.
 SELECT c.budget_key, {c.COUNTER}
   FROM json_each(:keys) AS k
  CROSS JOIN counters AS c
@@ -122,7 +122,7 @@ SELECT c.budget_key, {c.COUNTER}
  ORDER BY c.budget_key, c.limit_id;
 
 -- name: load_models
--- The parts by model that a batch touches, as one JSON array. :pairs is a JSON array of [budget key, model].
+-- The sums by model that a batch touches, as one JSON array. :pairs is a JSON array of [budget key, model].
 SELECT json_group_array(json_array(
        c.budget_key, c.model, {c.SUMS}))
   FROM json_each(:pairs) AS k
@@ -131,14 +131,14 @@ SELECT json_group_array(json_array(
    AND c.is_model = 1 AND c.limit_id = '' AND c.model = k.value ->> 1;
 
 -- name: load_requests
--- Those of some request ids that have taken effect. :ids is a JSON array.
+-- Those of the given request ids that have taken effect. :ids is a JSON array.
 SELECT r.request_id, r.fingerprint, r.entry_seq, r.result, r.more
   FROM json_each(:ids) AS k
  CROSS JOIN request_ids AS r
     ON r.project_key = :project_key AND r.rpc = :rpc AND r.request_id = k.value;
 
 -- name: last_seq_of_deleted
--- The newest entry of a budget id that has no live budget. Left alone, SQLite looks through the project's budgets.
+-- The newest entry of a budget id that has no live budget. Without INDEXED BY, SQLite scans the project's budgets.
 SELECT c.last_seq
   FROM budgets AS b INDEXED BY budgets_deleted
  CROSS JOIN counters AS c
@@ -157,7 +157,7 @@ SELECT b.budget_id, {r.RESERVATION}, {e.HOLD_ENTRY}
  CROSS JOIN budgets AS b ON b.project_key = r.project_key AND b.budget_key = r.budget_key;
 
 -- name: load_first_holds
--- The open holds on some budgets that are due, and :next_max of those that are due next. :keys is a JSON array.
+-- The due open holds on some budgets, and :next_max of those that are due next. :keys is a JSON array.
 SELECT DISTINCT h.seq
   FROM json_each(:keys) AS k
  CROSS JOIN open_holds AS h
@@ -185,7 +185,7 @@ SELECT h.seq
  WHERE r.budget_key = k.value;
 
 -- name: load_corrected
--- Entries by their numbers, each with what its corrections come to. :seqs is a JSON array.
+-- Entries by number, each with the sum of its corrections. :seqs is a JSON array.
 SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
           FROM entries AS a INDEXED BY entries_by_adjusted
          WHERE a.project_key = :project_key AND a.adjusted_seq = e.seq),
@@ -195,7 +195,7 @@ SELECT (SELECT coalesce(sum(a.cost_nano_usd), 0)
  CROSS JOIN budgets AS b ON b.project_key = e.project_key AND b.budget_key = e.budget_key;
 
 -- name: load_notes
--- Notes of a project. :keys is a JSON array of arrays: owner, key.
+-- Notes of a project. :keys is a JSON array of pairs [owner, key].
 SELECT n.owner, n.key, n.note
   FROM json_each(:keys) AS k
  CROSS JOIN notes AS n

@@ -1,7 +1,7 @@
--- What a transaction writes. Each statement stands under its name, with a sentence.
+-- What a transaction writes. Each statement has a name and a description.
 
 -- name: insert_project
--- A project is made by its first budget.
+-- A new project, created by its first budget.
 INSERT INTO projects (project_key, project_id) VALUES (?, ?);
 
 -- name: save_budget
@@ -22,21 +22,21 @@ VALUES (?, ?, ?, 0, '', {?COUNT})
 ON CONFLICT (project_key, budget_key, is_model, limit_id, model) DO UPDATE SET {=COUNT};
 
 -- name: remove_counter
--- Forgets a limit that was taken away.
+-- Deletes a limit that was removed.
 DELETE FROM counters WHERE project_key = ? AND budget_key = ? AND is_model = 0 AND limit_id = ?;
 
 -- name: clear_models
--- Forgets the parts by model, when their count begins again.
+-- Deletes the sums by model, when their count restarts.
 DELETE FROM counters WHERE project_key = ? AND budget_key = ? AND is_model = 1;
 
 -- name: save_model
--- The part of one model.
+-- The sums of one model.
 INSERT INTO counters (project_key, budget_key, model, is_model, limit_id, {SUMS})
 VALUES (?, ?, ?, 1, '', {?SUMS})
 ON CONFLICT (project_key, budget_key, is_model, limit_id, model) DO UPDATE SET {=SUMS};
 
 -- name: note_deletion
--- That a budget was deleted and some right below it are to follow, if there are any.
+-- Marks a deleted budget as pending, if it has children still to be deleted.
 INSERT INTO pending_deletions (project_key, budget_key, request_id)
 SELECT :project_key, :budget_key, :request_id
  WHERE EXISTS (SELECT 1
@@ -44,7 +44,7 @@ SELECT :project_key, :budget_key, :request_id
                 WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL);
 
 -- name: settle_deletion
--- That none right below it are to follow any more, if so.
+-- Removes the mark, if no children are left to be deleted.
 DELETE FROM pending_deletions
  WHERE project_key = :project_key AND budget_key = :budget_key
    AND NOT EXISTS (SELECT 1
@@ -52,15 +52,15 @@ DELETE FROM pending_deletions
                     WHERE b.project_key = :project_key AND b.parent_key = :budget_key AND b.deleted_at_us IS NULL);
 
 -- name: insert_entry
--- One more row of the ledger.
+-- A new entry.
 INSERT INTO entries ({ENTRY}) VALUES ({?ENTRY});
 
 -- name: insert_plain_entry
--- The same of an entry that has nothing to tell in the other columns, as most charges.
+-- The same, for an entry with defaults in the other columns, as most charges.
 INSERT INTO entries ({PLAIN_ENTRY}) VALUES ({?PLAIN_ENTRY});
 
 -- name: insert_entry_budget
--- That an entry counts on a budget beside its own.
+-- Another budget that an entry counts on.
 INSERT INTO entry_budgets (project_key, budget_key, seq) VALUES (?, ?, ?);
 
 -- name: save_reservation
@@ -69,11 +69,11 @@ INSERT INTO reservations ({RESERVATION}) VALUES ({?RESERVATION})
 ON CONFLICT (project_key, seq) DO UPDATE SET {=HELD};
 
 -- name: insert_hold
--- That an open hold counts on a budget.
+-- An open hold on one of its budgets.
 INSERT INTO open_holds (project_key, budget_key, expires_at_us, seq) VALUES (?, ?, ?, ?);
 
 -- name: remove_hold
--- That it does no more, or expires at another time.
+-- Removes a hold from a budget when it ends, or before its expiry changes.
 DELETE FROM open_holds WHERE project_key = ? AND budget_key = ? AND expires_at_us = ? AND seq = ?;
 
 -- name: insert_request
@@ -82,16 +82,16 @@ INSERT INTO request_ids (project_key, rpc, request_id, fingerprint, entry_seq, r
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: save_note
--- A note, in the place of the former one.
+-- A note, replacing the former one.
 INSERT INTO notes (project_key, owner, key, note) VALUES (?, ?, ?, ?)
 ON CONFLICT (project_key, owner, key) DO UPDATE SET note = excluded.note;
 
 -- name: forget_note
--- Forgets a note.
+-- Deletes a note.
 DELETE FROM notes WHERE project_key = ? AND owner = ? AND key = ?;
 
 -- name: beat
--- Proves that the file takes writes.
+-- Proves that the file can be written.
 UPDATE heartbeat SET at_us = ? WHERE id = 1;
 
 -- name: keep_place
