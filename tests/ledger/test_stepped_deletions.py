@@ -259,7 +259,7 @@ def let_a_hold_of_a_deleted_budget_expire(file: MemoryFile) -> None:
     file.commit([Sweep(project_id=PROJECT, reservation_seqs=(hold.entry_seq,))], MONDAY_US + 11 * MINUTE_US)
 
     assert isinstance(refused, AlreadySettled)
-    assert "is released already" in str(refused)
+    assert "is already released" in str(refused)
     state = file.connection.execute("SELECT state FROM reservations WHERE seq = ?", (hold.entry_seq,)).fetchone()
     assert state == (3,), "released"
     assert file.connection.execute("SELECT max(lifetime_cost_nano_usd) FROM counters").fetchone() == (0,)

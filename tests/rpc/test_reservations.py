@@ -270,8 +270,7 @@ def test_a_hold_of_a_budget_that_was_deleted_has_ended_and_what_settled_it_befor
         for refused in map(failure, calls):
             assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "ALREADY_SETTLED")
             assert refused.message == (
-                f"reservation {each.reservation_id} is {state} already, and the budget 'alice' that it was made on "
-                "was deleted"
+                f"reservation {each.reservation_id} is already {state}, and its budget 'alice' was deleted"
             )
             assert refused.info.metadata["budget_id"] == "alice"
     again = commit(alice, settled, 20, request_id="settle")

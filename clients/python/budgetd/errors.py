@@ -157,7 +157,7 @@ class TooDeep(FailedPrecondition):
 
 
 class IsTemplate(FailedPrecondition):
-    """The budget is a template: it can be copied, and neither charged nor made a parent."""
+    """The budget is a template: it can be copied, but not charged, held on or made a parent."""
 
 
 class BudgetExceededError(BudgetdError):

@@ -1,1 +1,1 @@
-"""What happens: the rules of budgets, as pure functions of state, command and time."""
+"""The rules of budgets, as pure functions of state, command and time."""

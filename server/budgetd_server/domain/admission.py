@@ -1,4 +1,4 @@
-"""May it be spent? Every limit that blocks has to have room for its part, on every budget that is touched."""
+"""Admit a charge or hold only if every blocking limit of every budget that it touches has room for it."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -13,10 +13,10 @@ from budgetd_server.domain.touching import Touched
 from budgetd_server.domain.turn import Turn
 from budgetd_server.domain.window import window_at
 
-#: When to ask again if steps of a deletion may make room: the sweeper takes several in a second.
+#: When to retry if a deletion in steps may soon make room: the sweeper takes several steps a second.
 DELETION_STEP_US = 1_000_000
 
-#: For one, and for any other number.
+#: Singular and plural.
 _UNIT_NAMES = {Unit.NANO_USD: ("nano-USD", "nano-USD"), Unit.TOKENS: ("token", "tokens"), Unit.CALLS: ("call", "calls")}
 
 
@@ -24,10 +24,10 @@ class BudgetExceeded(Refusal):
     """A limit that blocks has no room; nothing was recorded.
 
     Args:
-        limits: Every one that has not, worst first: the least remains in it.
-        requested: What was asked for.
-        retry_at_us: The earliest moment at which all of them could have room, if nothing else is spent; None: one
-            never has.
+        limits: Every limit without room, the most used one first.
+        requested: The amounts that were asked for.
+        retry_at_us: The earliest moment at which all of them could have room, if nothing else is spent. None if one of
+            them never has room.
         now_us: The time of the refusal.
     """
 
@@ -39,9 +39,10 @@ class BudgetExceeded(Refusal):
         worst = limits[0]
         asked = requested.of(worst.unit)
         name = f"limit {shown(worst.limit_id)}" if worst.limit_id else "the main limit"
+        units = _UNIT_NAMES[worst.unit][asked != 1]
         more = f"; in all, {len(limits)} limits have no room" if len(limits) > 1 else ""
         super().__init__(
-            f"{name} of budget {shown(worst.budget_id)} has no room for {asked} {_UNIT_NAMES[worst.unit][asked != 1]}: "
+            f"{name} of budget {shown(worst.budget_id)} has no room for {asked} {units}: "
             f"{worst.spent} spent and {worst.held} held of {worst.amount}{more}",
             metadata={
                 "budget_id": worst.budget_id,
@@ -57,7 +58,7 @@ class BudgetExceeded(Refusal):
         self.limits = tuple(limits)
         self.requested = requested
         self.retry_at_us = retry_at_us
-        #: How long to wait for that moment.
+        #: How long to wait until `retry_at_us`.
         self.retry_after_us = None if retry_at_us is None else max(retry_at_us - now_us, 0)
 
 
@@ -69,7 +70,7 @@ class Failing(NamedTuple):
 
 
 def admit(turn: Turn, touched: Touched, part: Part) -> None:
-    """Let a hold or charge pass, or refuse it. Holds that are due are expired before anybody is refused.
+    """Admit a hold or charge, or refuse it. Expires the holds that are due before it refuses.
 
     Raises:
         BudgetExceeded: A limit has no room for its part.
@@ -83,10 +84,10 @@ def admit(turn: Turn, touched: Touched, part: Part) -> None:
 
 
 def grant(turn: Turn, touched: Touched, part: Part, *, least_nano_usd: int) -> int:
-    """As much of the money as every limit has room for, at least `least_nano_usd`.
+    """Return as much of the money as every limit has room for, at least `least_nano_usd`.
 
     Raises:
-        BudgetExceeded: Not even that; or a limit in another unit has no room.
+        BudgetExceeded: There is no room even for `least_nano_usd`, or a limit in another unit has no room.
     """
     now_us = turn.now_us
     room = _money_left(touched.budgets, part, now_us)
@@ -99,7 +100,7 @@ def grant(turn: Turn, touched: Touched, part: Part, *, least_nano_usd: int) -> i
 
 
 def without_room(budgets: Iterable[BudgetState], part: Part, now_us: int, *, warns: bool = False) -> list[Failing]:
-    """The limits that block, or with `warns` all of them, that have no room for their part."""
+    """Return the blocking limits that have no room for their part; with `warns`, all limits that have none."""
     failing: list[Failing] = []
     for budget in budgets:
         for counter in budget.counters():
@@ -141,10 +142,11 @@ def _refusal(turn: Turn, failing: Sequence[Failing], part: Part) -> BudgetExceed
 
 
 def _moment_of_room(turn: Turn, failing: Failing, part: Part, *, is_deleting: bool) -> int | None:
-    """The earliest moment at which a limit could have room: when holds have expired, or its window has ended.
+    """Return the earliest moment at which a limit could have room: holds have expired, or its window has ended.
 
-    Only the holds that expire first are known here. If more of them would have to go, the last known one is told: no
-    earlier moment can do. While budgets are deleted in steps, the others may be theirs, and go with the next step.
+    Only the holds that expire first are loaded. If more of them have to expire, the result is when the last loaded one
+    does, since no earlier moment can suffice. While budgets are deleted in steps, the other holds may be on them, and
+    are released by the next step. Returns None if no moment is known at which there is room.
     """
     state, now_us = turn.state, turn.now_us
     budget, counter = failing
@@ -173,12 +175,12 @@ def _moment_of_room(turn: Turn, failing: Failing, part: Part, *, is_deleting: bo
             return moment
     if end_at_us is not None:
         return max(moment, end_at_us)
-    # Holds that are not known have to go; or money that is spent, and nothing ends its window.
+    # Either holds that are not loaded have to end, or the limit is spent and nothing ends its window.
     return moment if spent + units <= limit.amount else None
 
 
 def _end_at_us(counter: Counter, now_us: int) -> int | None:
-    """When the window of now ends by itself; None: never."""
+    """Return when the current window ends by the clock. None if it never does."""
     limit = counter.limit
     if limit is None or limit.reset_mode is ResetMode.ON_REQUEST:
         return None

@@ -1,4 +1,4 @@
-"""Thresholds: each share of a limit's amount tells of itself once a window, at the charge or hold that reaches it."""
+"""Alert ratios: each one of a limit fires once per window, at the charge or hold that reaches it."""
 
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
@@ -6,12 +6,12 @@ from functools import lru_cache
 from budgetd_server.domain.budget import BudgetState, Counter, Limit, Unit
 from budgetd_server.domain.state import State
 
-#: Less than 1 by more than floats can be wrong.
+#: Below 1 by more than the error of the floats.
 _SAFETY = 0.999_999
 
 
 def fire_all(state: State, budget: BudgetState) -> None:
-    """Let the limits of a budget report the ratios that they have reached."""
+    """Fire the alert ratios that the limits of a budget have newly reached."""
     _fire(state, budget.main)
     if budget.named:
         for counter in budget.named.values():
@@ -19,13 +19,13 @@ def fire_all(state: State, budget: BudgetState) -> None:
 
 
 def reach_silently(budget: BudgetState) -> None:
-    """Note the ratios that a budget's limits have reached by what is no news, so that nobody hears of them."""
+    """Mark the ratios that a budget's limits have reached as fired without an alert, for spending that is no news."""
     for counter in budget.counters():
         _newly_reached(counter)
 
 
 def reached_alerts(counter: Counter) -> int:
-    """A bit for each ratio that spent and held have reached."""
+    """Return a bit for each alert ratio that spent and held together have reached."""
     limit = counter.limit
     if limit is None:
         return 0
@@ -38,24 +38,24 @@ def reached_alerts(counter: Counter) -> int:
 
 
 def rearmed(counter: Counter, former: Limit | None) -> int:
-    """The bits of a limit that was changed: ratios that had told of themselves, as far as they are still reached."""
+    """Return the fired bits of a changed limit: the ratios that had fired before and are still reached."""
     limit = counter.limit
     if limit is None or former is None:
         return 0
-    told = {ratio for index, ratio in enumerate(former.alert_ratios) if counter.alerts_fired >> index & 1}
-    kept = sum(1 << index for index, ratio in enumerate(limit.alert_ratios) if ratio in told)
+    fired = {ratio for index, ratio in enumerate(former.alert_ratios) if counter.alerts_fired >> index & 1}
+    kept = sum(1 << index for index, ratio in enumerate(limit.alert_ratios) if ratio in fired)
     return kept & reached_alerts(counter)
 
 
 def _fire(state: State, counter: Counter) -> None:
-    if _is_far_below(counter):  # As nearly always: every charge asks.
+    if _is_far_below(counter):  # The usual case, kept fast because every charge checks it.
         return
     if ratios := _newly_reached(counter):
         state.tally.alerts.extend((counter.unit, ratio) for ratio in ratios)
 
 
 def _newly_reached(counter: Counter) -> tuple[float, ...]:
-    """Note the ratios that spent and held have reached, and return those that were not noted before in this window."""
+    """Mark the ratios that spent and held have reached; return those that had not fired in this window."""
     limit = counter.limit
     if limit is None or not limit.alert_ratios:
         return ()
@@ -68,7 +68,7 @@ def _newly_reached(counter: Counter) -> tuple[float, ...]:
 
 
 def _is_far_below(counter: Counter) -> bool:
-    """True if certainly no ratio is reached, or all of them have told already; a quick look, by floats."""
+    """Return True if no ratio can be reached yet, or all have fired. A fast check in floats."""
     limit = counter.limit
     if limit is None or not limit.alert_ratios:
         return True
@@ -81,7 +81,7 @@ def _is_far_below(counter: Counter) -> bool:
 
 @lru_cache(maxsize=4096)
 def _thresholds(amount: int, ratios: tuple[float, ...]) -> tuple[int, ...]:
-    """The least use that reaches each ratio, ascending; at least 1, since nothing used reaches nothing."""
+    """Return the least use that reaches each ratio, ascending. At least 1, since zero use reaches no ratio."""
     return tuple(
         max(1, int((Decimal(repr(ratio)) * amount).to_integral_value(rounding=ROUND_CEILING))) for ratio in ratios
     )

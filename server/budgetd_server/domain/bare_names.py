@@ -1,11 +1,11 @@
-"""A model's name without what says where and in which version it is served: what patterns of limits mean.
+"""Strip a model's name of provider, region and version, so that the patterns of limits match all of its variants.
 
-Text alone is looked at, so a model that no price file knows is matched like any other.
+Only the text of the name is used, so a model that is in no price file is matched like any other.
 """
 
 import re
 
-#: Geographies that Amazon's inference profiles begin with, and its regions; both as parts of a pattern.
+#: Regular expressions of the geographies that Amazon's inference profiles begin with, and of its regions.
 GEOGRAPHY = "us-gov|us|eu|apac|jp|au|ca|in|sa|global"
 REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
 
@@ -15,13 +15,13 @@ _VENDORS = (
     "|stability|twelvelabs|writer|zai"
 )
 _BEDROCK_ID = re.compile(rf"(?:(?:{GEOGRAPHY})\.)?(?:{_VENDORS})\.(.+)")
-#: Of "claude-v2:1" the "v2" is the model's own name; behind a date, any is a version, and so is the first. Behind a
-#: size, as in "gpt-oss-120b-1:0", it has no "v".
+#: In "claude-v2:1" the "v2" belongs to the name. "-v1" is always a version, and so is any "-v…" after a date. After a
+#: size, as in "gpt-oss-120b-1:0", the version has no "v".
 _BEDROCK_VERSION = re.compile(r"(?:-v1|(?<=-\d{8})-v\d+|(?<=\db)-\d+(?=:))?(?::\d+(?::\w+)?)?$")
 _AT_VERSION = re.compile(r"@[\w-]+$")
-#: Of models that are tuned from another one: what OpenAI and Mistral put before and behind its name, and Azure behind.
+#: Fine-tuned models: OpenAI and Mistral put text before and after the name of the base model, Azure only after it.
 _FINE_TUNED = re.compile(r"(?P<tuned>ft:(?P<base>[^:]+))(?::.+)?|(?P<on_azure>.+)\.ft-[\w-]+")
-#: What gateways put behind a name, such as ":free".
+#: What gateways append to a name, such as ":free".
 _VARIANT = re.compile(r"(?<=[^:]):[a-z]+$")
 #: 2025-11-20, 20251120, 251120 and, as MMDD or YYMM, 1120 and 2511; also 09-2025, as in "preview-09-2025".
 _DATE = re.compile(
@@ -31,10 +31,10 @@ _DATE = re.compile(
 
 
 def bare_names(name: str) -> tuple[str, ...]:
-    """A name without provider, region and version, and that without its date; empty: it has none of them.
+    """Return a name without provider, region and version, and also without its date. Empty if it has none of these.
 
-    "us.anthropic.claude-opus-4-5-20251101-v1:0" gives "claude-opus-4-5-20251101" and "claude-opus-4-5". A model that is
-    tuned from another one has the names of that, too.
+    "us.anthropic.claude-opus-4-5-20251101-v1:0" gives "claude-opus-4-5-20251101" and "claude-opus-4-5". A
+    fine-tuned model also has the names of its base model.
     """
     profile = _PROFILE.search(name)
     model = profile[1] if profile else name.rpartition("/")[2]
@@ -48,11 +48,11 @@ def bare_names(name: str) -> tuple[str, ...]:
 
 
 def _without_date(model: str) -> tuple[str, str]:
-    """A name without what stands behind it but its date, and that without its date."""
+    """Return a name without its suffixes except the date, and also without the date."""
     dated = _AT_VERSION.sub(lambda at: f"-{at[0][1:]}" if at[0][1:].isdigit() else "", _VARIANT.sub("", model))
     return dated, _DATE.sub("", dated)
 
 
 def is_bedrock_id(name: str) -> bool:
-    """True for a name such as "us.anthropic.claude-opus-4-5", which tells by its form that Amazon Bedrock serves it."""
+    """Return True for a name whose form shows that Bedrock serves it, such as "us.anthropic.claude-opus-4-5"."""
     return _BEDROCK_ID.fullmatch(name) is not None

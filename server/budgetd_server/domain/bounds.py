@@ -1,4 +1,4 @@
-"""The limits that budgetd puts on everything, by name."""
+"""Named bounds on everything that callers can send or the ledger can hold."""
 
 NANO_USD_PER_USD = 10**9
 
@@ -6,7 +6,7 @@ NANO_USD_PER_USD = 10**9
 COST_NANO_USD_MAX = 10**15
 #: The largest amount of a limit, in nano-USD: a billion dollars.
 LIMIT_AMOUNT_MAX = 10**18
-#: A command that would take any counter past this is refused alone; an int64 ends at 9.22·10^18.
+#: A command that would take a counter above this is refused, without affecting others. An int64 ends at 9.22·10^18.
 COUNTER_MAX = 9 * 10**18
 
 #: Bytes of UTF-8 in an id (project, budget, model).
@@ -17,39 +17,39 @@ LABEL_KEY_CHARACTERS_MAX = 63
 LABEL_VALUE_CHARACTERS_MAX = 256
 REASON_CHARACTERS_MAX = 256
 
-#: Models that a budget counts apart in one window; the rest is summed under OTHER_MODELS.
+#: Models that a budget counts separately in one window; all others are summed under OTHER_MODELS.
 MODELS_PER_WINDOW_MAX = 200
 OTHER_MODELS = "_other"
 
-#: Budgets from a root down to its lowest descendant.
+#: Levels of budgets, from a root down to its lowest descendant.
 DEPTH_MAX = 8
 LIMITS_MAX = 32
 MODEL_PATTERNS_MAX = 64
 ALERT_RATIOS_MAX = 16
 ALERT_RATIO_MAX = 10.0
 ADDITIONAL_BUDGETS_MAX = 16
-#: Budgets that one charge or hold may count on, ancestors and all.
+#: Budgets that one charge or hold may count on, ancestors included.
 TOUCHED_BUDGETS_MAX = 64
 
 BATCH_ITEMS_MAX = 8_000
-#: Requests of a provider that the usages of one batch may sum up, all together: each is priced by itself.
+#: Provider requests that all usages of one batch may sum up together: each request is priced by itself.
 BATCH_USAGE_REQUESTS_MAX = 8_000
 CHAT_MESSAGES_MAX = 10_000
-#: Requests of a provider that one usage may sum up.
+#: Provider requests that one usage may sum up.
 USAGE_REQUESTS_MAX = 64
 PAGE_SIZE_DEFAULT = 50
 PAGE_SIZE_MAX = 1_000
 
-#: How far a caller's event time may lie from the server's clock.
+#: How far a caller's event time may be from the server's clock.
 EVENT_AGE_MAX_US = 35 * 86_400 * 1_000_000
 EVENT_LEAD_MAX_US = 5 * 60 * 1_000_000
 
-#: How long a hold may be kept without word of it.
+#: How long a hold is kept if the caller gives no TTL.
 TTL_DEFAULT_US = 600 * 1_000_000
 TTL_US_MIN = 1_000_000
 TTL_US_MAX = 86_400 * 1_000_000
 
-#: Servers whose clocks differ by no more take no shorter window back and forth, forward each time from zero.
+#: Servers whose clocks differ by at most this do not roll a shorter window back and forth, from zero each time.
 CLOCKS_APART_US_MAX = 10 * 1_000_000
 
 US_PER_SECOND = 1_000_000

@@ -1,4 +1,4 @@
-"""A budget: what its owner configured, and what the ledger has counted for it.
+"""A budget: its configuration, and what the ledger has counted for it.
 
 Configuration is immutable and replaced as a whole. Counts are plain mutable sums, because one transaction may add
 thousands of charges to the same ones; they belong to the working set of one transaction and never leave it.
@@ -17,7 +17,7 @@ MAIN = ""
 
 
 class Unit(IntEnum):
-    """What a limit counts; numbers as in the contract."""
+    """The unit that a limit counts; numbers as in the contract."""
 
     NANO_USD = 1
     TOKENS = 2
@@ -25,20 +25,20 @@ class Unit(IntEnum):
 
 
 class Action(IntEnum):
-    """What a limit does once it would be passed; numbers as in the contract."""
+    """What a limit does when spending would exceed it; numbers as in the contract."""
 
     BLOCK = 1
     WARN = 2
 
 
 class ResetMode(IntEnum):
-    """Who ends a window: the server's clock, or ResetOnDuration alone; numbers as in the contract."""
+    """What ends a window: the server's clock, or only ResetOnDuration; numbers as in the contract."""
 
     AUTOMATIC = 1
     ON_REQUEST = 2
 
 
-#: Where a limit tells of itself unless its owner asks for other shares of its amount.
+#: The alert ratios of a limit for which none are given.
 ALERT_RATIOS_DEFAULT = (0.5, 0.8, 1.0)
 
 
@@ -46,23 +46,23 @@ ALERT_RATIOS_DEFAULT = (0.5, 0.8, 1.0)
 class Limit:
     """A rule on a budget: at most `amount` of a unit in each window. Zero means nothing may be spent."""
 
-    #: MAIN, or the name of one of the limits beside it.
+    #: MAIN, or the name of an additional limit.
     limit_id: str = MAIN
     unit: Unit = Unit.NANO_USD
     amount: int
     window: Window = field(default_factory=Lifetime)
-    #: Names of models, each exact or a beginning that ends in "*"; empty: whatever the model, or none.
+    #: Patterns of model names: an exact name, or a prefix followed by "*". Empty: any model, or none.
     models: tuple[str, ...] = ()
     action: Action = Action.BLOCK
     reset_mode: ResetMode = ResetMode.AUTOMATIC
-    #: Shares of the amount, ascending, at which it tells once a window; empty: nowhere.
+    #: Shares of the amount, ascending, at which an alert fires once per window. Empty: no alerts.
     alert_ratios: tuple[float, ...] = ALERT_RATIOS_DEFAULT
 
     def matches(self, model: str, other_names: Sequence[str]) -> bool:
-        """True if what is spent on a model counts here.
+        """Return True if spending on a model counts towards this limit.
 
         Args:
-            model: Its name as it was sent; empty: none was.
+            model: Its name as it was sent. Empty if none was sent.
             other_names: What else it is called, as stored with the entry or the hold (see `Prices.other_names`).
         """
         if not self.models:
@@ -77,7 +77,7 @@ def _fits(pattern: str, name: str) -> bool:
 
 @dataclass(slots=True)
 class Sums:
-    """What a number of entries come to. Token parts are counted inside input and output."""
+    """The sums of a number of entries. Parts of the tokens are included in input and output."""
 
     cost_nano_usd: int = 0
     input_tokens: int = 0
@@ -99,12 +99,12 @@ class Sums:
             self.reasoning_tokens += usage.reasoning_tokens
 
     def merge(self, other: "Sums") -> None:
-        """Count everything that the other has counted."""
+        """Add the sums of another one."""
         self.add(other.cost_nano_usd, other.usage, other.calls)
 
     @property
     def usage(self) -> Usage:
-        """The tokens."""
+        """Return the tokens as a usage."""
         return Usage(
             self.input_tokens,
             self.output_tokens,
@@ -125,22 +125,22 @@ class Counter:
     span: Span
     since_seq: int
     sums: Sums = field(default_factory=Sums)
-    #: Units per hour as of `burn_at_us`; None there: nothing was counted that feeds it since it was made or reset.
+    #: Units per hour as of `burn_at_us`. If that is None, nothing that affects it was counted since the last reset.
     burn_rate_per_hour: int = 0
     burn_at_us: int | None = None
-    #: Units that open holds keep.
+    #: Units that open holds reserve.
     held: int = 0
-    #: A bit for each of the limit's alert ratios that has told of itself in this window.
+    #: A bit for each of the limit's alert ratios that has fired in this window.
     alerts_fired: int = 0
 
     @property
     def unit(self) -> Unit:
-        """What it counts."""
+        """The unit that it counts."""
         return Unit.NANO_USD if self.limit is None else self.limit.unit
 
     @property
     def spent(self) -> int:
-        """What was counted, in units of the limit."""
+        """The amount that was counted, in the unit of the limit."""
         unit = self.unit
         if unit is Unit.NANO_USD:
             return self.sums.cost_nano_usd
@@ -151,32 +151,32 @@ class Counter:
 class BudgetState:
     """One incarnation of a budget, as a transaction reads and changes it.
 
-    `models` holds only the models that were asked for; `models_count` says how many the window has.
+    `models` holds only the models that were loaded; `models_count` is the number of models in the window.
     """
 
     project_key: int
     budget_key: int
     budget_id: str
-    #: The budget that is charged along with this one; None and empty: this is a root.
+    #: The budget that is charged together with this one. None, and an empty id, for a root.
     parent_key: int | None = None
     parent_id: str = ""
-    #: True: it is never charged, and copied for budgets that are made by their first charge or hold.
+    #: True: it is never charged, but copied for budgets that their first charge or hold creates.
     is_template: bool = False
     labels: Mapping[str, str]
-    #: Grows with every change of configuration.
+    #: Incremented by every change of the configuration.
     version: int
     created_at_us: int
     updated_at_us: int
     deleted_at_us: int | None = None
-    #: The request id of the deletion of an ancestor that has deleted this one, too, if the store has yet to note that
-    #: with this one; None: it has, or there was none.
+    #: The request id of an ancestor's deletion that has deleted this budget too, if the store has not yet written that
+    #: to this budget's row. None if it has, or if there was no such deletion.
     deleted_by: str | None = None
     main: Counter
-    #: The counters of the limits beside the main one, by limit id, in that order.
+    #: The counters of the additional limits, by limit id, sorted by it.
     named: dict[str, Counter] = field(default_factory=dict)
     models: dict[str, Sums] = field(default_factory=dict)
     models_count: int = 0
-    #: None: the store has no sums by model beside `models`.
+    #: None: the store has no sums by model except those in `models`.
     stored_parts: StoredParts | None = None
     lifetime_cost_nano_usd: int = 0
     #: The sequence number of this budget id's newest entry, zero before the first: the head of its chain of entries.
@@ -186,43 +186,43 @@ class BudgetState:
     is_new: bool = False
     is_counted: bool = False
     is_configured: bool = False
-    #: True once the stored sums of all models are void; `models` then holds all that there are.
+    #: True once the stored sums of all models are void; `models` is then complete.
     is_models_cleared: bool = False
-    #: The ids of limits that were taken away.
+    #: The ids of limits that were removed.
     removed_limits: set[str] = field(default_factory=set)
 
     @property
     def etag(self) -> str:
-        """Changes with the configuration, and with nothing else."""
+        """The version of the configuration, as callers see it. It changes only with the configuration."""
         return f"{self.budget_key}-{self.version}"
 
     def counters(self) -> Iterator[Counter]:
-        """The counters, main one first."""
+        """Yield the counters, the main one first."""
         yield self.main
         yield from self.named.values()
 
     def limits(self) -> tuple[Limit, ...]:
-        """The limits, main one first."""
+        """Return the limits, the main one first."""
         return tuple(counter.limit for counter in self.counters() if counter.limit is not None)
 
     def counter(self, limit_id: str) -> Counter | None:
-        """The counter of a limit; None: there is none of that id. The main one is always there."""
+        """Return the counter of a limit. None if no such limit exists; the main counter always exists."""
         return self.main if limit_id == MAIN else self.named.get(limit_id)
 
     def part(self, model: str) -> Sums | None:
-        """The sums that are kept under the name of a model; None: nothing is, as far as is loaded."""
+        """Return the sums that are kept under the name of a model. None if none are loaded."""
         sums = self.models.get(model)
         if sums is None and self.stored_parts is not None:
             self.stored_parts.look_for(self.budget_key, model)
         return sums
 
     def delete(self, at_us: int) -> None:
-        """Be deleted; a budget that is deleted stays as it is."""
+        """Mark the budget as deleted. A deleted budget does not change any more."""
         self.deleted_at_us = self.updated_at_us = at_us
         self.version += 1
 
     def clear_models(self) -> None:
-        """Forget what was counted by model."""
+        """Drop the sums by model."""
         self.models = {}
         self.stored_parts = None
         self.models_count = 0

@@ -1,4 +1,4 @@
-"""Charges: a cost that happened is counted on its budget, the additional ones and all their ancestors."""
+"""Charges: count a real cost on its budget, on additional budgets and on all their ancestors."""
 
 from budgetd_server.domain.admission import admit
 from budgetd_server.domain.alerting import fire_all, reach_silently
@@ -43,7 +43,7 @@ def charge(turn: Turn, command: Charge) -> Outcome[Charged]:
 
 
 def _charge_touched(turn: Turn, command: Charge, part: Part) -> Outcome[Charged]:
-    """Charge every budget that is touched."""
+    """Charge all touched budgets."""
     state, now_us = turn.state, turn.now_us
     touched = touched_by(turn, command)
     budgets = touched.budgets
@@ -69,7 +69,7 @@ def _charge_touched(turn: Turn, command: Charge, part: Part) -> Outcome[Charged]
 
 
 def _append_charge(turn: Turn, command: Charge, budget: BudgetState, other_keys: tuple[int, ...]) -> int:
-    """Write the entry of a charge; returns its number."""
+    """Append the entry of a charge; return its sequence number."""
     if command.unread_fields:
         turn.state.tally.count_unread(command.usage_dialect)
     return turn.state.append(
@@ -106,7 +106,7 @@ def _replay(turn: Turn, command: Charge, first: Outcome[Charged]) -> Outcome[Cha
 
 
 def _charged_nano_usd(command: Charge, charged: Charged) -> int:
-    """What the metrics count: history was spent before."""
+    """Return the cost that the metrics count: zero for history, which was spent before."""
     return 0 if command.is_history else charged.cost_nano_usd
 
 

@@ -1,4 +1,4 @@
-"""What may be asked of the ledger, as plain data, and what comes of it."""
+"""The commands that the ledger carries out, as plain data, and their outcome."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
 class Rpc(IntEnum):
-    """The scope of a request id. The items of a batch share the scope of the single call, so either may retry both."""
+    """The scope of a request id. Items of a batch share the scope of the single call, so one may retry the other."""
 
     CREATE_BUDGET = 1
     UPDATE_BUDGET = 2
@@ -48,7 +48,7 @@ class Rpc(IntEnum):
 
 
 class Request(NamedTuple):
-    """Who asks: the id that makes a retry harmless, and the digest of what was asked under it."""
+    """The request id that makes a retry idempotent, and the digest of the content that was sent with it."""
 
     request_id: str
     #: SHA-256 over the fields as they were sent.
@@ -56,14 +56,14 @@ class Request(NamedTuple):
 
 
 class Command(Generic[R_co]):
-    """What the ledger is asked to do; the parameter is what it results in."""
+    """A command for the ledger; the type parameter is its result."""
 
     __slots__ = ()
     project_id: str
 
 
 class Requested(Command[R_co]):
-    """What a caller asks for, under a request id."""
+    """A command of a caller, with a request id."""
 
     __slots__ = ()
     request: Request
@@ -79,29 +79,29 @@ class _ChargeFields(NamedTuple):
     labels: Mapping[str, str] | None = None
     event_at_us: int | None = None
     price_version: str = ""
-    #: False: the outcome tells no limits, which saves time in batches.
+    #: False: the outcome contains no limits, which saves time in batches.
     wants_limits: bool = True
     #: Why it could not be priced; raised unless its request id has taken effect before.
     refusal: Refusal | None = None
-    #: What else the model is called (see `Prices.other_names`).
+    #: Other names of the model (see `Prices.other_names`).
     other_names: tuple[str, ...] = ()
-    #: Budgets to be charged along with it, with their ancestors.
+    #: Further budgets to be charged, with their ancestors.
     additional_ids: tuple[str, ...] = ()
-    #: True: additional budgets that do not exist are passed over; False: they refuse the charge.
+    #: True: additional budgets that do not exist are skipped. False: the charge is refused if one does not exist.
     skips_missing: bool = False
-    #: The template of which the budget is made if it does not exist; empty: then the charge is refused.
+    #: The template from which the budget is created if it does not exist. Empty: the charge is refused then.
     template_id: str = ""
-    #: True: it is refused if it would pass a limit that blocks.
+    #: True: it is refused if it would exceed a blocking limit.
     rejects_over_limit: bool = False
-    #: Who told the cost.
+    #: The source of the cost.
     cost_source: CostSource = CostSource.UNSPECIFIED
     #: How the call was served, as far as that changes its price.
     terms: CallTerms = STANDARD_TERMS
     #: Paths in the provider's answer that the caller could not read; kept with the entry.
     unread_fields: tuple[str, ...] = ()
-    #: True: it was spent long ago and is brought over from other books, so it is no news.
+    #: True: it was spent long ago and is imported from another ledger, so it fires no alerts and has no burn rate.
     is_history: bool = False
-    #: The form of the provider's answer, for metrics; empty: not told.
+    #: The form of the provider's answer, for metrics. Empty: not given.
     usage_dialect: str = ""
 
 
@@ -113,14 +113,14 @@ class Charge(_ChargeFields, Requested[Charged]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitDraft:
-    """A limit as it was asked for."""
+    """A limit as it was requested."""
 
     limit: Limit
-    #: True: its fixed window was sent without an anchor, and gets the time at which its budget is created.
+    #: True: its fixed window was sent without an anchor, so it is anchored at the creation of its budget.
     anchors_at_creation: bool = False
 
     def anchored(self, created_at_us: int) -> Limit:
-        """The limit, complete, for a budget that was created then."""
+        """Return the complete limit for a budget that was created at `created_at_us`."""
         window = self.limit.window
         if not (self.anchors_at_creation and isinstance(window, Fixed)):
             return self.limit
@@ -129,7 +129,7 @@ class LimitDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateBudget(Requested[Configured]):
-    """Create a budget, or replace the one of that id."""
+    """Create a budget, or replace the budget of that id."""
 
     project_id: str
     budget_id: str
@@ -137,7 +137,7 @@ class CreateBudget(Requested[Configured]):
     #: Each limit id once.
     limits: tuple[LimitDraft, ...] = ()
     labels: Mapping[str, str]
-    #: Empty: a root; of a budget that is replaced: whatever its parent is.
+    #: Empty: a root; if a budget is replaced, any parent.
     parent_id: str = ""
     is_template: bool = False
     replace_existing: bool = False
@@ -145,20 +145,20 @@ class CreateBudget(Requested[Configured]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateBudget(Requested[Configured]):
-    """Set the parts of a configuration that are named; the others stay."""
+    """Set the named parts of a configuration; the others stay."""
 
     project_id: str
     budget_id: str
     request: Request
     sets_limits: bool = False
     limits: tuple[LimitDraft, ...] = ()
-    #: The new parent, empty: none; None: it stays.
+    #: The new parent. Empty: no parent. None: the parent stays.
     parent_id: str | None = None
     #: None: labels stay.
     labels: Mapping[str, str] | None = None
-    #: Empty: whatever the current one is.
+    #: Empty: any.
     etag: str = ""
-    #: What the ledger holds of the new windows, as of a moment ago; None: not counted yet.
+    #: The sums of the new windows, as recently read from the ledger. None: not counted yet.
     recount: Recount | None = None
 
 
@@ -192,18 +192,18 @@ class AdjustCost(Requested[Charged]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetCost(Requested[Configured]):
-    """Begin a budget's counts again at zero, in the same windows."""
+    """Restart a budget's counts at zero, in the same windows."""
 
     project_id: str
     budget_id: str
     request: Request
-    #: Those of these limits, MAIN being the main count; empty: all.
+    #: The limits to reset; MAIN is the main count. Empty: all.
     limit_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetOnDuration(Requested[WindowsReset]):
-    """Begin the main limit's count again if its window is over."""
+    """Restart the main limit's count if its window is over."""
 
     project_id: str
     budget_id: str
@@ -212,10 +212,10 @@ class ResetOnDuration(Requested[WindowsReset]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetManyOnDuration(Requested[WindowsReset]):
-    """One step of ResetAllOnDuration: reset those of these budgets whose window is over; others are passed by.
+    """One step of ResetAllOnDuration: reset those of the given budgets whose window is over; skip the others.
 
-    Every step finds out whether the whole run has been carried out before. Only the last keeps the request id, with the
-    whole run's outcome: `reset_count_before` and its own count.
+    Every step checks whether the whole run has been carried out before. Only the last step keeps the request id, with
+    the outcome of the whole run: `reset_count_before` plus its own count.
     """
 
     project_id: str
@@ -233,13 +233,13 @@ class ReserveCost(Requested[Held]):
     budget_id: str
     request: Request
     amount_nano_usd: int
-    #: Tokens to be held; None: none.
+    #: Tokens to be held. None: no tokens.
     usage: Usage | None = None
     model: str = ""
     other_names: tuple[str, ...] = ()
     ttl_us: int
     on_expiry: OnExpiry = OnExpiry.RELEASE
-    #: The least money that will do; None: the whole amount or nothing.
+    #: The least money to hold. None: the whole amount or nothing.
     least_nano_usd: int | None = None
     labels: Mapping[str, str] | None = None
     additional_ids: tuple[str, ...] = ()
@@ -253,7 +253,7 @@ class ReserveCost(Requested[Held]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitReservation(Requested[Settled]):
-    """Book what a held call really cost."""
+    """Book the real cost of a held call."""
 
     project_id: str
     reservation_seq: int
@@ -265,13 +265,13 @@ class CommitReservation(Requested[Settled]):
     other_names: tuple[str, ...] = ()
     price_version: str = ""
     labels: Mapping[str, str] | None = None
-    #: Who told the cost.
+    #: The source of the cost.
     cost_source: CostSource = CostSource.UNSPECIFIED
     #: How the work was served, as far as that changes its price.
     terms: CallTerms = STANDARD_TERMS
     #: Paths in the provider's answer that the caller could not read; kept with the entry.
     unread_fields: tuple[str, ...] = ()
-    #: The form of the provider's answer, for metrics; empty: not told.
+    #: The form of the provider's answer, for metrics. Empty: not given.
     usage_dialect: str = ""
     #: True: the cost is a part, and the rest of the hold stays open.
     keeps_open: bool = False
@@ -280,7 +280,7 @@ class CommitReservation(Requested[Settled]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseReservation(Requested[Released]):
-    """Give back what is held."""
+    """Release what is held."""
 
     project_id: str
     reservation_seq: int
@@ -299,27 +299,27 @@ class ExtendReservation(Requested[Extended]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep(Command[Swept]):
-    """What happens in one project without a caller. Done again, it does nothing.
+    """Expire holds, end windows and continue deletions of large trees in one project. Idempotent.
 
-    Holds expire, windows end, and deletions of large trees are finished.
+    The server sends it, not a caller.
     """
 
     project_id: str
     budget_ids: Sequence[str] = ()
     reservation_seqs: Sequence[int] = ()
-    #: True: some more budgets whose ancestors were deleted are noted as such, too.
+    #: True: also write the deletion of some more budgets whose ancestors were deleted.
     finishes_deletions: bool = False
 
 
 class Outcome(NamedTuple, Generic[R_co]):
-    """What came of a command, once it is durable."""
+    """The outcome of a command, once it is durable."""
 
-    #: The entry that records it; zero: none does.
+    #: The sequence number of the entry that records it. Zero: no entry does.
     entry_seq: int
     result: R_co
     #: True: the request id had taken effect before, and the result is the first one.
     replayed: bool = False
-    #: Where the touched limits stand; empty if not asked for.
+    #: The status of the touched limits. Empty if not asked for.
     limits: tuple[LimitStatus, ...] = ()
     #: The budget as the command left it; None for charges, adjustments and budgets that are gone.
     budget: BudgetStatus | None = None

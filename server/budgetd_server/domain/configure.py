@@ -1,4 +1,4 @@
-"""Creating and changing budgets."""
+"""Create and change budgets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,7 +38,7 @@ from budgetd_server.domain.turn import Turn
 
 
 def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
-    """Create a budget, or replace the one of that id if asked to.
+    """Create a budget, or replace the budget of that id if the command says so.
 
     Raises:
         BudgetExists, BudgetNotFound, IsTemplate, TooDeep, InvalidField: It is refused.
@@ -57,7 +57,7 @@ def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
         _check_replacement(budget, command, limits)
         budget.labels, budget.created_at_us = command.labels, now_us
         for counter in budget.counters():
-            counter.limit = None  # All begins again, whatever it was.
+            counter.limit = None  # Every count starts again, whatever the limit was.
         _configured(budget, now_us)
     entry = state.append(
         budget,
@@ -74,10 +74,10 @@ def create_budget(turn: Turn, command: CreateBudget) -> Outcome[Configured]:
 
 
 def update_budget(turn: Turn, command: UpdateBudget) -> Outcome[Configured]:
-    """Change a configuration, and never what is spent.
+    """Change a configuration, but never what is spent.
 
     Raises:
-        StaleRecount: The new windows have to be counted from the ledger, anew.
+        StaleRecount: The new windows have to be counted from the ledger, or counted again.
         EtagMismatch, BudgetNotFound, IsTemplate, ParentCycle, TooDeep, InvalidField, BelowZero, CounterOverflow:
             It is refused.
     """
@@ -122,7 +122,7 @@ def set_main_limit(
 
 
 def anchored(drafts: Sequence[LimitDraft], created_at_us: int) -> tuple[Limit, ...]:
-    """The limits of a budget that was created then, main one first, then by id."""
+    """Return the limits of a budget that was created at `created_at_us`, the main one first, then by id."""
     return tuple(sorted((draft.anchored(created_at_us) for draft in drafts), key=lambda limit: limit.limit_id))
 
 
@@ -152,13 +152,13 @@ def _new_budget(turn: Turn, command: CreateBudget) -> BudgetState:
 
 
 def _check_replacement(budget: BudgetState, command: CreateBudget, limits: Sequence[Limit]) -> None:
-    """What a replacement keeps must not be asked to be otherwise."""
+    """Refuse a replacement that would change what a replacement always keeps."""
     broken = []
     if command.parent_id not in ("", budget.parent_id):
         rule = f"must be empty or the current parent {shown(budget.parent_id)}, got {shown(command.parent_id)}"
         broken.append(BrokenRule(Term.PARENT_OF_BUDGET, rule))
     if command.is_template != budget.is_template:
-        rule = f"must be as it is, {budget.is_template}, got {command.is_template}"
+        rule = f"must stay {budget.is_template}, got {command.is_template}"
         broken.append(BrokenRule(Term.IS_TEMPLATE, rule))
     if broken:
         raise InvalidField(broken=broken)
@@ -166,7 +166,7 @@ def _check_replacement(budget: BudgetState, command: CreateBudget, limits: Seque
 
 
 def _check_units(budget: BudgetState, limits: Sequence[Limit]) -> None:
-    """The unit of a limit never changes: what was counted in one cannot be told in another."""
+    """Refuse a change of a limit's unit: a count in one unit cannot be converted to another."""
     for limit in limits:
         counter = budget.counter(limit.limit_id)
         if counter is not None and counter.limit is not None and counter.unit is not limit.unit:
@@ -176,7 +176,7 @@ def _check_units(budget: BudgetState, limits: Sequence[Limit]) -> None:
 
 
 def _new_parent(state: State, command: UpdateBudget, budget: BudgetState) -> BudgetState | None:
-    """The parent that a command names; None: it names none, or takes it away."""
+    """Return the parent that a command names. None if it names none or removes the parent."""
     if not command.parent_id:
         return None
     parent = _parent(state, command.project_id, command.parent_id)
@@ -199,12 +199,12 @@ def _check_depth(budget_id: str, depth: int) -> None:
 
 
 def _depth(state: State, budget: BudgetState) -> int:
-    """How many levels there are from the root down to a budget."""
+    """Return the number of levels from the root down to a budget."""
     return 1 + sum(1 for _ in upwards(state, budget))
 
 
 def _height(state: State, budget: BudgetState) -> int:
-    """How many levels there are from a budget down to its lowest descendant."""
+    """Return the number of levels from a budget down to its lowest descendant."""
     tree = state.large_tree(budget)
     if tree is not None:
         return tree.levels
@@ -214,7 +214,7 @@ def _height(state: State, budget: BudgetState) -> int:
 def _recounted(
     turn: Turn, budget: BudgetState, command: UpdateBudget, limits: Sequence[Limit]
 ) -> dict[str, LimitRecount]:
-    """The counts of the limits that count anew, complete. Changes nothing, since it may raise."""
+    """Return the complete counts of the limits that have to be recounted. Changes nothing, since it may raise."""
     state, now_us = turn.state, turn.now_us
     wanted = limits_to_recount(budget, limits)
     if not wanted:
@@ -226,7 +226,7 @@ def _recounted(
 
 
 def _set_limits(turn: Turn, budget: BudgetState, limits: Sequence[Limit], totals: Mapping[str, LimitRecount]) -> None:
-    """Replace the limits of a budget; those of `totals` count anew, the others go on."""
+    """Replace the limits of a budget; those in `totals` get these counts, the others keep theirs."""
     state, now_us = turn.state, turn.now_us
     wanted = {limit.limit_id: limit for limit in limits}
     main = wanted.pop(MAIN, None)
@@ -268,10 +268,10 @@ def _configured(budget: BudgetState, now_us: int) -> None:
 
 
 def check_etag(budget: BudgetState, etag: str) -> None:
-    """Refuse a command that was made for another configuration; empty: for any.
+    """Refuse a command that was made for another configuration. An empty etag matches any.
 
     Raises:
-        EtagMismatch: It was.
+        EtagMismatch: The etag is not the current one.
     """
     if etag and etag != budget.etag:
         raise EtagMismatch(etag, budget.etag)
@@ -292,7 +292,7 @@ def _needs_of_update(needs: Needs, command: UpdateBudget) -> None:
     if command.sets_limits:
         needs.holds.add(place)
     if command.recount is not None:
-        # Several recounts of one budget in a batch were begun at different times: the oldest needs most.
+        # Recounts of one budget in a batch may have begun at different times: the oldest needs the most entries.
         seq = command.recount.until_seq
         needs.chains[place] = min(seq, needs.chains.get(place, seq))
 

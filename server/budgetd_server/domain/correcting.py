@@ -1,4 +1,4 @@
-"""Signed corrections of what was spent: of the current windows, or of one entry wherever that still counts."""
+"""Signed corrections of spending: in the current windows, or of one entry wherever that entry still counts."""
 
 from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState, Counter, Unit
@@ -28,7 +28,7 @@ _CORRECTABLE = frozenset({EntryKind.CHARGE, EntryKind.SETTLE})
 
 
 def adjust(turn: Turn, command: AdjustCost) -> Outcome[Charged]:
-    """Correct what was spent.
+    """Correct spending by a signed amount.
 
     Raises:
         EntryNotFound, RefundExceedsEntry, BelowZero, CounterOverflow: It is refused.
@@ -73,10 +73,10 @@ def adjust(turn: Turn, command: AdjustCost) -> Outcome[Charged]:
 
 
 def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None) -> None:
-    """None of the counts that a correction lowers may fall below zero, where it counts at all.
+    """Refuse a correction that would take a count below zero; counts that it does not change are ignored.
 
     Raises:
-        BelowZero: One would.
+        BelowZero: A count would fall below zero.
     """
     amount = part.cost_nano_usd
     if amount >= 0:
@@ -104,17 +104,17 @@ def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, correc
 
 
 def _counts(budget: BudgetState, counter: Counter, now_us: int, corrects_seq: int | None) -> bool:
-    """True if a correction changes the counter: the entry that it corrects still counts there, or it names none."""
+    """Return True if a correction changes the counter: it names no entry, or one that still counts there."""
     return corrects_seq is None or (corrects_seq > counter.since_seq and not _is_over(budget, counter, now_us))
 
 
 def _is_over(budget: BudgetState, counter: Counter, now_us: int) -> bool:
-    """True if the counter will roll before the correction counts; those of deleted budgets do not."""
+    """Return True if the counter will roll before the correction counts. Counters of deleted budgets never roll."""
     return budget.deleted_at_us is None and has_ended(counter, now_us)
 
 
 def _corrected(state: State, command: AdjustCost, own: BudgetState) -> Corrected | None:
-    """The entry that a command names; None: it names none."""
+    """Return the entry that a command names. None if it names none."""
     seq = command.entry_seq
     if seq is None:
         return None
@@ -142,7 +142,10 @@ def _of_this_batch(state: State, own: BudgetState, seq: int) -> Corrected | None
 
 
 def _is_correctable(entry: Entry, own: BudgetState) -> bool:
-    """Corrections of corrections would be hard to follow; an estimate is corrected by settling its hold."""
+    """Return True for a charge or settlement of this budget that is not a correction itself.
+
+    A chain of corrections would be hard to follow. An estimate is corrected by settling its hold.
+    """
     return entry.budget_key == own.budget_key and entry.kind in _CORRECTABLE and entry.adjusted_seq is None
 
 

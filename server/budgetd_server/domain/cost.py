@@ -1,12 +1,12 @@
-"""What a call costs by a model's price: integer arithmetic, and one rounding per call.
+"""Compute what a call costs by a model's price: integer arithmetic, and one rounding per call.
 
-A price is a whole number of nano-USD per million tokens (1e-15 USD a token), which every published price is; of what is
-no token, per million images, seconds, pages and so on. So a cost is a sum of products of integers, divided once: no
-float, and no decimal context that could change it.
+A price is a whole number of nano-USD per million tokens (1e-15 USD per token), as every published price is; for other
+units, per million images, seconds, pages and so on. So a cost is a sum of products of integers, divided once: no float,
+and no decimal context that could change it.
 
-A plain call (text, of a usual tier, in no batch) takes the short way, `cost_nano_usd`. Every other goes through
-`whole_cost_nano_usd`, which asks of each part of the usage: does it have a price of its own; if not, what pays for it;
-and if nothing does, it is refused by name. Nothing is left out in silence.
+A plain call (text, in a usual tier, not in a batch) takes the fast path, `cost_nano_usd`. All others go through
+`whole_cost_nano_usd`: each part of the usage has its own price, or is included in the price of another part, or is
+refused with its name. Nothing is silently left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from budgetd_server.domain.errors import UnpricedUsage
 from budgetd_server.domain.model_price import MTOK, ModelPrice, Rates, Schedule
 from budgetd_server.domain.usage import CallTerms, Parts, Usage
 
-#: Tiers that cost what the model usually costs, and places likewise. "auto" asks for any and says nothing of which.
+#: Tiers and regions without a price of their own. "auto" in a request does not say which tier served the call.
 USUAL_TIERS = frozenset({"", "auto", "default", "standard", "standard_only", "on_demand"})
 USUAL_PLACES = frozenset({"", "global", "not_available"})
 _MILLISECONDS = 1000
@@ -26,15 +26,15 @@ _MILLISECONDS = 1000
 class Rounding(Enum):
     """How a cost becomes a whole number of nano-USD."""
 
-    HALF_EVEN = "half_even"  # What has happened: equal to the bill on average.
-    UP = "up"  # What may happen (holds, projections): never too little.
+    HALF_EVEN = "half_even"  # For real usage: equal to the bill on average.
+    UP = "up"  # For holds and projections: never too little.
 
 
-_UP = Rounding.UP  # A member looked up through its class costs more than the rounding itself.
+_UP = Rounding.UP  # Looking a member up through its class takes longer than the rounding.
 
 
 def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding.HALF_EVEN) -> int:
-    """The cost of a plain usage in nano-USD, exact until it is rounded once.
+    """Return the cost of a plain usage in nano-USD, exact until it is rounded once.
 
     Args:
         price: The price in force; its periods, service tiers and hours are not looked at.
@@ -42,7 +42,7 @@ def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding
         rounding: Half-even for what has happened, up for what may happen.
 
     Raises:
-        UnpricedUsage: The usage has tokens that the model has no price for.
+        UnpricedUsage: The model has no price for some of the tokens.
     """
     input_tokens, output_tokens, cached, written, reasoning, _ = usage
     if price.has_gaps and (unpriced := price.unpriced_field(usage)):
@@ -64,7 +64,7 @@ def cost_nano_usd(price: ModelPrice, usage: Usage, rounding: Rounding = Rounding
 def whole_cost_nano_usd(
     price: ModelPrice, usage: Usage, terms: CallTerms, *, at_us: int, rounding: Rounding = Rounding.HALF_EVEN
 ) -> int:
-    """The cost of any usage in nano-USD, its parts and terms included, exact until it is rounded once.
+    """Return the cost of any usage in nano-USD, with its parts and terms, exact until it is rounded once.
 
     Args:
         price: The price in force; its periods are not looked at.
@@ -74,7 +74,7 @@ def whole_cost_nano_usd(
         rounding: Half-even for what has happened, up for what may happen.
 
     Raises:
-        UnpricedUsage: Something of the usage or the terms has no price; it names which.
+        UnpricedUsage: A part of the usage or of the terms has no price; the error names it.
     """
     return _rounded(*_exact_cost(price, usage, terms, at_us), rounding)
 
@@ -87,24 +87,24 @@ def requests_cost_nano_usd(
     at_us: int,
     rounding: Rounding = Rounding.HALF_EVEN,
 ) -> int:
-    """The cost of several requests in nano-USD, each priced by itself, exact until their sum is rounded once.
+    """Return the cost of several requests in nano-USD, each priced by itself, exact until the sum is rounded once.
 
     Args:
         price: The price in force; its periods are not looked at.
-        requests: Valid usages (see `usage_violations`); none cost nothing.
+        requests: Valid usages (see `usage_violations`). Empty: the cost is zero.
         terms: How all of them were served.
         at_us: When they were made, for prices of certain hours.
         rounding: Half-even for what has happened, up for what may happen.
 
     Raises:
-        UnpricedUsage: Something of a request or the terms has no price; it names which.
+        UnpricedUsage: A part of a request or of the terms has no price; the error names it.
     """
     exact = sum((Fraction(*_exact_cost(price, request, terms, at_us)) for request in requests), Fraction())
     return _rounded(exact.numerator, exact.denominator, rounding)
 
 
 def _exact_cost(price: ModelPrice, usage: Usage, terms: CallTerms, at_us: int) -> tuple[int, int]:
-    """The cost of any usage: so many nano-USD, and by what they have to be divided."""
+    """Return the cost of any usage as a numerator in nano-USD and its denominator."""
     if price.is_free:
         return 0, 1
     schedule, numerator, denominator = _served(price, terms)
@@ -113,12 +113,12 @@ def _exact_cost(price: ModelPrice, usage: Usage, terms: CallTerms, at_us: int) -
         rates = rates._replace(**price.off_peak.rates)
     counts, unpaid = _counts(price, rates, usage)
     per_thousand_million = counts * numerator
-    # What is sold by the piece alone has no price for the tokens that its answer tells, nor needs one.
+    # A model that is sold only by the piece needs no price for the tokens that its answer reports.
     if rates.prices_tokens or not counts:
         tokens = sum(_tokens(price, rates, unpaid))
         per_thousand_million += tokens * _MILLISECONDS * numerator
     denominator *= schedule.divisor
-    # A search costs the same in a batch and anywhere.
+    # A search costs the same in a batch and in every region.
     per_thousand_million += _searches(price, usage.parts) * _MILLISECONDS * denominator
     return per_thousand_million, MTOK * _MILLISECONDS * denominator
 
@@ -131,10 +131,10 @@ def _rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 
 def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
-    """The schedule of a call, and what to multiply its cost with: numerator and denominator."""
+    """Return the schedule of a call, and the numerator and denominator by which to multiply its cost."""
     tier, place = terms.service_tier.lower(), terms.inference_geo.lower()
     schedule: Schedule | None = Schedule(price.rates, price.tiers)
-    if price.source == "fallback":  # The operator's one price for what is not known, whatever it may be.
+    if price.source == "fallback":  # The operator's one price for all unknown models, whatever the terms.
         return Schedule(price.rates), 1, 1
     numerator = denominator = 1
     if tier == "fast" and "fast" in price.multipliers:
@@ -158,7 +158,10 @@ def _served(price: ModelPrice, terms: CallTerms) -> tuple[Schedule, int, int]:
 
 
 def _counts(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[int, Usage]:
-    """The cost of all that is no token, in nano-USD per thousand million, and the usage without the tokens so paid."""
+    """Return the cost of all counts other than tokens, and the usage without the tokens that they pay for.
+
+    The cost is in nano-USD per thousand million.
+    """
     parts = usage.parts
     if not any(parts[_FIRST_COUNT:]):
         return 0, usage
@@ -172,7 +175,7 @@ def _counts(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[int, Usage]:
         is_covered = has_tokens or (
             name in price.covered_counts and (usage.output_tokens if name in _OF_OUTPUT else usage.input_tokens)
         )
-        # Both prices: the tokens are what the provider counts. One: it is the price, whatever else is told.
+        # With both prices, the provider counts the tokens. With one, that one applies, whatever else is reported.
         if own and is_covered and getattr(rates, own) is not None and rates.prices_tokens:
             continue
         if per_million is not None:
@@ -184,8 +187,8 @@ def _counts(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[int, Usage]:
     return cost, _without(usage, paid, by_character=bool(parts.characters and rates.character is not None))
 
 
-#: Each count of a usage: the field of `Rates`, whether it is in thousandths of what that prices, the tokens of the same
-#: thing, and their own rate.
+#: For each count of a usage: the field of `Rates`, whether the count is in thousandths of the priced unit, the field of
+#: the tokens for the same content, and the rate of those tokens.
 _COUNTS: tuple[tuple[str, str, bool, str, str], ...] = (
     ("input_images", "input_image", False, "image_input_tokens", "image_input"),
     ("output_images", "output_image", False, "image_output_tokens", "image_output"),
@@ -201,7 +204,7 @@ _FIRST_COUNT = Parts._fields.index("input_images")
 
 
 def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
-    """A usage less the tokens that a count has paid for."""
+    """Return a usage without the tokens that a count has paid for."""
     input_paid = paid.audio_input_tokens + paid.image_input_tokens
     output_paid = paid.audio_output_tokens + paid.image_output_tokens
     if by_character:
@@ -231,18 +234,18 @@ def _without(usage: Usage, paid: Parts, *, by_character: bool) -> Usage:
 
 
 def _tokens(price: ModelPrice, rates: Rates, usage: Usage) -> Iterator[int]:
-    """The cost of each part of the tokens, in nano-USD per million."""
+    """Yield the cost of each part of the tokens, in nano-USD per million."""
     for count, rate, name in (*_input_lines(price, rates, usage), *_output_lines(rates, usage)):
         yield _line(price, count, rate, name)
 
 
-#: A part of the tokens: how many, their price, and the field that is refused if there is none.
+#: A part of the tokens: the count, its price, and the field to name in a refusal if there is no price.
 _Line = tuple[int, int | None, str]
 
 
 def _input_lines(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[_Line, ...]:
     parts = usage.parts
-    # What the cache has served or keeps is paid as such. Without a price for writing, written tokens are like the rest.
+    # Cached and written tokens have their own prices. Without a price for writing, written tokens cost as uncached.
     has_writes = rates.cache_write is not None or rates.cache_write_1h is not None
     written = usage.cache_write_tokens if has_writes else 0
     written_1h = min(parts.cache_write_1h_tokens, written)
@@ -256,7 +259,7 @@ def _input_lines(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[_Line, 
     audio_rate, image_rate = _first(rates.audio_input, whole), _first(rates.image_input, whole)
     cached_audio_rate = _first(rates.cached_audio_input, rates.cached_input, audio_rate)
     cached_image_rate = _first(rates.cached_image_input, rates.cached_input, image_rate)
-    # Perplexity charges for the sources of one model alone, whose price has its own line.
+    # Perplexity charges for the cited sources of only one model, whose price has a rate for citations.
     cited = _first(rates.citation, 0 if price.provider == "perplexity" else whole)
     return (
         (uncached - audio - image - citation, whole, "input_tokens"),
@@ -273,10 +276,10 @@ def _input_lines(price: ModelPrice, rates: Rates, usage: Usage) -> tuple[_Line, 
 
 
 def _audio_and_images(usage: Usage, uncached: int) -> tuple[int, int, int, int]:
-    """How many tokens of audio and of images were not cached, and how many were.
+    """Return the uncached tokens of audio and of images, then the cached ones of each.
 
-    A usage need not say how much of either was cached: as much as the rest of the input has room for was not, and what
-    it has no room for can only have been. (What was written is paid as such, whatever it is.)
+    A usage need not say how much of either was cached. As many as fit into the uncached rest of the input count as not
+    cached; the others must have been. (Tokens written to the cache are paid as such, whatever they contain.)
     """
     parts = usage.parts
     audio, image = parts.audio_input_tokens, parts.image_input_tokens

@@ -14,7 +14,7 @@ _LN_2 = log(2)
 
 
 def first_span(limit: Limit | None, now_us: int) -> Span:
-    """The window in which a limit begins to count."""
+    """Return the window in which a limit begins to count."""
     if limit is None:
         return window_at(Lifetime(), now_us)
     if limit.reset_mode is ResetMode.ON_REQUEST and isinstance(limit.window, Fixed):
@@ -23,7 +23,7 @@ def first_span(limit: Limit | None, now_us: int) -> Span:
 
 
 def due_roll(counter: Counter, now_us: int) -> Roll | None:
-    """The step into another window that the counter has to make at `now_us`; None: it stays where it is."""
+    """Return the step into another window that is due for the counter at `now_us`. None if none is due."""
     start_at_us, end_at_us = counter.span
     if start_at_us is None or end_at_us is None or start_at_us <= now_us < end_at_us:
         return None
@@ -33,7 +33,7 @@ def due_roll(counter: Counter, now_us: int) -> Roll | None:
 
 
 def has_ended(counter: Counter, now_us: int) -> bool:
-    """True if the counter's window is over by itself, so that it counts from zero."""
+    """Return True if the clock has ended the counter's window, so that it counts from zero."""
     roll = due_roll(counter, now_us)
     return roll is not None and not roll.keeps_count
 
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     other_names: tuple[str, ...] = ()
 
     def of(self, unit: Unit) -> int:
-        """So many of a unit."""
+        """Return this part's amount in the given unit."""
         if unit is Unit.NANO_USD:
             return self.cost_nano_usd
         if unit is Unit.TOKENS:
@@ -56,29 +56,29 @@ class Part(NamedTuple):
         return self.calls
 
     def matches(self, counter: Counter) -> bool:
-        """True if it counts there."""
+        """Return True if it counts on the counter."""
         return counter.limit is None or counter.limit.matches(self.model, self.other_names)
 
 
 def spent_at(counter: Counter, now_us: int) -> int:
-    """What was spent in the window of now, rolled or not."""
+    """Return what was spent in the current window, whether or not the counter has been rolled into it."""
     return 0 if has_ended(counter, now_us) else counter.spent
 
 
 def check_room(budget: BudgetState, part: Part, now_us: int, *, freed_nano_usd: int = 0) -> None:
-    """Make sure that no counter would pass its largest value, whatever becomes of the holds.
+    """Make sure that no counter would exceed its largest value, even if all holds are charged in full.
 
     Args:
-        budget: Whose counters.
-        part: What is added.
+        budget: The budget whose counters are checked.
+        part: The amounts to be added.
         now_us: The time.
-        freed_nano_usd: What is held until then and given free by the same command.
+        freed_nano_usd: The money of a hold that the same command releases.
 
     Raises:
-        CounterOverflow: One would.
+        CounterOverflow: A counter would.
     """
     main = budget.main
-    # Refunds of entries of former windows may have taken the lifetime below what this window has spent.
+    # Refunds of entries of earlier windows may have made the lifetime cost smaller than this window's.
     money = max(budget.lifetime_cost_nano_usd, main.sums.cost_nano_usd)
     money += main.held - freed_nano_usd
     if money + part.cost_nano_usd > COUNTER_MAX:
@@ -99,14 +99,14 @@ def _check_tokens(counter: Counter, usage: Usage, now_us: int) -> None:
 def count(
     budget: BudgetState, part: Part, now_us: int, *, corrects_seq: int | None = None, is_history: bool = False
 ) -> None:
-    """Add one entry to everything of a budget that it counts on.
+    """Add one entry to all counts of a budget that it matches.
 
     Args:
         budget: One of the entry's budgets.
-        part: What it adds.
+        part: The amounts that it adds.
         now_us: The time.
-        corrects_seq: It corrects this entry, and counts where that one still does; None: it counts everywhere.
-        is_history: True: it was spent long ago, and says nothing about how fast spending goes.
+        corrects_seq: The entry that it corrects; it counts only where that one does. None: it counts everywhere.
+        is_history: True: it was spent long ago, so the burn rates do not change.
     """
     cost_nano_usd, usage, calls = part.cost_nano_usd, part.usage, part.calls
     budget.is_counted = True
@@ -127,7 +127,7 @@ def count(
 
 
 def hold(budget: BudgetState, part: Part, *, sign: int) -> None:
-    """Keep a part of each limit that it matches, or with the sign -1 give it free."""
+    """Hold a part on each limit that it matches; with the sign -1, release it."""
     budget.is_counted = True
     for counter in budget.counters():
         if part.matches(counter):
@@ -135,7 +135,7 @@ def hold(budget: BudgetState, part: Part, *, sign: int) -> None:
 
 
 def held_part(reservation: Reservation) -> Part:
-    """What a reservation keeps of each limit that it matches."""
+    """Return what a reservation holds on each limit that it matches."""
     return Part(
         reservation.held_nano_usd,
         reservation.held_usage,
@@ -146,14 +146,14 @@ def held_part(reservation: Reservation) -> Part:
 
 
 def counted_model(budget: BudgetState, model: str) -> str:
-    """The name under which a model counts: its own, or that of the rest once a window has seen too many."""
+    """Return the name under which a model counts: its own, or OTHER_MODELS once a window has too many models."""
     if budget.part(model) is not None or budget.models_count < MODELS_PER_WINDOW_MAX:
         return model
     return OTHER_MODELS
 
 
 def model_sums(budget: BudgetState, model: str) -> Sums:
-    """The sums that a model's entries count on, made if this is the first of them."""
+    """Return the sums that a model's entries count on; create them for the first entry."""
     sums = budget.models.get(model)
     if sums is None:
         name = counted_model(budget, model)
@@ -165,14 +165,14 @@ def model_sums(budget: BudgetState, model: str) -> Sums:
 
 
 def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq: int, keeps_rate: bool = False) -> None:
-    """Let a counter count from zero, in `span`, what comes after `since_seq`. Holds go on.
+    """Restart a counter at zero, in `span`, for the entries after `since_seq`. Holds stay.
 
     Args:
-        budget: Whose counter.
+        budget: The budget of the counter.
         counter: The counter.
         span: The window that it counts in.
         since_seq: The entry after which it counts.
-        keeps_rate: True: the burn rate goes on, since a window has ended and nobody asked for a new beginning.
+        keeps_rate: True: the burn rate is kept, since the window has only ended and no caller asked for a reset.
     """
     counter.span = span
     counter.since_seq = since_seq
@@ -187,7 +187,7 @@ def begin_again(budget: BudgetState, counter: Counter, *, span: Span, since_seq:
 
 
 def burn_rate_at(counter: Counter, now_us: int) -> int | None:
-    """The decayed rate of spending in units per hour; None: nothing was counted that feeds one."""
+    """Return the decayed rate of spending in units per hour. None if nothing was counted that affects it."""
     if counter.burn_at_us is None:
         return None
     elapsed_us = now_us - counter.burn_at_us
@@ -197,14 +197,14 @@ def burn_rate_at(counter: Counter, now_us: int) -> int | None:
 
 
 def _burn(counter: Counter, units: int, now_us: int) -> None:
-    """Let the rate decay until now and add what was spent: over all time, the rate's integral is the sum of that."""
+    """Decay the rate until now and add what was spent. Over all time, the integral of the rate is the sum spent."""
     start_at_us, end_at_us = counter.span
     if start_at_us is None or end_at_us is None:
         added = units * _LN_2  # The half-life is an hour.
     else:
         added = units * _LN_2 * US_PER_HOUR / _half_life_us(counter)
     burnt_at_us = counter.burn_at_us
-    if burnt_at_us is None or now_us > burnt_at_us:  # Not so for most charges of a batch, which share one instant.
+    if burnt_at_us is None or now_us > burnt_at_us:  # False for most charges of a batch, which share one instant.
         counter.burn_rate_per_hour = burn_rate_at(counter, now_us) or 0
         counter.burn_at_us = now_us
     rate = counter.burn_rate_per_hour + round(added)

@@ -1,12 +1,12 @@
-"""What comes of each command: a function of the working set, the command and the time, and of nothing else.
+"""Decide each command: a pure function of the working set, the command and the time.
 
-The commands of a batch are decided in turn, each on what those before it have left. A command that is refused raises
-before it has changed anything, so it disturbs no other. A command whose request id has taken effect before, in the
-store or earlier in the same batch, changes nothing and gets the first outcome again. All of this happens inside one
-transaction of the ledger; nothing is told to anybody before that transaction is durable.
+The commands of a batch are decided in order, each on the working set that the previous ones have left. A command that
+is refused raises before it has changed anything, so it does not affect the others. A command whose request id has taken
+effect before, in the store or earlier in the same batch, changes nothing and returns the first outcome again. All of
+this happens inside one transaction of the ledger; no caller is answered before that transaction is durable.
 
-A counter whose window is over rolls when a command touches it: an entry says so, and the count starts from zero after
-that entry. It rolls only forward (see window.py), so clocks that step back neither wipe nor repeat a count.
+A counter whose window is over rolls when a command touches it: an entry records that, and the count restarts at zero
+after that entry. It rolls only forward (see window.py), so a clock that is set back neither loses nor repeats a count.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ RULES: Mapping[type[Command[Any]], Rule[Any]] = {
 
 
 def needs_of(commands: Sequence[Command[Any]]) -> Needs:
-    """What a batch of commands touches."""
+    """Return what a batch of commands touches."""
     needs = Needs()
     for command in commands:
         rule = RULES[type(command)]
@@ -66,7 +66,7 @@ def decide(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
     """Carry out one command on the working set.
 
     Raises:
-        Refusal: It is refused; the working set is as it was.
+        Refusal: The command is refused; the working set is unchanged.
     """
     rule = RULES[type(command)]
     if rule.rpc is None:
@@ -84,7 +84,7 @@ def decide(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
 
 
 def _replay(turn: Turn, rule: Rule[Any], command: Requested[Any], stored: StoredRequest | NewRequest) -> Outcome[Any]:
-    """The first outcome again, with limits and budget as of now."""
+    """Return the first outcome again, with limits and budget as of now."""
     if command.request.fingerprint != stored.fingerprint:
         raise RequestIdReused(command.request.request_id)
     first = Outcome(stored.entry_seq, rule.result.from_numbers(stored.numbers), replayed=True)

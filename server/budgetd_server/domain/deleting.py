@@ -1,9 +1,9 @@
-"""Deleting budgets: at once, or of a large tree the root at once and the rest in steps.
+"""Delete budgets: a small tree at once; of a large tree the root at once, and the rest in steps.
 
-A budget whose ancestor is deleted counts as deleted from that moment, for everybody. If there are many of them, their
-own rows and holds follow later, some at a time: before a batch is decided, those that it names, and those that a
-Sweep has picked. What that comes to does not depend on who is first: below a deleted budget nothing changes
-any more, and each budget's deletion releases the holds that were made on it, writes its entry, and no more.
+A budget whose ancestor is deleted counts as deleted from that moment on, for all callers. In a large tree, the rows and
+holds of the descendants follow later, in steps: before a batch is decided, the budgets that it names, and those that a
+Sweep has picked, are finished. The order of the steps makes no difference: below a deleted budget nothing changes any
+more, and each budget's deletion only releases the holds that were made on it and writes its entry.
 """
 
 import sys
@@ -24,7 +24,7 @@ from budgetd_server.domain.turn import Turn
 
 
 def delete_budget(turn: Turn, command: DeleteBudget) -> Outcome[Deleted]:
-    """Delete a budget, with `force` its descendants too: their ids are free, their history stays.
+    """Delete a budget, with `force` also its descendants. Their ids can be used again, their history stays.
 
     Raises:
         EtagMismatch, HasChildren, HasOpenReservations: It is refused.
@@ -39,7 +39,7 @@ def delete_budget(turn: Turn, command: DeleteBudget) -> Outcome[Deleted]:
         expire_due(turn, [budget], released_max=sys.maxsize)
         if holds := state.open_holds(budget):
             raise HasOpenReservations(budget.budget_id, len(holds))
-    # Of a large tree, those that the batch has loaded: commands behind this one may name them.
+    # In a large tree, the loaded budgets are closed now, since later commands of the batch may name them.
     seq, subtree = 0, list(_subtree(state, budget, is_whole=tree is None))
     for each in reversed(subtree):  # Leaves first: no budget is ever without its parent.
         seq = _close(turn, each)
@@ -50,7 +50,7 @@ def delete_budget(turn: Turn, command: DeleteBudget) -> Outcome[Deleted]:
 
 
 def finish_deletions(state: State, now_us: int) -> None:
-    """Delete the budgets that were loaded for that: an ancestor of each is deleted, and its own row follows now."""
+    """Finish the loaded deletions: each budget has a deleted ancestor, and its own row is written now."""
     for budget in state.unfinished:
         request_id = budget.deleted_by
         assert request_id is not None, "an ancestor of it is deleted, and its own row does not say so yet"
@@ -61,7 +61,7 @@ def finish_deletions(state: State, now_us: int) -> None:
 
 
 def _close(turn: Turn, budget: BudgetState) -> int:
-    """Release the holds that were made on a budget, and write that it is deleted; returns the number of its entry."""
+    """Release the holds that were made on a budget, and write its deletion. Return the number of that entry."""
     state, now_us = turn.state, turn.now_us
     for reservation in state.own_holds(budget):
         release_hold(turn, reservation, Cause.BUDGET_DELETED)
@@ -73,7 +73,7 @@ def _close(turn: Turn, budget: BudgetState) -> int:
 
 
 def _subtree(state: State, budget: BudgetState, *, is_whole: bool) -> Iterator[BudgetState]:
-    """A budget and its descendants, each after its parent; all, or those that are loaded."""
+    """Yield a budget and its descendants, each after its parent: all of them, or only the loaded ones."""
     yield budget
     for child in state.children(budget) if is_whole else state.loaded_children(budget):
         yield from _subtree(state, child, is_whole=is_whole)

@@ -1,4 +1,4 @@
-"""One row of the ledger: immutable, numbered, chained to the entry before it of the same budget id."""
+"""One row of the ledger: immutable, numbered, and chained to the previous entry of the same budget id."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -23,7 +23,7 @@ class EntryKind(IntEnum):
 
 
 class CostSource(IntEnum):
-    """Who told what a charge or a settlement cost; numbers as in the contract."""
+    """The source of the cost of a charge or a settlement; numbers as in the contract."""
 
     #: The entry is of another kind, or was written by a release that did not keep it.
     UNSPECIFIED = 0
@@ -73,7 +73,7 @@ class Entry(NamedTuple):
     kind: EntryKind
     created_at_us: int
     cost_nano_usd: int = 0
-    #: None: the caller told no tokens.
+    #: None: the caller gave no tokens.
     usage: Usage | None = None
     model: str = ""
     request_id: str = ""
@@ -81,22 +81,22 @@ class Entry(NamedTuple):
     labels: Mapping[str, str] | None = None
     #: Of a correction: why, in the words of whoever made it; empty: not given.
     reason: str = ""
-    #: None: not told.
+    #: None: not given.
     event_at_us: int | None = None
-    #: Empty: the caller told the cost.
+    #: Empty: the caller gave the cost.
     price_version: str = ""
     windows_skipped: int = 0
     #: How many calls it counts as; of a correction also below zero.
     calls: int = 0
-    #: Who told the cost.
+    #: The source of the cost.
     cost_source: CostSource = CostSource.UNSPECIFIED
-    #: What else the model is called; limits look at these names and at `model`, forever.
+    #: Other names of the model. Limits match these names and `model`, forever.
     other_names: tuple[str, ...] = ()
     #: The entry of the hold that it settles, releases or expires; None: of none.
     reservation_seq: int | None = None
     #: The entry that it corrects; None: none.
     adjusted_seq: int | None = None
-    #: True: nobody told the cost; it is what a hold had kept when it expired.
+    #: True: the real cost is unknown; it is what a hold reserved when it expired.
     is_estimated: bool = False
     #: True: it settles a hold that had expired.
     is_late: bool = False
@@ -107,9 +107,9 @@ class Entry(NamedTuple):
     cause: Cause = Cause.NONE
     #: How the call was served, as far as that changes its price.
     terms: CallTerms = STANDARD_TERMS
-    #: Paths in the provider's answer that nobody could read, so that nothing was charged for them.
+    #: Paths in the provider's answer that could not be read, so that nothing was charged for them.
     unread_fields: tuple[str, ...] = ()
-    #: The keys of the budgets that it counts on beside its own.
+    #: The keys of the other budgets that it counts on.
     other_keys: tuple[int, ...] = ()
 
 

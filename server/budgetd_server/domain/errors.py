@@ -1,12 +1,12 @@
 """Every way in which budgetd refuses a request or fails to serve it, as one flat tree.
 
     BudgetError
-    ├── Refusal: the request as it stands is refused; nothing of it was recorded.
+    ├── Refusal: the request is refused; nothing of it was recorded.
     │   ├── InvalidField, RequestIdReused, UnknownModel, UnpricedUsage
     │   ├── BudgetNotFound, ReservationNotFound, EntryNotFound, BudgetExists, EtagMismatch
     │   ├── NoWindow, BelowZero, RefundExceedsEntry, CounterOverflow
     │   ├── HasChildren, HasOpenReservations, ParentCycle, TooDeep, IsTemplate, AlreadySettled
-    │   └── BudgetExceeded (admission.py: it tells where limits stand)
+    │   └── BudgetExceeded (admission.py: with the status of the limits)
     └── Unavailable: not acknowledged; sending the same request id again is safe.
         └── QueueFull, StoreUnavailable, ShuttingDown, AnswersUnread
 
@@ -28,7 +28,7 @@ class FieldViolation(NamedTuple):
 
 
 class Term(Enum):
-    """What a broken rule is about, in the words of the domain; each edge knows what its requests call it."""
+    """What a broken rule is about, in terms of the domain; each edge translates it to a field of its requests."""
 
     ADDITIONAL_BUDGETS = "additional budgets"
     TEMPLATE_OF_BUDGET = "template"
@@ -40,22 +40,22 @@ class Term(Enum):
 
 
 class BrokenRule(NamedTuple):
-    """What breaks a rule of the domain, and a sentence with the value and the rule."""
+    """A broken rule of the domain: what it is about, and a sentence with the value and the rule."""
 
     term: Term
     description: str
-    #: Which one of several; None: there is one.
+    #: The index, if there are several such terms. None: there is only one.
     position: int | None = None
 
 
 def shown(value: object) -> str:
-    """A value as an error may show it: quoted, escaped and shortened."""
+    """Return a value for the text of an error: quoted, escaped and shortened."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
 
 
 class BudgetError(Exception):
-    """The base of everything that budgetd tells a caller went wrong."""
+    """The base class of all errors that budgetd reports to callers."""
 
     reason: ClassVar[str]
 
@@ -101,10 +101,10 @@ class UnknownModel(Refusal):
 
     Args:
         model: The name as it was sent.
-        provider: Who serves it, as it was sent; empty: not given.
+        provider: The provider as it was sent. Empty if not given.
         near: Known names that resemble it, best first; may be empty.
-        zero_row: The row of a price file that has no prices for it but zeros; empty: there is none.
-        version: The price catalogue that was asked.
+        zero_row: The row of a price file whose prices for it are all zero. Empty if there is no such row.
+        version: The version of the price catalogue.
     """
 
     reason = "UNKNOWN_MODEL"
@@ -128,14 +128,14 @@ class UnknownModel(Refusal):
 
 
 class UnpricedUsage(Refusal):
-    """The model is known, but not at a price for something that the usage, or how the call was served, contains.
+    """The model is known, but has no price for a part of the usage or for the terms of the call.
 
     Args:
         model: The catalogue's name of the model.
         field: The field that has no price, such as "output_tokens" or "service_tier".
-        value: The field's value, where it is this that has no price; empty: no count of the field has one.
-        varies: True: it has several prices, by the size of what was made, which no usage gives.
-        version: The price catalogue that was asked.
+        value: The field's value, if only this value has no price. Empty: the field has no price at all.
+        varies: True: its price depends on the size of the output, which a usage does not contain.
+        version: The version of the price catalogue.
     """
 
     reason = "UNPRICED_USAGE"
@@ -258,7 +258,7 @@ class RefundExceedsEntry(Refusal):
 
 
 class HasChildren(Refusal):
-    """The budget has children; they would be deleted along with it."""
+    """The budget has children, which would be deleted with it."""
 
     reason = "HAS_CHILDREN"
 
@@ -276,8 +276,9 @@ class HasOpenReservations(Refusal):
     reason = "HAS_OPEN_RESERVATIONS"
 
     def __init__(self, budget_id: str, reservations: int) -> None:
+        noun = "reservation" if reservations == 1 else "reservations"
         super().__init__(
-            f"open reservations count on budget {shown(budget_id)}, {reservations} in all: settle first, or send force",
+            f"budget {shown(budget_id)} has {reservations} open {noun}: settle or release first, or send force",
             metadata={"budget_id": budget_id, "reservations": str(reservations)},
         )
 
@@ -289,7 +290,7 @@ class ParentCycle(Refusal):
 
     def __init__(self, budget_id: str, parent_id: str) -> None:
         super().__init__(
-            f"budget {shown(parent_id)} cannot be the parent of {shown(budget_id)}, of which it is a part",
+            f"parent {shown(parent_id)} of {shown(budget_id)} must be neither that budget nor a descendant",
             metadata={"budget_id": budget_id, "parent_budget_id": parent_id},
         )
 
@@ -307,13 +308,13 @@ class TooDeep(Refusal):
 
 
 class IsTemplate(Refusal):
-    """A template is copied, and never charged, held on or made a parent."""
+    """The budget is a template, which can be copied, but not charged, held on or made a parent."""
 
     reason = "IS_TEMPLATE"
 
     def __init__(self, budget_id: str) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} is a template: it can be copied, and neither charged nor made a parent",
+            f"budget {shown(budget_id)} is a template: it can only be copied, not charged or made a parent",
             metadata={"budget_id": budget_id},
         )
 
@@ -324,22 +325,22 @@ class AlreadySettled(Refusal):
     reason = "ALREADY_SETTLED"
 
     def __init__(self, reservation_id: str, state: str, *, deleted_budget_id: str = "") -> None:
-        deleted = f", and the budget {shown(deleted_budget_id)} that it was made on was deleted"
+        deleted = f", and its budget {shown(deleted_budget_id)} was deleted"
         super().__init__(
-            f"reservation {reservation_id} is {state.lower()} already{deleted if deleted_budget_id else ''}",
+            f"reservation {reservation_id} is already {state.lower()}{deleted if deleted_budget_id else ''}",
             metadata={"reservation_id": reservation_id, "state": state}
             | ({"budget_id": deleted_budget_id} if deleted_budget_id else {}),
         )
 
 
 class CounterOverflow(Refusal):
-    """The request would take a counter past its largest value, 9·10^18."""
+    """The request would take a counter above its largest value, 9·10^18."""
 
     reason = "COUNTER_OVERFLOW"
 
     def __init__(self, *, counter: str, value: int, added: int) -> None:
         super().__init__(
-            f"{counter} stands at {value}; adding {added} would pass 9·10^18",
+            f"{counter} is {value}; adding {added} would exceed 9·10^18",
             metadata={"counter": counter, "value": str(value), "added": str(added)},
         )
 
@@ -363,7 +364,7 @@ class QueueFull(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The store could not commit (locked, disk full, away); the outcome is unknown if COMMIT itself failed."""
+    """The store could not commit (locked, disk full, missing); the outcome is unknown if COMMIT itself failed."""
 
     reason = "STORE_UNAVAILABLE"
     retry_after_seconds = 0.5
@@ -380,11 +381,11 @@ class ShuttingDown(Unavailable):
 
 
 class AnswersUnread(Unavailable):
-    """Too many bytes of answers are on their way to this caller's connection, or to all; a change may have been made.
+    """Too many bytes of answers are in flight to this connection, or to all; a change may have been made.
 
     Args:
-        of_connection: Bytes on their way to the caller's connection.
-        in_all: Bytes on their way to all connections.
+        of_connection: Bytes in flight to the caller's connection.
+        in_all: Bytes in flight to all connections.
     """
 
     reason = "ANSWERS_UNREAD"
@@ -392,7 +393,7 @@ class AnswersUnread(Unavailable):
 
     def __init__(self, *, of_connection: int, in_all: int) -> None:
         super().__init__(
-            f"there is no room for the answer: {of_connection} bytes of earlier answers to this connection have not "
-            f"been read, {in_all} bytes of all; read them, and try again",
+            f"there is no room for the answer: earlier answers have not been read, {of_connection} bytes on this "
+            f"connection and {in_all} bytes on all; read them and try again",
             metadata={"connection_bytes": str(of_connection), "all_bytes": str(in_all)},
         )

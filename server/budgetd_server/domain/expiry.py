@@ -1,4 +1,4 @@
-"""Holds whose time is over: what they keep is free again, or is booked as an estimate."""
+"""Expire holds: what they keep is released, or booked as an estimate."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from budgetd_server.domain.state import State
 from budgetd_server.domain.touching import budgets_of
 from budgetd_server.domain.turn import Turn
 
-#: How many holds of deleted budgets are released before a refusal, at most, on each budget that has no room.
+#: At most this many holds of deleted budgets are released before a refusal, on each budget without room.
 RELEASED_MAX = 32
 
 
 def expire_due(turn: Turn, budgets: Sequence[BudgetState], *, released_max: int = RELEASED_MAX) -> bool:
-    """Expire what is due of the holds on some budgets of a project, and release those of deleted ones.
+    """Expire the due holds on some budgets of a project, and release the holds that were made on deleted budgets.
 
     Returns:
         True if any hold ended.
@@ -42,7 +42,7 @@ def expire_due(turn: Turn, budgets: Sequence[BudgetState], *, released_max: int 
 
 
 def expire(turn: Turn, reservation: Reservation) -> None:
-    """Expire one hold, now; or release it, if its budget was deleted before and the hold's turn had not come yet."""
+    """Expire one hold now, or release it if its budget was deleted before and its release is still pending."""
     state, now_us = turn.state, turn.now_us
     request_id = deleted_by(state, reservation)
     if request_id is not None:
@@ -77,5 +77,5 @@ def expire(turn: Turn, reservation: Reservation) -> None:
 
 
 def deleted_by(state: State, reservation: Reservation) -> str | None:
-    """The request id of a deletion that has yet to release a hold; None: there is none."""
+    """Return the request id of the deletion that has not yet released a hold. None if there is no such deletion."""
     return state.by_key[(reservation.project_key, reservation.budget_key)].deleted_by

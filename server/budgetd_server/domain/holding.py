@@ -1,4 +1,4 @@
-"""Making holds: money, tokens and a call are kept before the work is done."""
+"""Make holds: reserve money, tokens and a call before the work is done."""
 
 from budgetd_server.domain.admission import admit, grant
 from budgetd_server.domain.alerting import fire_all

@@ -1,4 +1,4 @@
-"""Which models of the price files a limit's pattern matches: an answer for whoever writes the pattern."""
+"""Find the models of the price files that a limit's pattern matches, to show them to the author of the pattern."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -17,10 +17,10 @@ class Matches(NamedTuple):
 
 
 class KnownModels:
-    """An index over every name of every known model. A question costs two binary searches and a look at each match.
+    """An index over all names of all known models. A query costs two binary searches and one step per match.
 
     Args:
-        names: Every name with the model that it is one of; a model has several.
+        names: Each name with its model; a model has several names.
     """
 
     def __init__(self, names: Iterable[tuple[str, str]]) -> None:
@@ -29,7 +29,7 @@ class KnownModels:
         self._models = [model for _, model in pairs]
 
     def matching(self, pattern: str) -> Matches:
-        """The models that a limit with this pattern counts, by the rule of `Limit.matches`."""
+        """Return the models that a limit with this pattern counts, by the rule of `Limit.matches`."""
         if pattern.endswith("*"):
             beginning = pattern[:-1]
 

@@ -1,7 +1,7 @@
-"""Which row of the price files a model's name means, and what else the model is called.
+"""Resolve a model's name to a row of the price files, and find the other names of the model.
 
-One resolver for prices and for limits, as a table in docs/prices.md. It never guesses: a name leads to its own row, or
-to a row that is the same model at the same price, or to none.
+One resolver for prices and for limits; docs/prices.md has its rules as a table. It never guesses: a name leads to its
+own row, to a row for the same model at the same price, or to none.
 """
 
 import re
@@ -10,12 +10,12 @@ from typing import Protocol
 
 from budgetd_server.domain.bare_names import GEOGRAPHY, REGION, bare_names, is_bedrock_id
 
-#: Names that are remembered with what was found for them. Callers choose names, so there must be an end.
+#: How many names are cached with their result. Bounded, because callers choose the names.
 REMEMBERED_MAX = 8_192
 
-#: Gateways that stand before a name and change nothing about who serves it.
+#: Gateways whose prefix does not change which provider serves the model.
 _GATEWAYS = ("litellm_proxy",)
-#: Branches of a provider under a name of their own, whose rows are the provider's.
+#: Other names of a provider, whose rows belong to the provider.
 _FAMILIES = {
     "bedrock_converse": "bedrock",
     "cohere_chat": "cohere",
@@ -24,7 +24,7 @@ _FAMILIES = {
     "vertex_ai_beta": "vertex_ai",
 }
 _BRANCHED = ("vertex_ai", "fireworks_ai")
-#: Words between provider and model that say how it is called, and change no price.
+#: Words between provider and model that name the way of the call and do not change the price.
 _ROUTES = {
     "azure": ("responses/",),
     "bedrock": ("converse/", "converse_like/", "invoke/", "async_invoke/"),
@@ -41,7 +41,7 @@ _BEDROCK_ID = re.compile(rf"(?:({GEOGRAPHY})\.)?([a-z0-9]+\.[^/]+)")
 _ON_VERTEX = re.compile(r"(?:projects/[^/]+/locations/([^/]+)/)?publishers/([^/]+)/models/([^/]+)")
 _IN_PROJECT = ("projects/", "publishers/")
 _OF_GEMINI = "models/"
-#: Partitions of AWS with prices of their own, where another region's price is never right.
+#: Partitions of AWS with their own prices, where another region's price never applies.
 _APART = ("us-gov", "cn-")
 
 
@@ -54,10 +54,10 @@ class ModelNames:
     """Finds rows by name.
 
     Args:
-        rows: By name; whatever it holds knows its provider (empty: not said).
-        aliases: The operator's own names, each with the row that it stands for.
-        same_price: True if two rows, by name, have the same prices.
-        provider_of: The provider of a row, by its name. None: each row is asked, which may build it first.
+        rows: The rows by name. Each has a `provider`, empty if not given.
+        aliases: The operator's own names, each with the name of its row.
+        same_price: Returns True if two rows, given by name, have the same prices.
+        provider_of: Returns the provider of a row, by its name. None: it is read from the row, which is built for that.
     """
 
     def __init__(
@@ -73,17 +73,17 @@ class ModelNames:
         self._geographies: Mapping[str, tuple[str, ...]] | None = None
 
     def row(self, model: str, provider: str = "") -> str | None:
-        """The name of the row that a name means; None: there is none.
+        """Return the name of the row that a name means. None if there is no such row.
 
         Args:
-            model: As it was sent.
-            provider: Who serves it; empty: not told, and then the name alone tells.
+            model: The name as it was sent.
+            provider: The provider as it was sent. Empty: not given, so only the name is used.
         """
         for gateway in _GATEWAYS:
             model = model.removeprefix(f"{gateway}/")
             provider = "" if provider == gateway else provider
         if provider:
-            return self._told(model, family(provider))
+            return self._row_at(model, family(provider))
         found = self._as_it_is(model)
         if found is not None:
             return found
@@ -102,7 +102,7 @@ class ModelNames:
         return names
 
     def known(self) -> Iterator[tuple[str, str]]:
-        """Every name of every row, and every alias, each with the row that it means. Some 80 ms for 5,000 rows."""
+        """Yield every name of every row, and every alias, each with its row. Takes about 80 ms for 5,000 rows."""
         for row in self._rows:
             for name in (row, *self._named(row, "")):
                 yield name, row
@@ -117,16 +117,16 @@ class ModelNames:
         return tuple(name for name in dict.fromkeys(names) if name and name != model)
 
     def _with_provider(self, model: str, provider: str, row: str | None) -> Iterator[str]:
-        """The name behind its provider's, if that is known: what a pattern such as "openai/*" means.
+        """Yield the name with the prefix of its provider, if known, for patterns such as "openai/*".
 
-        A provider that was given comes before that of the row: an alias may stand for another provider's row.
+        A provider that was given comes before that of the row: an alias may mean another provider's row.
         """
         if provider:
             yield from _behind((provider, family(provider)), model)
-        told = "" if provider in _GATEWAYS else family(provider)
+        given = "" if provider in _GATEWAYS else family(provider)
         if row is not None:
-            owner = family(self._provider_of(row)) or told
-            if owner and told in ("", owner):
+            owner = family(self._provider_of(row)) or given
+            if owner and given in ("", owner):
                 yield from _behind((owner,), row)
         elif not provider and (by_form := provider_by_form(model) or ("bedrock" if is_bedrock_id(model) else "")):
             yield from _behind((by_form,), model)
@@ -136,8 +136,8 @@ class ModelNames:
             return name
         return self._aliases.get(name)
 
-    def _told(self, model: str, provider: str) -> str | None:
-        """The row of a model whose provider was told: the operator's own word, or a row of that provider."""
+    def _row_at(self, model: str, provider: str) -> str | None:
+        """Return the row of a model whose provider was given: the operator's alias, or a row of that provider."""
         if model in self._aliases:
             return self._aliases[model]
         prefix, _, rest = model.partition("/")
@@ -152,7 +152,7 @@ class ModelNames:
         return found
 
     def _of(self, provider: str, rest: str) -> str | None:
-        """The first of a provider's rows that one of the spellings of the rest names."""
+        """Return the first of a provider's rows that matches a spelling of the rest of the name. None if none does."""
         for spelling in self._spellings(provider, rest):
             for name in (f"{provider}/{spelling}", f"{provider.replace('_', '-')}/{spelling}", spelling):
                 if name in self._rows and family(self._provider_of(name)) == provider:
@@ -192,7 +192,7 @@ class ModelNames:
             yield base
 
     def _costs_the_same_everywhere(self, base: str) -> bool:
-        """True if no geography that is known for a model of Bedrock costs more than the model itself."""
+        """Return True if no known geography of a model of Bedrock costs more than the model itself."""
         if self._geographies is None:
             found: dict[str, list[str]] = {}
             for name in self._rows:
@@ -203,7 +203,7 @@ class ModelNames:
 
 
 def family(provider: str) -> str:
-    """The provider that a branch of one belongs to, such as vertex_ai for "vertex_ai-language-models"."""
+    """Return the provider to which another name of it belongs: "vertex_ai" for "vertex_ai-language-models"."""
     for name in _BRANCHED:
         if provider.startswith(f"{name}-"):
             return name
@@ -211,14 +211,14 @@ def family(provider: str) -> str:
 
 
 def _behind(providers: tuple[str, ...], name: str) -> Iterator[str]:
-    """The name with each provider before it, unless it begins with one of them already."""
+    """Yield the name with each provider as its prefix, unless it already begins with one of them."""
     if not name.startswith(tuple(f"{provider}/" for provider in providers)):
         for provider in providers:
             yield f"{provider}/{name}"
 
 
-def place_of(model: str) -> str:
-    """The location that a resource name of Vertex AI gives, such as "us-east5"; empty: the name gives none."""
+def parse_place(model: str) -> str:
+    """Return the location in a resource name of Vertex AI, such as "us-east5". Empty if the name has none."""
     resource = _ON_VERTEX.search(model)
     return (resource[1] or "") if resource else ""
 
@@ -233,7 +233,7 @@ def _on_vertex(rest: str) -> Iterator[str]:
 
 
 def provider_by_form(model: str) -> str:
-    """Who serves a name without a provider's prefix, if its form alone shows it; empty otherwise."""
+    """Return the provider of a name without a provider's prefix, if its form shows it. Empty otherwise."""
     if model.startswith("arn:aws"):
         return "bedrock"
     if model.startswith(_IN_PROJECT):

@@ -1,4 +1,4 @@
-"""What a model costs: its rates, and what changes them (the length, the tier, the place and the hour of a call)."""
+"""The prices of a model: its rates, and what changes them (length, tier, region and hour of a call)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,37 +8,37 @@ from zoneinfo import ZoneInfo
 
 from budgetd_server.domain.usage import Usage
 
-#: Rates are for so many tokens, images, seconds and so on.
+#: Rates are per this many tokens, images, seconds and so on.
 MTOK = 1_000_000
 
 
 class Rates(NamedTuple):
-    """Prices in nano-USD per million of what they price. None: no price of its own.
+    """Prices in nano-USD per million of the priced unit. None: no price of its own.
 
-    A part of the tokens that has no price of its own costs what the whole costs that it belongs to: input, or output.
-    What is not tokens cannot be priced at all without a price of its own.
+    A part of the tokens without its own price has the price of the whole that it belongs to: input or output. Units
+    other than tokens cannot be charged without their own price.
     """
 
     input: int | None = None
     output: int | None = None
     cached_input: int | None = None
-    #: None: as input.
+    #: None: as `input`.
     cache_write: int | None = None
     reasoning: int | None = None
-    #: Written to be kept for an hour. None: as `cache_write`.
+    #: For tokens that are kept for an hour. None: as `cache_write`.
     cache_write_1h: int | None = None
     audio_input: int | None = None
     audio_output: int | None = None
-    #: None: as `cached_input`, and without that as `audio_input`.
+    #: None: as `cached_input`; if that is None too, as `audio_input`.
     cached_audio_input: int | None = None
-    #: None: as `cached_input`, and without that as `image_input`.
+    #: None: as `cached_input`; if that is None too, as `image_input`.
     cached_image_input: int | None = None
     #: None: as `cached_input`.
     explicit_cached_input: int | None = None
     image_input: int | None = None
     image_output: int | None = None
     citation: int | None = None
-    #: From here on no tokens, but searches, images, seconds, characters, queries and pages.
+    #: From here on not tokens, but searches, images, seconds, characters, queries and pages.
     web_search: int | None = None
     input_image: int | None = None
     output_image: int | None = None
@@ -51,33 +51,33 @@ class Rates(NamedTuple):
 
     @property
     def prices_tokens(self) -> bool:
-        """False if no token of any kind has a price."""
+        """False if no kind of token has a price."""
         return any(rate is not None for rate in self[:TOKEN_RATES])
 
 
-#: So many fields of `Rates` are prices of tokens; they come first.
+#: How many fields of `Rates` are prices of tokens; they come first.
 TOKEN_RATES = 14
 NO_RATES = Rates()
 
 
 class Tier(NamedTuple):
-    """The rates of a whole request whose input is longer than `above_input_tokens`."""
+    """The rates for a whole request with more than `above_input_tokens` input tokens."""
 
     above_input_tokens: int
     rates: Rates
 
 
 class Schedule(NamedTuple):
-    """The rates of a call by its length."""
+    """The rates of a call, by the length of its input."""
 
     rates: Rates
-    #: By rising `above_input_tokens`; the last one that the request's input exceeds prices the whole request.
+    #: In ascending order of `above_input_tokens`. The last one that the input exceeds applies to the whole request.
     tiers: tuple[Tier, ...] = ()
-    #: Every cost by this schedule is divided by it, exactly: half of an odd rate is no whole number.
+    #: Every cost of this schedule is divided by it. So half of an odd rate, which is not a whole number, is exact.
     divisor: int = 1
 
     def at(self, input_tokens: int) -> Rates:
-        """The rates of a request with so much input."""
+        """Return the rates of a request with this many input tokens."""
         for above_input_tokens, rates in reversed(self.tiers):
             if input_tokens > above_input_tokens:
                 return rates
@@ -85,18 +85,18 @@ class Schedule(NamedTuple):
 
 
 class OffPeak(NamedTuple):
-    """Rates that replace others at certain hours."""
+    """Rates that replace the usual ones at certain hours."""
 
     #: By the field of `Rates`.
     rates: Mapping[str, int]
-    #: (weekdays or None for every day, from, to): minutes of the day in UTC; one that ends before it begins goes on
-    #: after midnight, one that ends where it begins is the whole day. Monday is 1.
+    #: (weekdays or None for every day, from, to), in minutes of the day in UTC. A window that ends before it begins
+    #: continues after midnight; one that ends where it begins is the whole day. Monday is 1.
     windows: tuple[tuple[frozenset[int] | None, int, int], ...]
-    #: Whose calendar the weekdays are of.
+    #: The time zone of the weekdays.
     zone: str = "UTC"
 
     def is_at(self, at_us: int) -> bool:
-        """True: a call made at that moment has these rates."""
+        """Return True if a call made at that moment has these rates."""
         at = datetime.fromtimestamp(at_us // 10**6, UTC)
         minute, weekday = at.hour * 60 + at.minute, at.astimezone(ZoneInfo(self.zone)).isoweekday()
         return any(
@@ -107,7 +107,7 @@ class OffPeak(NamedTuple):
 
 
 class Billing(NamedTuple):
-    """Rates made ready for the sum of a plain call: a part adds its difference to the price of the whole."""
+    """Precomputed rates for a plain call: each part adds the difference between its rate and that of the whole."""
 
     input: int
     output: int
@@ -129,35 +129,35 @@ def _billing(rates: Rates) -> Billing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
-    """What one model costs, and who says so."""
+    """The prices of one model, and their source."""
 
     model: str
-    provider: str = ""  # Empty: not said.
-    #: Of a call that is in no tier, as `tiers` are of a longer one.
+    provider: str = ""  # Empty: not given.
+    #: For a call without a service tier; `tiers` are those for longer inputs.
     rates: Rates = NO_RATES
     tiers: tuple[Tier, ...] = ()
-    #: By the name of the service tier, in small letters: "flex", "priority" and so on.
+    #: By the name of the service tier, in lower case: "flex", "priority" and so on.
     service_tiers: Mapping[str, Schedule] = field(default_factory=dict)
-    #: Of a call in a batch. None: no price.
+    #: For a call in a batch. None: no price.
     batch: Schedule | None = None
-    #: (numerator, denominator) by "fast" or by place, in small letters; "*" is any place that is told.
+    #: (numerator, denominator) by "fast" or by region, in lower case; "*" is any region that is given.
     multipliers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     off_peak: OffPeak | None = None
-    #: True: one search or many in a call cost the same.
+    #: True: all searches of a call together cost as much as one.
     searches_are_one: bool = False
-    #: Counts of the usage that its tokens already pay for, if there are any, such as "queries" of a model that ranks.
+    #: Counts that the tokens of a usage, if it has any, already pay for, such as "queries" of a ranking model.
     covered_counts: frozenset[str] = frozenset()
-    #: Counts of the usage without a price, since a larger size is dearer and the usage has no size.
+    #: Counts without a price, because the price depends on a size, which a usage does not contain.
     varying_counts: frozenset[str] = frozenset()
     #: "catalogue" as shipped, "override" from the operator's file, "fallback" for a model that is in neither.
     source: str = "catalogue"
-    #: The operator has said that this model costs nothing. A zero that nobody has said is no price.
+    #: True: the operator has declared that this model is free. Otherwise a zero is not a price.
     is_free: bool = False
     aliases: tuple[str, ...] = ()
-    #: (from_at_us, price) by rising time: from that moment on, that price instead of this one.
+    #: (from_at_us, price) in ascending order: each price applies from that moment on, instead of this one.
     periods: tuple[tuple[int, "ModelPrice"], ...] = ()
 
-    #: Made from the above when the price is made, for plain calls alone.
+    #: Computed from the other fields, for plain calls only.
     base_billing: Billing = field(init=False, repr=False, compare=False)
     tiers_falling: tuple[tuple[int, Billing], ...] = field(init=False, repr=False, compare=False)
     has_gaps: bool = field(init=False, repr=False, compare=False)
@@ -170,18 +170,18 @@ class ModelPrice:
 
     @property
     def is_priced(self) -> bool:
-        """False if the model is known, but nothing of it has a price."""
+        """False if the model is known, but has no price at all."""
         return any(rate is not None for rate in self.rates)
 
     def at(self, at_us: int) -> "ModelPrice":
-        """The price in force at a moment: the latest period that has begun, or this one before the first."""
+        """Return the price in force at a moment: that of the latest period that has begun, or else this one."""
         for from_at_us, price in reversed(self.periods):
             if at_us >= from_at_us:
                 return price
         return self
 
     def unpriced_field(self, usage: Usage) -> str | None:
-        """The first count of tokens that this model has no price for, parts left aside; None: there is none."""
+        """Return the first count of tokens, parts excluded, that this model has no price for. None if all have one."""
         if self.rates.input is None and usage.input_tokens:
             return "input_tokens"
         if self.rates.output is None and usage.output_tokens:

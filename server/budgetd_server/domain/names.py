@@ -1,4 +1,4 @@
-"""The rule that names of projects, budgets and models obey."""
+"""The rule for names of projects, budgets and models."""
 
 import re
 
@@ -8,7 +8,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def broken_name_rule(value: str) -> str | None:
-    """The rule that a name breaks; None: it is fine."""
+    """Return the rule that a name breaks. None if it breaks none."""
     if not value:
         return "must not be empty"
     if len(value) > ID_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""Names that resemble an unknown one, found in bounded time, because anybody may send any name."""
+"""Find names that resemble an unknown one, in bounded time, because names from callers are untrusted."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -8,9 +8,9 @@ from budgetd_server.domain.bare_names import bare_names
 
 NEAR_MAX = 3
 
-#: What is compared of a name; the rest of a longer one cannot cost time.
+#: How many characters of a name are compared, to bound the time for long ones.
 _COMPARED_CHARACTERS_MAX = 32
-#: The longest name that is looked through for a version.
+#: The longest name in which a version is searched.
 _BARED_CHARACTERS_MAX = 256
 #: How many neighbours in alphabetical order are compared, on each side of the name and after each shortened
 #: form.
@@ -25,15 +25,15 @@ _PUNCTUATION = str.maketrans("", "", "-_.: @")
 class NearNames:
     """An index over known names.
 
-    A question costs some binary searches and at most 72 short comparisons; of a provider's model, at most 144.
+    A query costs a few binary searches and at most 72 short comparisons; with a provider, at most 144.
 
     Args:
         names: The known names.
-        provider_of: Who serves a known name.
+        provider_of: Returns the provider of a known name.
     """
 
     def __init__(self, names: Iterable[str], provider_of: Callable[[str], str] = lambda _: "") -> None:
-        # "gpt-4o" is near "azure/gpt-4o" too. The shortest names of a form, of one provider each, speak for all.
+        # "gpt-4o" is also near "azure/gpt-4o". A form is represented by its shortest names, one per provider.
         by_form: dict[str, list[str]] = {}
         for name in sorted(names, key=lambda name: (len(name), name)):
             for form in _forms(name, provider_of):
@@ -45,10 +45,10 @@ class NearNames:
         self._provider_of = provider_of
 
     def of(self, name: str, provider: str = "") -> Sequence[str]:
-        """At most three names that resemble this one; often none.
+        """Return at most three names that resemble this one; often none.
 
-        Those of the provider come first, if one was told, then the most alike. Of models with the very name that was
-        sent, those of several providers are told; of others, one.
+        Names of the provider come first, if one was given, then the most similar ones. A model with exactly the name
+        that was sent is returned for several providers, any other model once.
         """
         ratios: dict[str, float] = {}
         for wanted in _forms(name):
@@ -66,7 +66,7 @@ class NearNames:
         return [known for *_, known in sorted(likely)[:NEAR_MAX]]
 
     def _add_own(self, ratios: dict[str, float], name: str, provider: str) -> None:
-        """Add names of the provider's that resemble one, the provider left out."""
+        """Add the provider's names that resemble a name, both compared without the provider."""
         bare = _bare_form(name)
         matcher = SequenceMatcher(None, "", bare, autojunk=False)
         for form in self._neighbours(_form(f"{provider}/{name.rpartition('/')[2]}")):
@@ -77,8 +77,8 @@ class NearNames:
     def _neighbours(self, wanted: str) -> set[str]:
         at = bisect_left(self._forms, wanted)
         near = set(self._forms[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS])
-        # A slip near the end moves a name behind all that go on where it was right; the shortened forms lead
-        # back.
+        # A typo near the end sorts a name far from those with the same beginning; searching for the shortened forms
+        # finds them again.
         for count in _SHORTENED_BY:
             at = bisect_left(self._forms, wanted[:-count])
             near.update(self._forms[at : at + _NEIGHBOURS])
@@ -86,17 +86,17 @@ class NearNames:
 
 
 def _form(name: str) -> str:
-    # Cut a second time: punctuation takes no room from what is compared.
+    # Cut again after removing punctuation, so that it does not count towards the compared characters.
     return name[: 2 * _COMPARED_CHARACTERS_MAX].casefold().translate(_PUNCTUATION)[:_COMPARED_CHARACTERS_MAX]
 
 
 def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[str]:
-    """What a name is compared by: whole, without a provider, and without a version and a date.
+    """Return the forms that are compared: the whole name, without a provider, and without a version and a date.
 
     Args:
         name: Any name.
-        provider_of: Who serves a known name. Ids that begin with a vendor, as Bedrock's "us.anthropic.claude…" do, are
-            also compared without it, as names of that provider. None: the name is not known.
+        provider_of: Returns the provider of a known name. Ids that begin with a vendor, such as Bedrock's
+            "us.anthropic.claude…", are also compared without it, as names of that provider. None: the name is unknown.
     """
     forms = {_form(name), _bare_form(name)}
     bare = (bare_names(name[:_BARED_CHARACTERS_MAX]) or ("",))[-1]
@@ -109,7 +109,7 @@ def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[st
 
 
 def _prefix(name: str) -> str:
-    """What stands for the provider in a name; empty: nothing does."""
+    """Return the provider's prefix of a name. Empty if it has none."""
     return name.partition("/")[0] if "/" in name else ""
 
 
@@ -118,9 +118,9 @@ def _bare_form(name: str) -> str:
 
 
 def _ratio(matcher: SequenceMatcher[str], form: str) -> float:
-    """How alike a form is to the one that the matcher was made for, from 0 to 1; zero if it is not alike."""
+    """Return how similar a form is to that of the matcher, from 0 to 1. Zero if it is not similar enough."""
     matcher.set_seq1(form)
-    # Two cheap upper bounds spare most of the exact comparisons.
+    # Two cheap upper bounds avoid most of the exact comparisons.
     if matcher.real_quick_ratio() >= _RATIO_MIN and matcher.quick_ratio() >= _RATIO_MIN:
         ratio = matcher.ratio()
         return ratio if ratio >= _RATIO_MIN else 0.0

@@ -1,4 +1,4 @@
-"""What the server asks for prices, and the catalogue that answers: a model by its name, and what a call of it costs."""
+"""The interface that the server uses for prices, and the catalogue that implements it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -8,17 +8,17 @@ from budgetd_server.domain.bare_names import is_bedrock_id
 from budgetd_server.domain.cost import Rounding, cost_nano_usd, requests_cost_nano_usd, whole_cost_nano_usd
 from budgetd_server.domain.errors import UnknownModel, UnpricedUsage
 from budgetd_server.domain.known_models import KnownModels, Matches
-from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, place_of, provider_by_form
+from budgetd_server.domain.model_names import REMEMBERED_MAX, ModelNames, family, parse_place, provider_by_form
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.domain.near_names import NearNames
 from budgetd_server.domain.usage import NO_PARTS, STANDARD_TERMS, CallTerms, Usage
 
-#: Terms, less the provider, of a call that nothing special is told of.
+#: The terms of a plain call, without the provider.
 _USUAL = STANDARD_TERMS[1:]
 
 
 class Priced(NamedTuple):
-    """The cost of one call, and what it rests on."""
+    """The cost of one call, and the price that it is based on."""
 
     cost_nano_usd: int
     #: The catalogue's name of the model, which may differ from the name as sent.
@@ -28,11 +28,11 @@ class Priced(NamedTuple):
 
 
 class Prices(Protocol):
-    """What the rest of the server asks for prices. An answer never changes for a given `version`."""
+    """Where the rest of the server gets prices from. An answer never changes for a given `version`."""
 
     @property
     def version(self) -> str:
-        """Names the price files in force; at most 100 characters."""
+        """The version of the price files in force; at most 100 characters."""
 
     def price(
         self,
@@ -44,7 +44,7 @@ class Prices(Protocol):
         rounding: Rounding = Rounding.HALF_EVEN,
         requests: Sequence[Usage] = (),
     ) -> Priced:
-        """The cost of a call in nano-USD.
+        """Return the cost of a call in nano-USD.
 
         Args:
             model: Its name as it was sent.
@@ -57,27 +57,27 @@ class Prices(Protocol):
 
         Raises:
             UnknownModel: No price file has the model, and no fallback price is set.
-            UnpricedUsage: The model is known, but something in the usage or the terms has no price.
+            UnpricedUsage: The model is known, but a part of the usage or of the terms has no price.
         """
 
     def find(self, model: str, at_us: int) -> ModelPrice:
-        """The price of a model at a moment. Raises UnknownModel as `price` does."""
+        """Return the price of a model at a moment. Raises UnknownModel as `price` does."""
 
     def models(self) -> Sequence[str]:
-        """Every name in the price files, sorted; aliases are not among them."""
+        """Return every name in the price files, sorted, without aliases."""
 
     def other_names(self, model: str, provider: str = "") -> tuple[str, ...]:
-        """What else a model is called, for the patterns of limits; empty: nothing else is known. Never raises.
+        """Return the other names of a model, for the patterns of limits. Empty if none are known. Never raises.
 
         Args:
             model: Its name as it was sent.
-            provider: Who serves it; empty: not told.
+            provider: The provider as it was sent. Empty: not given.
         """
 
     def matching(self, pattern: str) -> Matches:
-        """The models of the price files that a limit with this pattern counts.
+        """Return the models of the price files that a limit with this pattern counts.
 
-        The first call takes some 80 ms for the shipped catalogue; call it in a thread.
+        The first call takes about 80 ms for the shipped catalogue; call it in a thread.
         """
 
 
@@ -96,29 +96,29 @@ class Catalogue:
         zero_rows: Collection[str] = frozenset(),
         provider_of: Callable[[str], str] | None = None,
     ) -> None:
-        """Take over the price files' content.
+        """Create a catalogue from the content of price files.
 
         Args:
-            models: Prices by name. It may build them on demand, and must never change.
-            version: Names the content; two catalogues with other prices never share it.
-            aliases: The operator's own names, each with the name in `models` that it stands for.
-            fallback: The price of every model that has none. None: such a model is refused.
-            patterns: Prices of all models that have none of their own and begin with what is before the star.
-            notes: What was left out of the price files, in sentences.
-            zero_rows: The names of models that were left out, since all their prices are zeros.
-            provider_of: The provider of a model in `models`, without building its price. None: its price is asked.
+            models: Prices by name. The mapping may build them on demand, but must never change.
+            version: Identifies the content: catalogues with different prices never have the same version.
+            aliases: The operator's own names, each with its name in `models`.
+            fallback: The price of every model without a price. None: such a model is refused.
+            patterns: Prices by pattern, for models without their own price that begin with the text before the star.
+            notes: Sentences about what was left out of the price files.
+            zero_rows: The names of models that were left out because all their prices are zero.
+            provider_of: Returns the provider of a model without building its price. None: it is read from the price.
         """
         self.notes = tuple(notes)
         self._zero_rows = zero_rows
-        # The longest that matches is the one that counts.
+        # Longest first: the longest pattern that matches applies.
         self._patterns = sorted((patterns or {}).items(), key=lambda pattern: -len(pattern[0]))
         self._version = version
         self._models = models
         self._aliases = aliases or {}
         self._fallback = fallback
         self._names = ModelNames(models, self._aliases, self._same_price, provider_of)
-        # By name as sent, with the provider if one was told. Only names that were found are kept, and not too
-        # many: a fine-tuned model is found under any name that begins like it.
+        # By the name as it was sent, with the provider if one was given. Only names that were found are cached, and
+        # not too many: a fine-tuned model is found under any name with its prefix.
         self._found: dict[str | tuple[str, str], ModelPrice] = {}
         self._sorted: tuple[str, ...] | None = None
         self._near: NearNames | None = None
@@ -156,12 +156,12 @@ class Catalogue:
             else:
                 cost = whole_cost_nano_usd(price, usage, terms, at_us=at_us, rounding=rounding)
         except UnpricedUsage as refusal:
-            told = refusal.metadata
+            found = refusal.metadata
             raise UnpricedUsage(
                 price.model,
-                told["field"],
-                value=told.get("value", ""),
-                varies=told["field"] in price.varying_counts,
+                found["field"],
+                value=found.get("value", ""),
+                varies=found["field"] in price.varying_counts,
                 version=version,
             ) from None
         return Priced(cost, price.model, version)
@@ -182,7 +182,7 @@ class Catalogue:
 
     def matching(self, pattern: str) -> Matches:
         """See `Prices`."""
-        if self._known is None:  # Two threads that come at once both build it, to the same.
+        if self._known is None:  # Two threads may both build it at once, with the same result.
             self._known = KnownModels(self._names.known())
         return self._known.matching(pattern)
 
@@ -221,7 +221,7 @@ class Catalogue:
         return found
 
     def _by_pattern(self, model: str, provider: str) -> ModelPrice | None:
-        # Not kept: there is no end of the names that a pattern matches.
+        # Not cached: a pattern matches any number of names.
         for name in (f"{provider}/{model}", model) if provider else (model,):
             for pattern, price in self._patterns:
                 if name.startswith(pattern[:-1]):
@@ -234,8 +234,8 @@ class Catalogue:
 
 
 def _placed(terms: CallTerms, model: str, price: ModelPrice) -> CallTerms:
-    """The terms with the place that the model's name gives, where that changes the price and the terms give none."""
-    place = place_of(model)
+    """Return the terms with the region in the model's name, if it changes the price and the terms give none."""
+    place = parse_place(model)
     if terms.inference_geo or price.multipliers.keys().isdisjoint({place, "*"}):
         return terms
     return terms._replace(inference_geo=place)

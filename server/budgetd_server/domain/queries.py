@@ -1,4 +1,4 @@
-"""What may be asked of budgets and entries in pages."""
+"""Queries for pages of budgets, entries and reservations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,24 +16,24 @@ class BudgetQuery:
     """Which budgets to list, in order of creation."""
 
     project_id: str
-    #: Only budgets with a greater key; 0: from the first.
+    #: Only budgets with a greater key. 0: from the first one on.
     after_key: int = 0
-    #: At most this many rows are looked at.
+    #: At most this many rows are examined.
     rows_max: int = 1_000
-    #: True: deleted budgets too.
+    #: True: including deleted budgets.
     with_deleted: bool = False
-    #: True: with all their models.
+    #: True: including all their models.
     with_models: bool = False
-    # The filters below are about budgets as of now, so a ledger leaves them to `matches`.
+    # The filters below apply to budgets as of now, so a ledger leaves them to `matches`.
     id_prefix: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    #: Only budgets of which a limit is used at least as far; 0: whatever is used.
+    #: Only budgets with a limit whose used ratio is at least this. 0: any.
     used_ratio_min: float = 0.0
-    #: Only the budgets right below this one; empty: only roots; None: all.
+    #: Only the children of this budget. Empty: only roots. None: all.
     parent_id: str | None = None
 
     def matches(self, status: BudgetStatus) -> bool:
-        """True if the budget passes every filter."""
+        """Return True if the budget passes every filter."""
         return (
             status.budget_id.startswith(self.id_prefix)
             and self.labels.items() <= status.labels.items()
@@ -49,23 +49,23 @@ class EntryQuery:
     project_id: str
     #: Empty: all budgets of the project.
     budget_id: str = ""
-    #: From the entry of this number down; None: from the newest.
+    #: From this sequence number down. None: from the newest.
     from_seq: int | None = None
     #: At most this many entries are returned,
     page_size: int = PAGE_SIZE_DEFAULT
     #: and at most this many looked at.
     rows_max: int = 2_000
     kinds: Sequence[EntryKind] = ()
-    #: From this time on; None: from ever.
+    #: From this time on. None: no lower bound.
     start_at_us: int | None = None
-    #: Before this time; None: until now.
+    #: Before this time. None: no upper bound.
     end_at_us: int | None = None
     #: Empty: any.
     request_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def matches(self, entry: Entry) -> bool:
-        """True if the entry passes every filter."""
+        """Return True if the entry passes every filter."""
         return (
             (not self.kinds or entry.kind in self.kinds)
             and (self.start_at_us is None or entry.created_at_us >= self.start_at_us)
@@ -76,13 +76,13 @@ class EntryQuery:
 
 
 class EntryPage(NamedTuple):
-    """Some entries, and where to look on."""
+    """One page of entries, and where the next one begins."""
 
-    #: With the budget id of each.
+    #: Each with its budget id.
     entries: Sequence[tuple[str, Entry]]
-    #: None: there are no more.
+    #: None: this is the last page.
     next_seq: int | None
-    #: The ids of the other budgets that they count on, by their keys.
+    #: The ids of the other budgets that they count on, by key.
     names: Mapping[int, str] = MappingProxyType({})
 
 
@@ -93,11 +93,11 @@ class ReservationQuery:
     project_id: str
     #: Empty: those of all budgets of the project.
     budget_id: str = ""
-    #: None: in whatever state.
+    #: None: in any state.
     state: ReservationState | None = None
-    #: States are as of this time: a hold that is due counts as expired before an entry says so. 0: as entries say.
+    #: States are as of this time: a due hold counts as expired before its entry is written. 0: states as written.
     now_us: int = 0
-    #: From the one of this number down; None: from the newest.
+    #: From this number down. None: from the newest.
     from_seq: int | None = None
     #: At most this many are returned,
     page_size: int = PAGE_SIZE_DEFAULT
@@ -105,28 +105,28 @@ class ReservationQuery:
     rows_max: int = 2_000
 
     def matches(self, reservation: Reservation) -> bool:
-        """True if the reservation passes every filter."""
+        """Return True if the reservation passes every filter."""
         return (not self.budget_id or reservation.budget_id == self.budget_id) and (
             self.state is None or reservation.state_at(self.now_us) is self.state
         )
 
 
 class ReservationPage(NamedTuple):
-    """Some reservations, and where to look on."""
+    """One page of reservations, and where the next one begins."""
 
     reservations: Sequence[Reservation]
-    #: The ids of the other budgets that they count on, by their keys.
+    #: The ids of the other budgets that they count on, by key.
     names: Mapping[int, str]
-    #: None: there are no more.
+    #: None: this is the last page.
     next_seq: int | None
 
 
 class Due(NamedTuple):
-    """What time alone has to bring about, and nobody's touch has yet."""
+    """What is due by the clock alone and has not yet been carried out."""
 
-    #: (project id, number)s of open holds that have to expire.
+    #: Pairs (project id, number) of open holds that have to expire.
     holds: Sequence[tuple[str, int]]
-    #: (project id, budget id)s of budgets with a window that is over.
+    #: Pairs (project id, budget id) of budgets with a window that is over.
     budgets: Sequence[tuple[str, str]]
     #: Ids of projects in which deletions are to be finished.
     deleting: Sequence[str] = ()

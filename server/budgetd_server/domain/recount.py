@@ -1,8 +1,8 @@
-"""Counting anew what the ledger holds of a window, when a limit is added, or its window or models are changed.
+"""Recount a window from the ledger, when a limit is added, or its window or models are changed.
 
-Two steps, so that a long ledger stops nobody: a reader sums up to a sequence number while the server works on; the
-queued command adds the entries that came since. If the world has moved too far in between (the window ended, the count
-was reset), the command says so by StaleRecount, and both steps are taken again.
+There are two steps, so that a long ledger does not block other commands. First a reader sums the entries up to a
+sequence number, while the server goes on. Then the queued command adds the entries written since. If the window ended
+or the count was reset in between, the command raises StaleRecount, and both steps are repeated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,11 +20,11 @@ _COUNTED = frozenset({EntryKind.CHARGE, EntryKind.SETTLE, EntryKind.ADJUST})
 
 
 class StaleRecount(Exception):
-    """The first step's sums no longer fit the budget; take it again. Never reaches a caller."""
+    """The sums of the first step no longer fit the budget, so it has to be repeated. Never reaches a caller."""
 
 
 class _Correction(NamedTuple):
-    """An entry that counts only if the one that it corrects does, which is older."""
+    """A correction: it counts only if the older entry that it corrects counts."""
 
     adjusted_seq: int
     model: str
@@ -38,7 +38,7 @@ class LimitRecount:
     #: None: the main count of a budget without a main limit.
     limit: Limit | None
     span: Span
-    #: The newest entry that does not count any more; zero: all do.
+    #: The newest entry that does not count any more. Zero: all entries count.
     since_seq: int = 0
     has_ended: bool = False
     models: dict[str, Sums] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class LimitRecount:
 
     @property
     def limit_id(self) -> str:
-        """The limit's id."""
+        """The id of the limit."""
         return MAIN if self.limit is None else self.limit.limit_id
 
     def take(self, entry: Entry, budget_key: int) -> None:
-        """Count one more entry, each older than the one before, unless one before has ended the window."""
+        """Count one more entry, unless an earlier call found the start of the window. Entries come newest first."""
         if self.has_ended:
             return
         if self._ends_with(entry, budget_key):
@@ -75,7 +75,7 @@ class LimitRecount:
             self.models.setdefault(entry.model, Sums()).add(entry.cost_nano_usd, entry.usage, entry.calls)
 
     def completed(self) -> "LimitRecount":
-        """A copy in which corrections have been added where the corrected entries count."""
+        """Return a copy that includes the corrections of those entries that count."""
         models: dict[str, Sums] = {}
         for model, sums in self.models.items():
             models.setdefault(model, Sums()).merge(sums)
@@ -85,7 +85,7 @@ class LimitRecount:
         return replace(self, models=models, corrections=[])
 
     def copy(self) -> "LimitRecount":
-        """One that may be added to, while this one stays."""
+        """Return an independent copy."""
         models = {model: replace(sums) for model, sums in self.models.items()}
         return replace(self, models=models, corrections=list(self.corrections))
 
@@ -95,12 +95,12 @@ class Recount:
     """The sums of a budget's entries in the windows of some limits, up to a sequence number."""
 
     budget_key: int
-    #: The newest entry that was looked at, whichever budget's; set by the first read.
+    #: The newest entry that was read, of any budget. Set by the first read.
     until_seq: int = 0
     limits: Mapping[str, LimitRecount]
 
     def take(self, newest_first: Iterable[Entry]) -> bool:
-        """Sum entries, newest first, while any of the windows holds them; True once none does."""
+        """Sum entries, newest first, while they are in any of the windows. Returns True once no window needs more."""
         limits = list(self.limits.values())
         for entry in newest_first:
             for limit in limits:
@@ -111,9 +111,9 @@ class Recount:
 
 
 def limits_to_recount(budget: BudgetState, limits: Sequence[Limit]) -> dict[str, Limit | None]:
-    """Those of a new list of limits that count something else than the counters of the same ids do.
+    """Return the limits of a new list that count other entries than the current counters of the same ids.
 
-    A limit that is reset on request counts since its last reset, whatever its window is.
+    A limit that is reset on request counts from its last reset, independent of its window.
     """
     wanted: dict[str, Limit | None] = {limit.limit_id: limit for limit in limits}
     wanted.setdefault(MAIN, None)
@@ -121,7 +121,7 @@ def limits_to_recount(budget: BudgetState, limits: Sequence[Limit]) -> dict[str,
 
 
 def begin_recount(budget: BudgetState, limits: Mapping[str, Limit | None], now_us: int) -> Recount:
-    """An empty recount of the windows that the limits would have now."""
+    """Return an empty recount of the windows that the limits would have now."""
     return Recount(
         budget_key=budget.budget_key,
         limits={
@@ -131,7 +131,7 @@ def begin_recount(budget: BudgetState, limits: Mapping[str, Limit | None], now_u
 
 
 def fits(recount: Recount, budget: BudgetState, limits: Mapping[str, Limit | None], now_us: int) -> bool:
-    """True if it counts just these limits of this budget in the windows of now."""
+    """Return True if a recount counts exactly these limits of this budget in their current windows."""
     if recount.budget_key != budget.budget_key or recount.limits.keys() != limits.keys():
         return False
     return all(
@@ -141,14 +141,14 @@ def fits(recount: Recount, budget: BudgetState, limits: Mapping[str, Limit | Non
 
 
 def complete_recount(recount: Recount, newer: Iterable[Entry]) -> dict[str, LimitRecount]:
-    """The first step's sums and the entries since then, which are given newest first.
+    """Add the entries since the first step, newest first, to the sums of that step.
 
     Raises:
         StaleRecount: The entries since then end a window.
-        BelowZero: More was taken back in the window than spent in it: the spending was before, in another one.
-        CounterOverflow: The window holds more tokens than a counter can.
+        BelowZero: Refunds in the window exceed its spending, since they belong to spending before the window.
+        CounterOverflow: The window has more tokens than a counter can hold.
     """
-    # What came since is taken apart: in it a window must not end, and in the first step's sums it may have.
+    # The newer entries are summed separately: no window may end in them, but it may in the sums of the first step.
     fresh = {limit_id: LimitRecount(limit=each.limit, span=each.span) for limit_id, each in recount.limits.items()}
     for entry in newer:
         for each in fresh.values():
@@ -167,7 +167,7 @@ def complete_recount(recount: Recount, newer: Iterable[Entry]) -> dict[str, Limi
 
 
 def apply_recount(budget: BudgetState, counter: Counter, total: LimitRecount) -> None:
-    """Let a counter stand where the ledger says."""
+    """Set a counter to the recounted sums."""
     counter.span, counter.since_seq, counter.sums = total.span, total.since_seq, Sums()
     for sums in total.models.values():
         counter.sums.merge(sums)
@@ -183,7 +183,7 @@ def _begins_count(entry: Entry, limit_id: str) -> bool:
 
 
 def _is_counted(entry: Entry) -> bool:
-    """True for entries that add something, if only zero: what holds add when they end is an estimate, or its end."""
+    """Return True for entries that add an amount, even zero. Of ended holds, only estimates and corrections do."""
     return entry.kind in _COUNTED or entry.is_estimated or entry.adjusted_seq is not None
 
 
@@ -202,7 +202,7 @@ def _scope(limit: Limit | None) -> tuple[Window, tuple[str, ...]]:
 
 
 def _check_countable(total: LimitRecount) -> None:
-    """No count of money may be below zero, the main one by model, and no count of tokens past its largest value."""
+    """Refuse counts of money below zero, for the main limit by model, and counts of tokens above the largest value."""
     if total.limit_id == MAIN:
         for model, sums in total.models.items():
             _check_money(sums.cost_nano_usd, f"what was spent in the new window on model {shown(model)}")

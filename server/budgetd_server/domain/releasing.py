@@ -1,4 +1,4 @@
-"""Releasing a hold: what it keeps is free again, wherever it was held."""
+"""Release a hold on all budgets that it counts on."""
 
 from budgetd_server.domain.counting import held_part, hold
 from budgetd_server.domain.entry import Cause, EntryKind

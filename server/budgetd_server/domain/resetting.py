@@ -1,4 +1,4 @@
-"""Resets that somebody asks for: counts begin again at zero, in the windows in which they stand."""
+"""Resets on request: counts restart at zero, in their current windows."""
 
 from budgetd_server.domain.budget import MAIN
 from budgetd_server.domain.commands import Outcome, ResetCost, ResetManyOnDuration, ResetOnDuration, Rpc
@@ -15,7 +15,7 @@ from budgetd_server.domain.window import Lifetime
 
 
 def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
-    """Begin the counts of some limits, or of all, at zero.
+    """Restart the counts of some limits, or of all, at zero.
 
     Raises:
         BudgetNotFound, InvalidField: It is refused; nothing has changed.
@@ -24,7 +24,7 @@ def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
     budget = state.budget(command.project_id, command.budget_id)
     for index, limit_id in enumerate(command.limit_ids):
         if budget.counter(limit_id) is None:
-            rule = f"budget {shown(command.budget_id)} has no limit of that id, got {shown(limit_id)}"
+            rule = f"budget {shown(command.budget_id)} has no such limit, got {shown(limit_id)}"
             raise InvalidField(broken=[BrokenRule(Term.LIMIT_TO_RESET, rule, index)])
     roll_if_due(turn, budget)
     seq = 0
@@ -45,7 +45,7 @@ def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
 
 
 def reset_on_duration(turn: Turn, command: ResetOnDuration) -> Outcome[WindowsReset]:
-    """Begin the main limit's count again if its window is over.
+    """Restart the main limit's count if its window is over.
 
     Raises:
         BudgetNotFound, NoWindow: It is refused; nothing has changed.
@@ -61,7 +61,7 @@ def reset_on_duration(turn: Turn, command: ResetOnDuration) -> Outcome[WindowsRe
 
 
 def reset_many(turn: Turn, command: ResetManyOnDuration) -> Outcome[WindowsReset]:
-    """The same for those of some budgets that exist and whose window is over."""
+    """Do the same for several budgets; skip those that do not exist and those whose window is not over."""
     state = turn.state
     reset_count = command.reset_count_before
     for budget_id in command.budget_ids:

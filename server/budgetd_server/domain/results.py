@@ -1,4 +1,4 @@
-"""What each command results in: what its answer carries, and what a retry of its request id gets again."""
+"""The result of each command: sent in its answer, and returned again for a retry of its request id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Self
 
 
 class Result:
-    """What a command results in. A ledger keeps it under the request id as numbers, in the order of the fields."""
+    """The result of a command. A ledger stores it under the request id as numbers, in the order of the fields."""
 
     __slots__: tuple[str, ...] = ()
 
     def to_numbers(self) -> tuple[int, ...]:
-        """The numbers to keep."""
+        """Return the numbers to store."""
         return tuple(int(getattr(self, name)) for name in self.__slots__)
 
     @classmethod
     def from_numbers(cls, numbers: Sequence[int]) -> Self:
-        """The result that was kept as these numbers; a ledger may keep a zero where there are none."""
+        """Return the result that was stored as these numbers. A ledger may store a single zero for no numbers."""
         return cls(*numbers[: len(cls.__slots__)])
 
 
@@ -27,29 +27,29 @@ class Configured(Result):
 
 @dataclass(frozen=True, slots=True)
 class Deleted(Result):
-    """A budget was deleted, perhaps with all below it."""
+    """A budget was deleted, with its descendants if it had any."""
 
-    #: The budget and its descendants.
+    #: The number of deleted budgets: the budget and its descendants.
     budgets_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Charged(Result):
-    """A cost was booked, or what was booked was corrected."""
+    """A cost was booked, or a booked cost was corrected."""
 
     #: Negative only for a correction.
     cost_nano_usd: int
 
     def to_numbers(self) -> tuple[int, ...]:
-        """See `Result`; written out, since a server keeps tens of thousands of them a second."""
+        """See `Result`. Not generic, for speed: a server stores tens of thousands of them a second."""
         return (self.cost_nano_usd,)
 
 
 @dataclass(frozen=True, slots=True)
 class WindowsReset(Result):
-    """The main limits of budgets began to count again, since their windows were over."""
+    """The counts of main limits restarted because their windows were over."""
 
-    #: Of a single budget 0 or 1.
+    #: The number of budgets; 0 or 1 for a single one.
     budgets_count: int
 
 
@@ -67,9 +67,9 @@ class Settled(Result):
     """The real cost of a hold was booked."""
 
     cost_nano_usd: int
-    #: What was held beyond it, and is free again.
+    #: The held money above the cost, which is released.
     released_nano_usd: int
-    #: What it cost beyond the hold.
+    #: The cost above what was held.
     overage_nano_usd: int
     #: True: the hold had expired before.
     is_late: bool
@@ -83,20 +83,20 @@ class Settled(Result):
 
 @dataclass(frozen=True, slots=True)
 class Released(Result):
-    """What was held is free again, or an estimate was taken back."""
+    """A hold was released, or an estimate was reversed."""
 
     released_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True)
 class Extended(Result):
-    """A hold expires at another time."""
+    """The expiry of a hold was changed."""
 
     expires_at_us: int
 
 
 @dataclass(frozen=True, slots=True)
 class Swept(Result):
-    """Holds expired and windows ended because their time had come."""
+    """Due holds expired and due windows ended."""
 
     changes_count: int

@@ -1,4 +1,4 @@
-"""How a counter goes from one window to the next: by the server's clock, or when ResetOnDuration asks."""
+"""Roll counters into the next window: by the server's clock, or at the request of ResetOnDuration."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from budgetd_server.domain.window import Fixed, window_at
 
 
 def roll_if_due(turn: Turn, budget: BudgetState) -> bool:
-    """Let the counters whose windows are over by the server's clock take the window of now.
+    """Roll the counters whose windows are over by the server's clock into the current window.
 
-    A deleted budget stays as it is: its history is closed, though holds made before may still be settled on it.
+    A deleted budget does not roll: its history is closed, though earlier holds may still be settled on it.
 
     Returns:
-        True if the main one begins from zero.
+        True if the main counter restarts at zero.
     """
     now_us = turn.now_us
     was_reset = _is_past(budget.main, now_us) and _roll(turn, budget, budget.main)
@@ -27,13 +27,13 @@ def roll_if_due(turn: Turn, budget: BudgetState) -> bool:
 
 
 def _is_past(counter: Counter, now_us: int) -> bool:
-    """True if now is outside of the stored window. Nearly always it is not, and every charge asks."""
+    """Return True if now is outside of the stored window. Fast, because every charge checks it."""
     start_at_us, end_at_us = counter.span
     return start_at_us is not None and end_at_us is not None and not start_at_us <= now_us < end_at_us
 
 
 def _roll(turn: Turn, budget: BudgetState, counter: Counter, request_id: str = "") -> bool:
-    """Roll one counter if it is due; True if it begins from zero."""
+    """Roll one counter if it is due. Return True if it restarts at zero."""
     state, now_us = turn.state, turn.now_us
     roll = due_roll(counter, now_us)
     if roll is None or budget.deleted_at_us is not None:
@@ -56,7 +56,7 @@ def _roll(turn: Turn, budget: BudgetState, counter: Counter, request_id: str = "
 
 
 def roll_on_request(turn: Turn, budget: BudgetState) -> bool:
-    """Begin the main limit's count again if its window is over, whoever ends it; True if it was."""
+    """Restart the main limit's count if its window is over, in any reset mode. Return True if it was over."""
     state, now_us = turn.state, turn.now_us
     counter, limit = budget.main, budget.main.limit
     if limit is None or counter.span.end_at_us is None:
@@ -82,7 +82,7 @@ def roll_on_request(turn: Turn, budget: BudgetState) -> bool:
 
 
 def reanchored(limit: Limit, start_at_us: int | None) -> Limit:
-    """The same limit, its fixed window anchored at the start of the current one."""
+    """Return the same limit, with its fixed window anchored at the start of the current one."""
     if isinstance(limit.window, Fixed) and start_at_us is not None:
         return replace(limit, window=replace(limit.window, anchor_at_us=start_at_us))
     return limit

@@ -1,4 +1,4 @@
-"""The row of the registry that each command has next to its rule."""
+"""A row of the registry of commands; each command defines its row next to its rule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ C = TypeVar("C", bound=Command[Any])
 
 
 def as_it_was(turn: Turn, command: Command[Any], first: Outcome[Any]) -> Outcome[Any]:
-    """A replay that adds nothing to the first outcome."""
+    """Replay: return the first outcome unchanged."""
     del turn, command
     return first
 
 
 def with_budget(turn: Turn, command: Any, first: Outcome[Any]) -> Outcome[Any]:
-    """A replay that adds the command's budget and its limits as they are now, if it still exists."""
+    """Replay: add the current budget of the command and its limits to the first outcome, if it still exists."""
     budget = turn.state.budgets.get((command.project_id, command.budget_id))
     if budget is None:
         return first
@@ -33,17 +33,17 @@ class Rule(Generic[C]):
 
     command: type[C]
     result: type[Result]
-    #: The scope of the command's request id; None: it has no request id, and is harmless when carried out again.
+    #: The scope of the command's request id. None: it has no request id and is idempotent.
     rpc: Rpc | None = None
-    #: Adds what the command touches, besides its request id.
+    #: Adds what the command needs, except its request id.
     needs: Callable[[Needs, C], None]
     #: Changes the working set; raises a Refusal before it has changed anything.
     carry_out: Callable[[Turn, C], Outcome[Any]]
     #: Completes the first outcome for a retry.
     replay: Callable[[Turn, C, Outcome[Any]], Outcome[Any]] = as_it_was
-    #: True: the metrics count each of these commands as one charge, by what became of it.
+    #: True: the metrics count each of these commands as one charge, by its outcome.
     is_charge: bool = False
-    #: The money that a first outcome has charged, in nano-USD, for the metrics; None: the command charges none.
+    #: Returns the money that a first outcome charged, in nano-USD, for the metrics. None: the command charges none.
     charged_nano_usd: Callable[[C, Any], int] | None = None
-    #: False: the request id is not remembered yet, since more commands of the same request follow; None: it always is.
+    #: Returns False if more commands of the request follow, so its id is not stored yet. None: it is always stored.
     completes: Callable[[C], bool] | None = None

@@ -1,4 +1,4 @@
-"""Ending holds: settled with the real cost of the work, released, or extended."""
+"""Settle holds at the real cost of the work, release them, or extend them."""
 
 from budgetd_server.domain.alerting import fire_all
 from budgetd_server.domain.budget import BudgetState
@@ -28,7 +28,7 @@ from budgetd_server.domain.usage import NO_USAGE, Usage
 
 
 def commit(turn: Turn, command: CommitReservation) -> Outcome[Settled]:
-    """Book what a held call really cost, whatever the limits say: it has been spent."""
+    """Book the real cost of a held call. Limits do not refuse it, since it has been spent."""
     state = turn.state
     if command.refusal is not None:
         raise command.refusal
@@ -43,7 +43,7 @@ def commit(turn: Turn, command: CommitReservation) -> Outcome[Settled]:
 
 
 def release(turn: Turn, command: ReleaseReservation) -> Outcome[Released]:
-    """Give back what is held, or what was booked as an estimate; nothing, if it has expired."""
+    """Release what is held, or reverse a booked estimate. Does nothing if the hold has expired without one."""
     state = turn.state
     reservation = find(state, command.project_id, command.reservation_seq)
     _expire_if_due(turn, reservation)
@@ -59,7 +59,7 @@ def release(turn: Turn, command: ReleaseReservation) -> Outcome[Released]:
 
 
 def extend(turn: Turn, command: ExtendReservation) -> Outcome[Extended]:
-    """Let a hold expire at another time."""
+    """Change the time at which a hold expires."""
     state, now_us = turn.state, turn.now_us
     reservation = find(state, command.project_id, command.reservation_seq)
     _expire_if_due(turn, reservation)
@@ -71,11 +71,11 @@ def extend(turn: Turn, command: ExtendReservation) -> Outcome[Extended]:
 
 
 def find(state: State, project_id: str, seq: int) -> Reservation:
-    """A reservation of a budget that lives.
+    """Return a reservation of a live budget.
 
     Raises:
-        ReservationNotFound: The project has none of that number.
-        AlreadySettled: It has ended, and its budget was deleted, whether or not there is another one of that id now.
+        ReservationNotFound: The project has no reservation of that number.
+        AlreadySettled: It has ended and its budget was deleted, even if another budget has that id now.
     """
     reservation = state.reservations.get((project_id, seq))
     if reservation is None:
@@ -86,7 +86,7 @@ def find(state: State, project_id: str, seq: int) -> Reservation:
         if reservation.is_open:
             if budget.deleted_by is None:
                 raise BudgetNotFound(project_id, reservation.budget_id)
-            how = ReservationState.RELEASED  # By the deletion of an ancestor, which has yet to be written here.
+            how = ReservationState.RELEASED  # By the deletion of an ancestor, not yet written to this hold.
         raise AlreadySettled(reservation_id(reservation.seq), how.name, deleted_budget_id=reservation.budget_id)
     return reservation
 
@@ -97,7 +97,7 @@ def _expire_if_due(turn: Turn, reservation: Reservation) -> None:
 
 
 def _settle(turn: Turn, command: CommitReservation, reservation: Reservation) -> Outcome[Settled]:
-    """Book a cost: in full, whether it is above the hold, or the hold has expired."""
+    """Book a cost in full, even if it is above the hold or the hold has expired."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     is_late = not reservation.is_open
@@ -130,7 +130,7 @@ def _settle(turn: Turn, command: CommitReservation, reservation: Reservation) ->
 
 
 def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitReservation, rest_nano_usd: int) -> None:
-    """Give free what was held, where it was held; of a hold that stays open, all but the rest."""
+    """Release a hold on all its budgets; if it stays open, release all but the rest."""
     before = held_part(reservation)
     for budget in budgets:
         hold(budget, before, sign=-1)
@@ -144,7 +144,7 @@ def _free(reservation: Reservation, budgets: list[BudgetState], command: CommitR
 
 
 def _correct_estimate(turn: Turn, command: CommitReservation, reservation: Reservation) -> Outcome[Settled]:
-    """Book how the real cost differs from the estimate, wherever the estimate still counts, and on its model."""
+    """Book the difference between real cost and estimate, on the model of the estimate, where that still counts."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
@@ -164,7 +164,7 @@ def _correct_estimate(turn: Turn, command: CommitReservation, reservation: Reser
     for budget in budgets:
         count(budget, part, now_us, corrects_seq=reservation.ended_seq)
         fire_all(state, budget)
-    # What else it costs, if more is to come, is booked as after any other expiry.
+    # Further partial costs are booked as after any other expiry.
     reservation.held_calls = 0
     how = ReservationState.EXPIRED if command.keeps_open else ReservationState.COMMITTED
     reservation.end(how, entry, now_us)
@@ -180,7 +180,7 @@ def _correct_estimate(turn: Turn, command: CommitReservation, reservation: Reser
 
 
 def _take_back(turn: Turn, reservation: Reservation) -> Outcome[Released]:
-    """Take an estimate back, wherever it still counts."""
+    """Reverse an estimate wherever it still counts."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     estimate = held_part(reservation)
@@ -220,7 +220,7 @@ def _check_correction(budgets: list[BudgetState], reservation: Reservation, part
 def _booked(
     command: CommitReservation, reservation: Reservation, cost_nano_usd: int, usage: Usage | None, calls: int
 ) -> Part:
-    """What a commit books, on the model that it names, else on that of the hold."""
+    """Return what a commit books: on the model that it names, or else on that of the hold."""
     if command.model:
         return Part(cost_nano_usd, usage, calls, command.model, command.other_names)
     return Part(cost_nano_usd, usage, calls, reservation.model, reservation.other_names)
@@ -236,7 +236,7 @@ def _book(
     is_late: bool,
     adjusted_seq: int | None = None,
 ) -> int:
-    """Write the entry of a settlement, in the windows of now; returns its number."""
+    """Append the entry of a settlement, in the current windows; return its number."""
     state, now_us = turn.state, turn.now_us
     if command.unread_fields:
         state.tally.count_unread(command.usage_dialect)
@@ -271,14 +271,14 @@ def _book(
 
 
 def _rest(held: Usage | None, used: Usage | None) -> Usage | None:
-    """The tokens that stay held."""
+    """Return the tokens that stay held."""
     if held is None or used is None:
         return held
     return Usage(max(held.input_tokens - used.input_tokens, 0), max(held.output_tokens - used.output_tokens, 0))
 
 
 def _difference(one: Usage, other: Usage) -> Usage:
-    """`one` less the tokens of `other`. The parts of `one` stay whole, since no limit counts them."""
+    """Return `one` minus the tokens of `other`. The parts of `one` are kept, since no limit counts them."""
     return Usage(
         one.input_tokens - other.input_tokens,
         one.output_tokens - other.output_tokens,

@@ -1,7 +1,7 @@
-"""The working set of one transaction: what the store holds of everything that a batch of commands touches.
+"""The working set of one transaction: the stored state of everything that a batch of commands touches.
 
-A ledger fills it before the commands are decided and writes what has changed in it afterwards. Nothing here outlives
-the transaction: there is no truth in memory.
+A ledger fills it before the commands are decided, and writes its changes afterwards. Nothing here outlives the
+transaction: the server keeps no state in memory.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from budgetd_server.domain.reservation import Reservation, ReservationState
 
 
 class StoredRequest(NamedTuple):
-    """A request id that has taken effect, and what it came to."""
+    """A request id that has taken effect, and its result."""
 
     fingerprint: bytes
     entry_seq: int
@@ -43,7 +43,7 @@ class NewRequest(NamedTuple):
 
 @dataclass(slots=True)
 class Corrected:
-    """An entry that may be corrected, and what its corrections come to so far, in nano-USD."""
+    """An entry that may be corrected, and the sum of its corrections so far, in nano-USD."""
 
     entry: Entry
     adjusted_nano_usd: int = 0
@@ -51,29 +51,29 @@ class Corrected:
 
 @dataclass(slots=True)
 class Tally:
-    """What a transaction has brought about beside its answers, for metrics."""
+    """What a transaction has done in addition to its answers, for metrics."""
 
-    #: The units and ratios of limits that have told of themselves.
+    #: The units and ratios of the alerts that have fired.
     alerts: list[tuple[Unit, float]] = field(default_factory=list)
-    #: How many holds came to each end, and how many were made.
+    #: The number of holds made, and ended in each way.
     holds: dict[str, int] = field(default_factory=dict)
-    #: How many charges and settlements had fields that their callers could not read, by dialect.
+    #: The number of charges and settlements with fields that their callers could not read, by dialect.
     unread: dict[str, int] = field(default_factory=dict)
-    #: How many charges were steps of other commands, which have no answers of their own, and what they cost.
+    #: The number of charges that were steps of other commands, which have no answer of their own, and their cost.
     charges: int = 0
     charged_nano_usd: int = 0
 
     def count_charge(self, cost_nano_usd: int) -> None:
-        """One more charge that was a step of another command."""
+        """Count a charge that was a step of another command."""
         self.charges += 1
         self.charged_nano_usd += cost_nano_usd
 
     def count_hold(self, what: str) -> None:
-        """One more hold that was made, committed, released, expired or estimated."""
+        """Count a hold that was made, committed, released, expired or estimated."""
         self.holds[what] = self.holds.get(what, 0) + 1
 
     def count_unread(self, dialect: str) -> None:
-        """One more charge or settlement with unread fields; the dialect is empty if the caller did not give one."""
+        """Count a charge or settlement with unread fields. The dialect is empty if the caller gave none."""
         self.unread[dialect] = self.unread.get(dialect, 0) + 1
 
 
@@ -83,12 +83,12 @@ class Project:
 
     project_id: str
     project_key: int
-    #: The newest entry's sequence number; zero before the first.
+    #: The sequence number of the newest entry. Zero before the first.
     last_seq: int = 0
-    #: The newest budget's key; zero before the first. Known only if a command creates budgets.
+    #: The key of the newest budget. Zero before the first. Loaded only if a command creates budgets.
     last_budget_key: int = 0
     is_new: bool = False
-    #: True: some budgets whose ancestors are deleted have yet to be noted as such.
+    #: True: the deletion of some budgets whose ancestors are deleted is not yet written.
     is_deleting: bool = False
 
 
@@ -96,76 +96,76 @@ _expires_at_us = attrgetter("expires_at_us")
 
 
 class State:
-    """Everything that a batch touches, as loaded and as the batch has changed it so far."""
+    """Everything that a batch touches, as loaded and then changed by the batch."""
 
     def __init__(self) -> None:
         self.projects: dict[str, Project] = {}
-        #: The same by key: a budget knows its project by that.
+        #: The projects by key. A budget knows its project by the key.
         self._projects_by_key: dict[int, Project] = {}
-        #: The live budgets by (project id, budget id); one that is missing does not exist.
+        #: The live budgets by (project id, budget id). A missing one does not exist.
         self.budgets: dict[tuple[str, str], BudgetState] = {}
-        #: The newest entry's number of budget ids that have no live budget but once had one.
+        #: The number of the newest entry, for budget ids that have no live budget but had one before.
         self.last_seqs: dict[tuple[str, str], int] = {}
         self.requests: dict[tuple[str, Rpc, str], StoredRequest | NewRequest] = {}
-        #: Every budget that is loaded, deleted ones that holds and entries still name among them, by their keys.
+        #: All loaded budgets by their keys, including deleted ones that holds and entries still refer to.
         self.by_key: dict[tuple[int, int], BudgetState] = {}
-        #: By parent, every budget that was ever right below it, by key; `children` leaves out those that have gone.
+        #: By parent, every budget that was ever its child, by key. `children` omits those that are no longer.
         self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
         #: Budgets that are deleted before the commands are decided: see `finish_deletions`.
         self.unfinished: list[BudgetState] = []
-        #: By project key, the budgets below which a Sweep has looked for more to delete.
+        #: By project key, the budgets below which a Sweep has searched for more budgets to delete.
         self.looked_below: dict[int, list[int]] = {}
-        #: By root, subtrees that are too large to be loaded, as they were before the batch.
+        #: By root, the subtrees that are too large to be loaded, as they were before the batch.
         self.large_trees: dict[BudgetPlace, StoredTree] = {}
         #: The keys of projects whose trees the batch has changed so far.
         self._changed_trees: set[int] = set()
-        #: The keys of projects in which the batch has deleted a large tree, and not all that is below it.
+        #: The keys of projects in which the batch has deleted the root of a large tree, but not all descendants.
         self.cut_trees: set[int] = set()
         #: By (project id, the number of the entry that made it).
         self.reservations: dict[tuple[str, int], Reservation] = {}
-        #: By budget, the holds to be looked at before it refuses anybody or is deleted; those of this batch among them.
+        #: By budget, the holds to check before it refuses or is deleted, including those of this batch.
         self.holds: dict[tuple[int, int], dict[int, Reservation]] = {}
-        #: Entries to be corrected, by (project id, seq), and what their corrections come to so far.
+        #: Entries to be corrected, by (project id, seq), with the sum of their corrections so far.
         self.corrected: dict[tuple[str, int], Corrected] = {}
-        #: By budget key, the entries that `Needs.chains` asked for, newest first.
+        #: By budget key, the entries that `Needs.chains` requested, newest first.
         self.chains: dict[tuple[int, int], list[Entry]] = {}
 
-        #: The notes that were asked for, by project id and name.
+        #: The requested notes, by project id and key.
         self.notes: dict[tuple[str, NoteKey], bytes] = {}
 
-        # What a store was asked for of the budgets that it has; of those that are new there is nothing to ask.
-        #: False: no store is behind this, and what is not here is nowhere.
+        # What was requested from the store, for budgets that it has; new budgets have nothing stored.
+        #: False: there is no store, so anything that is not here does not exist.
         self.has_store = False
         #: The sums by model, by project key.
         self.stored_parts: dict[int, StoredParts] = defaultdict(StoredParts)
-        #: Budgets of which all holds were asked for, and those of which the first were.
+        #: Budgets of which all holds were requested, and those of which only the first.
         self.asked_holds: set[BudgetPlace] = set()
         self.asked_first_holds: set[BudgetPlace] = set()
-        #: Budgets of which those were asked for that were made on them.
+        #: Budgets of which the holds that were made on them were requested.
         self.asked_own_holds: set[BudgetPlace] = set()
         self._lacking = Lacking()
 
         # What the transaction writes.
-        #: None: it is to be forgotten.
+        #: None: the note is to be deleted.
         self.new_notes: dict[tuple[str, NoteKey], bytes | None] = {}
         self.new_entries: list[Entry] = []
-        #: Budgets deleted in this batch that may have others below them, whose deletion follows; with its request id.
+        #: Budgets deleted in this batch whose descendants may still have to be deleted, with the request id.
         self.deleted_above: list[tuple[BudgetState, str]] = []
         self.new_requests: list[NewRequest] = []
 
-        # What is told to metrics once it is durable.
+        # What the metrics count once the transaction is durable.
         self.tally: Tally = Tally()
 
     def add_project(self, project: Project) -> None:
-        """Take in a project, before its budgets."""
+        """Add a project, before its budgets."""
         self.projects[project.project_id] = self._projects_by_key[project.project_key] = project
 
     def project_of(self, owned: BudgetState | Reservation) -> Project:
-        """The project of a budget or a reservation."""
+        """Return the project of a budget or a reservation."""
         return self._projects_by_key[owned.project_key]
 
     def add_budget(self, budget: BudgetState) -> None:
-        """Take in a budget that the store has, or that is new."""
+        """Add a budget, stored or new."""
         self.by_key[(budget.project_key, budget.budget_key)] = budget
         if budget.models_count:
             budget.stored_parts = self.stored_parts[budget.project_key]
@@ -177,18 +177,18 @@ class State:
                 self._below.setdefault((budget.project_key, budget.parent_key), {})[budget.budget_key] = budget
 
     def parent(self, budget: BudgetState) -> BudgetState | None:
-        """The budget above; None: it is a root."""
+        """Return the parent of a budget. None if it is a root."""
         return None if budget.parent_key is None else self.by_key[(budget.project_key, budget.parent_key)]
 
     def children(self, budget: BudgetState) -> list[BudgetState]:
-        """The live budgets right below, in order of creation, if a command that needs its subtree is in the batch."""
+        """Return the live children, in order of creation, if a command of the batch needs the subtree."""
         place = (budget.project_key, budget.budget_key)
         if place in self.large_trees:
-            self._lacking.is_entangled = True  # A command before has brought it below this one's budget.
+            self._lacking.is_entangled = True  # An earlier command has moved it into this tree.
         return self.loaded_children(budget)
 
     def loaded_children(self, budget: BudgetState) -> list[BudgetState]:
-        """Those of the live budgets right below that are loaded, in order of creation."""
+        """Return the loaded live children of a budget, in order of creation."""
         below = self._below.get((budget.project_key, budget.budget_key))
         if below is None:
             return []
@@ -198,24 +198,24 @@ class State:
         ]
 
     def large_tree(self, budget: BudgetState) -> StoredTree | None:
-        """What is known of a budget's subtree, if that is too large to be loaded; None: `children` has all of it."""
+        """Return the size of a subtree that is too large to be loaded. None if `children` returns all of it."""
         tree = self.large_trees.get((budget.project_key, budget.budget_key))
         if tree is not None and budget.project_key in self._changed_trees:
             self._lacking.is_entangled = True
         return tree
 
     def is_deleting(self, budget: BudgetState) -> bool:
-        """True if open holds in the budget's project may be those of budgets whose ancestors are deleted.
+        """Return True if open holds in the budget's project may be on budgets whose ancestors are deleted.
 
-        Their budgets are loaded, then.
+        The budgets of these holds are loaded then.
         """
         project = self.project_of(budget)
         if project.project_key in self.cut_trees:
-            self._lacking.is_entangled = True  # Of a tree that this batch has deleted, they are not.
+            self._lacking.is_entangled = True  # Those of a tree that this batch has deleted are not loaded.
         return project.is_deleting
 
     def move(self, budget: BudgetState, parent: BudgetState | None) -> None:
-        """Put a budget below another one; None: make it a root."""
+        """Move a budget below another one. None makes it a root."""
         self._changed_trees.add(budget.project_key)
         budget.parent_key = None if parent is None else parent.budget_key
         budget.parent_id = "" if parent is None else parent.budget_id
@@ -223,7 +223,7 @@ class State:
             self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
 
     def note_deleted(self, budget: BudgetState) -> None:
-        """Write that a budget is deleted, and take it from those that live; its newest entry stays known."""
+        """Remove a deleted budget from the live ones, keep the number of its newest entry, and have it written."""
         budget.is_configured = True
         key = (self.project_of(budget).project_id, budget.budget_id)
         self.budgets.pop(key, None)
@@ -231,7 +231,7 @@ class State:
         self._changed_trees.add(budget.project_key)
 
     def add_reservation(self, reservation: Reservation) -> None:
-        """Take in a reservation that the store has, or that is new."""
+        """Add a reservation, stored or new."""
         self.reservations[(self.project_of(reservation).project_id, reservation.seq)] = reservation
         if reservation.is_open:
             for key in (reservation.budget_key, *reservation.other_keys):
@@ -239,14 +239,14 @@ class State:
 
     @property
     def lacking(self) -> Lacking:
-        """What the commands so far have looked for and nobody had asked the store for: what they came to is void."""
+        """What the commands looked for but was not requested from the store. If any, the outcomes are void."""
         for project_key, parts in self.stored_parts.items():
             if parts.lacking:
                 self._lacking.models[project_key] |= parts.lacking
         return self._lacking
 
     def open_holds(self, budget: BudgetState) -> list[Reservation]:
-        """The open holds on a budget, oldest first."""
+        """Return the open holds on a budget, oldest first."""
         place = (budget.project_key, budget.budget_key)
         if self.has_store and place not in self.asked_holds and not budget.is_new:
             self._lacking.holds.add(place)
@@ -254,15 +254,15 @@ class State:
         return [] if holds is None else [holds[seq] for seq in sorted(holds) if holds[seq].is_open]
 
     def own_holds(self, budget: BudgetState) -> list[Reservation]:
-        """The open holds that were made on a budget, oldest first."""
+        """Return the open holds that were made on a budget, oldest first."""
         place = (budget.project_key, budget.budget_key)
         if self.has_store and place not in self.asked_own_holds and not budget.is_new:
-            self.open_holds(budget)  # Asks for them.
+            self.open_holds(budget)  # Records them as lacking.
         holds = self.holds.get(place, {})
         return [holds[seq] for seq in sorted(holds) if holds[seq].is_open and holds[seq].budget_key == place[1]]
 
     def next_holds(self, budget: BudgetState) -> list[Reservation]:
-        """The same, those that expire first in front. A refusal asks, and there may be many: the first few will do."""
+        """Return open holds on a budget, those that expire first in front. Of many, only the first are loaded."""
         place = (budget.project_key, budget.budget_key)
         if self.has_store and place not in self.asked_first_holds and not budget.is_new:
             self._lacking.first_holds.add(place)
@@ -274,10 +274,10 @@ class State:
         return found
 
     def budget(self, project_id: str, budget_id: str) -> BudgetState:
-        """The live budget of that id.
+        """Return the live budget of an id.
 
         Raises:
-            BudgetNotFound: There is none.
+            BudgetNotFound: No such budget exists.
         """
         budget = self.budgets.get((project_id, budget_id))
         if budget is None:
@@ -285,7 +285,7 @@ class State:
         return budget
 
     def append(self, budget: BudgetState, kind: EntryKind, now_us: int, **fields: Unpack[EntryFields]) -> Entry:
-        """Write the next entry of a budget; see Entry for the fields beyond its place."""
+        """Append the next entry of a budget; see Entry for its fields."""
         project_key = budget.project_key
         project = self._projects_by_key[project_key]
         seq = project.last_seq + 1
@@ -304,10 +304,10 @@ class State:
         return entry
 
     def remember(self, command: Requested[R], rpc: Rpc, outcome: Outcome[R], now_us: int) -> None:
-        """Keep a request id and what it came to, so that a retry finds both."""
+        """Keep a request id and its outcome, so that a retry finds both."""
         request, project_id = command.request, command.project_id
         project = self.projects[project_id]
-        # A project is made by its first entry; before that nothing can have taken effect in it.
+        # A project is created by its first entry; before that, nothing can have taken effect in it.
         if not project.last_seq:
             return
         request_id, fingerprint = request
@@ -324,7 +324,7 @@ class State:
         self.new_requests.append(new)
 
     def keep_note(self, key: tuple[str, NoteKey], note: bytes | None) -> None:
-        """Keep a note of a project that exists, or is made in this batch. None: it is forgotten."""
+        """Keep a note of a project that exists or is created in this batch. None deletes the note."""
         if note is None and key[0] not in self.projects:
             return
         self.new_notes[key] = note
@@ -334,7 +334,7 @@ class State:
             self.notes[key] = note
 
     def entries_after(self, budget: BudgetState, seq: int) -> Iterable[Entry]:
-        """The entries above a number that count on a budget, newest first: those of this batch, then those loaded."""
+        """Yield the entries above a number that count on a budget, newest first: of this batch, then loaded ones."""
         own = (budget.project_key, budget.budget_key)
         for entry in reversed(self.new_entries):
             if entry.project_key == own[0] and entry.seq > seq and own[1] in (entry.budget_key, *entry.other_keys):
@@ -342,7 +342,7 @@ class State:
         yield from (entry for entry in self.chains.get(own, ()) if entry.seq > seq)
 
     def changed_budgets(self) -> list[BudgetState]:
-        """The budgets that the store has to write: first the deleted ones, whose ids may have been taken anew."""
+        """Return the budgets to be written, deleted ones first, since their ids may already be used again."""
         changed = [budget for budget in self.by_key.values() if budget.is_counted or budget.is_configured]
         changed.sort(key=lambda budget: budget.deleted_at_us is None)
         return changed

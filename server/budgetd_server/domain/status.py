@@ -1,4 +1,4 @@
-"""Where a budget and its limits stand at an instant, whether or not their windows have been rolled in the store."""
+"""Status of a budget and its limits at an instant, even if their windows have not been rolled in the store."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from budgetd_server.domain.window import Span
 
 
 class LimitStatus(NamedTuple):
-    """Where one limit stands. Amounts in the limit's unit."""
+    """Status of one limit. Amounts are in the limit's unit."""
 
     budget_id: str
     limit_id: str
@@ -18,24 +18,24 @@ class LimitStatus(NamedTuple):
     spent: int
     span: Span
     action: Action
-    #: None: nothing was spent but history, which has no rate.
+    #: None: nothing was spent, except history, which has no rate.
     burn_rate_per_hour: int | None
-    #: None: nothing remains, or the window ends before what remains is spent.
+    #: None: nothing remains, or the window ends before the rest is spent.
     exhaustion_at_us: int | None
     unit: Unit = Unit.NANO_USD
-    #: What open holds keep.
+    #: What open holds reserve.
     held: int = 0
     #: The patterns of the models that count; empty: all.
     models: tuple[str, ...] = ()
 
     @property
     def remaining(self) -> int:
-        """What may still be spent or held; negative once too much was."""
+        """What may still be spent or held. Negative if the limit is exceeded."""
         return self.amount - self.spent - self.held
 
     @property
     def used_ratio(self) -> float:
-        """(spent + held) / amount; for an amount of zero, 0 while nothing was used and 1 afterwards."""
+        """(spent + held) / amount. For an amount of zero: 0 while nothing is used, then 1."""
         used = self.spent + self.held
         if self.amount == 0:
             return 1.0 if used else 0.0
@@ -43,19 +43,19 @@ class LimitStatus(NamedTuple):
 
     @property
     def is_exceeded(self) -> bool:
-        """True once spent and held are above the amount; exactly the amount is within it."""
+        """True if spent and held together are above the amount; exactly the amount is not exceeded."""
         return self.spent + self.held > self.amount
 
 
 class ModelStatus(NamedTuple):
-    """What one model cost in the main window."""
+    """The cost of one model in the main window."""
 
     model: str
     sums: Sums
 
 
 class BudgetStatus(NamedTuple):
-    """A budget at an instant: its configuration and where it stands."""
+    """A budget at an instant: its configuration and its status."""
 
     budget_id: str
     #: Empty: a root.
@@ -72,29 +72,29 @@ class BudgetStatus(NamedTuple):
     current_cost_nano_usd: int
     lifetime_cost_nano_usd: int
     limits: tuple[LimitStatus, ...]
-    #: Dearest first; only the models that were read.
+    #: Only the loaded models, the most expensive one first.
     models: tuple[ModelStatus, ...]
 
     @property
     def main_limit(self) -> Limit | None:
-        """The main limit; None: there is none."""
+        """The status of the main limit. None if there is no main limit."""
         return self.rules[0] if self.rules and self.rules[0].limit_id == MAIN else None
 
     @property
     def used_ratio(self) -> float:
-        """That of the main limit; 0 without one."""
+        """The used ratio of the main limit. 0 without one."""
         return self.limits[0].used_ratio if self.main_limit is not None else 0.0
 
 
 def limit_statuses(budget: BudgetState, now_us: int) -> tuple[LimitStatus, ...]:
-    """Where each limit of a budget stands, main limit first."""
-    if not budget.named:  # As for most budgets, on the way of every charge.
+    """Return the status of each limit of a budget, main limit first."""
+    if not budget.named:  # Fast path of every charge: most budgets have no other limit.
         return () if budget.main.limit is None else (limit_status(budget, budget.main, now_us),)
     return tuple(limit_status(budget, counter, now_us) for counter in budget.counters() if counter.limit is not None)
 
 
 def limit_status(budget: BudgetState, counter: Counter, now_us: int) -> LimitStatus:
-    """Where a limit stands."""
+    """Return the status of one limit."""
     limit = counter.limit
     assert limit is not None, "a counter without a limit has no status"
     roll = due_roll(counter, now_us)
@@ -119,7 +119,7 @@ def limit_status(budget: BudgetState, counter: Counter, now_us: int) -> LimitSta
 
 
 def budget_status(budget: BudgetState, now_us: int) -> BudgetStatus:
-    """A budget as of now."""
+    """Return the status of a budget as of now."""
     limits = limit_statuses(budget, now_us)
     is_over = has_ended(budget.main, now_us)
     models = () if is_over else tuple(ModelStatus(model, sums) for model, sums in budget.models.items())
@@ -144,7 +144,7 @@ def _exhaustion_at_us(remaining: int, rate_per_hour: int | None, span: Span, now
     if not rate_per_hour or remaining <= 0:
         return None
     at_us = now_us + remaining * US_PER_HOUR // rate_per_hour
-    # Beyond a hundred years the rate is about zero.
+    # More than a hundred years ahead, the rate is practically zero.
     if at_us - now_us > 100 * 366 * 24 * US_PER_HOUR or (span.end_at_us is not None and at_us >= span.end_at_us):
         return None
     return at_us

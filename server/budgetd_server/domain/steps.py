@@ -1,12 +1,12 @@
-"""One command made of plain ones that are chosen inside the transaction, and a note that is kept together with them.
+"""A command whose steps are plain commands chosen inside the transaction, and a note that is kept with them.
 
-For protocols that send a state and no commands: what has to be done depends on what the ledger holds at that moment,
-and on what the protocol noted when it did the same the last time. `RunSteps` calls a function of the protocol with the
-budget and its notes. The function carries out plain commands one by one and changes the note. All of that is decided in
-one place of the batch and committed together, or not at all.
+For protocols that send a state instead of commands: what to do depends on the state of the ledger at that moment, and
+on the note that the protocol kept the last time. `RunSteps` calls a function of the protocol with the budget and its
+notes. The function carries out plain commands one by one and changes the note. All of that is one command of the batch,
+and is committed together or not at all.
 
-Such a command has no request id. The note is what makes it harmless when it is carried out again: the function finds
-there what it has done before. Notes are bytes that mean nothing to anybody but their owner.
+Such a command has no request id. The note makes it idempotent: it records for the function what has been done before.
+Notes are opaque bytes to everything except their owner.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ from budgetd_server.domain.turn import Turn
 
 R = TypeVar("R", bound=Result)
 
-#: The request of a step: steps have no request id.
+#: The request of a step. Steps have no request id.
 NO_REQUEST = Request("", b"")
 
 
@@ -42,12 +42,12 @@ class RunSteps(Command[R_co]):
 
     project_id: str
     budget_id: str
-    #: Carries out the steps. It may be called more than once, on the loop or on a thread of the ledger, and must depend
-    #: on nothing but its argument. A refusal that it lets through before the first change refuses the command.
+    #: Carries out the steps. It may be called more than once, on the event loop or on a thread of the ledger, and must
+    #: depend only on its argument. A refusal that it raises before the first change refuses the command.
     choose: "Callable[[Steps], R_co]"
     #: The notes that it reads.
     notes: tuple[NoteKey, ...] = ()
-    #: The models that it may charge; the empty name stands for none.
+    #: The models that it may charge. An empty name means no model.
     models: tuple[str, ...] = ()
     #: True: it may create the budget.
     creates: bool = False
@@ -57,11 +57,11 @@ class RunSteps(Command[R_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetMainLimit(Command[Configured]):
-    """Change the main limit and the labels of a budget, and keep what is counted, whatever the window. Only a step."""
+    """Change the main limit and the labels of a budget, and keep its counts even if the window changes. Only a step."""
 
     project_id: str
     budget_id: str
-    #: None: it has no main limit any more.
+    #: None: the main limit is removed.
     limit: Limit | None
     labels: Mapping[str, str]
 
@@ -73,8 +73,8 @@ class Steps:
         self._turn, self._state, self._command = turn, turn.state, command
         #: The time, in microseconds since 1970.
         self.now_us = turn.now_us
-        #: True: a step was carried out, or a note changed. What is only due by the clock does not count: a command may
-        #: let holds expire and windows end before it is refused.
+        #: True: a step was carried out, or a note was changed. Changes that are due by the clock do not count: before
+        #: a command is refused, holds may expire and windows may end.
         self.has_changed = False
 
     @property
@@ -126,7 +126,7 @@ class Steps:
 
 
 def run_steps(turn: Turn, command: RunSteps[R]) -> Outcome[R]:
-    """Carry out what the function of the command chooses.
+    """Carry out the steps that the function of the command chooses.
 
     Raises:
         Refusal: It is refused; nothing has changed.
@@ -136,7 +136,7 @@ def run_steps(turn: Turn, command: RunSteps[R]) -> Outcome[R]:
     try:
         result = command.choose(steps)
     except Refusal as refusal:
-        # What is decided without all that it needs is dropped by the ledger, and decided again.
+        # A batch that lacks something is dropped by the ledger and decided again, so this outcome is void.
         if steps.has_changed and not turn.state.lacking:
             raise RuntimeError("a step was refused after a change") from refusal
         raise

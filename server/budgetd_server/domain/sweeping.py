@@ -1,4 +1,4 @@
-"""What happens without a caller: holds expire, windows end, and deletions of large trees are finished."""
+"""Work without a caller: expire holds, end windows, and continue deletions of large trees."""
 
 from budgetd_server.domain.commands import Outcome, Sweep
 from budgetd_server.domain.expiry import expire
@@ -10,9 +10,9 @@ from budgetd_server.domain.turn import Turn
 
 
 def sweep(turn: Turn, command: Sweep) -> Outcome[Swept]:
-    """Expire the holds and roll the windows that are due, of those that are named; the others are passed by.
+    """Expire the due holds and roll the due windows that the command names; skip those that are not due.
 
-    Of deletions it counts the budgets below which it had to look: none, once all are finished.
+    Of deletions, the outcome counts the budgets below which it had to search: zero once all are finished.
     """
     state, now_us = turn.state, turn.now_us
     done = len(state.looked_below.get(state.projects[command.project_id].project_key, ()))

@@ -1,4 +1,4 @@
-"""What a charge or a hold counts on: its budget, the additional ones, and all their ancestors, each once."""
+"""Find the budgets that a charge or a hold counts on: its own, the additional ones, and all ancestors, each once."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -19,24 +19,24 @@ from budgetd_server.domain.turn import Turn
 class Touched(NamedTuple):
     """The budgets that a charge or hold counts on."""
 
-    #: Its own first, then that one's ancestors, then each additional one with its own.
+    #: First its own with its ancestors, then each additional one with its ancestors.
     budgets: list[BudgetState]
-    #: The first, if it does not exist yet; nothing is changed before `make_if_new`.
+    #: The first one, if it does not exist yet. It is not added to the state before `make_if_new`.
     new: BudgetState | None = None
 
     @property
     def other_keys(self) -> tuple[int, ...]:
-        """The keys of all but its own."""
+        """The keys of all budgets except its own."""
         if len(self.budgets) == 1:
             return ()
         return tuple(budget.budget_key for budget in self.budgets[1:])
 
 
 def touched_by(turn: Turn, command: Charge | ReserveCost) -> Touched:
-    """The budgets that a charge or hold counts on.
+    """Return the budgets that a charge or hold counts on.
 
     Raises:
-        BudgetNotFound, IsTemplate, InvalidField: It names one that it must not, or too many. Nothing has changed.
+        BudgetNotFound, IsTemplate, InvalidField: It names a budget that it must not, or too many. Nothing has changed.
     """
     state = turn.state
     project_id = command.project_id
@@ -60,14 +60,14 @@ def touched_by(turn: Turn, command: Charge | ReserveCost) -> Touched:
 
 
 def check_not_too_many(budgets: Sequence[BudgetState]) -> None:
-    """Refuse a charge or hold that would count on too many budgets; raises InvalidField."""
+    """Raise InvalidField for a charge or hold that would count on too many budgets."""
     if len(budgets) > TOUCHED_BUDGETS_MAX:
-        rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors and all, got {len(budgets)}"
+        rule = f"must count on at most {TOUCHED_BUDGETS_MAX} budgets, ancestors included, got {len(budgets)}"
         raise InvalidField(broken=[BrokenRule(Term.ADDITIONAL_BUDGETS, rule)])
 
 
 def make_if_new(turn: Turn, command: Charge | ReserveCost, touched: Touched) -> None:
-    """Make the budget of a charge or hold that is now certain to be carried out, if it does not exist yet."""
+    """Create the budget of an admitted charge or hold, if it does not exist yet."""
     state, now_us = turn.state, turn.now_us
     budget = touched.new
     if budget is None:
@@ -92,7 +92,7 @@ def make_if_new(turn: Turn, command: Charge | ReserveCost, touched: Touched) -> 
 
 
 def upwards(state: State, budget: BudgetState) -> Iterator[BudgetState]:
-    """A budget's ancestors, the nearest first."""
+    """Yield the ancestors of a budget, the nearest first."""
     above = state.parent(budget)
     while above is not None:
         yield above
@@ -100,12 +100,12 @@ def upwards(state: State, budget: BudgetState) -> Iterator[BudgetState]:
 
 
 def of_keys(state: State, project_key: int, keys: Sequence[int]) -> list[BudgetState]:
-    """The budgets that an entry or a hold has stored."""
+    """Return the budgets with the keys that are stored in an entry or a hold."""
     return [state.by_key[(project_key, key)] for key in keys]
 
 
 def budgets_of(state: State, reservation: Reservation) -> list[BudgetState]:
-    """The budgets that a reservation counts on, its own first."""
+    """Return the budgets that a reservation counts on, its own first."""
     return of_keys(state, reservation.project_key, (reservation.budget_key, *reservation.other_keys))
 
 
@@ -116,7 +116,7 @@ def _chargeable(budget: BudgetState) -> BudgetState:
 
 
 def _copy_of_template(turn: Turn, command: Charge | ReserveCost) -> BudgetState:
-    """The budget as its template would have it; not a part of the state yet."""
+    """Return a new budget made from the template of the command. It is not added to the state yet."""
     state, now_us = turn.state, turn.now_us
     if not command.template_id:
         raise BudgetNotFound(command.project_id, command.budget_id)
@@ -144,9 +144,9 @@ def _copy_of_template(turn: Turn, command: Charge | ReserveCost) -> BudgetState:
 
 
 def add_touched(needs: Needs, command: Charge | ReserveCost, *, may_refuse: bool) -> None:
-    """Add what `touched_by` needs, and the limits of these budgets: those that may refuse need what is held on them."""
+    """Add what `touched_by` and the limits of these budgets need. Budgets that may refuse also need their holds."""
     project_id = command.project_id
-    # A copy of the template is charged along with the template's ancestors.
+    # A copy of the template is charged together with the template's ancestors.
     budget_ids = (command.budget_id, *command.additional_ids, *filter(None, [command.template_id]))
     needs.add_budgets(project_id, *budget_ids)
     needs.models.update((project_id, each, command.model) for each in budget_ids)
@@ -157,7 +157,7 @@ def add_touched(needs: Needs, command: Charge | ReserveCost, *, may_refuse: bool
 
 
 def replay_touched(turn: Turn, command: Charge | ReserveCost, first: Outcome[Any]) -> Outcome[Any]:
-    """The first outcome, with the limits of those budgets that the command would touch now and that still exist."""
+    """Replay: add the current limits of the budgets that the command would touch now, if they still exist."""
     state, now_us = turn.state, turn.now_us
     seen: dict[int, tuple[LimitStatus, ...]] = {}
     for budget_id in (command.budget_id, *command.additional_ids):

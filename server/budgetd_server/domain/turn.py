@@ -1,4 +1,4 @@
-"""The handle that the rules pass on: whose working set, when, and for which request."""
+"""The handle that the rules pass on: the working set, the time and the request id."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from budgetd_server.domain.state import State
 
 @dataclass(slots=True)
 class Turn:
-    """One command being carried out. Made once for each command and never changed; not frozen, which takes longer."""
+    """The context of one command. Never changed after creation; not frozen, because that is slower."""
 
     state: State
     #: The time of the transaction.
     now_us: int
-    #: The request id that the entries which it asks for carry; empty: nobody asked.
+    #: The request id for the entries that the command writes. Empty: no caller requested them.
     request_id: str = ""

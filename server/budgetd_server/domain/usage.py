@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     cache_write_1h_tokens: int = 0
     #: Input tokens of sources that the provider cites.
     citation_tokens: int = 0
-    #: From here on no tokens.
+    #: From here on not tokens.
     web_searches: int = 0
     input_images: int = 0
     output_images: int = 0
@@ -43,9 +43,9 @@ NO_PARTS = Parts()
 
 
 class CallTerms(NamedTuple):
-    """How a call was served, as far as that changes its price. Empty or False: not told, so as usual."""
+    """How a call was served, as far as that changes its price. Empty or False: not given, so as usual."""
 
-    #: Who serves the model, by its name in price tables, such as "groq".
+    #: The provider of the model, by its name in price tables, such as "groq".
     provider: str = ""
     #: The tier that served it, such as "flex" or "priority".
     service_tier: str = ""
@@ -112,7 +112,7 @@ def usage_violations(usage: Usage) -> list[BadCount]:
 
 
 def total_of(usages: Sequence[Usage]) -> Usage:
-    """The sum of each count; no usages have none of anything."""
+    """Return the sum of each count. All are zero if there are no usages."""
     if not usages:
         return NO_USAGE
     parts = Parts(*map(sum, zip(*(usage.parts for usage in usages), strict=True)))

@@ -1,18 +1,18 @@
-"""Windows: the spans of time over which a limit counts, computed from an instant and never stepped.
+"""Windows: the spans of time over which a limit counts. Each is computed directly from an instant.
 
-Windows of one kind divide the whole time line: every instant lies in exactly one, and the instant at which
+Windows of one kind divide the whole time line: every instant is in exactly one, and the instant at which
 one closes belongs to the next. Fixed windows repeat from their anchor in both directions. Calendar windows
-follow the clock on the wall of their time zone, by one rule for every unit:
+follow the wall clock of their time zone, by one rule for every unit:
 
     A window begins at the first instant at which the wall clock shows its first moment or a later one, and
-    ends where the next begins. A wall clock that is set back neither reopens a window nor splits one.
+    ends where the next begins. A wall clock that is set back neither reopens nor splits a window.
 
 So a day has 23, 24 or 25 hours. Where midnight does not exist, the day begins as the clock jumps past it;
-where midnight occurs twice, at the first. An hour that the clock shows twice is one window of two hours: a
+where midnight occurs twice, at the first. An hour that the clock shows twice is one window of two hours, so a
 limit of 10 an hour never admits 20 in one hour of the day. Blocks of hours are longer or shorter likewise.
-Hours and days that the clock leaves out (Pacific/Apia had no 30 December 2011) have no window.
+Hours and days that the clock skips (Pacific/Apia had no 30 December 2011) have no window.
 
-Instants before the year 2 or after 9997 get the first or last calendar window, which does not hold them.
+Instants before the year 2 or after 9997 get the first or last calendar window, although they are not in it.
 """
 
 import json
@@ -30,11 +30,11 @@ from budgetd_server.domain.errors import shown
 
 SECOND_US = 1_000_000
 FIXED_LENGTH_US_MIN = SECOND_US
-FIXED_LENGTH_US_MAX = 3_653 * 86_400 * SECOND_US  # Ten years with three leap days, as long as ten years get.
+FIXED_LENGTH_US_MAX = 3_653 * 86_400 * SECOND_US  # Ten years with three leap days, the longest ten years.
 
 
 class CalendarUnit(IntEnum):
-    """What a calendar window is made of; the numbers are those of the contract."""
+    """The unit of a calendar window; numbers as in the contract."""
 
     HOUR = 1
     DAY = 2
@@ -45,7 +45,7 @@ class CalendarUnit(IntEnum):
 
 
 class Weekday(IntEnum):
-    """The day on which a week begins; the numbers are those of the contract and of ISO 8601."""
+    """The day on which a week begins; numbers as in the contract and in ISO 8601."""
 
     MONDAY = 1
     TUESDAY = 2
@@ -60,9 +60,9 @@ class Span(NamedTuple):
     """One window on the time line: the start belongs to it, the end to the next one."""
 
     start_at_us: int | None
-    """None: since ever, as only the lifetime is."""
+    """None: no beginning, only for the lifetime."""
     end_at_us: int | None
-    """None: never ends, as only the lifetime does."""
+    """None: no end, only for the lifetime."""
 
 
 class Roll(NamedTuple):
@@ -70,19 +70,19 @@ class Roll(NamedTuple):
 
     span: Span
     windows_skipped: int
-    """Whole windows between the stored one and this one, in which nothing was counted; 0 when they adjoin."""
+    """The number of windows between the stored one and this one, in which nothing was counted. 0 if they adjoin."""
     keeps_count: bool
-    """True: not a later window, so what was counted stays counted. False: the count starts again at zero."""
+    """True: it is not a later window, so the count is kept. False: the count restarts at zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """One window that holds every instant."""
+    """One window that contains every instant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """Windows of one length, laid end to end from an anchor, which may lie in the past or the future."""
+    """Windows of one length, end to end from an anchor in the past or the future."""
 
     length_us: int
     anchor_at_us: int
@@ -93,8 +93,8 @@ class Calendar:
     """Windows that begin with a unit of the calendar of a time zone.
 
     `count` joins hours (a divisor of 24) or months (a divisor of 12) into blocks that begin with the day or
-    the year. Other units come one by one: several days, weeks or years would need an epoch that no calendar
-    names. `time_zone` is an IANA name. `first_weekday` is for weeks only.
+    the year. It is 1 for other units, since blocks of days, weeks or years would need an epoch that no calendar
+    defines. `time_zone` is an IANA name. `first_weekday` is for weeks only.
     """
 
     unit: CalendarUnit
@@ -107,10 +107,10 @@ Window = Lifetime | Fixed | Calendar
 
 
 def window_at(window: Window, at_us: int) -> Span:
-    """The window that holds an instant.
+    """Return the window that contains an instant.
 
     Args:
-        window: One without violations; for others the answer is not defined.
+        window: A window without violations; otherwise the result is undefined.
         at_us: Microseconds since the Unix epoch; may be negative.
 
     Raises:
@@ -125,20 +125,20 @@ def window_at(window: Window, at_us: int) -> Span:
 
 
 def length_us(span: Span) -> int | None:
-    """How long a window lasts, in real microseconds; None for the lifetime, which has no length."""
+    """Return the length of a window in real microseconds. None for the lifetime, which has no length."""
     start_at_us, end_at_us = span
     return None if start_at_us is None or end_at_us is None else end_at_us - start_at_us
 
 
 def rolled(window: Window, stored: Span, now_us: int) -> Roll | None:
-    """How a counter whose stored window is `stored` moves at `now_us`; None while it stays.
+    """Return the roll that is due at `now_us` for a counter in the window `stored`. None if none is due.
 
-    A counter rolls only forward. At or past the end of its stored window it takes the window of now and starts again.
-    A stored window that lies ahead of now, because a clock was set back or another server's clock is fast, stays and
-    is charged. Only if it starts more than one length ahead (the stored window's or that of now, whichever is longer,
-    and at least CLOCKS_APART_US_MAX) does it become the window of now, and then it keeps its count.
+    A counter rolls only forward. At or after the end of its stored window it rolls into the current window and
+    restarts at zero. If the stored window is in the future, because a clock was set back or another server's clock
+    is fast, the counter stays in it. Only if it starts more than one length ahead (of the longer of the stored and
+    the current window, and at least CLOCKS_APART_US_MAX) does it roll to the current window, and it keeps its count.
 
-    New rules of a zone may put now into the stored window after its stored end: that keeps its count, too.
+    With new rules of a time zone, the window may end later than was stored: then the count is kept, too.
 
     Raises:
         zoneinfo.ZoneInfoNotFoundError: As in `window_at`.
@@ -163,13 +163,13 @@ def rolled(window: Window, stored: Span, now_us: int) -> Roll | None:
 
 
 def window_to_text(window: Window) -> str:
-    """The one text of a window, compact JSON, as the ledger stores it; equal windows have equal texts."""
+    """Return the canonical text of a window, compact JSON, as stored in the ledger. Equal windows have equal texts."""
     return json.dumps({"kind": type(window).__name__.lower(), **asdict(window)}, separators=(",", ":"))
 
 
 @lru_cache(maxsize=4096)
 def window_from_text(text: str) -> Window:
-    """The window that `window_to_text` wrote.
+    """Parse the text of a window that `window_to_text` has written.
 
     Raises:
         ValueError: The text is not exactly what `window_to_text` writes.
@@ -197,8 +197,8 @@ def window_from_text(text: str) -> Window:
 
 # --- Calendar arithmetic.
 #
-# What the clock on the wall shows is an int, too: seconds since 1970-01-01 00:00 on that same wall. Along it
-# the windows of a calendar are numbered; `_number` and `_opening` go back and forth, blind to time zones.
+# The time of a wall clock is an int, too: seconds since 1970-01-01 00:00 of that wall clock. The windows of a
+# calendar are numbered along it; `_number` and `_opening` convert in both directions, without time zones.
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -206,11 +206,11 @@ _HOUR_S = 3_600
 _DAY_S = 24 * _HOUR_S
 _MONDAY_S = 4 * _DAY_S  # 1970 began on a Thursday.
 
-# Indexed by CalendarUnit: a window lasts so many seconds on the wall, or else so many months.
+# Indexed by CalendarUnit: the length of a window in seconds of the wall clock, or else in months.
 _UNIT_SECONDS = (0, _HOUR_S, _DAY_S, 7 * _DAY_S, 0, 0, 0)
 _UNIT_MONTHS = (0, 0, 0, 0, 1, 3, 12)
 
-# Some space on both sides keeps the bounds of every window inside what a datetime can hold.
+# A margin on both sides keeps the bounds of every window in the range of datetime.
 _EARLIEST_US = int(datetime(2, 1, 1, tzinfo=UTC).timestamp()) * SECOND_US
 _LATEST_US = int(datetime(9998, 1, 1, tzinfo=UTC).timestamp()) * SECOND_US
 
@@ -224,14 +224,14 @@ def _calendar_window_at(calendar: Calendar, at_us: int) -> Span:
     number = _number(calendar, _wall_s(_zone(name), at_us // SECOND_US))
     start_at_us = _first_instant_us(name, _opening(calendar, number))
     end_at_us = _first_instant_us(name, _opening(calendar, number + 1))
-    while end_at_us <= at_us:  # The wall clock was set back to before an opening that has already been.
+    while end_at_us <= at_us:  # The wall clock was set back to before an opening that has already passed.
         number += 1
         start_at_us, end_at_us = end_at_us, _first_instant_us(name, _opening(calendar, number + 1))
     return Span(start_at_us, end_at_us)
 
 
 def _number(calendar: Calendar, wall_s: int) -> int:
-    """The number of the window to which a wall clock points."""
+    """Return the number of the window at a time of the wall clock."""
     months = _UNIT_MONTHS[calendar.unit] * calendar.count
     if months:
         shown_at = _EPOCH + timedelta(seconds=wall_s)
@@ -240,7 +240,7 @@ def _number(calendar: Calendar, wall_s: int) -> int:
 
 
 def _opening(calendar: Calendar, number: int) -> int:
-    """The first moment of a numbered window on the wall clock: the inverse of `_number`."""
+    """Return the first moment of a numbered window on the wall clock: the inverse of `_number`."""
     months = _UNIT_MONTHS[calendar.unit] * calendar.count
     if months:
         year, month = divmod(number * months, 12)
@@ -256,10 +256,10 @@ def _week_shift_s(calendar: Calendar) -> int:
 
 @lru_cache(maxsize=4096)
 def _first_instant_us(time_zone: str, wall_s: int) -> int:
-    """The first instant at which the wall clock of a zone shows a moment or a later one."""
+    """Return the first instant at which the wall clock of a zone shows a moment or a later one."""
     zone = _zone(time_zone)
-    # PEP 495: of a moment that exists twice, fold 0 is the first. Of one that does not exist, fold 0 has the
-    # offset from before the jump and so lies after it; fold 1 has the other offset and lies before it.
+    # PEP 495: for a moment that exists twice, fold 0 is the first one. For a moment that does not exist, fold 0 has
+    # the offset before the jump, so it is after the jump; fold 1 has the other offset, so it is before the jump.
     local = (_EPOCH + timedelta(seconds=wall_s)).replace(tzinfo=zone)
     first_s = wall_s - _offset_s(local)
     second_s = wall_s - _offset_s(local.replace(fold=1))
@@ -270,7 +270,7 @@ def _first_instant_us(time_zone: str, wall_s: int) -> int:
 
 
 def _windows_between(window: Window, *, end_at_us: int, start_at_us: int) -> int:
-    """How many windows lie between the end of one and the start of a later one."""
+    """Return the number of windows between the end of one and the start of a later one."""
     if isinstance(window, Fixed):
         return max(0, (start_at_us - end_at_us) // window.length_us)
     if not isinstance(window, Calendar):
@@ -282,7 +282,7 @@ def _windows_between(window: Window, *, end_at_us: int, start_at_us: int) -> int
 
 
 def _left_out(calendar: Calendar, *, first_s: int, last_s: int) -> int:
-    """How many windows the wall clock jumped over whole, after the first second and up to the last."""
+    """Return the number of whole windows that the wall clock skipped, after the first second and up to the last."""
     if calendar.unit > CalendarUnit.DAY:
         return 0  # No zone has ever jumped a week.
     zone = _zone(calendar.time_zone)
@@ -304,12 +304,12 @@ def _left_out(calendar: Calendar, *, first_s: int, last_s: int) -> int:
 
 
 def _wall_s(zone: tzinfo, at_s: int) -> int:
-    """What the wall clock of a zone shows at an instant."""
+    """Return the time of a zone's wall clock at an instant."""
     return at_s + _offset_s((_EPOCH + timedelta(seconds=at_s)).astimezone(zone))
 
 
 def _offset_s(local: datetime) -> int:
-    """How far an aware datetime's wall clock is ahead of UTC; whole seconds, as all of the database is."""
+    """Return how far the wall clock of an aware datetime is ahead of UTC; the database has only whole seconds."""
     offset = local.utcoffset()
     assert offset is not None, "every zone has an offset at every instant"
     return offset // _SECOND
@@ -317,5 +317,5 @@ def _offset_s(local: datetime) -> int:
 
 @lru_cache(maxsize=1024)
 def _zone(time_zone: str) -> tzinfo:
-    """A zone by its name. ZoneInfo keeps only eight of them at hand; UTC must work without any database."""
+    """Return a zone by its name. Cached, since ZoneInfo caches only eight; UTC must work without any database."""
     return UTC if time_zone == "UTC" else ZoneInfo(time_zone)
