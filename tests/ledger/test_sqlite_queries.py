@@ -77,7 +77,7 @@ def test_statements_are_read_by_name_without_sentence_and_semicolon(elsewhere: P
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        ("-- name: one\nSELECT 1;\n", "needs a sentence"),
+        ("-- name: one\nSELECT 1;\n", "needs a description"),
         ("-- name: one\n-- The first.\nSELECT 1;\n-- name: one\n-- Again.\nSELECT 2;\n", "occurs twice"),
     ],
 )

@@ -40,18 +40,18 @@ class CostSource(IntEnum):
 
 
 class Cause(IntEnum):
-    """Why the server wrote an entry, where its kind does not say it; the numbers are stored."""
+    """Why the server wrote an entry, if its kind does not say it. The numbers are stored."""
 
     NONE = 0
-    #: Of a RESET: the window was over by the clock.
+    #: Of a RESET: the clock ended the window.
     WINDOW_ENDED = 1
-    #: Of a RESET: ResetCost or ResetOnDuration asked for it.
+    #: Of a RESET: requested by ResetCost or ResetOnDuration.
     REQUESTED = 2
-    #: Of a RESET: the stored window was too far ahead of the clock; it took the window of now and kept its count.
+    #: Of a RESET: the stored window was too far ahead of the clock, so the count was moved to the current window.
     CLOCK_STEPPED_BACK = 3
-    #: Of a CREATE: there was a budget of that id, and it was replaced.
+    #: Of a CREATE: it replaced a budget of the same id.
     REPLACED = 4
-    #: Of a CREATE: a charge or a hold made the budget from its template.
+    #: Of a CREATE: a charge or a hold created the budget from its template.
     FROM_TEMPLATE = 5
     #: Of a RELEASE: the budget of the hold was deleted.
     BUDGET_DELETED = 6
@@ -61,14 +61,14 @@ class Entry(NamedTuple):
     """One entry; a named tuple, since a server makes tens of thousands of them a second.
 
     It adds its cost, its tokens and its calls to every limit that it matches on each of its budgets, and to nothing
-    else; one that corrects an entry only where that entry still counts.
+    else. A correction counts only where the corrected entry still counts.
     """
 
     project_key: int
-    #: Grows by one from entry to entry of a project; 1 is the first.
+    #: The number in the project, without gaps. 1 is the first.
     seq: int
     budget_key: int
-    #: The entry before this one of the same budget id, across incarnations; zero: none.
+    #: The previous entry of the same budget id, across incarnations. Zero: none.
     previous_seq: int
     kind: EntryKind
     created_at_us: int
@@ -79,7 +79,7 @@ class Entry(NamedTuple):
     request_id: str = ""
     #: None: none.
     labels: Mapping[str, str] | None = None
-    #: Of a correction: why, in the words of whoever made it; empty: not given.
+    #: Of a correction: the reason in the words of the caller. Empty: not given.
     reason: str = ""
     #: None: not given.
     event_at_us: int | None = None

@@ -51,9 +51,9 @@ class EntryQuery:
     budget_id: str = ""
     #: From this sequence number down. None: from the newest.
     from_seq: int | None = None
-    #: At most this many entries are returned,
+    #: At most this many entries are returned.
     page_size: int = PAGE_SIZE_DEFAULT
-    #: and at most this many looked at.
+    #: At most this many rows are examined.
     rows_max: int = 2_000
     kinds: Sequence[EntryKind] = ()
     #: From this time on. None: no lower bound.
@@ -99,9 +99,9 @@ class ReservationQuery:
     now_us: int = 0
     #: From this number down. None: from the newest.
     from_seq: int | None = None
-    #: At most this many are returned,
+    #: At most this many are returned.
     page_size: int = PAGE_SIZE_DEFAULT
-    #: and at most this many looked at.
+    #: At most this many rows are examined.
     rows_max: int = 2_000
 
     def matches(self, reservation: Reservation) -> bool:

@@ -61,7 +61,7 @@ class LimitRecount:
                 self._add(entry)
 
     def _ends_with(self, entry: Entry, budget_key: int) -> bool:
-        """True if neither this entry nor an older one counts: it is older than the window, or the count began here."""
+        """Return True if neither this entry nor an older one counts: it precedes the window or restarted the count."""
         if entry.budget_key == budget_key and _begins_count(entry, self.limit_id):
             return True
         return self.span.start_at_us is not None and entry.created_at_us < self.span.start_at_us
@@ -178,7 +178,7 @@ def apply_recount(budget: BudgetState, counter: Counter, total: LimitRecount) ->
 
 
 def _begins_count(entry: Entry, limit_id: str) -> bool:
-    """True if somebody wished that the limit's count begins again here: no recount looks behind this entry."""
+    """Return True if the limit's count was restarted here on request: recounts stop at this entry."""
     return entry.kind is EntryKind.CREATE or (entry.cause is Cause.REQUESTED and entry.limit_id == limit_id)
 
 

@@ -9,7 +9,7 @@ from budgetd_server.domain.turn import Turn
 
 
 def release_hold(turn: Turn, reservation: Reservation, cause: Cause = Cause.NONE) -> int:
-    """Release an open hold; returns the number of the entry that says so."""
+    """Release an open hold; return the number of its entry."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)
     for budget in budgets:

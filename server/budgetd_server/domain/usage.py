@@ -97,7 +97,7 @@ class BadCount(NamedTuple):
 
 
 def usage_violations(usage: Usage) -> list[BadCount]:
-    """Every rule that a usage breaks; an empty list for a valid one."""
+    """Return every rule that a usage breaks. Empty for a valid usage."""
     input_tokens, output_tokens, cached, written, reasoning, parts = usage
     # One chain of comparisons answers nearly every call: this is on the way of each charge. Given the parts
     # are not negative and the sums hold, the parts need no upper bound of their own.
@@ -121,7 +121,7 @@ def total_of(usages: Sequence[Usage]) -> Usage:
 
 
 def requests_violations(usage: Usage, requests: Sequence[Usage], called: str) -> list[BadCount]:
-    """Every rule that the requests of a usage break; an empty list for valid ones.
+    """Return every rule that the requests of a usage break. Empty for valid requests.
 
     Args:
         usage: A valid usage.
@@ -135,10 +135,10 @@ def requests_violations(usage: Usage, requests: Sequence[Usage], called: str) ->
     ]
     if violations:  # A sum says nothing while one of its counts is no count.
         return violations
-    told, sums = _counts(usage), _counts(total_of(requests))
+    counts, sums = _counts(usage), _counts(total_of(requests))
     return [
         BadCount(name, f"must be {sums[name]}, the sum of {called}, got {count}")
-        for name, count in told.items()
+        for name, count in counts.items()
         if count != sums[name]
     ]
 
@@ -175,7 +175,7 @@ _PARTS_OF_WHOLES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 def _too_large(usage: Usage, names: tuple[str, ...], whole: str) -> Iterator[BadCount]:
-    """Each part that is larger than its whole; if none is by itself, the largest of those that are together."""
+    """Yield each part that exceeds its whole; if only their sum does, the largest part."""
     most = _count(usage, whole)
     counts = {name: count for name in names if (count := _count(usage, name))}
     if sum(counts.values()) <= most:

@@ -1,4 +1,4 @@
-"""The rules that a window must keep to be used."""
+"""The rules for windows."""
 
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -19,7 +19,7 @@ from budgetd_server.domain.window import (
 
 
 class WindowTerm(Enum):
-    """What of a window a broken rule is about."""
+    """The part of a window that a broken rule is about."""
 
     LENGTH = "length"
     ANCHOR = "anchor"
@@ -30,7 +30,7 @@ class WindowTerm(Enum):
 
 
 def window_violations(window: Window) -> dict[WindowTerm, str]:
-    """What of a window breaks a rule, with a sentence for each; empty if the window may be used.
+    """Return each part of a window that breaks a rule, with a sentence. Empty for a valid window.
 
     Args:
         window: As decoded; enum fields may hold numbers that no enum value has.
@@ -48,7 +48,7 @@ def window_violations(window: Window) -> dict[WindowTerm, str]:
     return {term: trouble for term, trouble in troubles.items() if trouble}
 
 
-# Each function gives a sentence for the rule that is broken, or None.
+# Each function returns a sentence if its rule is broken, or None.
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -103,5 +103,5 @@ def _first_weekday_trouble(calendar: Calendar) -> str | None:
 
 @lru_cache(maxsize=1)
 def _time_zones() -> frozenset[str]:
-    """The names that may be used: `localtime` means another zone on every machine, `Factory` none."""
+    """Return the allowed names. `localtime` means another zone on every machine, and `Factory` none."""
     return frozenset(available_timezones() - {"localtime", "Factory"})

@@ -32,7 +32,7 @@ RARE_ENTRY_FIELDS = ("reservation_seq", "adjusted_seq", "is_estimated", "is_late
 TOKENS = Usage._fields[:-1]
 #: The columns of a plain charge: all others have their defaults.
 PLAIN_ENTRY = (*ENTRY_FIELDS, *TOKENS, "kind", "labels", "cost_source", "other_names")
-#: The columns that are written of every other entry.
+#: The additional columns of all other entries.
 RARE_ENTRY = (*RARE_ENTRY_FIELDS, "usage_parts", "terms", "unread_fields", "other_keys", "cause")
 ENTRY = (*PLAIN_ENTRY, *RARE_ENTRY)
 #: The last column is not written any more, but entries of the first version of the tables have it.

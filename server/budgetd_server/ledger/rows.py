@@ -77,7 +77,7 @@ _SUMS_END = _SPAN_END + len(SUMS)
 _KINDS = {int(kind): kind for kind in EntryKind}
 _SOURCES = {int(source): source for source in CostSource}
 _CAUSES = {int(cause): cause for cause in Cause}
-#: Windows below this roll when somebody touches them, and by nothing else.
+#: Windows shorter than this roll only when their budget is touched.
 SWEPT_US_MIN = US_PER_HOUR
 
 
@@ -178,7 +178,7 @@ def plain_entry_row(entry: Entry) -> Row:
 
 
 def request_row(request: NewRequest) -> Row:
-    """The parameters of `insert_request`."""
+    """Return the parameters of `insert_request`."""
     project_key, rpc, request_id, fingerprint, entry_seq, created_at_us, numbers = request
     result, more = (numbers[0], numbers[1:]) if numbers else (0, ())
     more_text = json.dumps(more) if more else None
