@@ -136,17 +136,17 @@ async def _digest(rpc: str, request: Any, prices: Prices) -> bytes:
         seq = check_commit(request)
         return (await reservations.commit(request, seq, request.model, request.provider, NOW_US)).request.fingerprint
     if rpc == "AdjustCost":
-        return cost_requests.adjust(request, prices).request.fingerprint
+        return cost_requests.parse_adjust(request, prices).request.fingerprint
     if rpc == "ResetAllOnDuration":
-        return budget_requests.reset_all(request).fingerprint
+        return budget_requests.parse_reset_all(request).fingerprint
     decode: Any = {
-        "CreateBudget": budget_requests.create_budget,
-        "UpdateBudget": budget_requests.update_budget,
-        "DeleteBudget": budget_requests.delete_budget,
-        "ResetCost": budget_requests.reset_cost,
-        "ResetOnDuration": budget_requests.reset_on_duration,
-        "ReleaseReservation": reservation_requests.release,
-        "ExtendReservation": reservation_requests.extend,
+        "CreateBudget": budget_requests.parse_create_budget,
+        "UpdateBudget": budget_requests.parse_update_budget,
+        "DeleteBudget": budget_requests.parse_delete_budget,
+        "ResetCost": budget_requests.parse_reset_cost,
+        "ResetOnDuration": budget_requests.parse_reset_on_duration,
+        "ReleaseReservation": reservation_requests.parse_release,
+        "ExtendReservation": reservation_requests.parse_extend,
     }[rpc]
     found: bytes = decode(request).request.fingerprint
     return found

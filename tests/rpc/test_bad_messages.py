@@ -74,7 +74,7 @@ def test_bytes_that_are_no_message_are_refused_as_such(rpc: str, body: bytes, sh
     failed = failure(lambda: shared.call(rpc, body))
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
-    assert failed.violations == {"": f"the body of {len(body)} bytes is no budgetd.v1.{rpc}Request"}
+    assert failed.violations == {"": f"the body of {len(body)} bytes is not a budgetd.v1.{rpc}Request"}
     assert shared.stored() == before
 
 

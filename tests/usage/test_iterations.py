@@ -12,7 +12,7 @@ from budgetd.v1.budget_pb2 import Usage
 from budgetd.v1.cost_pb2 import UpdateCostRequest
 from budgetd_server.domain.bounds import USAGE_REQUESTS_MAX
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.cost_checks import usage_of
+from budgetd_server.rpc.cost_checks import parse_usage
 from tests.usage.cases import as_object, message, of
 
 COMPACTION: dict[str, Any] = {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500}
@@ -150,7 +150,7 @@ def test_the_server_takes_whatever_requests_are_sent(iterations: list[dict[str, 
     answer = read_answer(runs(*iterations, server_tool_use={"web_search_requests": searches}), cost_nano_usd=1)
     checks = Checks()
 
-    _, requests = usage_of(checks, UpdateCostRequest(usage=answer.usage))
+    _, requests = parse_usage(checks, UpdateCostRequest(usage=answer.usage))
 
     assert checks.violations == []
     assert len(requests) == len(iterations)

@@ -1,1 +1,1 @@
-"""Who asks: messages become commands, outcomes become answers, errors become statuses."""
+"""The gRPC edge: decodes messages into commands, and encodes outcomes and errors."""

@@ -1,7 +1,7 @@
-"""Between gRPC and the handlers: bytes in, bytes out; what goes wrong becomes a status; every call is counted.
+"""Adapts handlers to gRPC: parses and serializes, maps errors to statuses, and counts every call.
 
-One adapter in place of a chain of interceptors, since it also has to catch messages that are no messages (gRPC parses
-them before any interceptor sees them), and since each layer is paid for by every call.
+One adapter replaces a chain of interceptors: it also has to catch malformed messages, which gRPC parses before any
+interceptor sees them, and each layer would cost time in every call.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from budgetd_server.engine.answer_room import COUNTED_BYTES_MIN, AnswerRoom, Hel
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.metrics import Metrics
 from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX
-from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.callers import RpcCaller
 from budgetd_server.rpc.errors import STATUS_TRAILER
 from budgetd_server.rpc.failures import failure_status
 from budgetd_server.rpc.handlers import SERVICE, Handler, Handlers
@@ -40,7 +40,7 @@ _USUAL_CODES = (
 
 
 class _Methods(grpc.GenericRpcHandler):
-    """The methods of BudgetService. Calls of others are counted under one name: callers choose theirs."""
+    """The methods of BudgetService. Calls of unknown methods share one label, to bound cardinality."""
 
     def __init__(self, methods: "Mapping[str, grpc.RpcMethodHandler[Any, Any]]", metrics: Metrics) -> None:
         self._methods = {f"/{SERVICE.full_name}/{name}": method for name, method in methods.items()}
@@ -49,7 +49,7 @@ class _Methods(grpc.GenericRpcHandler):
         self._handled = metrics.rpcs_handled.labels(*labels, go_code(grpc.StatusCode.UNIMPLEMENTED))
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        """The method of that name; None: gRPC answers UNIMPLEMENTED."""
+        """Find the method of a call. Returns None if it is unknown, and gRPC answers UNIMPLEMENTED."""
         name = handler_call_details.method
         method = self._methods.get(name)
         if method is None and name.startswith(f"/{SERVICE.full_name}/"):
@@ -61,7 +61,7 @@ class _Methods(grpc.GenericRpcHandler):
 def generic_handler(
     handlers: Handlers, metrics: Metrics, in_flight: InFlight, room: AnswerRoom
 ) -> grpc.GenericRpcHandler:
-    """What a gRPC server is given to serve the whole of BudgetService."""
+    """Create the gRPC handler that serves all of BudgetService."""
     methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         method.name: grpc.unary_unary_rpc_method_handler(
             _adapted(method, handlers[method.name], metrics, in_flight, room)
@@ -72,7 +72,7 @@ def generic_handler(
 
 
 def go_code(code: grpc.StatusCode) -> str:
-    """A status code as gRPC for Go writes it, in which form dashboards expect it: NOT_FOUND is NotFound."""
+    """Return a status code in the form of gRPC for Go, which dashboards expect: NotFound for NOT_FOUND."""
     return _GO_CODES.get(code) or "".join(part.capitalize() for part in code.name.split("_"))
 
 
@@ -80,7 +80,7 @@ def _adapted(
     method: MethodDescriptor, handler: Handler, metrics: Metrics, in_flight: InFlight, room: AnswerRoom
 ) -> Callable[[bytes, Context], Awaitable[bytes]]:
     name, request_class = method.name, GetMessageClass(method.input_type)
-    # A page is nearly as large as an answer may be, so room is found before it is made.
+    # A page may be as large as the largest answer, so its memory is reserved before it is built.
     is_page = "next_page_token" in method.output_type.fields_by_name
     labels = ("unary", SERVICE.full_name, name)
     started = metrics.rpcs_started.labels(*labels)
@@ -103,16 +103,16 @@ def _adapted(
             in_flight.admit()
             request = _parsed(request_class, body)
             held = await _held_for_page(room, context, in_flight) if is_page else None
-            response = await handler(request, Caller(context.time_remaining()))
+            response = await handler(request, RpcCaller(context.time_remaining()))
             answer = response.SerializeToString()
             if held is not None or len(answer) >= COUNTED_BYTES_MIN:
                 (held or _held(room, context, in_flight, len(answer))).send(len(answer))
             count(grpc.StatusCode.OK)
-            return answer  # noqa: TRY300 - the other ways to end are told below.
+            return answer  # noqa: TRY300 - the other outcomes follow below.
         except asyncio.CancelledError:
             count(grpc.StatusCode.CANCELLED)
             raise
-        except Exception as error:  # noqa: BLE001 - what is no refusal is logged, all of it.
+        except Exception as error:  # noqa: BLE001 - anything but a refusal is logged with its traceback.
             status = failure_status(error, rpc=name, metrics=metrics)
         finally:
             seconds.observe(time.perf_counter() - began)
@@ -133,14 +133,14 @@ def _held(room: AnswerRoom, context: Context, in_flight: InFlight, size: int) ->
 
 
 def _released(held: Held, context: Context, in_flight: InFlight) -> Held:
-    """Room that is given back once gRPC has written the answer, or given it up; the server drains no sooner."""
+    """Release a reservation of memory once gRPC has written or dropped the answer; until then the call is in flight."""
     in_flight.began()
 
     def release(_: object) -> None:
         held.release()
         in_flight.ended()
 
-    context.add_done_callback(release)  # type: ignore[arg-type]  # A function is what it takes.
+    context.add_done_callback(release)  # type: ignore[arg-type]  # The stub is wrong: it takes a function.
     return held
 
 
@@ -148,5 +148,5 @@ def _parsed(request_class: type[Message], body: bytes) -> Message:
     try:
         return request_class.FromString(body)
     except DecodeError:
-        violation = FieldViolation("", f"the body of {len(body)} bytes is no {request_class.DESCRIPTOR.full_name}")
+        violation = FieldViolation("", f"the body of {len(body)} bytes is not a {request_class.DESCRIPTOR.full_name}")
         raise InvalidField([violation]) from None

@@ -1,4 +1,4 @@
-"""How much an answer may hold: a page ends before it, so that every answer arrives."""
+"""The size limit of answers: a page ends before it, so that every answer can be delivered."""
 
 from typing import Generic, TypeVar
 
@@ -6,9 +6,9 @@ from google.protobuf.message import Message
 
 M = TypeVar("M", bound=Message)
 
-#: A message may have 4 MiB.
+#: Leaves a margin below the 4 MiB that a message may have.
 ANSWER_BYTES_MAX = 3 * 1024 * 1024
-#: What a message takes in the list of an answer, beside its own bytes.
+#: Bytes of a message in the list of an answer in addition to its own.
 _FRAME_BYTES = 8
 
 
@@ -20,7 +20,7 @@ class AnswerPage(Generic[M]):
         self._bytes = 0
 
     def add(self, message: M) -> bool:
-        """Add a message; False: the page is full without it. One message fits, whatever its size."""
+        """Add a message. Returns False, without adding it, if the page is full. The first message always fits."""
         size = message.ByteSize() + _FRAME_BYTES
         if self.messages and self._bytes + size > ANSWER_BYTES_MAX:
             return False

@@ -1,4 +1,4 @@
-"""Outcomes and states become messages."""
+"""Encodes outcomes and states as messages."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,9 +13,9 @@ from budgetd_server.domain.status import BudgetStatus, LimitStatus, ModelStatus
 from budgetd_server.domain.usage import Usage
 from budgetd_server.domain.window import Calendar, CalendarUnit, Fixed
 
-#: So many limits are told with all their patterns of models, which take up to 16 KiB each; more could be too much.
+#: Up to this many limits are returned with all their model patterns, which take up to 16 KiB each.
 LIMITS_WITH_PATTERNS_MAX = 128
-#: The last instant that a Timestamp may tell, in the year 9999. A window may end after it.
+#: The last instant that a Timestamp can hold, in the year 9999. A window may end after it.
 _LAST_AT_US = 253_402_300_800 * 1_000_000 - 1
 #: What callers read as the reason of an entry for which nobody has given one.
 REASONS: Mapping[Cause, str] = {
@@ -30,23 +30,23 @@ REASONS: Mapping[Cause, str] = {
 
 
 def timestamp(at_us: int) -> Timestamp:
-    """An instant, or the last one that can be told."""
+    """Encode an instant; later ones become the last that a Timestamp can hold."""
     seconds, us = divmod(min(at_us, _LAST_AT_US), 1_000_000)
     return Timestamp(seconds=seconds, nanos=us * 1000)
 
 
 def entry_id(seq: int) -> str:
-    """An entry's name; empty for no entry."""
+    """Return the id of an entry by its number; empty for 0, no entry."""
     return f"e{seq}" if seq else ""
 
 
 def reservation_id(seq: int) -> str:
-    """A reservation's name; empty for none."""
+    """Return the id of a reservation by its number; empty for 0, no reservation."""
     return f"r{seq}" if seq else ""
 
 
 def usage(tokens: Usage) -> pb.Usage:
-    """Tokens."""
+    """Encode a usage."""
     return pb.Usage(
         input_tokens=tokens.input_tokens,
         output_tokens=tokens.output_tokens,
@@ -58,7 +58,7 @@ def usage(tokens: Usage) -> pb.Usage:
 
 
 def limit_status(status: LimitStatus) -> pb.LimitStatus:
-    """Where a limit stands."""
+    """Encode the status of a limit."""
     message = pb.LimitStatus(
         budget_id=status.budget_id,
         limit_id=status.limit_id,
@@ -83,25 +83,25 @@ def limit_status(status: LimitStatus) -> pb.LimitStatus:
 
 
 def limit_statuses(statuses: Sequence[LimitStatus]) -> list[pb.LimitStatus]:
-    """Where limits stand, as far as an answer may tell."""
-    return [limit_status(status) for status in told(statuses)]
+    """Encode the statuses of limits, shortened to the size of an answer."""
+    return [limit_status(status) for status in trim_patterns(statuses)]
 
 
-def told(statuses: Sequence[LimitStatus]) -> Sequence[LimitStatus]:
-    """Limits, as an answer may tell them: very many with the first of their patterns alone, so that it arrives."""
+def trim_patterns(statuses: Sequence[LimitStatus]) -> Sequence[LimitStatus]:
+    """Keep only the first model pattern of each limit if there are too many limits for one answer."""
     if len(statuses) <= LIMITS_WITH_PATTERNS_MAX:
         return statuses
     return [status._replace(models=status.models[:1]) for status in statuses]
 
 
 def model_cost(status: ModelStatus) -> pb.ModelCost:
-    """What one model cost."""
+    """Encode the cost of one model."""
     sums: Sums = status.sums
     return pb.ModelCost(model=status.model, cost_nano_usd=sums.cost_nano_usd, usage=usage(sums.usage), calls=sums.calls)
 
 
 def budget(project_id: str, status: BudgetStatus, view: int) -> pb.Budget:
-    """A budget, as much of it as the view tells; an unset view is BASIC."""
+    """Encode the part of a budget that the view includes; an unset view is BASIC."""
     message = pb.Budget(
         project_id=project_id,
         budget_id=status.budget_id,
@@ -125,7 +125,7 @@ def budget(project_id: str, status: BudgetStatus, view: int) -> pb.Budget:
 
 
 def limit(rule: Limit) -> pb.Limit:
-    """A limit's configuration, with every default filled in."""
+    """Encode a limit's configuration, with every default filled in."""
     message = pb.Limit(
         limit_id=rule.limit_id,
         unit=int(rule.unit),  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ def limit(rule: Limit) -> pb.Limit:
 
 
 def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
-    """A row of the ledger; `names` tells the ids of its other budgets by their keys."""
+    """Encode an entry of the ledger; `names` has the ids of its other budgets by their keys."""
     reservation_seq = row.seq if row.kind is EntryKind.HOLD else row.reservation_seq
     message = pb.Entry(
         entry_id=entry_id(row.seq),
@@ -187,7 +187,7 @@ def entry(budget_id: str, row: Entry, names: Mapping[int, str]) -> pb.Entry:
 
 
 def reservation(held: Reservation, names: Mapping[int, str], now_us: int) -> reservation_pb.Reservation:
-    """A reservation as of now; `names` tells the ids of its other budgets by their keys."""
+    """Encode a reservation as of now; `names` has the ids of its other budgets by their keys."""
     ended_at_us = held.ended_at(now_us)
     message = reservation_pb.Reservation(
         reservation_id=reservation_id(held.seq),

@@ -1,4 +1,4 @@
-"""How large the answer to a batch of charges may become, and what is left out of it before it becomes too large."""
+"""Bounds the answer to a batch of charges, and chooses what to leave out of a large one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from budgetd_server.rpc import answers
 from budgetd_server.rpc.answer_pages import ANSWER_BYTES_MAX
 from budgetd_server.rpc.errors import item_error
 
-#: In addition to names and paths.
+#: Estimated bytes per result, limit and path, excluding names and the paths themselves.
 _CHARGED_BYTES, _LIMIT_BYTES, _PATH_BYTES = 48, 192, 4
 
 
@@ -23,9 +23,9 @@ def batch_results(
     *,
     limit_bytes: int,
 ) -> Iterator[cost_pb.UpdateCostResult]:
-    """A result for each item, in order.
+    """Yield a result for each item, in order.
 
-    Beyond what an answer may hold, errors tell their code and reason alone, and unread fields are left out.
+    Once the answer reaches its size limit, errors have only code and reason, and unread fields are left out.
     """
     in_turn = zip(charges, outcomes, strict=True)
     items = len(charges) + len(refusals)
@@ -53,18 +53,22 @@ def batch_results(
 
 
 def names_bytes(budget_ids: Iterable[str]) -> int:
-    """The least that the limits of some budgets take, if each has one."""
+    """Estimate the smallest size of the limits of some budgets, with one limit each, in bytes."""
     return sum(_LIMIT_BYTES + len(name.encode()) for name in budget_ids)
 
 
 def limits_bytes(statuses: Iterable[LimitStatus]) -> int:
-    """What some limits take."""
+    """Estimate the size of some limits in an answer, in bytes."""
     names = ((status.budget_id, status.limit_id, *status.models) for status in statuses)
     return sum(_LIMIT_BYTES + sum(4 + len(each.encode()) for each in texts) for texts in names)
 
 
 def check_room(request: cost_pb.BatchUpdateCostRequest, limit_bytes: int) -> None:
-    """Raise InvalidField if the limits of a batch could make its answer too large."""
+    """Refuse a batch whose limits could make its answer too large.
+
+    Raises:
+        InvalidField: They could.
+    """
     if limit_bytes + len(request.requests) * _CHARGED_BYTES > ANSWER_BYTES_MAX:
-        rule = f"must be false: the limits of so many budgets could pass {ANSWER_BYTES_MAX} bytes"
+        rule = f"must be false: the limits of this many budgets could exceed {ANSWER_BYTES_MAX} bytes"
         raise InvalidField([FieldViolation("include_limits", rule)])

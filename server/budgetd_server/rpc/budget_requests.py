@@ -1,4 +1,4 @@
-"""Messages that configure or reset budgets become commands."""
+"""Decodes messages that configure or reset budgets into commands."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from budgetd_server.domain.commands import (
     UpdateBudget,
 )
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.limit_requests import limit_drafts, sent_limits
+from budgetd_server.rpc.limit_requests import parse_limits, sent_limits
 from budgetd_server.rpc.request_ids import request_of
 
 _OUTPUT_ONLY_TIMES = ("create_time", "update_time", "delete_time")
@@ -24,14 +24,14 @@ _SETTABLE = ("limits", "labels", "parent_budget_id")
 MASK_PATHS_MAX = 64
 
 
-def create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
+def parse_create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
     """Decode and check a CreateBudgetRequest."""
     checks = Checks()
     budget = request.budget
     _check_names(checks, budget)
     _check_output_only(checks, budget)
     checks.empty("budget.etag", is_set=bool(budget.etag))
-    drafts = limit_drafts(checks, budget)
+    drafts = parse_limits(checks, budget)
     labels = checks.labels("budget.labels", budget.labels)
     checks.optional_id("budget.parent_budget_id", budget.parent_budget_id)
     checks.request_id("request_id", request.request_id)
@@ -57,16 +57,16 @@ def create_budget(request: service.CreateBudgetRequest) -> CreateBudget:
     )
 
 
-def update_budget(request: service.UpdateBudgetRequest) -> UpdateBudget:
+def parse_update_budget(request: service.UpdateBudgetRequest) -> UpdateBudget:
     """Decode and check an UpdateBudgetRequest."""
     checks = Checks()
     budget, paths = request.budget, list(request.update_mask.paths)
     _check_names(checks, budget)
-    # What is output only or outside of the mask is passed over, so that callers may send back what they have read.
+    # Output-only fields and fields outside of the mask are ignored, so that callers may send back what they have read.
     _check_mask(checks, paths)
     sets_limits, sets_labels = "limits" in paths, "labels" in paths
     moves = "parent_budget_id" in paths
-    drafts = limit_drafts(checks, budget) if sets_limits else ()
+    drafts = parse_limits(checks, budget) if sets_limits else ()
     labels = checks.labels("budget.labels", budget.labels) if sets_labels else None
     parent_id = checks.optional_id("budget.parent_budget_id", budget.parent_budget_id) if moves else None
     checks.request_id("request_id", request.request_id)
@@ -86,7 +86,7 @@ def update_budget(request: service.UpdateBudgetRequest) -> UpdateBudget:
     )
 
 
-def delete_budget(request: service.DeleteBudgetRequest) -> DeleteBudget:
+def parse_delete_budget(request: service.DeleteBudgetRequest) -> DeleteBudget:
     """Decode and check a DeleteBudgetRequest."""
     return DeleteBudget(
         project_id=request.project_id,
@@ -97,7 +97,7 @@ def delete_budget(request: service.DeleteBudgetRequest) -> DeleteBudget:
     )
 
 
-def reset_cost(request: service.ResetCostRequest) -> ResetCost:
+def parse_reset_cost(request: service.ResetCostRequest) -> ResetCost:
     """Decode and check a ResetCostRequest."""
     checks = Checks()
     limit_ids = tuple(request.limit_ids)
@@ -114,7 +114,7 @@ def reset_cost(request: service.ResetCostRequest) -> ResetCost:
     )
 
 
-def reset_on_duration(request: service.ResetOnDurationRequest) -> ResetOnDuration:
+def parse_reset_on_duration(request: service.ResetOnDurationRequest) -> ResetOnDuration:
     """Decode and check a ResetOnDurationRequest."""
     return ResetOnDuration(
         project_id=request.project_id,
@@ -123,7 +123,7 @@ def reset_on_duration(request: service.ResetOnDurationRequest) -> ResetOnDuratio
     )
 
 
-def reset_all(request: service.ResetAllOnDurationRequest) -> Request:
+def parse_reset_all(request: service.ResetAllOnDurationRequest) -> Request:
     """Decode and check a ResetAllOnDurationRequest."""
     checks = Checks()
     checks.id("project_id", request.project_id)
@@ -133,7 +133,7 @@ def reset_all(request: service.ResetAllOnDurationRequest) -> Request:
 
 
 def check_view(checks: Checks, view: int) -> int:
-    """A view of a budget, or none."""
+    """Check the view of a budget; 0 is unset."""
     return checks.known("view", view, {1: "BASIC", 2: "STATUS", 3: "FULL"})
 
 

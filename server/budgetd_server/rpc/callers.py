@@ -1,10 +1,10 @@
-"""Who calls, as far as the server knows."""
+"""What handlers know of the caller of an RPC."""
 
 from typing import NamedTuple
 
 
-class Caller(NamedTuple):
+class RpcCaller(NamedTuple):
     """The caller of one RPC."""
 
-    #: How long the caller waits; None: for as long as it takes.
+    #: The deadline as seconds from the start of the call; None if there is none.
     timeout_seconds: float | None = None

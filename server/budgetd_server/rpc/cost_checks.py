@@ -1,4 +1,4 @@
-"""The rules of what tells a cost: usage, texts, chats, and what they come to."""
+"""Checks what a cost is computed from (usage, texts, chats), and the cost itself."""
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -20,7 +20,7 @@ from budgetd_server.domain.usage import (
 from budgetd_server.rpc.checks import Checks
 
 _part_counts = attrgetter(*Parts._fields)
-#: What may have a usage.
+#: The requests that may have a usage.
 _Using = (
     cost_pb.UpdateCostRequest
     | cost_pb.ProjectCostRequest
@@ -30,18 +30,21 @@ _Using = (
 _ONE_REQUEST: tuple[Usage, ...] = ()
 
 
-def usage_of(checks: Checks, request: _Using) -> tuple[Usage | None, tuple[Usage, ...]]:
-    """The usage of a call, None if it has none, and the provider's requests that it sums up; empty: it is one."""
+def parse_usage(checks: Checks, request: _Using) -> tuple[Usage | None, tuple[Usage, ...]]:
+    """Decode and check a usage, and the provider requests that it sums up; empty if it is a single request.
+
+    The usage is None if the request has none.
+    """
     if not request.HasField("usage"):
         return None, _ONE_REQUEST
     sent = request.usage
     usage = _counted(sent)
     if broken := usage_violations(usage):
         _refuse_counts(checks, broken)
-    return usage, _requests_of(checks, sent, usage, is_valid=not broken) if sent.requests else _ONE_REQUEST
+    return usage, _parse_requests(checks, sent, usage, is_valid=not broken) if sent.requests else _ONE_REQUEST
 
 
-def _requests_of(checks: Checks, sent: pb.Usage, usage: Usage, *, is_valid: bool) -> tuple[Usage, ...]:
+def _parse_requests(checks: Checks, sent: pb.Usage, usage: Usage, *, is_valid: bool) -> tuple[Usage, ...]:
     if not checks.at_most("usage.requests", len(sent.requests), USAGE_REQUESTS_MAX, "requests"):
         return _ONE_REQUEST
     for index, request in enumerate(sent.requests):
@@ -77,9 +80,9 @@ def _parts_of(usage: pb.Usage) -> Parts:
 
 
 def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[object, ...] | None:
-    """The counts as they were sent, for the digest: the five usual ones, and other parts and requests if any.
+    """Return the counts as they were sent, for the digest: the five usual ones, then other parts and requests, if any.
 
-    Parts are named and without zeros, so that a part of a later version changes no digest of an earlier one.
+    Parts have names, and zeros are left out, so that a part of a later version does not change earlier digests.
     """
     if usage is None:
         return None
@@ -88,14 +91,14 @@ def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[obj
 
 
 def check_not_too_dear(field: str, cost_nano_usd: int) -> None:
-    """Make sure that a price, once it is known, is within bounds; raises InvalidField if it is not."""
+    """Refuse a computed cost that is out of bounds. Raises InvalidField."""
     if cost_nano_usd > COST_NANO_USD_MAX:
         rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {cost_nano_usd}"
         raise InvalidField([FieldViolation(field, rule)])
 
 
 def check_text(checks: Checks, text: pb.Text, *, beside_usage: bool = False) -> None:
-    """The texts of a call, which must not be told along with its usage."""
+    """Check the texts of a call, which exclude a usage."""
     for name, value in (("input", text.input), ("output", text.output)):
         if not value:
             checks.refuse(f"text.{name}", "must not be empty", value)
@@ -104,7 +107,7 @@ def check_text(checks: Checks, text: pb.Text, *, beside_usage: bool = False) -> 
 
 
 def check_messages(checks: Checks, chat: pb.Messages) -> None:
-    """A chat that is about to be sent."""
+    """Check a chat that is about to be sent."""
     if not 1 <= len(chat.messages) <= CHAT_MESSAGES_MAX:
         checks.refuse("messages.messages", f"must be 1 to {CHAT_MESSAGES_MAX} messages", len(chat.messages))
     field = "messages.max_output_tokens"

@@ -1,4 +1,4 @@
-"""Messages that carry costs become commands: checked, counted and priced."""
+"""Decodes messages that carry costs into commands: checks, counts and prices them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,14 @@ from budgetd_server.domain.pricing import Prices
 from budgetd_server.domain.usage import STANDARD_TERMS, CallTerms, Usage
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, sent_usage, usage_of
-from budgetd_server.rpc.entry_ids import entry_seq
-from budgetd_server.rpc.pricing_terms import call_terms, sent_terms
-from budgetd_server.rpc.pricing_terms import origin as origin_of
+from budgetd_server.rpc.cost_checks import check_messages, check_not_too_dear, check_text, parse_usage, sent_usage
+from budgetd_server.rpc.entry_ids import parse_entry_id
+from budgetd_server.rpc.pricing_terms import parse_call_terms, parse_origin, sent_terms
 from budgetd_server.rpc.request_ids import request_of
-from budgetd_server.rpc.spenders import NOBODY_ELSE, additional, spenders
+from budgetd_server.rpc.spenders import NOBODY_ELSE, parse_additional_ids, parse_spenders
 from budgetd_server.tokens import AsyncTokenCounter
 
-#: Items of a batch that are decoded before other calls have their turn: some milliseconds.
+#: Items of a batch that are decoded before the event loop runs other calls: some milliseconds.
 ITEMS_AT_A_TIME = 100
 
 
@@ -39,12 +38,12 @@ _ADMISSIONS: Mapping[int, str] = {
 
 
 class Projection(NamedTuple):
-    """What a call would cost, and whom."""
+    """What a call would cost, and the additional budgets that it would be charged to."""
 
     additional_ids: tuple[str, ...]
     other_names: tuple[str, ...]
     cost_nano_usd: int
-    #: None: the cost was told.
+    #: None if the caller gave the cost itself.
     usage: Usage | None
     is_estimated: bool
 
@@ -64,7 +63,7 @@ class CostRequests:
     async def charge(self, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
         """Decode an UpdateCostRequest.
 
-        A charge that cannot be priced carries the refusal with it, since its request id comes first.
+        A charge that cannot be priced carries the refusal, since its request id is looked up first.
 
         Raises:
             InvalidField: The request breaks a rule.
@@ -79,7 +78,7 @@ class CostRequests:
     async def batch(
         self, request: cost_pb.BatchUpdateCostRequest, now_us: int
     ) -> tuple[list[Charge], dict[int, Refusal]]:
-        """Decode a BatchUpdateCostRequest: the charges to carry out, and why other items, by index, are refused."""
+        """Decode a BatchUpdateCostRequest into the charges to carry out and the refusals of other items by index."""
         checks = Checks()
         checks.id("project_id", request.project_id)
         if not 1 <= len(request.requests) <= BATCH_ITEMS_MAX:
@@ -107,27 +106,27 @@ class CostRequests:
         checks = Checks()
         checks.id("project_id", request.project_id)
         checks.id("budget_id", request.budget_id)
-        told = request.HasField("cost_nano_usd")
+        stated = request.HasField("cost_nano_usd")
         sources = [name for name in ("usage", "text", "messages") if request.HasField(name)]
-        if told + len(sources) != 1:
-            given = ["cost_nano_usd"] * told + sources
+        if stated + len(sources) != 1:
+            given = ["cost_nano_usd"] * stated + sources
             rule = "exactly one of cost_nano_usd, usage, text and messages must be set"
             checks.refuse("cost_nano_usd", rule, " and ".join(given) or None)
-        if told:
+        if stated:
             checks.number("cost_nano_usd", request.cost_nano_usd, least=0, most=COST_NANO_USD_MAX)
             checks.optional_id("model", request.model)
         else:
             checks.id("model", request.model)
-        usage, requests = usage_of(checks, request)
+        usage, requests = parse_usage(checks, request)
         if request.HasField("text"):
             check_text(checks, request.text)
         if request.HasField("messages"):
             check_messages(checks, request.messages)
-        additional_ids = additional(checks, request)
-        terms = call_terms(checks, request)
+        additional_ids = parse_additional_ids(checks, request)
+        terms = parse_call_terms(checks, request)
         checks.done()
         other_names = self._prices.other_names(request.model, terms.provider) if request.model else ()
-        if told:
+        if stated:
             return Projection(additional_ids, other_names, request.cost_nano_usd, None, is_estimated=False)
         is_exact = True
         if usage is None:
@@ -160,43 +159,43 @@ class CostRequests:
         *,
         wants_limits: bool = True,
     ) -> Charge:
-        """A charge, priced unless its text has yet to be counted. On the way of every charge: each line is paid for."""
+        """Decode a charge, and price it unless its text must be counted first. Runs for every charge: keep it fast."""
         budget_id, model = request.budget_id, request.model
         checks.id("project_id", project_id)
         checks.id("budget_id", budget_id)
         checks.request_id("request_id", request.request_id)
-        told = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
-        usage, requests = usage_of(checks, request)
+        stated = request.cost_nano_usd if request.HasField("cost_nano_usd") else None
+        usage, requests = parse_usage(checks, request)
         has_text = request.HasField("text")
-        if told is not None:
-            checks.number("cost_nano_usd", told, least=0, most=COST_NANO_USD_MAX)
+        if stated is not None:
+            checks.number("cost_nano_usd", stated, least=0, most=COST_NANO_USD_MAX)
         elif usage is None and not has_text:
             checks.refuse("cost_nano_usd", "one of cost_nano_usd, usage and text must be set", None)
-        is_priced = told is None and (usage is not None or has_text)
+        is_priced = stated is None and (usage is not None or has_text)
         (checks.id if is_priced else checks.optional_id)("model", model)
         if has_text:
             check_text(checks, request.text, beside_usage=usage is not None)
         labels = checks.labels("labels", request.labels) if request.labels else None
         others, admission = NOBODY_ELSE, request.admission
         if request.additional_budget_ids or request.template_budget_id or request.skip_missing_additional or admission:
-            others = spenders(checks, request)
+            others = parse_spenders(checks, request)
             checks.known("admission", admission, _ADMISSIONS)
         event_at_us = None
         if request.HasField("event_time"):
             event_at_us = checks.event_time_us("event_time", request.event_time, now_us=now_us)
-        terms, origin = call_terms(checks, request), origin_of(checks, request)
+        terms, origin = parse_call_terms(checks, request), parse_origin(checks, request)
         if checks.violations:
             raise InvalidField(checks.violations)
         text = (request.text.input, request.text.output) if has_text else None
         sent_labels = sorted(labels.items()) if labels else None
-        sent = (project_id, budget_id, model, told, sent_usage(usage, requests), sent_labels, event_at_us, text)
+        sent = (project_id, budget_id, model, stated, sent_usage(usage, requests), sent_labels, event_at_us, text)
         if admission or others is not NOBODY_ELSE:
             sent = (*sent, admission, *others.sent)  # type: ignore[assignment]
         if terms is not STANDARD_TERMS or origin.sent or request.is_history:
             history = ("is_history",) if request.is_history else ()
             sent = (*sent, *sent_terms(terms, origin), *history)
-        cost_nano_usd, price_version, refusal = told or 0, "", None
-        if told is None and usage is not None:
+        cost_nano_usd, price_version, refusal = stated or 0, "", None
+        if stated is None and usage is not None:
             at_us = event_at_us or now_us
             cost_nano_usd, price_version, refusal = self._price(model, usage, at_us, terms, "usage", requests)
         return Charge(
@@ -223,7 +222,7 @@ class CostRequests:
         )
 
     async def _counted(self, charge: Charge, request: cost_pb.UpdateCostRequest, now_us: int) -> Charge:
-        """The charge with its texts counted, and priced by them unless the cost was told."""
+        """Count the texts of a charge, and price it by them unless the caller gave the cost."""
         try:
             usage = await self.counted_text(charge.model, request.text)
         except Refusal as refusal:
@@ -238,7 +237,7 @@ class CostRequests:
         return charge._replace(cost_nano_usd=cost_nano_usd, usage=usage, price_version=price_version)
 
     async def counted_text(self, model: str, text: pb.Text) -> Usage:
-        """The tokens of a call's texts."""
+        """Count the tokens of a call's texts."""
         sent = await self._tokens.count_chat_text(model, text.input, field="text.input")
         returned = await self._tokens.count_chat_text(model, text.output, field="text.output")
         return Usage(sent.tokens, returned.tokens)
@@ -246,7 +245,7 @@ class CostRequests:
     def _price(
         self, model: str, usage: Usage, at_us: int, terms: CallTerms, field: str, requests: Sequence[Usage] = ()
     ) -> tuple[int, str, Refusal | None]:
-        """The cost in nano-dollars and the version of its price; or 0, no version, and why there is no price."""
+        """Return the cost in nano-USD and the price version, or 0, an empty version and the refusal."""
         try:
             priced = self._prices.price(model, usage, at_us=at_us, terms=terms, requests=requests)
             check_not_too_dear(field, priced.cost_nano_usd)
@@ -257,7 +256,7 @@ class CostRequests:
     async def projected_usage(
         self, request: cost_pb.ProjectCostRequest | reservation_pb.ReserveCostRequest
     ) -> tuple[Usage, bool]:
-        """The tokens of a call's texts or messages, and whether the model's own tokenizer counted them."""
+        """Count the tokens of a call's texts or messages. Also returns whether by the model's own tokenizer."""
         model = request.model
         if isinstance(request, cost_pb.ProjectCostRequest) and request.HasField("text"):
             sent = await self._tokens.count_chat_text(model, request.text.input, field="text.input")
@@ -273,7 +272,7 @@ class CostRequests:
         return Usage(counted.tokens, chat.max_output_tokens), counted.is_exact
 
 
-def adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
+def parse_adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
     """Decode and check an AdjustCostRequest."""
     checks = Checks()
     checks.id("project_id", request.project_id)
@@ -288,7 +287,7 @@ def adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
     checks.optional_id("model", request.model)
     checks.text("reason", request.reason, characters_max=REASON_CHARACTERS_MAX)
     labels = checks.labels("labels", request.labels)
-    seq = entry_seq(checks, "entry_id", request.entry_id) if request.entry_id else None
+    seq = parse_entry_id(checks, "entry_id", request.entry_id) if request.entry_id else None
     checks.request_id("request_id", request.request_id)
     checks.done()
     fields = (request.project_id, request.budget_id, amount, request.model, request.reason, sorted(labels.items()), seq)
@@ -306,5 +305,5 @@ def adjust(request: cost_pb.AdjustCostRequest, prices: Prices) -> AdjustCost:
 
 
 def touched(charges: Sequence[Charge]) -> list[str]:
-    """The budgets that some charges name, each once, in order."""
+    """Return the ids of the budgets that some charges name, each once, in order."""
     return list(dict.fromkeys(each for charge in charges for each in (charge.budget_id, *charge.additional_ids)))

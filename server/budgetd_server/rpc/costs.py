@@ -1,4 +1,4 @@
-"""The RPCs of costs: decode and check, ask the engine, encode."""
+"""The RPCs of costs: decode and check, call the engine, encode."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from budgetd_server.rpc import answers, cost_requests, read_requests
 from budgetd_server.rpc.answer_pages import AnswerPage
 from budgetd_server.rpc.batch_answers import batch_results, check_room, limits_bytes, names_bytes
 from budgetd_server.rpc.budgets import read_budget
-from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.callers import RpcCaller
 from budgetd_server.rpc.cost_requests import ITEMS_AT_A_TIME, CostRequests
 
 
@@ -31,7 +31,7 @@ class CostHandlers:
         self._prices = prices
         self._costs = costs
 
-    async def UpdateCost(self, request: cost_pb.UpdateCostRequest, caller: Caller) -> cost_pb.UpdateCostResponse:
+    async def UpdateCost(self, request: cost_pb.UpdateCostRequest, caller: RpcCaller) -> cost_pb.UpdateCostResponse:
         charge = await self._costs.charge(request, self._engine.clock())
         outcome = await self._engine.submit(charge, timeout_seconds=caller.timeout_seconds)
         response = cost_pb.UpdateCostResponse(
@@ -47,7 +47,7 @@ class CostHandlers:
         return response
 
     async def BatchUpdateCost(
-        self, request: cost_pb.BatchUpdateCostRequest, caller: Caller
+        self, request: cost_pb.BatchUpdateCostRequest, caller: RpcCaller
     ) -> cost_pb.BatchUpdateCostResponse:
         charges, refusals = await self._costs.batch(request, self._engine.clock())
         limit_bytes = await self._checked_limit_bytes(request, charges) if request.include_limits else 0
@@ -56,14 +56,14 @@ class CostHandlers:
         response = cost_pb.BatchUpdateCostResponse()
         while some := list(islice(results, ITEMS_AT_A_TIME)):
             response.results.extend(some)
-            await asyncio.sleep(0)  # Other calls have their turn.
+            await asyncio.sleep(0)  # Let the event loop run other calls.
         self._engine.count_refusals(each.error.reason for each in response.results if each.HasField("error"))
         if request.include_limits:
             response.limits.extend(await self._limits_of(request.project_id, charges))
         return response
 
-    async def AdjustCost(self, request: cost_pb.AdjustCostRequest, caller: Caller) -> cost_pb.AdjustCostResponse:
-        command = cost_requests.adjust(request, self._prices)
+    async def AdjustCost(self, request: cost_pb.AdjustCostRequest, caller: RpcCaller) -> cost_pb.AdjustCostResponse:
+        command = cost_requests.parse_adjust(request, self._prices)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return cost_pb.AdjustCostResponse(
             entry_id=answers.entry_id(outcome.entry_seq),
@@ -72,7 +72,7 @@ class CostHandlers:
         )
 
     async def GetCurrentCost(
-        self, request: cost_pb.GetCurrentCostRequest, caller: Caller
+        self, request: cost_pb.GetCurrentCostRequest, caller: RpcCaller
     ) -> cost_pb.GetCurrentCostResponse:
         read_requests.check_budget(request)
         limits: tuple[LimitStatus, ...] = ()
@@ -88,12 +88,14 @@ class CostHandlers:
             lifetime_cost_nano_usd=status.lifetime_cost_nano_usd,
         )
 
-    async def GetModelCost(self, request: cost_pb.GetModelCostRequest, caller: Caller) -> cost_pb.GetModelCostResponse:
+    async def GetModelCost(
+        self, request: cost_pb.GetModelCostRequest, caller: RpcCaller
+    ) -> cost_pb.GetModelCostResponse:
         read_requests.check_budget(request)
         status = await self._engine.budget(request.project_id, request.budget_id, with_models=True)
         return cost_pb.GetModelCostResponse(models=[answers.model_cost(model) for model in status.models])
 
-    async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: Caller) -> cost_pb.ProjectCostResponse:
+    async def ProjectCost(self, request: cost_pb.ProjectCostRequest, caller: RpcCaller) -> cost_pb.ProjectCostResponse:
         projection = await self._costs.projection(request, self._engine.clock())
         budgets = await self._engine.touched(request.project_id, request.budget_id, projection.additional_ids)
         check_not_too_many(budgets)
@@ -111,7 +113,7 @@ class CostHandlers:
         )
 
     async def _lineage(self, project_id: str, budget_id: str) -> list[BudgetStatus]:
-        """A budget and its ancestors."""
+        """Read the statuses of a budget and its ancestors."""
         now_us = self._engine.clock()
         return [budget_status(each, now_us) for each in await self._engine.touched(project_id, budget_id)]
 
@@ -127,20 +129,20 @@ class CostHandlers:
         page = AnswerPage[pb.LimitStatus]()
         for message in answers.limit_statuses([status for budget in budgets for status in budget.limits]):
             if not page.add(message):
-                break  # Limits have been added since they were measured.
+                break  # Limits have been added since the size was checked.
         return page.messages
 
     async def _checked_limit_bytes(self, request: cost_pb.BatchUpdateCostRequest, charges: Sequence[Charge]) -> int:
-        """What the limits of a batch's answer may come to; refused if they could be too much."""
+        """Estimate the size of the limits in a batch's answer; refuse the batch if it could be too large."""
         names = cost_requests.touched(charges)
         check_room(request, names_bytes(names))
         templates = {charge.budget_id: charge.template_id for charge in charges if charge.template_id}
         found = await self._engine.lineages(request.project_id, [*names, *sorted(set(templates.values()) - {*names})])
         budgets = {budget.budget_id: budget for budget in found}
         statuses = [status for budget in found if not budget.is_template for status in budget.limits]
-        for name in templates.keys() - budgets.keys():  # To be made by this batch, if there is such a template.
+        for name in templates.keys() - budgets.keys():  # This batch creates it, if the template exists.
             if (template := budgets.get(templates[name])) is not None:
                 statuses += [status._replace(budget_id=name) for status in template.limits]
-        limit_bytes = limits_bytes(answers.told(statuses))
+        limit_bytes = limits_bytes(answers.trim_patterns(statuses))
         check_room(request, limit_bytes)
         return limit_bytes

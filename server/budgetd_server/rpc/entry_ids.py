@@ -1,21 +1,21 @@
-"""Names of entries and holds become their numbers; how numbers become names is in answers.py and reservation.py."""
+"""Decodes the ids of entries and holds into their numbers; answers.py and reservation.py encode them."""
 
 import re
 
 from budgetd_server.rpc.checks import Checks
 
-#: One form for each number: ASCII digits without leading zeros.
+#: Each number has one form: ASCII digits without leading zeros.
 _NAME = re.compile(r"([er])([1-9][0-9]{0,18})")
 _SEQ_MAX = 2**63 - 1
 
 
-def entry_seq(checks: Checks, field: str, name: str) -> int | None:
-    """The number of an entry, such as 7 of "e7". None: it is none, which is noted."""
+def parse_entry_id(checks: Checks, field: str, name: str) -> int | None:
+    """Decode an entry id, such as "e7", into its number, 7. Returns None if malformed, and records a violation."""
     return _seq(checks, field, name, "e", "an entry_id of an answer")
 
 
-def reservation_seq(checks: Checks, field: str, name: str) -> int | None:
-    """The number of a hold, such as 7 of "r7". None: it is none, which is noted."""
+def parse_reservation_id(checks: Checks, field: str, name: str) -> int | None:
+    """Decode a hold's id, such as "r7", into its number, 7. Returns None if malformed, and records a violation."""
     return _seq(checks, field, name, "r", "a reservation_id of an answer")
 
 

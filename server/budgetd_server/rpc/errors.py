@@ -1,4 +1,4 @@
-"""The one table from what went wrong to what a caller is told: a status code, a sentence, and details to act on."""
+"""Maps every error to what a caller gets: a status code, a sentence, and details to act on."""
 
 from collections.abc import Mapping
 
@@ -44,9 +44,9 @@ from budgetd_server.rpc import answers
 
 DOMAIN = "budgetd"
 STATUS_TRAILER = "grpc-status-details-bin"
-#: All details together: bigger trailers were lost on the way, and a bare RESOURCE_EXHAUSTED arrived in their place.
+#: Limit of all details together: larger trailers were lost, and a bare RESOURCE_EXHAUSTED arrived in their place.
 DETAILS_BYTES_MAX = 6 * 1024
-#: Of the sentence, which gRPC sends a second time beside the details, there percent-encoded.
+#: Limit of the sentence, which gRPC sends a second time, percent-encoded, in addition to the details.
 SENTENCE_BYTES_MAX = 1_000
 VIOLATIONS_MAX = 16
 
@@ -78,7 +78,7 @@ STATUS: Mapping[type[BudgetError], grpc.StatusCode] = {
 }
 
 
-#: What the requests of the contract call the terms of the domain.
+#: The fields of the contract's requests by the terms of the domain.
 FIELDS: Mapping[Term, str] = {
     Term.ADDITIONAL_BUDGETS: "additional_budget_ids",
     Term.TEMPLATE_OF_BUDGET: "template_budget_id",
@@ -91,7 +91,7 @@ FIELDS: Mapping[Term, str] = {
 
 
 def in_fields(error: BudgetError) -> BudgetError:
-    """The same error, with the fields of the contract in place of the terms of the domain."""
+    """Return the same error with the fields of the contract in place of the terms of the domain."""
     if not isinstance(error, InvalidField) or not error.broken:
         return error
     of_edges = error.violations[: len(error.violations) - len(error.broken)]
@@ -104,7 +104,7 @@ def _path(broken: BrokenRule) -> str:
 
 
 def sentence(error: BudgetError) -> str:
-    """What people read, of bounded length."""
+    """Return the message for people, of bounded length."""
     message = error.message
     if isinstance(error, InvalidField) and len(error.violations) > VIOLATIONS_MAX:
         message = f"{len(error.violations)} bad fields: {message}"
@@ -112,7 +112,7 @@ def sentence(error: BudgetError) -> str:
 
 
 def status_of(error: BudgetError) -> status_pb2.Status:
-    """The whole status of an error, as it stands in the trailer."""
+    """Build the complete status of an error, as sent in the trailer."""
     error = in_fields(error)
     code: int = STATUS[type(error)].value[0]
     status = status_pb2.Status(code=code, message=sentence(error))
@@ -125,7 +125,7 @@ def status_of(error: BudgetError) -> status_pb2.Status:
 
 
 def internal_status(incident_id: str) -> status_pb2.Status:
-    """The status of an internal error: an id that the log has, too, and nothing of the error itself."""
+    """Build the status of an internal error: only an id, under which the log has the details."""
     status = status_pb2.Status(
         code=grpc.StatusCode.INTERNAL.value[0],
         message=f"internal error; the server's log has the details under {incident_id}",
@@ -136,7 +136,7 @@ def internal_status(incident_id: str) -> status_pb2.Status:
 
 
 def item_error(error: BudgetError) -> pb.ItemError:
-    """The error of one item of a batch."""
+    """Encode the error of one item of a batch."""
     error = in_fields(error)
     item = pb.ItemError(
         code=STATUS[type(error)].value[0],
@@ -155,7 +155,7 @@ def item_error(error: BudgetError) -> pb.ItemError:
 
 
 def _cut(text: str) -> str:
-    """As much of a text as gRPC sends in SENTENCE_BYTES_MAX bytes: what is not plain ASCII takes three a byte."""
+    """Cut a text to what gRPC sends in SENTENCE_BYTES_MAX bytes, where a byte that is not plain ASCII takes three."""
     if len(text) <= SENTENCE_BYTES_MAX and text.isascii() and text.isprintable() and "%" not in text:
         return text
     sent_bytes = 0
@@ -174,7 +174,7 @@ def _metadata(error: BudgetError) -> dict[str, str]:
 
 
 def _bad_request(error: InvalidField) -> error_details_pb2.BadRequest:
-    """The first violations: they tell enough, and arrive."""
+    """Encode only the first violations, so that the details are not lost."""
     bad = error_details_pb2.BadRequest()
     for field, description in error.violations[:VIOLATIONS_MAX]:
         bad.field_violations.add(field=field, description=description)
@@ -204,12 +204,12 @@ def _more_details(error: BudgetError) -> list[Message]:
 
 
 def exceeded(error: BudgetExceeded) -> pb.BudgetExceeded:
-    """Where the limits stand that had no room, worst first, as many as arrive for certain; the rest is counted."""
+    """Encode the exceeded limits, worst first, as many as surely fit; the others are only counted."""
     message = pb.BudgetExceeded(
         requested_nano_usd=error.requested.cost_nano_usd, requested_tokens=error.requested.of(Unit.TOKENS)
     )
     for status in error.limits[:VIOLATIONS_MAX]:
-        # The patterns of a limit may be larger than all details together.
+        # The model patterns of a limit alone may exceed the limit of all details.
         message.limits.append(answers.limit_status(status._replace(models=())))
         if message.ByteSize() > DETAILS_BYTES_MAX // 3:
             del message.limits[-1]
@@ -219,7 +219,7 @@ def exceeded(error: BudgetExceeded) -> pb.BudgetExceeded:
 
 
 def _quota_failure(error: BudgetExceeded) -> error_details_pb2.QuotaFailure:
-    """The same for programs that know no more than the standard details."""
+    """Encode the exceeded limits as standard details, for programs that know only these."""
     failure = error_details_pb2.QuotaFailure()
     for status in error.limits[:VIOLATIONS_MAX]:
         failure.violations.add(
@@ -233,7 +233,7 @@ def _quota_failure(error: BudgetExceeded) -> error_details_pb2.QuotaFailure:
 
 
 def _retry_info(error: BudgetExceeded) -> list[Message]:
-    """When every limit could have room; nothing if one never has."""
+    """Encode when every limit could have room again. Returns an empty list if one never will."""
     if error.retry_after_us is None:
         return []
     retry = error_details_pb2.RetryInfo()

@@ -1,4 +1,4 @@
-"""What becomes of a call that fails: its status, a line of the log and a count, whoever called."""
+"""Handles a failed call for every transport: maps it to a status, logs it and counts it."""
 
 import logging
 import uuid
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def failure_status(error: Exception, *, rpc: str, metrics: Metrics) -> status_pb2.Status:
-    """The status of whatever a handler has raised.
+    """Return the status of an exception that a handler has raised, and count it.
 
     An internal error is logged with its traceback under an id; the caller gets the id and nothing else.
     """
@@ -23,6 +23,6 @@ def failure_status(error: Exception, *, rpc: str, metrics: Metrics) -> status_pb
     metrics.refusals.labels("INTERNAL").inc()
     incident_id = uuid.uuid4().hex[:12]
     fields = {"rpc": rpc, "incident_id": incident_id}
-    # The id is in the sentence as well: not every program's log shows fields.
+    # The message repeats the id: not every program's log shows extra fields.
     log.error("internal error %s", incident_id, exc_info=error, extra=fields)
     return internal_status(incident_id)

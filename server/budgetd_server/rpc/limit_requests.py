@@ -1,4 +1,4 @@
-"""Limits of messages become drafts of limits."""
+"""Decodes and checks the limits of a budget."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -42,8 +42,8 @@ WINDOW_FIELDS: Mapping[WindowTerm, str] = {
 }
 
 
-def limit_drafts(checks: Checks, budget: pb.Budget) -> tuple[LimitDraft, ...]:
-    """The limits of a budget, checked."""
+def parse_limits(checks: Checks, budget: pb.Budget) -> tuple[LimitDraft, ...]:
+    """Decode and check the limits of a budget."""
     if not checks.at_most("budget.limits", len(budget.limits), LIMITS_MAX, "limits"):
         return ()
     drafts: list[LimitDraft] = []
@@ -58,7 +58,7 @@ def limit_drafts(checks: Checks, budget: pb.Budget) -> tuple[LimitDraft, ...]:
 
 
 def sent_limits(budget: pb.Budget) -> list[object]:
-    """The limits as they were sent, for the digest: what is unset differs from what is set to its default."""
+    """Return the limits as sent, for the digest: an unset field differs from one that is set to its default."""
     sent: list[object] = []
     for limit in budget.limits:
         kind, window = limit.window.WhichOneof("kind"), limit.window
@@ -125,7 +125,7 @@ def _shown_unit(unit: Unit) -> str:
 
 
 def _models(checks: Checks, field: str, limit: pb.Limit, *, is_main: bool) -> tuple[str, ...]:
-    """The patterns of the models that count."""
+    """Check the patterns of the models that count."""
     if is_main and limit.models:
         checks.refuse(field, "must be empty: the main limit counts whatever the model", list(limit.models)[:1])
     elif checks.at_most(field, len(limit.models), MODEL_PATTERNS_MAX, "patterns"):
@@ -137,7 +137,7 @@ def _models(checks: Checks, field: str, limit: pb.Limit, *, is_main: bool) -> tu
 
 
 def _alert_ratios(checks: Checks, field: str, limit: pb.Limit) -> tuple[float, ...]:
-    """Where the limit gives notice."""
+    """Check the ratios at which the limit alerts."""
     if not limit.HasField("alert_ratios"):
         return ALERT_RATIOS_DEFAULT
     ratios = limit.alert_ratios.values
@@ -152,7 +152,7 @@ def _alert_ratios(checks: Checks, field: str, limit: pb.Limit) -> tuple[float, .
 
 
 def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
-    """The window, and whether its anchor is left to the budget's creation."""
+    """Decode and check a window; also returns whether it is anchored at the budget's creation."""
     window: Window = Lifetime()
     if not limit.HasField("window"):
         return window, False
@@ -171,7 +171,7 @@ def _window(checks: Checks, field: str, limit: pb.Limit) -> tuple[Window, bool]:
         window = Fixed(length_us=length, anchor_at_us=anchor)
     elif kind == "calendar":
         calendar = limit.window.calendar
-        # Numbers that no enum value has are found among the window's violations.
+        # Unknown enum values are kept, and refused by `window_violations`.
         window = Calendar(
             unit=_CALENDAR_UNITS.get(calendar.unit, cast(CalendarUnit, calendar.unit)),
             count=calendar.count or 1,

@@ -1,4 +1,4 @@
-"""Page tokens: where a list goes on, bound to what was listed."""
+"""Page tokens: the position at which a list continues, bound to its query."""
 
 import base64
 import hashlib
@@ -8,22 +8,22 @@ from google.protobuf.message import Message
 from budgetd_server.rpc.checks import Checks
 
 _DIGEST_BYTES = 8
-#: Before a name, so that no number is taken for one.
+#: Precedes a name, so that a name cannot be mistaken for a number.
 _NAME = b"="
-#: The longest name of a model takes no more.
+#: Enough for the longest name of a model.
 _KEY_BYTES_MAX = 2_048
 
 
 def page_token(query: Message, position: int | str | None) -> str:
-    """The token that goes on at a position of this query; empty for None, the end."""
+    """Encode the position at which this query continues; empty for None, the end of the list."""
     if position is None:
         return ""
     key = _NAME + position.encode() if isinstance(position, str) else position.to_bytes(8, signed=True)
     return base64.urlsafe_b64encode(_digest(query) + key).decode().rstrip("=")
 
 
-def position_of(checks: Checks, token: str, query: Message) -> int | None:
-    """The number at which a query goes on; None: at its beginning. A token of another query is refused."""
+def parse_position(checks: Checks, token: str, query: Message) -> int | None:
+    """Decode the number at which a query continues; None at its beginning. A token of another query is refused."""
     key = _key(checks, token, query)
     if key is not None and len(key) != 8:
         _refuse(checks, token)
@@ -31,8 +31,8 @@ def position_of(checks: Checks, token: str, query: Message) -> int | None:
     return None if key is None else int.from_bytes(key, signed=True)
 
 
-def name_of(checks: Checks, token: str, query: Message) -> str | None:
-    """The name at which a query goes on, as `position_of` for lists that are sorted by name."""
+def parse_name(checks: Checks, token: str, query: Message) -> str | None:
+    """Decode the name at which a query continues, as `parse_position` does for lists that are sorted by name."""
     key = _key(checks, token, query)
     if key is None:
         return None
@@ -50,7 +50,7 @@ def _key(checks: Checks, token: str, query: Message) -> bytes | None:
     if not token:
         return None
     try:
-        # Strict, or characters that no token has would be passed over. A token has no padding of its own.
+        # Strict, since a lenient decoder ignores characters that no token has. Tokens are sent without padding.
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
         content = b""
@@ -69,7 +69,7 @@ def _refuse(checks: Checks, token: str) -> None:
 
 
 def _digest(query: Message) -> bytes:
-    """Of everything but the page: one server writes and reads it, so its own serialization will do."""
+    """Hash all fields but the page's. One server writes and reads tokens, so its own serialization suffices."""
     plain = type(query)()
     plain.CopyFrom(query)
     plain.ClearField("page_token")

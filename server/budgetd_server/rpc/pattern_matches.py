@@ -1,4 +1,4 @@
-"""How many known models each pattern of new limits matches, so that one that was mistyped is noticed."""
+"""Counts the known models that each pattern of new limits matches, so that typing errors are noticed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd_server.domain.commands import LimitDraft
 from budgetd_server.domain.pricing import Prices
 
-#: Patterns that are given examples; the answer to more of them would be long.
+#: Examples are given only up to this many patterns, to keep the answer short.
 PATTERNS_WITH_EXAMPLES_MAX = 256
 
 
 async def pattern_matches(prices: Prices, drafts: Sequence[LimitDraft]) -> list[pb.PatternMatches]:
-    """Every pattern of the limits, in order, with what it matches."""
+    """Return every pattern of the limits, in order, with what it matches."""
     patterns = [(draft.limit.limit_id, pattern) for draft in drafts for pattern in draft.limit.models]
     if not patterns:
         return []
-    # The first question builds an index, and a request may have 2,048 patterns.
+    # In a thread: the first lookup builds an index, and a request may have 2,048 patterns.
     return await asyncio.to_thread(_matched, prices, patterns)
 
 

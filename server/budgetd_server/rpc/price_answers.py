@@ -1,4 +1,4 @@
-"""Prices become messages."""
+"""Encodes prices as messages."""
 
 from budgetd.v1 import model_price_pb2 as price_pb
 from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, OffPeak, Rates, Schedule
@@ -11,7 +11,7 @@ _SOURCES = {
 
 
 def model_price(price: ModelPrice) -> price_pb.ModelPrice:
-    """What a model costs, with all that changes it but its periods: a price is that of one moment."""
+    """Encode the price of a model at one moment, with everything that changes it except its periods."""
     return price_pb.ModelPrice(
         model=price.model,
         provider=price.provider,

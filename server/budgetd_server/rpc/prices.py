@@ -5,7 +5,7 @@ from collections.abc import Callable
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.rpc import read_requests
-from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.callers import RpcCaller
 from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.rpc.price_answers import model_price
 
@@ -23,9 +23,9 @@ class PriceHandlers:
         self._clock = clock
 
     async def ListModelPrices(
-        self, request: service.ListModelPricesRequest, caller: Caller
+        self, request: service.ListModelPricesRequest, caller: RpcCaller
     ) -> service.ListModelPricesResponse:
-        begin, page_size = read_requests.price_page(request)
+        begin, page_size = read_requests.parse_price_page(request)
         prefix, now_us = request.model_prefix, self._clock()
         names = [name for name in self._prices.models() if name >= begin and name.startswith(prefix)]
         return service.ListModelPricesResponse(
@@ -35,7 +35,7 @@ class PriceHandlers:
         )
 
     async def GetModelPrice(
-        self, request: service.GetModelPriceRequest, caller: Caller
+        self, request: service.GetModelPriceRequest, caller: RpcCaller
     ) -> service.GetModelPriceResponse:
-        price = self._prices.find(read_requests.model_name(request), self._clock())
+        price = self._prices.find(read_requests.parse_model_name(request), self._clock())
         return service.GetModelPriceResponse(price=model_price(price), price_version=self._prices.version)

@@ -1,4 +1,4 @@
-"""Messages that only read become queries."""
+"""Decodes messages that only read into queries."""
 
 from budgetd.v1 import budget_service_pb2 as service
 from budgetd.v1 import cost_pb2 as cost_pb
@@ -7,7 +7,7 @@ from budgetd_server.domain.entry import EntryKind
 from budgetd_server.domain.queries import BudgetQuery, EntryQuery
 from budgetd_server.rpc.budget_requests import check_view
 from budgetd_server.rpc.checks import Checks
-from budgetd_server.rpc.page_tokens import name_of, position_of
+from budgetd_server.rpc.page_tokens import parse_name, parse_position
 
 _KINDS = {int(kind): kind for kind in EntryKind}
 _FULL = 3
@@ -28,8 +28,8 @@ def check_budget(
     checks.done()
 
 
-def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int]:
-    """Decode and check a ListBudgetsRequest: which budgets, and the size of the page."""
+def parse_budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int]:
+    """Decode and check a ListBudgetsRequest. Returns which budgets to list, and the page size."""
     checks = Checks()
     checks.id("project_id", request.project_id)
     checks.optional_id("id_prefix", request.id_prefix)
@@ -39,8 +39,8 @@ def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int]
     if not ratio >= 0:  # Not a number, too.
         checks.refuse("min_used_ratio", "must be 0 or more", ratio)
     checks.optional_id("parent_budget_id", request.parent_budget_id)
-    page_size = page_size_of(checks, request.page_size)
-    after_key = position_of(checks, request.page_token, request) or 0
+    page_size = parse_page_size(checks, request.page_size)
+    after_key = parse_position(checks, request.page_token, request) or 0
     checks.done()
     query = BudgetQuery(
         project_id=request.project_id,
@@ -55,7 +55,7 @@ def budget_query(request: service.ListBudgetsRequest) -> tuple[BudgetQuery, int]
     return query, page_size
 
 
-def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
+def parse_entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     """Decode and check a ListEntriesRequest."""
     checks = Checks()
     checks.id("project_id", request.project_id)
@@ -67,8 +67,8 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     end_at_us = checks.time_us("end_time", request.end_time) if request.HasField("end_time") else None
     checks.request_id("request_id", request.request_id)
     labels = checks.labels("labels", request.labels)
-    page_size = page_size_of(checks, request.page_size)
-    from_seq = position_of(checks, request.page_token, request)
+    page_size = parse_page_size(checks, request.page_size)
+    from_seq = parse_position(checks, request.page_token, request)
     checks.done()
     return EntryQuery(
         project_id=request.project_id,
@@ -83,17 +83,17 @@ def entry_query(request: service.ListEntriesRequest) -> EntryQuery:
     )
 
 
-def price_page(request: service.ListModelPricesRequest) -> tuple[str, int]:
-    """Decode and check a ListModelPricesRequest: the name at which the page begins, or empty, and its size."""
+def parse_price_page(request: service.ListModelPricesRequest) -> tuple[str, int]:
+    """Decode and check a ListModelPricesRequest. Returns the name at which the page begins, or empty, and its size."""
     checks = Checks()
     checks.optional_id("model_prefix", request.model_prefix)
-    page_size = page_size_of(checks, request.page_size)
-    begin = name_of(checks, request.page_token, request) or ""
+    page_size = parse_page_size(checks, request.page_size)
+    begin = parse_name(checks, request.page_token, request) or ""
     checks.done()
     return begin, page_size
 
 
-def model_name(request: service.GetModelPriceRequest) -> str:
+def parse_model_name(request: service.GetModelPriceRequest) -> str:
     """Decode and check a GetModelPriceRequest."""
     checks = Checks()
     checks.id("model", request.model)
@@ -101,8 +101,8 @@ def model_name(request: service.GetModelPriceRequest) -> str:
     return request.model
 
 
-def page_size_of(checks: Checks, page_size: int) -> int:
-    """How many items a page holds at most."""
+def parse_page_size(checks: Checks, page_size: int) -> int:
+    """Decode and check how many items a page holds at most."""
     if page_size < 0:
         checks.refuse("page_size", "must be 0 or more", page_size)
     return min(page_size, PAGE_SIZE_MAX) or PAGE_SIZE_DEFAULT

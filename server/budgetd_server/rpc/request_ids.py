@@ -1,4 +1,4 @@
-"""Request ids, and the digests that tell whether a retry asks for the same thing."""
+"""Request ids, and the digests that show whether a retry is the same request."""
 
 import hashlib
 import os
@@ -8,13 +8,12 @@ from budgetd_server.domain.commands import Request
 
 
 def request_of(request_id: str, *fields: object) -> Request:
-    """A request's id and digest.
+    """Return a request's id and digest.
 
     Args:
-        request_id: The caller's; empty: one is made, a UUIDv7 (RFC 9562), whose order is that of time.
-        fields: What was asked, as it was sent, before defaults and prices: numbers, texts, None, and sequences of
-            them. Their ASCII form is the same in every version of Python, and made in one call: this is on the way of
-            each charge.
+        request_id: The caller's; if empty, a UUIDv7 (RFC 9562), which sorts by time, is generated.
+        fields: The request as it was sent, before defaults and prices: numbers, texts, None, and sequences of them.
+            Their `ascii` form is the same in every version of Python, and one call makes it: this runs for each charge.
     """
     return Request(request_id or _uuid7(), hashlib.sha256(ascii(fields).encode("ascii")).digest())
 

@@ -1,11 +1,11 @@
-"""The RPCs of reservations: decode and check, ask the engine, encode."""
+"""The RPCs of reservations: decode and check, call the engine, encode."""
 
 from budgetd.v1 import reservation_pb2 as pb
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
 from budgetd_server.rpc import answers, reservation_requests
 from budgetd_server.rpc.answer_pages import AnswerPage
-from budgetd_server.rpc.callers import Caller
+from budgetd_server.rpc.callers import RpcCaller
 from budgetd_server.rpc.cost_requests import CostRequests
 from budgetd_server.rpc.page_tokens import page_token
 from budgetd_server.rpc.reservation_requests import ReservationRequests, check_commit
@@ -18,7 +18,7 @@ class ReservationHandlers:
         self._engine = engine
         self._reservations = ReservationRequests(costs, prices)
 
-    async def ReserveCost(self, request: pb.ReserveCostRequest, caller: Caller) -> pb.ReserveCostResponse:
+    async def ReserveCost(self, request: pb.ReserveCostRequest, caller: RpcCaller) -> pb.ReserveCostResponse:
         command = await self._reservations.reserve(request, self._engine.clock())
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         held = outcome.result
@@ -32,7 +32,7 @@ class ReservationHandlers:
         )
 
     async def CommitReservation(
-        self, request: pb.CommitReservationRequest, caller: Caller
+        self, request: pb.CommitReservationRequest, caller: RpcCaller
     ) -> pb.CommitReservationResponse:
         seq, model, provider = check_commit(request), request.model, request.provider
         if not model and (request.HasField("text") or not request.HasField("cost_nano_usd")):
@@ -53,33 +53,33 @@ class ReservationHandlers:
         )
 
     async def ReleaseReservation(
-        self, request: pb.ReleaseReservationRequest, caller: Caller
+        self, request: pb.ReleaseReservationRequest, caller: RpcCaller
     ) -> pb.ReleaseReservationResponse:
-        command = reservation_requests.release(request)
+        command = reservation_requests.parse_release(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return pb.ReleaseReservationResponse(
             released_nano_usd=outcome.result.released_nano_usd, replayed=outcome.replayed
         )
 
     async def ExtendReservation(
-        self, request: pb.ExtendReservationRequest, caller: Caller
+        self, request: pb.ExtendReservationRequest, caller: RpcCaller
     ) -> pb.ExtendReservationResponse:
-        command = reservation_requests.extend(request)
+        command = reservation_requests.parse_extend(request)
         outcome = await self._engine.submit(command, timeout_seconds=caller.timeout_seconds)
         return pb.ExtendReservationResponse(
             expire_time=answers.timestamp(outcome.result.expires_at_us), replayed=outcome.replayed
         )
 
-    async def GetReservation(self, request: pb.GetReservationRequest, caller: Caller) -> pb.GetReservationResponse:
-        seq = reservation_requests.get(request)
+    async def GetReservation(self, request: pb.GetReservationRequest, caller: RpcCaller) -> pb.GetReservationResponse:
+        seq = reservation_requests.parse_get(request)
         reservation, names = await self._engine.reservation(request.project_id, seq)
         return pb.GetReservationResponse(reservation=answers.reservation(reservation, names, self._engine.clock()))
 
     async def ListReservations(
-        self, request: pb.ListReservationsRequest, caller: Caller
+        self, request: pb.ListReservationsRequest, caller: RpcCaller
     ) -> pb.ListReservationsResponse:
         now_us = self._engine.clock()
-        query = reservation_requests.query(request, now_us)
+        query = reservation_requests.parse_query(request, now_us)
         found = await self._engine.list_reservations(query)
         page, next_seq = AnswerPage[pb.Reservation](), found.next_seq
         for reservation in found.reservations:

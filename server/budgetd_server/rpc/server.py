@@ -12,13 +12,13 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 HEALTH_NAMES = ("", SERVICE.full_name)
 
 _OPTIONS = [
-    # Off, or a second server would share the port in silence.
+    # Off: otherwise a second server could silently share the port.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.max_concurrent_streams", 1_000),
-    # Clients may ping as often as every ten seconds; more is answered with GOAWAY.
+    # Clients may ping every ten seconds at most; more frequent pings are answered with GOAWAY.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -36,7 +36,7 @@ class RpcServer:
     def __init__(self, handler: grpc.GenericRpcHandler) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((handler,))
-        #: The port that is listened on, or the path of the Unix socket; 0: none yet.
+        #: The port or the path of the Unix socket that it listens on; 0 before `start`.
         self.local: int | str = 0
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -44,10 +44,13 @@ class RpcServer:
         reflection.enable_server_reflection(names, self._server)
 
     async def start(self, address: str) -> int:
-        """Listen on host:port or unix:PATH, and serve; returns the port, which is chosen for port 0; 0: a Unix socket.
+        """Listen on host:port or unix:PATH, and serve.
+
+        Returns:
+            The port, which the system chooses for port 0; 0 for a Unix socket.
 
         Raises:
-            PortBusy: Somebody else does, or the address is not ours.
+            PortBusy: Another program listens there, or the address does not belong to this machine.
         """
         path = unix_path(address)
         try:
@@ -63,20 +66,20 @@ class RpcServer:
         return port if path is None else 0
 
     async def set_serving(self, *, is_serving: bool) -> None:
-        """Tell health checks whether calls can succeed."""
+        """Set what health checks report: whether calls can succeed."""
         serving = health_pb2.HealthCheckResponse.SERVING
         status = serving if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in HEALTH_NAMES:
             await self._health.set(name, status)
 
     async def begin_shutdown(self) -> None:
-        """Tell health checks for good that this server is going; calls are still served."""
+        """Make health checks report from now on that this server is stopping; calls are still served."""
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Hang up on everybody, give the calls that are still being served so long, and end.
+        """Close all connections, give the calls in flight `grace_seconds` to finish, and stop.
 
-        gRPC's own way to stop cancels the calls that are on their way at that moment, which clients do not retry.
+        gRPC's own way to stop would cancel calls that arrive at that moment, and clients do not retry cancelled calls.
         """
         if self.local:
             end_connections(lambda ends: ends.local == self.local and not ends.peer)

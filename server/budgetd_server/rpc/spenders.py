@@ -1,4 +1,4 @@
-"""Who is charged beside the budget that a charge or hold names, and what is asked of its limits."""
+"""Decodes which budgets a charge or hold counts on in addition to the one that it names."""
 
 from typing import NamedTuple
 
@@ -17,19 +17,19 @@ class Spenders(NamedTuple):
 
     @property
     def sent(self) -> tuple[object, ...]:
-        """As they were sent, for the digest; nothing for nothing."""
+        """Return them as they were sent, for the digest; empty if nothing was."""
         return () if self == NOBODY_ELSE else (list(self.additional_ids), self.skips_missing, self.template_id)
 
 
 NOBODY_ELSE = Spenders()
 
 
-def spenders(
+def parse_spenders(
     checks: Checks,
     request: cost_pb.UpdateCostRequest | reservation_pb.ReserveCostRequest | cost_pb.ProjectCostRequest,
 ) -> Spenders:
-    """Decode and check whom a request charges."""
-    additional_ids = additional(checks, request)
+    """Decode and check the additional budgets and the template of a request."""
+    additional_ids = parse_additional_ids(checks, request)
     if isinstance(request, cost_pb.ProjectCostRequest):
         return Spenders(additional_ids)
     template_id, skips_missing = request.template_budget_id, request.skip_missing_additional
@@ -39,11 +39,11 @@ def spenders(
     return Spenders(additional_ids, skips_missing, template_id)
 
 
-def additional(
+def parse_additional_ids(
     checks: Checks,
     request: cost_pb.UpdateCostRequest | reservation_pb.ReserveCostRequest | cost_pb.ProjectCostRequest,
 ) -> tuple[str, ...]:
-    """The ids of additional budgets; a repeated one counts once."""
+    """Decode and check the ids of additional budgets. A repeated one counts once."""
     ids = request.additional_budget_ids
     if not ids:
         return ()
