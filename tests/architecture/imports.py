@@ -67,7 +67,7 @@ SERVER_RULES: dict[str, Rule | None] = {
         "budgetd.user_cost orjson prometheus_client starlette",
         "sqlite3",
     ),
-    "litellm.files": _rule("domain.bounds domain.names litellm.files", "budgetd google"),
+    "litellm.files": _rule("domain.bounds domain.errors domain.names litellm.files", "budgetd google"),
     "prices": _rule("domain prices", never="asyncio sqlite3 time urllib"),
     "tokens": _rule("domain tokens", "tiktoken", never="sqlite3 time urllib"),
     "metrics": _rule("", "prometheus_client"),

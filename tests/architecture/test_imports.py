@@ -84,7 +84,7 @@ PLANTS = [
     ("engine/engine.py", "import budgetd_server.litellm"),
     ("litellm/__init__.py", "import orjson"),
     ("litellm/files/records.py", "from budgetd_server.engine.engine import Engine"),
-    ("litellm/hosted/saving.py", "from budgetd_server.litellm.files.records import checked"),
+    ("litellm/hosted/saving.py", "from budgetd_server.litellm.files.records import parse_record"),
     ("litellm/hosted/saving.py", "import budgetd"),
     ("prices/loading.py", "from urllib.request import urlopen"),
     ("tokens/counter.py", "from budgetd_server.engine import engine"),

@@ -128,7 +128,7 @@ def test_what_a_killed_process_leaves_is_saved_as_far_as_it_is_whole(
         assert (first["imported"], again["imported"], again["already_imported"]) == (len(kept), 0, len(kept))
         for user, record in kept.items():
             assert figures(record) in held(content, user)
-        refused = {each.user for each in reading.refusals}  # Two saves may have met between sum and models.
+        refused = {each.user for each in reading.faults}  # Two saves may have met between sum and models.
         for user in {f"user {number}" for number in range(USERS)} - kept.keys() - refused:
             for begin in places(content, user):
                 assert any(each.start <= begin < each.end for each in reading.damages)

@@ -1,4 +1,4 @@
-"""`budgetd import` and `budgetd export`: LiteLLM's file of budgets, in and out."""
+"""`budgetd import` and `budgetd export` of LiteLLM's file of budgets."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ import typer
 from budgetd_server.cli.connection import PROJECT_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Address, Project, Timeout
 from budgetd_server.cli.dollars import usd_text
 from budgetd_server.cli.failing import EXIT_FAILED, Failure, failure_of, refuse
-from budgetd_server.cli.places import Database, Place, asked, opened_async, place_of
+from budgetd_server.cli.places import Database, Place, asked, opened_async, parse_place
 
 if TYPE_CHECKING:  # Wrong usage and `--help` need none of it.
-    from budgetd_server.litellm.files.importing import Tell, Told
+    from budgetd_server.litellm.files.importing import Notify, UserOutcome
     from budgetd_server.litellm.files.records import UserRecord
 
 _AGAIN = "give the same command again, and it does the rest"
@@ -26,7 +26,7 @@ def import_user_cost(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="LiteLLM's user_cost.json; it may be damaged.")],
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and write nothing.")] = False,
     database: Database = None,
     project: Project = PROJECT_DEFAULT,
     address: Address = None,
@@ -35,22 +35,22 @@ def import_user_cost(
 ) -> None:
     """Import the budgets of LiteLLM's user_cost.json. A second time changes nothing, or completes the first."""
     from budgetd_server.litellm.files.reading import FileRefused, read  # noqa: PLC0415 - it takes a moment to import.
-    from budgetd_server.litellm.files.report import Report  # noqa: PLC0415 - the same.
+    from budgetd_server.litellm.files.report import ImportReport  # noqa: PLC0415 - the same.
 
-    place = place_of(context, database=database, address=address, timeout_seconds=timeout)
+    place = parse_place(context, database=database, address=address, timeout_seconds=timeout)
     _check_project(project)
     try:
         reading = read(file)
     except FileRefused as refusal:
         refuse(str(refusal))
-    report = Report(file, project, reading, is_dry_run=dry_run)
+    report = ImportReport(file, project, reading, is_dry_run=dry_run)
     with _progress(len(reading.records)) as advance:
 
-        def tell(told: "Told") -> None:
-            report.add(told)
+        def notify(outcome: "UserOutcome") -> None:
+            report.add(outcome)
             advance()
 
-        failure = _carried_out(place, project, reading.records, tell, is_dry_run=dry_run)
+        failure = _carried_out(place, project, reading.records, notify, is_dry_run=dry_run)
     report.interruption = "" if failure is None else failure.line
     if as_json:
         typer.echo(json.dumps(report.as_json()))
@@ -105,8 +105,8 @@ def export(
 def _check_replaceable(output: Path, *, force: bool) -> None:
     if not force:
         refuse(f"{output} exists already: name another file, or say --force")
-    if not output.is_file():  # A device would be replaced as readily as a file.
-        refuse(f"{output} is no file")
+    if not output.is_file():  # Otherwise a device would be replaced.
+        refuse(f"{output} is not a file")
 
 
 def _check_project(project: str) -> None:
@@ -121,21 +121,21 @@ def _check_project(project: str) -> None:
 
 
 def _carried_out(
-    place: Place, project: str, records: "Sequence[UserRecord]", tell: "Tell", *, is_dry_run: bool
+    place: Place, project: str, records: "Sequence[UserRecord]", notify: "Notify", *, is_dry_run: bool
 ) -> Failure | None:
-    """Do it, or foresee it; returns why it has ended early, or None if it has not."""
+    """Import the records, or report what an import would do. Returns why it ended early, or None if it did not."""
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
     from budgetd_server.litellm.files.importing import foresee, foresee_all_new, import_records  # noqa: PLC0415
 
     if not records:
         return None
     if is_dry_run and place.database is not None and not place.database.exists():
-        foresee_all_new(records, tell)  # To open a file is to make it.
+        foresee_all_new(records, notify)  # Opening the file would create it.
         return None
 
     async def carry_out() -> None:
         async with opened_async(place) as client:
-            await (foresee if is_dry_run else import_records)(client, project, records, tell)
+            await (foresee if is_dry_run else import_records)(client, project, records, notify)
 
     try:
         asyncio.run(carry_out())
@@ -150,7 +150,7 @@ def _carried_out(
 
 @contextmanager
 def _progress(count: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error, if that is a terminal; what it yields moves it on by one."""
+    """Show a progress bar on standard error if that is a terminal. Yields a function that advances it by one."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

@@ -1,4 +1,4 @@
-"""Answers over HTTP, sent no faster than they are read, and held to the bounds of all answers."""
+"""Answers over HTTP, sent with back-pressure and within the memory limits of all answers."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,12 +7,12 @@ from starlette.types import Receive, Scope, Send
 from budgetd_server.connections import host_and_port
 from budgetd_server.engine.answer_room import COUNTED_BYTES_MIN, AnswerRoom, Held
 
-#: How much is handed to the connection at a time: it buffers no more than this and as much again.
+#: How much is written to the connection at a time. It buffers at most twice as much.
 CHUNK_BYTES = 64 * 1024
 
 
 class JsonAnswer(Response):
-    """A body of JSON, with the room that it takes; given back when the last of it has been handed over."""
+    """A JSON body with its memory reservation, which is released once the whole body has been written."""
 
     media_type = "application/json"
 
@@ -21,7 +21,7 @@ class JsonAnswer(Response):
         self._content, self._held = content, held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; each part waits until the connection can take more."""
+        """Send the body in parts, each when the connection can take more."""
         if self._held is None:
             await super().__call__(scope, receive, send)
             return
@@ -38,10 +38,10 @@ class JsonAnswer(Response):
 
 
 def held_for(room: AnswerRoom, request: Request, size: int) -> Held | None:
-    """Room for an answer; None: it is too small to be counted.
+    """Reserve memory for an answer. Returns None if it is too small to count.
 
     Raises:
-        AnswersUnread: There is none.
+        AnswersUnread: Unread answers already take all of it.
     """
     if size < COUNTED_BYTES_MIN:
         return None

@@ -1,4 +1,4 @@
-"""What HTTP serves: `/metrics` for Prometheus; `/livez` and `/readyz` for whoever restarts and routes; protocols."""
+"""What HTTP serves: `/metrics` for Prometheus, `/livez` and `/readyz` for orchestrators, and mounted protocols."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class _SingleSlashes:
-    """Takes paths with repeated slashes, or one at the end, for those without them.
+    """Normalizes paths: removes repeated slashes and one at the end.
 
-    A client that joins an address and a path writes `//path` if the address ends in a slash. A redirect would lose the
-    body of a call.
+    A client that appends `/path` to an address with a final slash sends `//path`. A redirect would lose the body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,12 +29,12 @@ class _SingleSlashes:
 
 
 def http_app(registry: CollectorRegistry, is_ready: Callable[[], bool], protocols: Sequence[Route] = ()) -> Starlette:
-    """The application.
+    """Create the application.
 
     Args:
-        registry: The metrics to show.
-        is_ready: Whether calls can succeed: the store takes writes and the server is not shutting down.
-        protocols: What else is served.
+        registry: The metrics to serve.
+        is_ready: Returns whether calls can succeed: the store accepts writes and the server is not shutting down.
+        protocols: The routes of other protocols.
     """
 
     async def metrics(request: Request) -> Response:

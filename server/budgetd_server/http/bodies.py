@@ -1,4 +1,4 @@
-"""Reading JSON bodies of strangers: bounded in size, in time, and in what all of them together may take."""
+"""Reads untrusted JSON bodies, with limits on size, on time, and on the memory of all bodies together."""
 
 import asyncio
 import json
@@ -16,17 +16,17 @@ from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, shown
 MIB = 1 << 20
 #: The largest body: some 50,000 users with their markers.
 BODY_BYTES_MAX = 32 * MIB
-#: All bodies that are being read or worked on.
+#: The limit of all bodies together that are being read or processed.
 BODIES_BYTES_MAX = 128 * MIB
-#: How long the bytes of a body may take to come.
+#: How long a body may take to arrive.
 BODY_SECONDS_MAX = 30.0
-#: How long a body waits for room.
+#: How long a call waits for memory for its body.
 ROOM_SECONDS_MAX = 10.0
-#: Objects and arrays in a body: five for each user, and some more. Millions of empty ones would take seconds to parse.
+#: Objects and arrays in a body: five per user, and some more. Millions of empty ones would take seconds to parse.
 CONTAINERS_MAX = 400_000
-#: Calls that are being served or wait for room; more are turned away.
+#: Calls that are being served or wait for memory; more are refused.
 CALLS_MAX = 256
-#: Whole numbers of so many digits, or more, are infinite: no float holds them either.
+#: Whole numbers of at least this many digits are read as infinite, as they would be as floats.
 DIGITS_MAX = 400
 
 
@@ -35,7 +35,7 @@ _SHALLOW.maxlevel, _SHALLOW.maxdict, _SHALLOW.maxlist = 2, 2, 2
 
 
 class BadBody(Exception):
-    """A body that is not taken; `status` is HTTP's code, the text says why."""
+    """A body is refused; `status` is the HTTP status code, the text says why."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class BadBody(Exception):
 
 
 class Bodies:
-    """Lets bodies in as long as there is room for them, in the order in which they came."""
+    """Admits bodies in order of arrival, as long as there is memory for them."""
 
     def __init__(self, *, bytes_max: int = BODIES_BYTES_MAX, calls_max: int = CALLS_MAX) -> None:
         self._bytes_max, self._calls_max = bytes_max, calls_max
@@ -53,10 +53,10 @@ class Bodies:
 
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[Any]:
-        """The body of a request as JSON; its room is given free at the end.
+        """Read the body of a request as JSON; its memory reservation is released on exit.
 
         Raises:
-            BadBody: It is not taken.
+            BadBody: The body is refused.
         """
         length = _length(request)
         if self._calls >= self._calls_max:
@@ -69,7 +69,7 @@ class Bodies:
             except TimeoutError:
                 raise BadBody(503, "there is no room for more bodies: try again in a moment") from None
             try:
-                yield parsed(await _received(request, length))
+                yield parse_json(await _received(request, length))
             finally:
                 self._bytes_taken -= length
                 self._freed.set()
@@ -77,26 +77,26 @@ class Bodies:
             self._calls -= 1
 
     async def _take(self, length: int) -> None:
-        async with self._turn:  # First come, first served: a large body is not passed by for ever.
+        async with self._turn:  # First come, first served, so that smaller bodies cannot starve a large one.
             while self._bytes_taken and self._bytes_taken + length > self._bytes_max:
                 self._freed.clear()
                 await self._freed.wait()
             self._bytes_taken += length
 
 
-def parsed(body: bytes) -> Any:
-    """The value of a JSON text.
+def parse_json(body: bytes) -> Any:
+    """Parse a JSON text.
 
     Raises:
-        BadBody: It is none, or nested too deeply.
+        BadBody: It is not JSON, is nested too deeply, or has too many objects and arrays.
     """
     if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
         raise BadBody(413, f"the body must have at most {CONTAINERS_MAX:,} objects and arrays")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        # Python writes NaN and Infinity, which JSON has not, and there are numbers that no float holds: they are the
-        # fault of one record, and not of all.
+        # Python writes NaN and Infinity, which are not JSON, and numbers may be too large for a float. Such a value
+        # must only make its own record invalid, not the whole body.
         return _parsed_loosely(body)
 
 
@@ -104,16 +104,16 @@ def _parsed_loosely(body: bytes) -> Any:
     try:
         return json.loads(body, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise BadBody(400, f"the body is no JSON: {error}") from None
+        raise BadBody(400, f"the body is not JSON: {error}") from None
 
 
 def _whole(digits: str) -> int | float:
-    """A whole number; one that is too long for any amount is infinite."""
+    """Parse a whole number; one that is too long for any amount becomes infinity."""
     return int(digits) if len(digits) < DIGITS_MAX else math.inf
 
 
-def told(value: object) -> str:
-    """A value of a body as an answer may tell it: of bounded length and depth, and Unicode."""
+def quote_value(value: object) -> str:
+    """Quote a value of a body for an answer: bounded in length and depth, and valid Unicode."""
     if not isinstance(value, dict | list):
         return shown(value[: 2 * SHOWN_CHARACTERS_MAX] if isinstance(value, str) else value)
     return _SHALLOW.repr(value)
@@ -125,7 +125,7 @@ def _length(request: Request) -> int:
         raise BadBody(415, f"content-encoding must be identity, got {encoding[:40]!r}")
     text = request.headers.get("content-length", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 20):
-        raise BadBody(411, "content-length must tell the size of the body")
+        raise BadBody(411, "content-length must be the size of the body")
     length = int(text)
     if length > BODY_BYTES_MAX:
         raise BadBody(413, f"the body must be at most {BODY_BYTES_MAX} bytes, got {length}")

@@ -1,4 +1,4 @@
-"""Who calls over HTTP, as far as the server knows: the one place where a caller will have to prove it."""
+"""Identifies callers over HTTP: the only place that will have to authenticate them."""
 
 from typing import NamedTuple
 
@@ -6,27 +6,27 @@ from starlette.requests import Request
 
 
 class CallerRefused(Exception):
-    """A caller that is not served; `status` is HTTP's code, the text says why."""
+    """The caller is refused; `status` is the HTTP status code, the text says why."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status, self.message = status, message
 
 
-class Caller(NamedTuple):
-    """The caller of one request."""
+class HttpCaller(NamedTuple):
+    """The caller of one HTTP request."""
 
-    #: What it says of itself (`Authorization`), unproven: there are no tokens yet. None: nothing.
+    #: Its `Authorization` header, not verified: there are no tokens yet. None if there is none.
     authorization: str | None
 
 
-def caller_of(request: Request) -> Caller:
-    """The caller; called before a body is read, so that whoever has no right to it is refused unheard.
+def parse_caller(request: Request) -> HttpCaller:
+    """Identify the caller; called before the body is read, so that no body of a refused caller is.
 
     Raises:
-        CallerRefused: It is a web page. Browsers let any page post to servers of their machine, and tell whose it is
-            by `Origin`, which no other client sends.
+        CallerRefused: The request comes from a web page. Browsers let any page post to servers on their machine, and
+            then send `Origin`, which no other client does.
     """
     if "origin" in request.headers:
         raise CallerRefused(403, "pages in browsers are not served")
-    return Caller(request.headers.get("authorization"))
+    return HttpCaller(request.headers.get("authorization"))

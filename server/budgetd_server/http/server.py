@@ -12,11 +12,11 @@ from budgetd_server.unix_sockets import remove_socket, unix_path
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, leaving signals to the program."""
+    """uvicorn without its signal handlers: the program handles signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Catch none."""
+        """Capture no signals."""
         yield
 
 
@@ -27,11 +27,11 @@ class HttpServer:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
         self._server = _Uvicorn(config)
         self._task: asyncio.Task[None] | None = None
-        #: The port that is listened on, or the path of the Unix socket; 0: none.
+        #: The port or the path of the Unix socket that it listens on; 0 if none.
         self.local: int | str = 0
 
     async def start(self, address: str) -> int:
-        """Listen on host:port or unix:PATH, and serve; returns the port; 0: a Unix socket.
+        """Listen on host:port or unix:PATH, and serve. Returns the port; 0 for a Unix socket.
 
         Raises:
             OSError: The address cannot be listened on.
@@ -61,6 +61,6 @@ def _listening(address: str) -> socket.socket:
     host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, int(port)), family=family)
-    # asyncio sets it only on sockets that name their protocol; without it an answer may wait for a delayed ACK.
+    # asyncio sets it only on sockets with an explicit protocol; without it an answer may wait for a delayed ACK.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

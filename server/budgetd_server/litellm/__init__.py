@@ -1,1 +1,1 @@
-"""The one door for LiteLLM: the server for its class, and the file of its class. No other part knows of them."""
+"""Everything specific to LiteLLM: the server protocol and the file of its BudgetManager. No other part knows them."""

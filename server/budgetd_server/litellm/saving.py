@@ -1,13 +1,13 @@
-"""What a save of LiteLLM's class comes to: the class sends records as they are, and this finds out what was done.
+"""How a save becomes commands: the class sends whole records, and this module derives what was done.
 
-Each client's record is compared with the one that the same client was given or has saved last, and the difference is
-booked: what others have spent meanwhile stays. A record says how much was spent in all, so one that is saved twice
-changes nothing the second time, and one that was lost is made up for by the next.
+Each client's record is compared with the one that the same client was given or has saved last, and only the difference
+is booked, so that what others have spent meanwhile stays. A record contains totals, so saving it is idempotent, and the
+next save makes up for a lost one.
 
-The class saves on a thread for each call, so saves may come late, after newer ones. A late save shows less than was
-known, and so does a user that was reset. They are told apart by time: no save is more than ten seconds late. What shows
-less than a record that was seen within the last ten seconds is passed over; if it was a reset, the saves that follow
-show less, too. A window that begins later than the one before is always a reset.
+The class starts a thread for each save, so a save may arrive after newer ones. A late save shows lower costs than were
+known, and so does a user that was reset. Time distinguishes them: no save is more than ten seconds late. A save that
+shows less than a record seen within the last ten seconds is skipped; if it was a reset, the following saves show less,
+too. A window that begins later than the previous one is always a reset.
 """
 
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ from budgetd_server.domain.steps import NO_REQUEST, RunSteps, SetMainLimit, Step
 from budgetd_server.domain.window import Fixed
 from budgetd_server.litellm.record import Accepted, Record, differences
 
-#: The label of an entry that tells which client has brought it.
+#: The label of an entry that names the client whose save caused it.
 CLIENT_LABEL = "litellm.client"
 EDIT_REASON = "edited by a client of the self-hosted protocol"
 
 
 class Order(Enum):
-    """What a record is beside the one that was accepted before it."""
+    """What a record is compared with the one that was accepted before it."""
 
     SAME = auto()
     #: More was spent, or something else has changed.
     NEWER = auto()
-    #: It was made before the accepted one, and comes late.
+    #: It is older than the accepted one, and arrived late.
     LATE = auto()
     #: Its costs were reset, or its user was created again.
     RESET = auto()
@@ -46,41 +46,41 @@ class Order(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecordSaved(Result):
-    """A record was carried out."""
+    """The result of a saved record."""
 
     charged_nano_usd: int = 0
     charges_count: int = 0
-    #: True: it was made before one that was accepted already.
+    #: Whether it is older than the record that was accepted last.
     is_late: bool = False
-    #: True: anything changed.
+    #: Whether anything changed.
     has_changed: bool = False
 
 
 def note_key(client: str, user: str) -> NoteKey:
-    """The name of the note that keeps what was accepted last of a client's record of a user."""
+    """Return the key of the note that stores what was accepted last of a client's record of a user."""
     return NoteKey(f"litellm:{client}", user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveRecord:
-    """What a client has done to a user since it was given the record, or has saved it. Done again, it does nothing."""
+    """A save of one user's record by a client. Idempotent."""
 
     project_id: str
     budget_id: str
-    #: Whose record it is: all that one client saves is compared with what it was given or has saved.
+    #: Identifies the client: its records are compared with what it was given or has saved.
     client: str
     record: Record
-    #: The record as the client was given it; None: it was given none.
+    #: The record as the client was given it; None if it was given none.
     given: Record | None = None
-    #: The key of the newest budget that the client was given; None: it is not known what it was given.
+    #: The key of the newest budget that the client was given; None if unknown.
     given_until_key: int | None = None
-    #: When the client was last seen to have the record that was accepted before; 0: it is not known.
+    #: When the client was last seen with the record that was accepted before; 0 if unknown.
     seen_at_us: int = 0
-    #: What else the models are called, by model.
+    #: Other names of the models, by model.
     other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def command(self) -> RunSteps[RecordSaved]:
-        """The command that carries it out. It is refused with IsTemplate and CounterOverflow."""
+        """Build the command that carries it out. It is refused with IsTemplate or CounterOverflow."""
         return RunSteps(
             project_id=self.project_id,
             budget_id=self.budget_id,
@@ -111,17 +111,17 @@ class SaveRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropRecord:
-    """A client was given a user and has it no more, so the user is deleted. Done again, it does nothing."""
+    """The deletion of a user that a client was given and no longer sends. Idempotent."""
 
     project_id: str
     budget_id: str
-    #: All that it may have saved of the user is forgotten.
+    #: The clients whose stored records of the user are forgotten.
     clients: tuple[str, ...]
-    #: The key of the newest budget that the client was given; one of the same id that is newer stays.
+    #: The key of the newest budget that the client was given; a newer budget of the same id is not deleted.
     given_until_key: int
 
     def command(self) -> RunSteps[RecordSaved]:
-        """The command that carries it out. It is refused with HasChildren and HasOpenReservations."""
+        """Build the command that carries it out. It is refused with HasChildren or HasOpenReservations."""
         return RunSteps(project_id=self.project_id, budget_id=self.budget_id, choose=self._carry_out, deletes=True)
 
     def _carry_out(self, steps: Steps) -> RecordSaved:
@@ -134,13 +134,13 @@ class DropRecord:
         return RecordSaved(has_changed=is_there)
 
 
-def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
-    """What a record is beside the accepted one.
+def classify(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
+    """Classify a record by comparing it with the accepted one.
 
     Args:
-        accepted: What was accepted last.
-        record: What was saved.
-        is_old: True: nothing that was made before the accepted one can still come.
+        accepted: The record that was accepted last.
+        record: The saved record.
+        is_old: Whether no save older than the accepted one can still arrive.
     """
     before = accepted.record
     if record == before:
@@ -154,20 +154,20 @@ def order_of(accepted: Accepted, record: Record, *, is_old: bool) -> Order:
         return Order.RESET
     if not record.is_below(before):
         return Order.NEWER
-    # A late save shows no more in all, and less on a model.
+    # A late save never shows an equal or higher total together with a lower cost of a model.
     is_rearranged = record.spent_nano_usd is not None and record.spent >= before.spent
     return Order.RESET if is_old or is_rearranged else Order.LATE
 
 
 @dataclass(slots=True)
 class _Saving:
-    """One record on its way into the ledger."""
+    """Carries out one record within a transaction."""
 
     steps: Steps
     command: SaveRecord
     charged_nano_usd: int = 0
     charges: int = 0
-    #: What the record was found to be; None: nothing was known of it.
+    #: How the record was classified; None if there was no earlier one.
     order: Order | None = None
     labels: Mapping[str, str] | None = field(init=False)
 
@@ -176,7 +176,7 @@ class _Saving:
 
     @property
     def budget(self) -> BudgetState | None:
-        """The user's budget; None: there is none."""
+        """The user's budget; None if there is none."""
         return self.steps.budget
 
     @property
@@ -185,16 +185,16 @@ class _Saving:
         return self.steps.now_us
 
     def check(self) -> None:
-        """Refuse what could not be carried out whole."""
+        """Refuse a record that could only be carried out in part."""
         budget = self.budget
         if budget is not None and budget.is_template:
             raise IsTemplate(budget.budget_id)
         self.steps.check_room(self.command.record.spent)
 
     def first(self) -> Accepted:
-        """A record of which nothing is known: the user was created by this client."""
+        """Carry out a record without an earlier one: this client created the user."""
         record, budget = self.command.record, self.budget
-        # If others have created it meanwhile, their configuration stands, and what both have spent.
+        # If others have created it meanwhile, their configuration stays, and both costs are counted.
         begins = budget is None or self._was_given(budget)
         if budget is None:
             self._create()
@@ -206,9 +206,9 @@ class _Saving:
         return Accepted(record, self.now_us)
 
     def next(self, accepted: Accepted) -> Accepted | None:
-        """A record that follows another; None: it changes nothing."""
+        """Carry out a record that follows another. Returns None if it changes nothing."""
         is_old = accepted.is_old(self.now_us, seen_at_us=self.command.seen_at_us)
-        order = self.order = order_of(accepted, self.command.record, is_old=is_old)
+        order = self.order = classify(accepted, self.command.record, is_old=is_old)
         if order in (Order.SAME, Order.LATE):
             return None
         if self.budget is None:
@@ -225,7 +225,7 @@ class _Saving:
 
     def _reset(self, accepted: Accepted, order: Order) -> Accepted:
         record, budget = self.command.record, self.budget
-        assert budget is not None, "it was looked for"
+        assert budget is not None, "next() has checked it"
         if record.spent_nano_usd is None:
             self._create_again(budget)
         elif order is Order.RESET or self._ends_window(budget, accepted.record):
@@ -237,7 +237,7 @@ class _Saving:
         return accepted.followed(record, self.now_us)
 
     def _after_deletion(self, accepted: Accepted, order: Order) -> Accepted | None:
-        """Others have deleted the user: it is made again once this client spends on it, or creates it again."""
+        """Recreate a user that others have deleted if this client spends on it or creates it again."""
         record = self.command.record
         is_created_again = order is Order.RESET and record.spent_nano_usd is None
         before = accepted.record.parts() if order is Order.NEWER else {}
@@ -249,21 +249,21 @@ class _Saving:
         return accepted.followed(record, self.now_us)
 
     def _was_given(self, budget: BudgetState) -> bool:
-        """True if the client knew the budget when it created the user: then the new one takes its place."""
+        """Whether the client knew the budget when it created the user; if so, the new budget replaces it."""
         if self.command.given_until_key is not None:
             return budget.budget_key <= self.command.given_until_key
         created_at_us = self.command.record.created_at_us
         return created_at_us is not None and created_at_us > budget.created_at_us
 
     def _ends_window(self, budget: BudgetState, before: Record) -> bool:
-        """True if the client's reset ends the window; False: others have ended it already, or only the clock does."""
+        """Whether the client's reset ends the window. False if others have ended it, or only the clock may."""
         self.steps.roll()
         main, window_at_us = budget.main, self.command.record.window_at_us
         if main.limit is None or main.span.start_at_us is None or main.span.end_at_us is None:
             return True
         if main.limit.reset_mode is not ResetMode.ON_REQUEST:
             return False
-        assert window_at_us is not None and before.window_at_us is not None, "it has begun a window"  # noqa: PT018
+        assert window_at_us is not None and before.window_at_us is not None, "a later window implies both"  # noqa: PT018
         return main.span.start_at_us <= before.window_at_us or window_at_us >= main.span.end_at_us
 
     def _create(self) -> None:
@@ -279,7 +279,7 @@ class _Saving:
         self.steps.do(create)
 
     def _create_again(self, budget: BudgetState) -> None:
-        """The user begins anew; what other clients have added to its budget stays."""
+        """Start the user again from zero; limits and labels that other clients have added to its budget stay."""
         if budget.named or budget.labels.keys() - {CREATED_AT_LABEL}:
             self._reset_main()
             self._update(budget, self.command.record.limit(self.now_us))
@@ -294,15 +294,15 @@ class _Saving:
         self.steps.do(reset)
 
     def _configure(self, before: Record, *, moves_window: bool) -> None:
-        """Carry over what has changed of a configuration, and nothing else."""
+        """Apply only what has changed in the configuration."""
         budget, record = self.budget, self.command.record
-        assert budget is not None, "it was looked for"
+        assert budget is not None, "callers have checked it"
         limit = self._limit(budget.main.limit, before, moves_window=moves_window)
         if limit != budget.main.limit or (record.created_at and record.created_at != before.created_at):
             self._update(budget, limit)
 
     def _limit(self, current: Limit | None, before: Record, *, moves_window: bool) -> Limit | None:
-        """The main limit as it is to be."""
+        """Return the main limit with the client's changes applied."""
         record = self.command.record
         limit = current
         if record.total_nano_usd != before.total_nano_usd:
@@ -328,7 +328,7 @@ class _Saving:
         )
 
     def _book(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
-        """Charge what was added, then take back what was lowered by hand, as far as it is still counted."""
+        """Charge what was added, then subtract what was lowered manually, as far as it is still counted."""
         command, changes = self.command, differences(before, after)
         for model, change in changes.items():
             if change >= 0:
@@ -365,5 +365,5 @@ class _Saving:
         try:
             self.steps.do(taken)
         except BelowZero:
-            # Others have reset the count since: there is nothing left to be taken back.
+            # Others have reset the count since, so there is nothing left to subtract.
             return

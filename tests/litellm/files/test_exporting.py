@@ -109,7 +109,7 @@ def test_what_is_no_file_is_not_replaced_by_force_either(give: Give, tmp_path: P
     for place in (tmp_path, tmp_path / "pipe"):
         result = give(*EXPORT, "--output", str(place), "--force")
 
-        assert (result.exit_code, result.stderr) == (2, f"budgetd: {place} is no file\n")
+        assert (result.exit_code, result.stderr) == (2, f"budgetd: {place} is not a file\n")
     assert (tmp_path / "pipe").is_fifo()
 
 

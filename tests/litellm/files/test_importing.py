@@ -273,7 +273,7 @@ def test_people_are_shown_some_of_many_and_programs_all(give: Give, file: Path) 
 
     lines = give("import", str(file)).stdout.splitlines()
 
-    assert lines[20] == "… and 5 more of these: --json tells all"
+    assert lines[20] == "… and 5 more of these: --json lists all"
     assert len(report_of(give, file)[1]["refused"]) == 25
 
 
@@ -281,7 +281,7 @@ def test_people_are_shown_some_of_many_and_programs_all(give: Give, file: Path) 
     ("words", "sentence"),
     [
         pytest.param(("none.json",), "none.json does not exist", id="no file"),
-        pytest.param((".",), "is no file", id="a folder"),
+        pytest.param((".",), "is not a file", id="a folder"),
         pytest.param(("{file}", "--database", "postgres://x"), "--database", id="a ledger of another kind"),
         pytest.param(("{file}", "--database", "{file}"), "user_cost.json", id="a ledger that is none"),
         pytest.param(("{file}", "--database", "x.db", "--address", "localhost:1"), "either", id="two places"),

@@ -44,7 +44,7 @@ def test_a_whole_file_is_read_whole_however_it_is_laid_out(users: Users) -> None
     results = [read_content(text.encode()) for text in (*texts, texts[0].replace("\n", "\r\n"), "\ufeff" + texts[0])]
 
     assert all(list(records(result)) == list(users) for result in results)
-    assert not any(result.damages or result.refusals or result.notes for result in results)
+    assert not any(result.damages or result.faults or result.notes for result in results)
     assert all(result.records == results[0].records for result in results)
 
 
@@ -69,7 +69,7 @@ def test_a_file_cut_at_any_byte_gives_every_record_before_the_cut_and_no_other(i
 
         found = records(result)
         assert list(found.items()) == list(whole.items())[: len(found)]
-        assert not result.refusals
+        assert not result.faults
         assert result.damages, "a file without its last brace has lost something"
         assert result.damages[-1].end == length
 
@@ -207,7 +207,7 @@ def test_a_number_that_is_none_costs_only_its_record(broken: bytes, told: str, i
 
     assert list(records(result)) == [user for user in SOME if user != "zoë 😀"]
     assert result.damages == []
-    (refusal,) = result.refusals
+    (refusal,) = result.faults
     assert (refusal.user, refusal.field) == ("zoë 😀", "total_budget")
     assert refusal.value.startswith(told)
 
@@ -235,7 +235,7 @@ def test_a_name_that_is_no_text_is_refused_and_never_read_as_another(name: bytes
     result = read_content(saved(SOME).replace(b"dave", name))
 
     assert list(records(result)) == list(SOME)[:3]
-    assert [(each.field, each.rule) for each in result.refusals] == [("user", "must be 1 to 256 bytes of UTF-8")]
+    assert [(each.field, each.rule) for each in result.faults] == [("user", "must be 1 to 256 bytes of UTF-8")]
 
 
 def test_of_a_user_that_stands_twice_the_last_record_counts() -> None:
@@ -284,6 +284,6 @@ def test_what_is_no_file_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "long.json").write_bytes(saved(SOME))
     monkeypatch.setattr(reading, "FILE_BYTES_MAX", 100)
 
-    for name, rule in (("none.json", "does not exist"), (".", "is no file"), ("long.json", "at most 100 bytes")):
+    for name, rule in (("none.json", "does not exist"), (".", "is not a file"), ("long.json", "at most 100 bytes")):
         with pytest.raises(FileRefused, match=rule):
             read(tmp_path / name)

@@ -55,22 +55,22 @@ def result_of(record: Any, user: str = "alice") -> Reading:
 def test_a_record_that_breaks_a_rule_is_refused_by_field_and_value(record: Any, field: str, value: str) -> None:
     result = result_of(record)
 
-    assert [(each.user, each.field, each.value) for each in result.refusals] == [("alice", field, value)]
+    assert [(each.user, each.field, each.value) for each in result.faults] == [("alice", field, value)]
     assert len(result.records) == 1
-    assert result.refusals[0].rule.startswith("must")
+    assert result.faults[0].rule.startswith("must")
 
 
 @pytest.mark.parametrize("user", ["", "x" * 257, "é" * 129, "a\tb", "a\x7f", "\x85"])
 def test_a_name_that_breaks_a_rule_is_refused(user: str) -> None:
     result = result_of({"total_budget": 1}, user)
 
-    assert [(each.user, each.field) for each in result.refusals] == [(user, "user")]
+    assert [(each.user, each.field) for each in result.faults] == [(user, "user")]
 
 
 def test_every_breach_of_a_record_is_told() -> None:
     result = result_of({"total_budget": -1, "duration": 0, "current_cost": "x"})
 
-    assert [each.field for each in result.refusals] == ["total_budget", "duration", "current_cost"]
+    assert [each.field for each in result.faults] == ["total_budget", "duration", "current_cost"]
 
 
 def test_keys_that_are_no_part_of_a_record_are_told_and_left_out() -> None:
@@ -146,6 +146,6 @@ def test_a_digest_tells_figures_apart_and_not_the_order_of_models() -> None:
 def test_a_message_shows_no_more_of_a_value_than_a_line() -> None:
     result = result_of({"total_budget": "x\n" * 1_000})
 
-    assert len(result.refusals[0].sentence) < 150
-    assert "\n" not in result.refusals[0].sentence
-    assert result.refusals[0].sentence.startswith("total_budget must be a number of dollars")
+    assert len(result.faults[0].sentence) < 150
+    assert "\n" not in result.faults[0].sentence
+    assert result.faults[0].sentence.startswith("total_budget must be a number of dollars")

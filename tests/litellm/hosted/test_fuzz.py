@@ -14,7 +14,7 @@ import pytest
 
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import budget_service_pb2 as service
-from budgetd_server.http.bodies import parsed
+from budgetd_server.http.bodies import parse_json
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.litellm.hosted.conftest import Hosted, Records
 from tests.litellm.hosted.hostile_bodies import hostile
@@ -106,7 +106,7 @@ def wrong_of(answer: httpx.Response, body: bytes, before: Budgets, after: Budget
         return f"it is answered with {answer.status_code} and has written something" if has_written else ""
     refused = set(told.get("refused", {}))
     changed = {user for user in before.keys() | after.keys() if before.get(user) != after.get(user)}
-    named = set(parsed(body)["user_dict"])
+    named = set(parse_json(body)["user_dict"])
     changed -= {"team"} if "alice" in changed else set()  # A child counts on its parent.
     if changed & refused:
         return "users have changed that it refuses"

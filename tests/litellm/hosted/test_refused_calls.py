@@ -29,14 +29,14 @@ def holding(user_dict: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        pytest.param(b"", "the body is no JSON: ", id="nothing"),
-        pytest.param(b"{", "the body is no JSON: ", id="half an object"),
-        pytest.param(b'{"project_name": NaN, "user_dict"', "the body is no JSON: ", id="half an object with NaN"),
-        pytest.param(b'{"project_name": "\xff"}', "the body is no JSON: ", id="bytes that are no UTF-8"),
+        pytest.param(b"", "the body is not JSON: ", id="nothing"),
+        pytest.param(b"{", "the body is not JSON: ", id="half an object"),
+        pytest.param(b'{"project_name": NaN, "user_dict"', "the body is not JSON: ", id="half an object with NaN"),
+        pytest.param(b'{"project_name": "\xff"}', "the body is not JSON: ", id="bytes that are no UTF-8"),
         pytest.param(b'{"project_name": "\\ud800"}', HALF, id="half a surrogate pair"),
         pytest.param(b'{"project_name": "\\ud800", "x": NaN}', HALF, id="half a surrogate pair and NaN"),
-        pytest.param(b"[" * 100_000, "the body is no JSON: ", id="a tower of brackets"),
-        pytest.param(b"[NaN" + b"[" * 100_000, "the body is no JSON: ", id="the same, and NaN"),
+        pytest.param(b"[" * 100_000, "the body is not JSON: ", id="a tower of brackets"),
+        pytest.param(b"[NaN" + b"[" * 100_000, "the body is not JSON: ", id="the same, and NaN"),
         pytest.param([named(PROJECT)], "the body must be an object, got [{", id="a list"),
         pytest.param(None, "the body must be an object, got None", id="null"),
         pytest.param("text", "the body must be an object, got 'text'", id="a text"),
@@ -174,7 +174,7 @@ def test_a_body_of_unknown_length_is_refused(shared: Hosted) -> None:
     answer = shared.observed.http.post("/set_budget", content=iter([json.dumps(holding({})).encode()]))
 
     assert answer.status_code == 411
-    assert answer.json()["message"] == "content-length must tell the size of the body"
+    assert answer.json()["message"] == "content-length must be the size of the body"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x" * 1_000, "identity, gzip"])

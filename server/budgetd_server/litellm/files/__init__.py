@@ -1,1 +1,1 @@
-"""`user_cost.json`, the file in which LiteLLM's BudgetManager keeps its budgets: read, imported, and written back."""
+"""Reads, imports and exports `user_cost.json`, the file in which LiteLLM's BudgetManager keeps its budgets."""

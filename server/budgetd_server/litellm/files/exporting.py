@@ -1,4 +1,4 @@
-"""Writes a project's budgets as LiteLLM's `user_cost.json`, with the records that our `BudgetManager` shows."""
+"""Exports a project's budgets as LiteLLM's `user_cost.json`, with the records that our `BudgetManager` returns."""
 
 import contextlib
 import json
@@ -11,25 +11,25 @@ from budgetd import BudgetClient
 from budgetd.manager import read_records
 from budgetd.user_cost import Record
 
-#: What stands for no limit: JSON has no infinity, and this is the largest amount that a limit can have, in dollars.
+#: Replaces infinity, which JSON does not have: the largest amount that a limit can have, in dollars.
 TOTAL_BUDGET_MAX = 1e9
 
 
 class Exported(NamedTuple):
-    """A project's budgets as records."""
+    """A project's budgets as LiteLLM's records."""
 
     records: dict[str, Record]
-    #: The budgets without a limit, whose `total_budget` is the largest amount.
+    #: The users whose budgets have no limit: their `total_budget` is the largest amount.
     unlimited: list[str]
 
     @property
     def text(self) -> str:
-        """The file, as LiteLLM's class writes it."""
+        """The content of the file, formatted as LiteLLM's class does it."""
         return json.dumps(self.records, indent=4, allow_nan=False)
 
 
 def exported(client: BudgetClient, project_id: str) -> Exported:
-    """Read a project. Each record is whole; those of different users may be of different moments.
+    """Read a project. Each record is consistent; records of different users may be from different moments.
 
     Raises:
         BudgetdError: A call failed.
@@ -42,34 +42,34 @@ def exported(client: BudgetClient, project_id: str) -> Exported:
 
 
 def write(path: Path, text: str, *, replaces: bool) -> None:
-    """Write a file whole or not at all: whoever reads it meanwhile sees the old one, or the new one.
+    """Write a file atomically: concurrent readers see either the old or the new content.
 
     Args:
-        path: The file; its folder has to exist.
-        text: What is to stand in it.
-        replaces: True: a file that is there is replaced.
+        path: The file; its folder must exist.
+        text: The new content.
+        replaces: Whether to replace an existing file.
 
     Raises:
-        FileExistsError: There is one already, and it is not to be replaced.
-        OSError: It cannot be written; nothing was changed.
+        FileExistsError: The file exists and must not be replaced.
+        OSError: The file cannot be written; nothing was changed.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with beside.open("x", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         if replaces:
-            beside.replace(path)
+            temporary.replace(path)
         else:
-            os.link(beside, path)  # Unlike a rename, it fails if another has made the file meanwhile.
+            os.link(temporary, path)  # Unlike a rename, it fails if another program has created the file meanwhile.
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:
-    """Make the name of a new file durable, where folders can be opened."""
+    """Make the name of a new file durable, on systems where folders can be opened."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,9 +1,9 @@
-"""Makes budgets of the records of `user_cost.json`, each once, however often and from wherever that is tried.
+"""Imports the records of `user_cost.json` as budgets. Idempotent, also from several machines.
 
 A user's budget is created, and then charged with what the record says was spent. Both requests have ids that follow
 from project and user, so a second import changes nothing, and one that was killed in between is completed by the next.
-The budget keeps a digest of its record as a label: a later file with other figures is recognised before anything is
-charged, and so is a budget that others have put in the place of the imported one.
+A label of the budget keeps a digest of its record: so a later file with other figures is recognised before anything is
+charged, and so is a budget that has replaced the imported one.
 """
 
 import asyncio
@@ -31,9 +31,9 @@ from budgetd.v1 import cost_pb2
 from budgetd_server.domain.bounds import COST_NANO_USD_MAX, US_PER_SECOND
 from budgetd_server.litellm.files.records import UserRecord
 
-#: The label by which an imported budget tells of which record it was made.
+#: The label of an imported budget that holds the digest of its record.
 IMPORT_LABEL = "budgetd.import"
-#: Users whose budgets are made at the same time by one worker; their charges share batches.
+#: Users whose budgets one worker creates at the same time; their charges share batches.
 USERS_AT_ONCE = 32
 WORKERS = 2
 BATCH_ITEMS_MAX = 500
@@ -53,25 +53,28 @@ class Fate(StrEnum):
     REFUSED = "refused by the server"
 
 
-class Told(NamedTuple):
-    """What became of a user, and more about it, if there is more."""
+class UserOutcome(NamedTuple):
+    """What became of a user, and the reason if there is one to add."""
 
     record: UserRecord
     fate: Fate
     detail: str = ""
 
 
-Tell = Callable[[Told], None]
+Notify = Callable[[UserOutcome], None]
 
 
-async def import_records(client: AsyncBudgetClient, project_id: str, records: Sequence[UserRecord], tell: Tell) -> None:
-    """Import records, many at a time; `tell` is called as soon as it is durable what became of a user.
+async def import_records(
+    client: AsyncBudgetClient, project_id: str, records: Sequence[UserRecord], notify: Notify
+) -> None:
+    """Import records, many at a time; `notify` is called for each user once its outcome is durable.
 
     Raises:
-        BudgetdError: A call failed, not for the sake of a record. What was told is done; the next import does the rest.
+        BudgetdError: A call failed, for another reason than its record. What was reported is done; another
+            import completes the rest.
     """
     parts = _parts(records, USERS_AT_ONCE)
-    workers = [asyncio.ensure_future(_work(client, project_id, parts, tell)) for _ in range(WORKERS)]
+    workers = [asyncio.ensure_future(_work(client, project_id, parts, notify)) for _ in range(WORKERS)]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -80,77 +83,79 @@ async def import_records(client: AsyncBudgetClient, project_id: str, records: Se
         await asyncio.gather(*workers, return_exceptions=True)
 
 
-async def foresee(client: AsyncBudgetClient, project_id: str, records: Sequence[UserRecord], tell: Tell) -> None:
-    """Tell what an import would do to each record, and change nothing."""
+async def foresee(client: AsyncBudgetClient, project_id: str, records: Sequence[UserRecord], notify: Notify) -> None:
+    """Report what an import would do to each record, and change nothing."""
     budgets = await _budgets(client, project_id)
     for record in records:
-        tell(Told(record, _foreseen(record, budgets.get(record.user))))
+        notify(UserOutcome(record, _foreseen(record, budgets.get(record.user))))
 
 
-def foresee_all_new(records: Sequence[UserRecord], tell: Tell) -> None:
-    """The same where there are no budgets yet."""
+def foresee_all_new(records: Sequence[UserRecord], notify: Notify) -> None:
+    """Report what an import would do where there are no budgets yet."""
     for record in records:
-        tell(Told(record, Fate.IMPORTED))
+        notify(UserOutcome(record, Fate.IMPORTED))
 
 
-async def _work(client: AsyncBudgetClient, project_id: str, parts: Iterator[Sequence[UserRecord]], tell: Tell) -> None:
+async def _work(
+    client: AsyncBudgetClient, project_id: str, parts: Iterator[Sequence[UserRecord]], notify: Notify
+) -> None:
     for part in parts:
         created = await asyncio.gather(*(_create(client, project_id, record) for record in part))
-        for told in created:
-            if told.fate not in (Fate.IMPORTED, Fate.ALREADY_IMPORTED):
-                tell(told)
-        mine = [told for told in created if told.fate in (Fate.IMPORTED, Fate.ALREADY_IMPORTED)]
-        for told in await _charge(client, project_id, mine):
-            tell(told)
+        for outcome in created:
+            if outcome.fate not in (Fate.IMPORTED, Fate.ALREADY_IMPORTED):
+                notify(outcome)
+        mine = [outcome for outcome in created if outcome.fate in (Fate.IMPORTED, Fate.ALREADY_IMPORTED)]
+        for outcome in await _charge(client, project_id, mine):
+            notify(outcome)
 
 
-async def _create(client: AsyncBudgetClient, project_id: str, record: UserRecord) -> Told:
-    """Make a user's budget; IMPORTED if it had none, ALREADY_IMPORTED if an earlier import has made this one."""
+async def _create(client: AsyncBudgetClient, project_id: str, record: UserRecord) -> UserOutcome:
+    """Create a user's budget. IMPORTED if there was none, ALREADY_IMPORTED if an earlier import has created it."""
     try:
         answer = await client.create_budget(create_request(project_id, record))
     except AlreadyExists:
-        return Told(record, Fate.EXISTS)
+        return UserOutcome(record, Fate.EXISTS)
     except RequestIdReused:
-        return Told(record, Fate.OTHER_FIGURES)
+        return UserOutcome(record, Fate.OTHER_FIGURES)
     except InvalidRequest as error:
-        return Told(record, Fate.REFUSED, str(error))
+        return UserOutcome(record, Fate.REFUSED, str(error))
     if not answer.replayed:
-        return Told(record, Fate.IMPORTED)
+        return UserOutcome(record, Fate.IMPORTED)
     is_mine = answer.budget.labels.get(IMPORT_LABEL) == record.digest and not answer.budget.HasField("delete_time")
-    return Told(record, Fate.ALREADY_IMPORTED if is_mine else Fate.GONE)
+    return UserOutcome(record, Fate.ALREADY_IMPORTED if is_mine else Fate.GONE)
 
 
-async def _charge(client: AsyncBudgetClient, project_id: str, created: Sequence[Told]) -> list[Told]:
-    """Charge budgets that an import has made with what their records say was spent."""
+async def _charge(client: AsyncBudgetClient, project_id: str, created: Sequence[UserOutcome]) -> list[UserOutcome]:
+    """Charge imported budgets with what their records say was spent."""
     fates = dict(enumerate(created))
-    items = [(place, item) for place, told in fates.items() for item in charge_items(project_id, told.record)]
+    items = [(place, item) for place, outcome in fates.items() for item in charge_items(project_id, outcome.record)]
     for part in _parts(items, BATCH_ITEMS_MAX):
         request = cost_pb2.BatchUpdateCostRequest(project_id=project_id, requests=[item for _, item in part])
         answer = await client.batch_update_cost(request)
         for (place, _), result in zip(part, answer.results, strict=True):
-            told = fates[place]
+            outcome = fates[place]
             if result.HasField("charged"):
-                if not result.charged.replayed and told.fate is Fate.ALREADY_IMPORTED:
-                    fates[place] = told._replace(fate=Fate.IMPORTED)  # The earlier import was interrupted.
+                if not result.charged.replayed and outcome.fate is Fate.ALREADY_IMPORTED:
+                    fates[place] = outcome._replace(fate=Fate.IMPORTED)  # The earlier import was interrupted.
             else:
-                fates[place] = _refused(told, result)
+                fates[place] = _refused(outcome, result)
     return list(fates.values())
 
 
-def _refused(told: Told, result: cost_pb2.UpdateCostResult) -> Told:
+def _refused(outcome: UserOutcome, result: cost_pb2.UpdateCostResult) -> UserOutcome:
     error = error_of_item(result.error)
     match error:
         case RequestIdReused():
-            return told._replace(fate=Fate.OTHER_FIGURES)
+            return outcome._replace(fate=Fate.OTHER_FIGURES)
         case NotFound():
-            return told._replace(fate=Fate.GONE)
+            return outcome._replace(fate=Fate.GONE)
         case InvalidRequest() | FailedPrecondition():
-            return told._replace(fate=Fate.REFUSED, detail=str(error))
+            return outcome._replace(fate=Fate.REFUSED, detail=str(error))
     raise error
 
 
 def create_request(project_id: str, record: UserRecord) -> service.CreateBudgetRequest:
-    """The request that makes a user's budget."""
+    """Build the request that creates a user's budget."""
     window = None
     if record.duration_seconds is not None:
         fixed = pb.FixedWindow(length=Duration(seconds=record.duration_seconds))
@@ -167,7 +172,7 @@ def create_request(project_id: str, record: UserRecord) -> service.CreateBudgetR
 
 
 def charge_items(project_id: str, record: UserRecord) -> Iterator[cost_pb2.UpdateCostRequest]:
-    """The charges of a user's costs; one that is more than a charge may be is several."""
+    """Build the charges for a user's costs; a cost above the maximum of a charge becomes several."""
     for model, cost in record.costs:
         for number in range(max(1, -(-cost // COST_NANO_USD_MAX))):
             yield cost_pb2.UpdateCostRequest(
@@ -184,7 +189,7 @@ def _request_id(*parts: str | int) -> str:
 
 
 async def _budgets(client: AsyncBudgetClient, project_id: str) -> dict[str, pb.Budget]:
-    """A project's budgets by id, deleted ones too; of several with an id the one that is there."""
+    """Read a project's budgets by id, deleted ones included; of several with one id, the live one counts."""
     budgets: dict[str, pb.Budget] = {}
     request = service.ListBudgetsRequest(
         project_id=project_id, page_size=PAGE_SIZE, view=pb.BUDGET_VIEW_STATUS, show_deleted=True
@@ -209,7 +214,7 @@ def _foreseen(record: UserRecord, budget: pb.Budget | None) -> Fate:
         return Fate.OTHER_FIGURES
     if budget.HasField("delete_time"):
         return Fate.GONE
-    # Less than the record was ever spent: the import that made it was interrupted before it charged.
+    # If less than the record's cost was ever spent, the import was interrupted before it charged.
     is_complete = budget.lifetime_cost_nano_usd >= record.spent_nano_usd
     return Fate.ALREADY_IMPORTED if is_complete else Fate.IMPORTED
 

@@ -1,12 +1,12 @@
-"""Takes a JSON object apart into its members, however damaged it is, and tells what is lost and at which byte.
+"""Splits a possibly damaged JSON object into its members, and reports what is lost and at which byte.
 
 LiteLLM's class opens its file with `open(..., "w")` and writes it with `json.dump(..., indent=4)`. A process that is
-killed leaves the beginning of the file, or nothing. Two that save at once leave one's beginning with the other's end
-behind it, or a hole of zeros. In that form a member begins on a line of its own, after four spaces, and nowhere else:
-a line cannot end inside a JSON string. So whatever is broken costs its own member, and the next one is found again. In
-any other form members are read one after the other, up to the first damage.
+killed leaves the beginning of the file, or nothing. Two that save at the same time leave the beginning of one followed
+by the end of the other, or a hole of zero bytes. In this layout every member begins on its own line after four spaces,
+and nothing else does, since a JSON string cannot contain a line break. So damage affects only its own member, and
+reading resumes at the next one. In any other layout members are read in sequence up to the first damage.
 
-What is whole by its form is read as it stands: a record that two saves have put together digit by digit looks like any.
+A member that is valid JSON is accepted: if two saves were merged within its digits, that cannot be detected.
 """
 
 import json
@@ -15,59 +15,60 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-#: Digits of a whole number that can be an amount, or a time; Python itself reads no more than 4,300.
+from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, shown
+
+#: The most digits of a whole number that can be an amount or a time; Python itself parses at most 4,300.
 _DIGITS_MAX = 40
-_SHOWN_CHARACTERS_MAX = 60
 _SPACES = " \t\r\n"
 _SPACE = re.compile(f"[{_SPACES}]*")
 #: Where a member begins, or the object ends, in what `json.dump(..., indent=4)` writes.
 _LINE = re.compile(r'\r?\n    (?=")|\r?\n(?=\})')
-#: A record in that form, which no other has anywhere: with an indent of 2, four spaces are followed by six.
+#: A record in that layout. No other layout matches: with an indent of 2, four spaces are followed by six.
 _RECORD = re.compile(r'\n    "[^\n]*\{\r?\n        "')
-#: How it ends there.
+#: How a record ends in that layout.
 _RECORD_END = "\n    }"
 _KEY = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*+"')
-#: A number of a record that has been written to its last digit: something comes after it.
+#: A number of a record that is complete, since another character follows it.
 _LEGIBLE = re.compile(r'"(total_budget|duration|created_at|last_updated_at|current_cost)": ([-+.0-9eE]+)(?=[,\s}])')
 _CUT = "users after it, if there were any, are not in the file"
 
 
 class Odd(NamedTuple):
-    """A number that is none, or that nothing here can be: NaN, Infinity, one of thousands of digits."""
+    """A value that no field can have: NaN, Infinity, or a number of too many digits."""
 
     text: str
 
 
 class Member(NamedTuple):
-    """A member that is whole."""
+    """An undamaged member."""
 
     key: str
     value: Any
 
 
 class Damage(NamedTuple):
-    """A stretch of the file that cannot be read."""
+    """A range of the file that cannot be read."""
 
-    #: The bytes that are lost: the first, and the one behind the last.
+    #: The offsets of the first lost byte, and of the byte after the last.
     start: int
     end: int
-    #: Whose record was damaged; None: nobody's, or it is not legible.
+    #: The user whose record is damaged; None if it is no record, or if the name cannot be read.
     user: str | None
-    #: The numbers of that record that can still be read, as they are written.
+    #: The numbers of that record that can still be read, as written.
     legible: Mapping[str, str]
-    #: What is the matter, in a sentence.
+    #: A description for people.
     sentence: str
 
 
 class NoObject(ValueError):
-    """It is JSON, and no object."""
+    """The content is JSON but not an object."""
 
 
-def members(content: bytes) -> Iterator[Member | Damage]:
-    """The members of a JSON object in order, and what stands between them that cannot be read.
+def parse_members(content: bytes) -> Iterator[Member | Damage]:
+    """Yield the members of a JSON object in order, and the damaged ranges between them.
 
-    Numbers with a point are Decimals. Bytes that are no UTF-8, and halves of surrogate pairs, are lone surrogates in
-    the text, as with `errors="surrogateescape"`.
+    Numbers with a point are Decimals. Invalid UTF-8 bytes and halves of surrogate pairs become lone surrogates in the
+    text, as with `errors="surrogateescape"`.
 
     Raises:
         NoObject: The content is JSON of another kind.
@@ -83,28 +84,28 @@ def members(content: bytes) -> Iterator[Member | Damage]:
     return reader.by_lines(begin) if is_by_lines else reader.in_a_row(brace + 1)
 
 
-def shown(value: object) -> str:
-    """A value of the file for a message: as it stands there, on one line and not too long."""
+def describe_json(value: object) -> str:
+    """A value of the file for a message, as JSON has it: on one line and of bounded length."""
     match value:
         case Odd(text):
-            told = text
+            pass
         case Decimal():
-            told = str(value)
+            text = str(value)
         case Mapping():
-            told = "an object"
+            text = "an object"
         case list():
-            told = "a list"
+            text = "a list"
         case None:
-            told = "null"
+            text = "null"
         case bool():
-            told = str(value).lower()
+            text = str(value).lower()
         case _:
-            told = repr(value)
-    return told if len(told) <= _SHOWN_CHARACTERS_MAX else f"{told[: _SHOWN_CHARACTERS_MAX - 3]}..."
+            return shown(value)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
 
 
 class _Reader:
-    """Reads one text; positions of it become bytes of the file."""
+    """Reads one text, and converts its positions to byte offsets of the file."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -112,7 +113,7 @@ class _Reader:
         self._known = (0, 0)
 
     def by_lines(self, start: int) -> Iterator[Member | Damage]:
-        """The members of what is laid out as LiteLLM's class does it."""
+        """Yield the members of a text in the layout of LiteLLM's class."""
         text = self._text
         begin, is_member = start, False
         for line in _LINE.finditer(text, start):
@@ -128,13 +129,13 @@ class _Reader:
             yield from (found, *(more or [self._cut(found.key)]))
 
     def in_a_row(self, position: int) -> Iterator[Member | Damage]:
-        """The members of what is laid out otherwise, up to the first damage."""
+        """Yield the members of a text in any other layout, up to the first damage."""
         text, user = self._text, None
         position = _after_space(text, position)
         while not text.startswith("}", position):
             begin = position
             try:
-                key, value, position = _decoded(text, position)
+                key, value, position = _decode(text, position)
             except _UNREADABLE as error:
                 yield self._broken_off(begin, user, _position(error, begin), error)
                 return
@@ -153,7 +154,7 @@ class _Reader:
         yield from self._piece(position, len(text), is_member=False, is_last=True)
 
     def _piece(self, begin: int, end: int, *, is_member: bool, is_last: bool = False) -> Iterator[Member | Damage]:
-        """What stands between two lines that begin a member: a member, or the brace before or after them all."""
+        """Read the text between two lines that begin a member: a member, or the opening or closing brace."""
         if is_member:
             yield from self._member(begin, end)
             return
@@ -162,13 +163,13 @@ class _Reader:
             yield self._strange(begin, end, rest)
 
     def _member(self, begin: int, end: int) -> Iterator[Member | Damage]:
-        """The member that begins there, and what comes after it and belongs to none."""
+        """Yield the member that begins there, and the text after it that belongs to no member."""
         piece = self._text[begin:end]
         try:
-            key, value, position = _decoded(piece, 0)
+            key, value, position = _decode(piece, 0)
         except _UNREADABLE as error:
             at = self._byte(begin + _position(error, 0))
-            yield self._damage(begin, end, f"is damaged at byte {at:,} ({_told(error)})")
+            yield self._damage(begin, end, f"is damaged at byte {at:,} ({_describe(error)})")
             return
         rest = piece[position:].strip(_SPACES)
         if rest in ("", ","):
@@ -197,7 +198,7 @@ class _Reader:
         return Damage(byte, byte, None, {}, f"the file ends at byte {byte:,}, {where}; {_CUT}")
 
     def _broken_off(self, begin: int, user: str | None, position: int, error: Exception) -> Damage:
-        """The first damage of a text that has no lines to go on by."""
+        """Describe the first damage in a text whose layout does not allow reading on."""
         end = len(self._text)
         if begin == end:
             return self._cut(user)
@@ -205,7 +206,7 @@ class _Reader:
             return self._cut_within(begin)
         whose = _legible_key(self._text, begin)
         at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {shown(whose)}")
-        sentence = f"the file is damaged at {at} ({_told(error)}); what comes after it was not read"
+        sentence = f"the file is damaged at {at} ({_describe(error)}); what comes after it was not read"
         return self._at(begin, end, whose, sentence)
 
     def _strange(self, begin: int, end: int, rest: str) -> Damage:
@@ -221,13 +222,13 @@ class _Reader:
         return Damage(first, last, None, {}, sentence)
 
     def _at(self, begin: int, end: int, user: str | None, sentence: str) -> Damage:
-        # The next record's numbers are not this one's: what is looked at ends where a record could.
+        # Stop where the record could end: the next record's numbers do not belong to this one.
         stretch = re.split(r"\},", self._text[begin : min(end, begin + 100_000)], maxsplit=1)[0]
         legible = dict(_LEGIBLE.findall(stretch)) if user is not None else {}
         return Damage(self._byte(begin), self._byte(end), user, legible, sentence)
 
     def _byte(self, position: int) -> int:
-        """The byte at which a position of the text is; asked for in rising order, each costs what lies between."""
+        """Convert a position to a byte offset. In rising order, each call costs only the text since the last one."""
         if self._is_ascii:
             return position
         known, byte = self._known if self._known[0] <= position else (0, 0)
@@ -239,7 +240,7 @@ class _Reader:
 def _number(text: str) -> Decimal | Odd:
     try:
         return Decimal(text)
-    except InvalidOperation:  # An exponent of twenty digits.
+    except InvalidOperation:  # For example, an exponent of twenty digits.
         return Odd(text)
 
 
@@ -248,15 +249,15 @@ def _whole_number(text: str) -> int | Odd:
 
 
 _DECODER = json.JSONDecoder(parse_float=_number, parse_int=_whole_number, parse_constant=Odd)
-#: What is raised for what is no JSON, and for JSON that is nested too deep to be a record.
+#: Raised for invalid JSON, and for JSON that is nested too deep to be a record.
 _UNREADABLE = (ValueError, RecursionError)
 
 
-def _decoded(text: str, position: int) -> tuple[str, Any, int]:
-    """A key, its value, and the position behind it.
+def _decode(text: str, position: int) -> tuple[str, Any, int]:
+    """Return a key, its value, and the position after it.
 
     Raises:
-        ValueError, RecursionError: There is none, or it cannot be read.
+        ValueError, RecursionError: There is no member, or it cannot be read.
     """
     if not text.startswith('"', position):
         raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, position)
@@ -292,7 +293,7 @@ def _kind(value: object) -> str:
 
 def _after_space(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
-    assert match is not None, "nothing is space enough"
+    assert match is not None, "the pattern matches the empty text too"
     return match.end()
 
 
@@ -300,5 +301,5 @@ def _position(error: Exception, begin: int) -> int:
     return error.pos if isinstance(error, json.JSONDecodeError) else begin
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else "nested too deep"

@@ -1,37 +1,37 @@
-"""Reads `user_cost.json`: every record that can be saved, and by name everything that cannot."""
+"""Reads `user_cost.json`: every record that can be recovered, and a report of everything that cannot."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from budgetd_server.litellm.files.members import Damage, NoObject, members
-from budgetd_server.litellm.files.records import Refusal, UserRecord, checked
+from budgetd_server.litellm.files.members import Damage, NoObject, parse_members
+from budgetd_server.litellm.files.records import RecordFault, UserRecord, parse_record
 
-#: A file of three and a half million users; it is read into memory.
+#: Enough for three and a half million users; the file is read into memory.
 FILE_BYTES_MAX = 2**30
 
 
 class FileRefused(Exception):
-    """Nothing can be read from the file; the text tells why."""
+    """The file cannot be read at all; the text says why."""
 
 
 class Note(NamedTuple):
-    """Something about a user that does not keep its record from being imported."""
+    """A remark about a user whose record can be imported all the same."""
 
     user: str
     sentence: str
 
 
 class Reading(NamedTuple):
-    """What a file holds."""
+    """The content of a file."""
 
-    #: How long it is.
+    #: The size of the file.
     size_bytes: int
     #: The records that can be imported, in the file's order.
     records: Sequence[UserRecord]
-    #: Why others cannot; a user may be there more than once.
-    refusals: Sequence[Refusal]
-    #: What cannot be read, in the file's order.
+    #: Why other records cannot; a user may have several.
+    faults: Sequence[RecordFault]
+    #: The ranges that cannot be read, in the file's order.
     damages: Sequence[Damage]
     notes: Sequence[Note]
 
@@ -40,13 +40,13 @@ def read(path: Path) -> Reading:
     """Read a file.
 
     Raises:
-        FileRefused: It does not exist, is no file, cannot be opened, is too large, or is JSON of another kind.
+        FileRefused: The path does not exist, is not a file, cannot be opened, is too large, or is JSON of another kind.
     """
     try:
         if not path.exists():
             raise FileRefused(f"{path} does not exist")
         if not path.is_file():
-            raise FileRefused(f"{path} is no file")
+            raise FileRefused(f"{path} is not a file")
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
@@ -60,10 +60,10 @@ def read(path: Path) -> Reading:
 
 
 def read_content(content: bytes) -> Reading:
-    """Read what a file holds.
+    """Read the content of a file.
 
-    Where a user stands twice the last record counts, as everywhere in JSON; but before a damage the first does, since
-    what comes after it is most likely the end of an older file.
+    If a user occurs twice, the last record counts, as usual in JSON. But if the file is damaged in between, the record
+    before the damage counts, since what follows it is most likely the end of an older file.
 
     Raises:
         NoObject: It is JSON of another kind.
@@ -72,22 +72,22 @@ def read_content(content: bytes) -> Reading:
     before_damage: frozenset[str] = frozenset()
     damages: list[Damage] = []
     notes: list[Note] = []
-    for each in members(content):
+    for each in parse_members(content):
         if isinstance(each, Damage):
             damages.append(each)
             before_damage = before_damage.union(found) if len(damages) == 1 else before_damage
         elif each.key in before_damage:
-            notes.append(Note(each.key, "stands in the file again after it is damaged; the record before that counts"))
+            notes.append(Note(each.key, "is in the file again after it is damaged; the record before that counts"))
         else:
             if each.key in found:
-                notes.append(Note(each.key, "stands in the file twice; the last record counts"))
+                notes.append(Note(each.key, "is in the file twice; the last record counts"))
             found[each.key] = each.value
     records: list[UserRecord] = []
-    refusals: list[Refusal] = []
+    faults: list[RecordFault] = []
     for user, value in found.items():
-        result = checked(user, value)
-        refusals += result.refusals
+        result = parse_record(user, value)
+        faults += result.faults
         notes += [Note(user, sentence) for sentence in result.notes]
         if result.record is not None:
             records.append(result.record)
-    return Reading(len(content), records, refusals, damages, notes)
+    return Reading(len(content), records, faults, damages, notes)

@@ -1,4 +1,4 @@
-"""One user's record of `user_cost.json`: checked against the rules that budgets have, each breach by its name."""
+"""Checks a user's record of `user_cost.json` against the rules of budgets; every violation names its field."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,38 +7,39 @@ from typing import Any, NamedTuple
 
 from budgetd.user_cost import KEYS, RecordReader
 from budgetd_server.domain.bounds import ID_BYTES_MAX, MODELS_PER_WINDOW_MAX, US_PER_SECOND
+from budgetd_server.domain.errors import shown
 from budgetd_server.domain.names import broken_name_rule
-from budgetd_server.litellm.files.members import shown
+from budgetd_server.litellm.files.members import describe_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRecord:
-    """What a record asks for."""
+    """A valid record."""
 
     user: str
     total_nano_usd: int
-    #: The length of the window; None: the budget never ends.
+    #: The length of the window; None if the budget never ends.
     duration_seconds: int | None
-    #: When the current window began, in microseconds since 1970; None: now.
+    #: When the current window began, in microseconds since 1970; None stands for the time of the import.
     window_start_us: int | None
-    #: As the record tells it, in seconds since 1970; None: it does not, or the budget has no window.
+    #: As in the record, in seconds since 1970; None if absent, or if the budget has no window.
     created_at: float | None
-    #: Nano-dollars by model; what was spent on none under "". Empty: nothing was ever counted.
+    #: Nano-dollars by model; "" has what was spent without a model. Empty if nothing was ever counted.
     costs: tuple[tuple[str, int], ...]
 
     @property
     def spent_nano_usd(self) -> int:
-        """All costs."""
+        """The sum of all costs."""
         return sum(cost for _, cost in self.costs)
 
     @property
     def digest(self) -> str:
-        """The same for the same record and no other, however its models are sorted."""
+        """Identifies the content of the record, independent of the order of its models."""
         parts = (self.total_nano_usd, self.duration_seconds, self.window_start_us, self.created_at, sorted(self.costs))
         return hashlib.sha256(repr((self.user, *parts)).encode()).hexdigest()[:32]
 
 
-class Refusal(NamedTuple):
+class RecordFault(NamedTuple):
     """One reason why a record is not imported."""
 
     user: str
@@ -48,28 +49,28 @@ class Refusal(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The value and the rule that it breaks."""
+        """The field, the rule that it breaks, and its value."""
         return f"{self.field} {self.rule}, got {self.value}"
 
 
 class Checked(NamedTuple):
-    """What a record comes to."""
+    """The result of a check."""
 
-    #: None: it is refused.
+    #: None if the record is refused.
     record: UserRecord | None
-    refusals: list[Refusal]
-    #: What is not kept of a record that is imported all the same.
+    faults: list[RecordFault]
+    #: What is left out of a record that is imported all the same.
     notes: list[str]
 
 
-def checked(user: str, value: Any) -> Checked:
-    """Check a record."""
-    reader = RecordReader(value if isinstance(value, Mapping) else {}, shown)
+def parse_record(user: str, value: Any) -> Checked:
+    """Parse and check a record."""
+    reader = RecordReader(value if isinstance(value, Mapping) else {}, describe_json)
     if (rule := _find_broken_rule(user)) is not None:
         reader.refuse("user", user, rule)
     if not isinstance(value, Mapping):
         reader.refuse("record", value, "must be an object")
-        return Checked(None, _refusals(user, reader), [])
+        return Checked(None, _faults(user, reader), [])
     unknown = [key for key in value if key not in KEYS]
     notes = [f"{shown(key)} is no part of a record, and is left out" for key in unknown]
     total = reader.dollars("total_budget")
@@ -80,7 +81,7 @@ def checked(user: str, value: Any) -> Checked:
     if len(costs) > MODELS_PER_WINDOW_MAX:
         notes.append(f"of its {len(costs):,} models those beyond {MODELS_PER_WINDOW_MAX} are counted together")
     if reader.broken:
-        return Checked(None, _refusals(user, reader), [])
+        return Checked(None, _faults(user, reader), [])
     start = created_at if updated_at is None else updated_at
     record = UserRecord(
         user=user,
@@ -94,7 +95,7 @@ def checked(user: str, value: Any) -> Checked:
 
 
 def _find_broken_rule(name: str) -> str | None:
-    """Return the rule that a name breaks, or None. Bytes that are no UTF-8 have become halves of surrogate pairs."""
+    """Return the rule that a name breaks, or None. Lone surrogates stand for bytes that are not valid UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -103,7 +104,7 @@ def _find_broken_rule(name: str) -> str | None:
 
 
 def _duration_seconds(reader: RecordReader, record: Mapping[str, Any]) -> int | None:
-    """The duration in seconds. A fraction of days has gone through a float, whose error is less than a microsecond."""
+    """Return the duration in seconds. Fractions of days went through a float, with an error below a microsecond."""
     length_us = reader.length_us()
     if length_us is None:
         return None
@@ -113,5 +114,5 @@ def _duration_seconds(reader: RecordReader, record: Mapping[str, Any]) -> int | 
     return seconds
 
 
-def _refusals(user: str, reader: RecordReader) -> list[Refusal]:
-    return [Refusal(user, broken.field, broken.value, broken.rule) for broken in reader.broken]
+def _faults(user: str, reader: RecordReader) -> list[RecordFault]:
+    return [RecordFault(user, broken.field, broken.value, broken.rule) for broken in reader.broken]

@@ -1,22 +1,22 @@
-"""What an import has done, or would do: for people, line by line, and for programs."""
+"""The report of an import or a dry run: lines for people, JSON for programs."""
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from budgetd_server.litellm.files.importing import Fate, Told
-from budgetd_server.litellm.files.members import shown
+from budgetd_server.domain.errors import shown
+from budgetd_server.litellm.files.importing import Fate, UserOutcome
 from budgetd_server.litellm.files.reading import Reading
 
-#: Lines of one kind that people are shown; programs are told all.
+#: How many lines of one kind are printed for people; programs get all.
 LINES_MAX = 20
-#: Fates that need no word for each user.
+#: Fates that are only counted, not listed by user.
 _AS_WISHED = (Fate.IMPORTED, Fate.ALREADY_IMPORTED)
 
 
-class Report:
-    """Collects what becomes of the records of a file."""
+class ImportReport:
+    """Collects the outcomes of a file's records."""
 
     def __init__(self, path: Path, project_id: str, reading: Reading, *, is_dry_run: bool) -> None:
         self._path = path
@@ -24,26 +24,26 @@ class Report:
         self._reading = reading
         self._is_dry_run = is_dry_run
         self._counts: Counter[Fate] = Counter()
-        self._others: list[Told] = []
+        self._others: list[UserOutcome] = []
         self.imported_nano_usd = 0
-        #: Why the import has ended before its end; empty: it has not.
+        #: Why the import stopped early; empty if it did not.
         self.interruption = ""
 
-    def add(self, told: Told) -> None:
-        """Take down what became of a user."""
-        self._counts[told.fate] += 1
-        if told.fate is Fate.IMPORTED:
-            self.imported_nano_usd += told.record.spent_nano_usd
-        if told.fate not in _AS_WISHED:
-            self._others.append(told)
+    def add(self, outcome: UserOutcome) -> None:
+        """Add the outcome of a user."""
+        self._counts[outcome.fate] += 1
+        if outcome.fate is Fate.IMPORTED:
+            self.imported_nano_usd += outcome.record.spent_nano_usd
+        if outcome.fate not in _AS_WISHED:
+            self._others.append(outcome)
 
     @property
     def is_clean(self) -> bool:
-        """True if everything that was in the file is now in the project."""
-        return not (self.interruption or self._others or self._reading.refusals or self._reading.damages)
+        """Whether everything in the file is now in the project."""
+        return not (self.interruption or self._others or self._reading.faults or self._reading.damages)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it, for programs."""
+        """Return the whole report for programs."""
         reading = self._reading
         return {
             "file": str(self._path),
@@ -56,24 +56,30 @@ class Report:
             "not_reached": len(reading.records) - self._counts.total(),
             "interruption": self.interruption,
             "left": [
-                {"user": told.record.user, "reason": told.fate.name, "detail": told.detail or told.fate.value}
-                for told in self._others
+                {
+                    "user": outcome.record.user,
+                    "reason": outcome.fate.name,
+                    "detail": outcome.detail or outcome.fate.value,
+                }
+                for outcome in self._others
             ],
-            "refused": [each._asdict() for each in reading.refusals],
+            "refused": [each._asdict() for each in reading.faults],
             "damages": [{**each._asdict(), "legible": dict(each.legible)} for each in reading.damages],
             "notes": [each._asdict() for each in reading.notes],
         }
 
     def lines(self, usd_text: str) -> Iterator[str]:
-        """All of it, for people: what did not go as wished, then the sum.
+        """Yield the report for people: first the problems, then the totals.
 
         Args:
-            usd_text: What was imported, in dollars.
+            usd_text: The sum that was imported, in dollars.
         """
         reading = self._reading
         yield from _some([f"note: {shown(each.user)} {each.sentence}" for each in reading.notes])
-        yield from _some([f"refused {shown(each.user)}: {each.sentence}" for each in reading.refusals])
-        yield from _some([f"left {shown(told.record.user)}: {told.detail or told.fate}" for told in self._others])
+        yield from _some([f"refused {shown(each.user)}: {each.sentence}" for each in reading.faults])
+        yield from _some(
+            [f"left {shown(outcome.record.user)}: {outcome.detail or outcome.fate}" for outcome in self._others]
+        )
         yield from _some([f"damaged: {each.sentence}{_legible(each.legible)}" for each in reading.damages])
         verb = "would import" if self._is_dry_run else "imported"
         yield f"{verb} {_users(self._counts[Fate.IMPORTED])} with {usd_text} to project {self._project_id}"
@@ -81,7 +87,7 @@ class Report:
             yield f"{_users(self._counts[Fate.ALREADY_IMPORTED])} already imported"
         sums = {
             "left as they are": len(self._others),
-            "refused": len({each.user for each in reading.refusals}),
+            "refused": len({each.user for each in reading.faults}),
             "not reached": len(reading.records) - self._counts.total(),
         }
         for what, count in sums.items():
@@ -92,7 +98,7 @@ class Report:
 def _some(lines: list[str]) -> Iterator[str]:
     yield from lines[:LINES_MAX]
     if len(lines) > LINES_MAX:
-        yield f"… and {len(lines) - LINES_MAX:,} more of these: --json tells all"
+        yield f"… and {len(lines) - LINES_MAX:,} more of these: --json lists all"
 
 
 def _legible(legible: Any) -> str:

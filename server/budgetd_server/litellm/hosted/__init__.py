@@ -1,1 +1,1 @@
-"""LiteLLM's self-hosted protocol: `/get_budget` and `/set_budget`, by which its class keeps budgets on a server."""
+"""LiteLLM's self-hosted protocol: with `/get_budget` and `/set_budget` its class keeps budgets on a server."""

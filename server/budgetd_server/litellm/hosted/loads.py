@@ -1,4 +1,4 @@
-"""What a load gives: the live budgets of a project as they are now, and which of them a view has given."""
+"""Loads the live budgets of a project, all of them or those that a view returned."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Loaded(NamedTuple):
 
     budget_key: int
     status: BudgetStatus
-    #: True: nothing was counted or reset since it was created.
+    #: Whether nothing was counted or reset since it was created.
     is_fresh: bool
 
 
@@ -21,12 +21,12 @@ async def load_all(engine: Engine, project_id: str, budgets_max: int) -> list[Lo
     """Load all live budgets of a project with their models, in order of creation.
 
     Returns:
-        None: there are more than `budgets_max`.
+        The budgets, or None if there are more than `budgets_max`.
     """
     found: list[Loaded] = []
     async for page in engine.all_budgets(project_id, with_models=True):
         now_us = engine.clock()
-        # Without any count it may never have had one, or have begun again. The entry at which it begins shows which.
+        # A budget without any count is either new or was reset. The entry at which its count begins shows which.
         begun = {each.main.since_seq for each in page if not (each.models_count or each.main.sums.cost_nano_usd)}
         entries = await engine.entries(project_id, list(begun)) if begun else {}
         created = {seq for seq, entry in entries.items() if entry.kind is EntryKind.CREATE}
@@ -37,7 +37,7 @@ async def load_all(engine: Engine, project_id: str, budgets_max: int) -> list[Lo
 
 
 async def given_until(engine: Engine, project_id: str, until_key: int) -> dict[str, BudgetState]:
-    """Load the live budgets of a project with keys up to one, by their ids."""
+    """Load the live budgets of a project with keys up to `until_key`, by their ids."""
     found: dict[str, BudgetState] = {}
     async for page in engine.all_budgets(project_id):
         found.update((each.budget_id, each) for each in page if each.budget_key <= until_key)

@@ -1,4 +1,4 @@
-"""What is counted of the self-hosted protocol."""
+"""The metrics of the self-hosted protocol."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -6,7 +6,7 @@ from budgetd_server.metrics import CALL_SECONDS
 
 
 class HostedMetrics:
-    """The metrics of the protocol, in the registry of the server."""
+    """The metrics of the protocol, in the server's registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.calls = Counter(

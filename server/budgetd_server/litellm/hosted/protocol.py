@@ -1,4 +1,4 @@
-"""The two calls: bodies in, bodies out, and an answer that the class can bear whatever happens."""
+"""The two HTTP calls. Every answer, errors included, is one that LiteLLM's class can process."""
 
 import asyncio
 import logging
@@ -20,23 +20,23 @@ from budgetd_server.engine.answer_room import AnswerRoom
 from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.answers import JsonAnswer, held_for
-from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, told
-from budgetd_server.http.callers import CallerRefused, caller_of
+from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, quote_value
+from budgetd_server.http.callers import CallerRefused, parse_caller
 from budgetd_server.litellm.hosted.loads import load_all
 from budgetd_server.litellm.hosted.metrics import HostedMetrics
 from budgetd_server.litellm.hosted.records import record_of
-from budgetd_server.litellm.hosted.saving import RECORDS_AT_A_TIME, Saved, Saves
+from budgetd_server.litellm.hosted.saving import RECORDS_AT_A_TIME, SaveResult, Saves
 from budgetd_server.litellm.hosted.views import View
 from budgetd_server.metrics import Metrics
 
-#: The class sends all users each time; projects with more are for gRPC.
+#: The class sends all users with every save; larger projects must use gRPC.
 USERS_MAX = 50_000
-#: Of the users whose records were refused, so many are named in an answer and in the log.
-TOLD_USERS_MAX = 100
-TOLD_KEYS_MAX = 10
+#: How many users, and keys of each, an answer names whose records were refused or partly ignored; and the log.
+REPORTED_USERS_MAX = 100
+REPORTED_KEYS_MAX = 10
 LOGGED_USERS_MAX = 3
 
-#: Projects that are read and written out at the same time: all of one are in memory until its answer is made.
+#: Loads that are served at the same time: each keeps a whole project in memory until its answer is built.
 GETS_AT_A_TIME = 4
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class HostedProtocol:
         self._bodies = Bodies()
 
     def routes(self) -> list[Route]:
-        """Where the calls are."""
+        """Return the HTTP routes of the calls."""
         return [
             Route("/get_budget", self._route("get_budget", self._get), methods=["POST"]),
             Route("/set_budget", self._route("set_budget", self._set), methods=["POST"]),
@@ -66,7 +66,7 @@ class HostedProtocol:
             began, content, held = time.perf_counter(), b"", None
             self._in_flight.began()
             try:
-                caller_of(request)
+                parse_caller(request)
                 self._in_flight.admit()
                 async with self._bodies.read(request) as body:
                     status, answer = 200, await call(body)
@@ -108,7 +108,7 @@ class HostedProtocol:
         for number, each in enumerate(given, start=1):
             records[each.status.budget_id] = view.marked(record_of(each.status, is_fresh=each.is_fresh))
             if number % RECORDS_AT_A_TIME == 0:
-                await asyncio.sleep(0)  # Other calls have their turn.
+                await asyncio.sleep(0)  # Let the event loop run other calls.
         self._saves.gave(project_id, view)
         return {"status": "success", "data": records}
 
@@ -116,7 +116,7 @@ class HostedProtocol:
         project_id = _project_id(body)
         users = body.get("user_dict") if isinstance(body, dict) else None
         if not isinstance(users, dict):
-            raise BadBody(400, f"user_dict must be an object of records by user, got {told(users)}")
+            raise BadBody(400, f"user_dict must be an object of records by user, got {quote_value(users)}")
         if len(users) > USERS_MAX:
             raise BadBody(413, f"user_dict must have at most {USERS_MAX:,} users, got {len(users):,}: use gRPC")
         saved = await self._saves.save(project_id, users)
@@ -126,37 +126,37 @@ class HostedProtocol:
         return _answer(project_id, saved)
 
 
-def _answer(project_id: str, saved: Saved) -> dict[str, Any]:
+def _answer(project_id: str, saved: SaveResult) -> dict[str, Any]:
     answer: dict[str, Any] = {"status": "success"}
     if saved.ignored:
         log.warning("keys of records are not kept", extra={"project": project_id, "users": len(saved.ignored)})
-        ignored = list(saved.ignored.items())[:TOLD_USERS_MAX]
-        answer["ignored"] = {_name(user): [_name(key) for key in keys[:TOLD_KEYS_MAX]] for user, keys in ignored}
+        ignored = list(saved.ignored.items())[:REPORTED_USERS_MAX]
+        answer["ignored"] = {_name(user): [_name(key) for key in keys[:REPORTED_KEYS_MAX]] for user, keys in ignored}
     if saved.refused:
         first = list(saved.refused.items())
         fields = {"project": project_id, "users": saved.users, "refused": len(first)}
-        why = [f"{told(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]]
+        why = [f"{quote_value(user)}: {why}" for user, why in first[:LOGGED_USERS_MAX]]
         log.warning("records were refused", extra=fields | {"why": why})
         answer["status"] = "error"
         were = "was" if len(first) == 1 else "were"
         answer["message"] = f"{len(first)} of {saved.users} records {were} refused, the others are kept"
-        answer["refused"] = {_name(user): why for user, why in first[:TOLD_USERS_MAX]}
+        answer["refused"] = {_name(user): why for user, why in first[:REPORTED_USERS_MAX]}
     return answer
 
 
 def _project_id(body: object) -> str:
     if not isinstance(body, dict):
-        raise BadBody(400, f"the body must be an object, got {told(body)}")
+        raise BadBody(400, f"the body must be an object, got {quote_value(body)}")
     name = body.get("project_name")
     if not isinstance(name, str):
-        raise BadBody(400, f"project_name must be a text, got {told(name)}")
+        raise BadBody(400, f"project_name must be a text, got {quote_value(name)}")
     if (rule := broken_name_rule(name)) is not None:
-        raise BadBody(400, f"project_name {rule}, got {told(name)}")
+        raise BadBody(400, f"project_name {rule}, got {quote_value(name)}")
     return name
 
 
 def _name(text: str) -> str:
-    """A name as an answer may have it: of bounded length, and Unicode."""
+    """Shorten a name for an answer, and make it valid Unicode."""
     return text[: ID_BYTES_MAX + 1].encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,7 +1,8 @@
-"""Between LiteLLM's records, in dollars and seconds, and those of the rules, in nano-dollars and microseconds.
+"""Converts LiteLLM's records, in dollars and seconds, from and to `Record`, in nano-dollars and microseconds.
 
-A record is an object with `total_budget`; with a duration also `duration` in days, `created_at` and `last_updated_at`,
-the start of the current window; and, once something was charged or reset, `current_cost` and `model_cost`.
+A record is an object with `total_budget`. With a duration it also has `duration` in days, `created_at`, and
+`last_updated_at`, the start of the current window. Once something was charged or reset, it has `current_cost` and
+`model_cost`.
 """
 
 from typing import Any
@@ -12,20 +13,20 @@ from budgetd_server.domain.errors import FieldViolation, InvalidField
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.status import BudgetStatus
 from budgetd_server.domain.window import Lifetime
-from budgetd_server.http.bodies import told
+from budgetd_server.http.bodies import quote_value
 from budgetd_server.litellm.record import Record
 
 MODELS_MAX = 1_000
-#: What stands for a budget without a main limit: the class could not send infinity back.
+#: The `total_budget` of a budget without a main limit: the class could not send infinity back.
 UNLIMITED_USD = LIMIT_AMOUNT_MAX // NANO_USD_PER_USD
 
 
 def record_of(status: BudgetStatus, *, is_fresh: bool) -> dict[str, Any]:
-    """A budget as the class keeps it.
+    """Build the record of a budget.
 
     Args:
         status: The budget, with its models.
-        is_fresh: True: nothing was charged or reset since it was created, so it has no costs, not even zero.
+        is_fresh: Whether nothing was charged or reset since it was created; then it has no costs, not even zero.
     """
     limit, span_us = status.main_limit, None
     if limit is not None and not isinstance(limit.window, Lifetime):
@@ -41,15 +42,15 @@ def record_of(status: BudgetStatus, *, is_fresh: bool) -> dict[str, Any]:
     )
 
 
-def decoded(record: object, field: str = "") -> Record:
-    """A record as the class has sent it.
+def parse_record(record: object, field: str = "") -> Record:
+    """Parse and check a record that the class has sent.
 
     Raises:
-        InvalidField: It breaks a rule; all that are broken are told.
+        InvalidField: The record breaks rules; the error has every violation.
     """
     if not isinstance(record, dict):
-        raise InvalidField([FieldViolation(field or "record", f"must be an object, got {told(record)}")])
-    reader = RecordReader(record, told)
+        raise InvalidField([FieldViolation(field or "record", f"must be an object, got {quote_value(record)}")])
+    reader = RecordReader(record, quote_value)
     total_nano_usd = reader.dollars("total_budget")
     spent = reader.dollars("current_cost") if "current_cost" in record else None
     models = _models(reader, record.get("model_cost"))

@@ -1,4 +1,4 @@
-"""A save of LiteLLM's class: the whole dictionary of users, of which what has changed is carried out."""
+"""Carries out the changes in a save of LiteLLM's class, which always sends the whole dictionary of users."""
 
 import asyncio
 from collections import Counter, OrderedDict
@@ -13,61 +13,61 @@ from budgetd_server.domain.errors import FieldViolation, InvalidField, Refusal, 
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.domain.pricing import Prices
 from budgetd_server.engine.engine import Engine
-from budgetd_server.http.bodies import told
+from budgetd_server.http.bodies import quote_value
 from budgetd_server.litellm.hosted.loads import given_until
-from budgetd_server.litellm.hosted.records import decoded
+from budgetd_server.litellm.hosted.records import parse_record
 from budgetd_server.litellm.hosted.unchanged import UNSETTLED, Seen, Unchanged, digest
 from budgetd_server.litellm.hosted.views import MARKER, View, client_of_new
 from budgetd_server.litellm.saving import DropRecord, RecordSaved, SaveRecord
 from budgetd_server.metrics import Metrics
 
-#: Records that are looked at before other calls have their turn.
+#: Records that are processed before the event loop runs other calls.
 RECORDS_AT_A_TIME = 500
-#: Views of which is known what is missing in their saves; of others it is found out again.
+#: Views for which it is cached that no user is missing from their saves; for others it is computed again.
 VIEWS_MAX = 1_000
-#: Of what is wrong with one record, so much is told.
+#: How many violations of one record are reported.
 VIOLATIONS_MAX = 8
 
 
 @dataclass(slots=True)
-class Saved:
-    """What became of a save."""
+class SaveResult:
+    """The result of a save."""
 
     users: int
-    #: Records that changed something, those that came late, and users that were deleted.
+    #: How many records changed something, how many came late, and how many users were deleted.
     changed: int = 0
     late: int = 0
     deleted: int = 0
     #: Why records were not carried out, by user.
     refused: dict[str, str] = field(default_factory=dict)
-    #: Keys of records that are nowhere kept, by user.
+    #: Unknown keys of records, which are dropped, by user.
     ignored: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Change:
-    """A record that is not as it was given."""
+    """A record that differs from the one that the client was given."""
 
     user: str
     record: object
-    #: None: it has no marker.
+    #: The view that returned the record; None if it has no marker.
     view: View | None
     given: object
 
     def digest(self) -> bytes:
-        """What stands for the record; empty: it is none that could be kept."""
+        """Return a hash of the record; empty if it cannot be hashed."""
         if not isinstance(self.record, dict):
             return b""
-        # A key that is missing, null, and NaN, which orjson writes as null, are three things.
+        # A missing key, null, and NaN, which orjson writes as null, must give different hashes.
         parts = [self.record.get(key, "missing") for key in KEYS]
         return digest(["null" if part is None else part for part in parts])
 
     def keys(self) -> frozenset[str]:
-        """The keys of the record."""
+        """Return the keys of the record; empty if it is not an object."""
         return frozenset(self.record) if isinstance(self.record, dict) else frozenset()
 
     def client(self, view: View | None) -> str:
-        """Whose record it is, in a save of that view."""
+        """Return the client that the record belongs to, in a save based on that view."""
         if self.view is not None:
             return self.view.view_id
         created_at = self.record.get("created_at") if isinstance(self.record, dict) else None
@@ -75,64 +75,63 @@ class _Change:
 
 
 class Present(NamedTuple):
-    """Which records of a view a save has: if this stays, nothing that was given has gone since."""
+    """Summarizes which records of a view a save has: while it stays equal, no further user is missing."""
 
     marked: int
-    #: What stands for the users without a marker, some of which may have been created again.
+    #: A hash of the users without a marker, some of which may have been created again.
     new: bytes
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """The records of a save: those that have changed since they were given, and how many each view gave."""
+    """The records of a save that have changed since they were given, and the number of records by view."""
 
     changes: list[_Change] = field(default_factory=list)
-    #: By view, the records with its marker.
+    #: The number of records with the marker of each view.
     marked: Counter[View] = field(default_factory=Counter)
 
     def present(self, view: View) -> Present:
-        """What tells whether one that was given is missing."""
+        """Summarize which records of a view are in the save."""
         new = sorted(change.user for change in self.changes if change.view is None)
         return Present(self.marked[view], digest(new))
 
 
 class Saves:
-    """Carries out saves."""
+    """Carries out saves of all projects."""
 
     def __init__(self, engine: Engine, prices: Prices, metrics: Metrics) -> None:
         self._engine, self._prices, self._metrics = engine, prices, metrics
         self._unchanged = Unchanged()
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        #: By project and view, how many of its records were left, and which others there were, when it was last found
-        #: that nothing is missing.
+        #: By project and view, what the last save contained after which no user was left to delete.
         self._whole: OrderedDict[tuple[str, str], Present] = OrderedDict()
 
     def gave(self, project_id: str, view: View) -> None:
-        """A view was given, of which nothing has been saved yet."""
+        """Record that a view was given, and that nothing of it has been saved yet."""
         self._unchanged.begin((project_id, view.view_id))
 
-    async def save(self, project_id: str, users: Mapping[str, Any]) -> Saved:
-        """Carry out what has changed; each record for itself.
+    async def save(self, project_id: str, users: Mapping[str, Any]) -> SaveResult:
+        """Carry out what has changed, each record independently.
 
         Raises:
-            Unavailable: Any of it may have been carried out; the same save again completes it.
+            Unavailable: Some of it may have been carried out; a retry of the same save completes it.
         """
-        saved = Saved(len(users))
-        first = next((view for view in map(_view_of, users.values()) if view is not None), None)
-        # One save of a client after the other, or what one finds unchanged another might be about to change.
+        saved = SaveResult(len(users))
+        first = next((view for view in map(_parse_view, users.values()) if view is not None), None)
+        # Saves of one client run one at a time: otherwise one could skip as unchanged what another is just changing.
         key = (project_id, "" if first is None else first.view_id)
         lock = self._locks.get(key)
         if lock is None:
             lock = self._locks[key] = asyncio.Lock()
         async with lock:
-            found = await self._sorted(project_id, users, saved)
+            found = await self._sort(project_id, users, saved)
             view = next((view for view, _ in found.marked.most_common(1)), None)
             await self._carry_out(project_id, found, view, saved)
             if view is not None:
                 await self._delete_missing(project_id, users, view, found, saved)
         return saved
 
-    async def _carry_out(self, project_id: str, found: _Sorted, view: View | None, saved: Saved) -> None:
+    async def _carry_out(self, project_id: str, found: _Sorted, view: View | None, saved: SaveResult) -> None:
         saves: list[SaveRecord] = []
         digests: list[bytes] = []
         now_us = self._engine.clock()
@@ -146,7 +145,7 @@ class Saves:
                 self._unchanged.keep(client, change.user, Seen(seal, now_us))
                 continue
             try:
-                save = self._save_of(project_id, change, view)
+                save = self._parse_save(project_id, change, view)
             except InvalidField as error:
                 saved.refused[change.user] = _sentence(error)
                 if change.view is not None and broken_name_rule(change.user) is None:
@@ -167,12 +166,12 @@ class Saves:
         self._metrics.count_charges(refused=sum(isinstance(outcome, Refusal) for outcome in outcomes))
 
     def _unsettle(self, client: tuple[str, str], user: str) -> None:
-        """Unless this record is taken, the next one is looked at, even if it is as it was given."""
+        """Make sure that the user's next record is processed if this one fails, even if it equals the given one."""
         self._unchanged.begin(client)
         if self._unchanged.seen(client, user) is None:
             self._unchanged.keep(client, user, UNSETTLED)
 
-    async def _sorted(self, project_id: str, users: Mapping[str, Any], saved: Saved) -> _Sorted:
+    async def _sort(self, project_id: str, users: Mapping[str, Any], saved: SaveResult) -> _Sorted:
         found = _Sorted()
         for number, (user, record) in enumerate(users.items(), start=1):
             if number % RECORDS_AT_A_TIME == 0:
@@ -183,7 +182,7 @@ class Saves:
                 continue
             view = View.parse(marker.get("view")) if isinstance(marker, dict) else None
             if view is None:
-                saved.refused[user] = f"{MARKER}: must be as it was given, got {told(marker)}"
+                saved.refused[user] = f"{MARKER}: must be as it was given, got {quote_value(marker)}"
                 continue
             found.marked[view] += 1
             client = (project_id, view.view_id)
@@ -192,10 +191,10 @@ class Saves:
                 found.changes.append(_Change(user, record, view, marker.get("given")))
         return found
 
-    def _save_of(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
+    def _parse_save(self, project_id: str, change: _Change, view: View | None) -> SaveRecord:
         if (rule := broken_name_rule(change.user)) is not None:
-            raise InvalidField([FieldViolation("user", f"{rule}, got {told(change.user)}")])
-        record = decoded(change.record)
+            raise InvalidField([FieldViolation("user", f"{rule}, got {quote_value(change.user)}")])
+        record = parse_record(change.record)
         names = {model: self._prices.other_names(model) for model, _ in record.models if model}
         is_new = change.view is None
         return SaveRecord(
@@ -203,25 +202,25 @@ class Saves:
             budget_id=change.user,
             client=change.client(view),
             record=record,
-            given=None if is_new else decoded(change.given, f"{MARKER}.given"),
+            given=None if is_new else parse_record(change.given, f"{MARKER}.given"),
             given_until_key=view.until_key if is_new and view is not None else None,
             other_names={model: name for model, name in names.items() if name},
         )
 
-    def _settle(self, saved: Saved, save: SaveRecord, seen: Seen, outcome: Outcome[RecordSaved] | Refusal) -> None:
+    def _settle(self, saved: SaveResult, save: SaveRecord, seen: Seen, outcome: Outcome[RecordSaved] | Refusal) -> None:
         if isinstance(outcome, Refusal):
             saved.refused[save.budget_id] = outcome.message
             return
         is_late, has_changed = outcome.result.is_late, outcome.result.has_changed
         saved.late += is_late
         saved.changed += has_changed
-        if not is_late:  # It may turn out to be a reset, once it is shown again.
+        if not is_late:  # A late record is not remembered: if it is sent again, it may prove to be a reset.
             self._unchanged.keep((save.project_id, save.client), save.budget_id, seen)
 
     async def _delete_missing(
-        self, project_id: str, users: Mapping[str, Any], view: View, found: _Sorted, saved: Saved
+        self, project_id: str, users: Mapping[str, Any], view: View, found: _Sorted, saved: SaveResult
     ) -> None:
-        """Delete the users that the view has given and the save has no more; those created again it has, unmarked."""
+        """Delete the users of the view that are missing from the save. Users created again are in it, unmarked."""
         if found.marked[view] >= view.records:
             return
         known, present = (project_id, view.view_id), found.present(view)
@@ -255,14 +254,14 @@ class Saves:
                 self._whole.popitem(last=False)
 
 
-def _view_of(record: object) -> View | None:
-    """The view that a record's marker names."""
+def _parse_view(record: object) -> View | None:
+    """Return the view that a record's marker names, or None if it has no valid marker."""
     marker = record.get(MARKER) if isinstance(record, dict) else None
     return View.parse(marker.get("view")) if isinstance(marker, dict) else None
 
 
 def _sentence(error: InvalidField) -> str:
-    """What is wrong with a record, of bounded length."""
+    """Describe the violations of a record, in bounded length."""
     first = "; ".join(f"{field}: {rule}" for field, rule in error.violations[:VIOLATIONS_MAX])
     more = len(error.violations) - VIOLATIONS_MAX
     return f"{first}; and {more} more" if more > 0 else first
@@ -271,5 +270,5 @@ def _sentence(error: InvalidField) -> str:
 def _is_same(record: object, given: object) -> bool:
     try:
         return record == given
-    except RecursionError:  # Nested without end; it is looked at, and refused.
+    except RecursionError:  # Nested too deeply; it is processed as a change, and refused.
         return False

@@ -1,7 +1,7 @@
-"""What clients have saved before, so that records that have not changed since are passed by.
+"""Remembers what clients have saved, so that unchanged records can be skipped.
 
-Nothing depends on it: what a client has saved that is not known here, after a restart or because there was no room, is
-compared in the ledger, all of it, and changes nothing there either.
+It is only a cache: records that are not remembered, after a restart or because they were evicted, are compared in the
+ledger, and change nothing there either.
 """
 
 from collections import OrderedDict
@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 import orjson
 
-#: Records remembered; each takes some 250 bytes.
+#: How many records are remembered; each takes some 250 bytes.
 RECORDS_MAX = 200_000
 
 Client = tuple[str, str]
 
 
 def digest(value: object) -> bytes:
-    """What stands for a JSON value; empty: it is none that could be kept."""
+    """Hash a JSON value. Returns empty bytes if it cannot be hashed."""
     try:
         return blake2b(orjson.dumps(value), digest_size=16).digest()
-    except TypeError:  # Nested deeply, or no Unicode.
+    except TypeError:  # Nested too deeply, or not valid Unicode.
         return b""
 
 
@@ -33,12 +33,12 @@ class Seen(NamedTuple):
     at_us: int
 
 
-#: Stands for a record that was not taken: whatever comes next is another one.
+#: Marks a record that was not accepted: any next record counts as changed.
 UNSETTLED = Seen(b"", 0)
 
 
 class Unchanged:
-    """The records that each client has saved; those of the least recently seen clients are forgotten first."""
+    """The records that each client has saved. The least recently seen clients are evicted first."""
 
     def __init__(self, records_max: int = RECORDS_MAX) -> None:
         self._records_max = records_max
@@ -46,7 +46,7 @@ class Unchanged:
         self._clients: OrderedDict[Client, dict[str, Seen]] = OrderedDict()
 
     def begin(self, client: Client) -> None:
-        """From now on all is known that the client saves: it has saved nothing yet, or all that it has was compared."""
+        """Start to remember a client that has saved nothing yet, or whose records have all been compared."""
         if client not in self._clients:
             self._clients[client] = {}
             self._count += 1
@@ -56,11 +56,11 @@ class Unchanged:
             self._count -= len(forgotten) + 1
 
     def knows(self, client: Client) -> bool:
-        """True if a record that is not remembered was never saved; False: it may have been."""
+        """Whether all saves of the client are remembered, so that an unknown record was never saved."""
         return client in self._clients
 
     def seen(self, client: Client, user: str) -> Seen | None:
-        """The record of a user that the client has saved last; None: it is not known."""
+        """Return the record of a user that the client has saved last, or None if unknown."""
         records = self._clients.get(client)
         return None if records is None else records.get(user)
 
@@ -68,12 +68,12 @@ class Unchanged:
         """Remember a record that is in the ledger."""
         records = self._clients.get(client)
         if records is None:
-            return  # It has been forgotten, and will be compared.
+            return  # The client was evicted; its records will be compared in the ledger.
         self._count += user not in records
         records[user] = seen
 
     def forget(self, client: Client, users: Iterable[str]) -> None:
-        """Remember nothing of some users."""
+        """Forget the records of some users."""
         records = self._clients.get(client, {})
         for user in users:
             self._count -= records.pop(user, None) is not None
