@@ -165,11 +165,11 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
         ),
         pytest.param(
             '[models."m"]\ninput_price = "1"',
-            ["input_price", "is no key", "docs/prices.md", "near ones are", "input_usd_per_mtok"],
+            ["input_price", "is not a key", "docs/prices.md", "similar keys are", "input_usd_per_mtok"],
             id="an unknown key",
         ),
-        pytest.param('[models."m"]\nzzz = "1"', ["zzz: is no key", "has all), got"], id="a key that is near none"),
-        pytest.param('[models."m"]\nbach.input_usd_per_mtok = 1', ["bach", "ones are batch"], id="a misspelt table"),
+        pytest.param('[models."m"]\nzzz = "1"', ["zzz: is not a key", "has all), got"], id="a key that is near none"),
+        pytest.param('[models."m"]\nbach.input_usd_per_mtok = 1', ["bach", "keys are batch"], id="a misspelt table"),
         pytest.param("[models.gpt-4.1]\nfree = true", ['in quotes: models."gpt-4.1"'], id="a name split at its dot"),
         pytest.param(
             "[[models.gpt-4.1.tiers]]\nabove_input_tokens = 1",
@@ -188,7 +188,7 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
         pytest.param("models = 5", ["models", "must be a table"], id="models that are no table"),
         pytest.param('[models."m\\u0007"]\nfree = true', ["control characters"], id="a bell in the name"),
         pytest.param('[models.""]\nfree = true', ["must be a name"], id="no name"),
-        pytest.param('[prices]\n"m" = 1', ["prices", "is no key"], id="an unknown table"),
+        pytest.param('[prices]\n"m" = 1', ["prices", "is not a key"], id="an unknown table"),
         pytest.param('[models."gpt-4o"]\ntiers = 5', ["tiers", "array"], id="tiers that are no list"),
         pytest.param('[models."gpt-4o"]\ntiers = [5]', ["tiers[0]", "must be a table"], id="a tier that is no table"),
         pytest.param(
@@ -217,11 +217,11 @@ def test_a_fallback_in_a_file_goes_before_the_argument(write: WriteFile) -> None
             id="a time without a zone",
         ),
         pytest.param('[aliases]\n"x" = "no-such-model"', ["'x'", "'no-such-model'"], id="an alias that leads nowhere"),
-        pytest.param('[aliases]\n"x" = "gpt4o"', ["near ones are 'gpt-4o'"], id="an alias for a misspelt model"),
+        pytest.param('[aliases]\n"x" = "gpt4o"', ["similar ones are 'gpt-4o'"], id="an alias for a misspelt model"),
         pytest.param('[aliases]\n"gpt-4o" = "gpt-5"', ["'gpt-4o'", "must not be the name"], id="an alias over a model"),
         pytest.param('[aliases]\n"x" = 5', ["'x'", "5"], id="an alias for no name"),
         pytest.param('[fallback]\ninput_usd_per_mtok = "1"', ["fallback"], id="half a fallback"),
-        pytest.param('[fallback]\nprice = "1"', ["price", "is no key"], id="a fallback's unknown key"),
+        pytest.param('[fallback]\nprice = "1"', ["price", "is not a key"], id="a fallback's unknown key"),
         pytest.param(
             '[fallback]\ninput_usd_per_mtok = "x"\noutput_usd_per_mtok = 1',
             ["fallback", "'x'"],
@@ -248,7 +248,7 @@ def test_a_part_of_a_price_for_a_model_that_is_not_known_is_refused_with_near_na
     path = write("prices.toml", toml(f'[models."{name}"]\noutput_usd_per_mtok = "8"'))
 
     with pytest.raises(
-        PriceFileError, match=r"near ones are .*'gpt-4o'.*; to add it, input_usd_per_mtok must be given"
+        PriceFileError, match=r"similar ones are .*'gpt-4o'.*; to add it, input_usd_per_mtok must be given"
     ):
         load_prices([path])
 
@@ -258,7 +258,10 @@ def test_a_part_of_a_price_for_a_model_that_is_not_known_is_refused_with_near_na
     [
         pytest.param(
             '{"m": {"input_cost_per_tokens": 1e-6}}',
-            ["'m'", "input_cost_per_tokens: is no key of LiteLLM's price format; near ones are input_cost_per_token,"],
+            [
+                "'m'",
+                "input_cost_per_tokens: is not a key of LiteLLM's price format; similar keys are input_cost_per_token,",
+            ],
             id="a misspelt key",
         ),
         pytest.param('{"m": {"input_cost_per_token": -1, "output_cost_per_token": 0}}', ["-1"], id="negative and zero"),

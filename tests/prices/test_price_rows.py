@@ -110,7 +110,7 @@ def test_every_rate_has_a_key() -> None:
         pytest.param('input_usd_per_mtok = 1\nplaces.us = "x"', ["places.us", "'x'"], id="a factor in words"),
         pytest.param("input_usd_per_mtok = 1\nplaces = 5", ["places", "table"], id="places that are no table"),
         pytest.param("input_usd_per_mtok = 1\nbatch = 5", ["batch", "table"], id="a batch that is no table"),
-        pytest.param("input_usd_per_mtok = 1\nbatch.x = 5", ["batch.x", "no key"], id="a batch's unknown key"),
+        pytest.param("input_usd_per_mtok = 1\nbatch.x = 5", ["batch.x", "not a key"], id="a batch's unknown key"),
         pytest.param(
             "input_usd_per_mtok = 1\nservice_tiers.flex = 5", ["service_tiers.flex", "table"], id="a tier that is none"
         ),

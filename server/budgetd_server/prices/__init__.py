@@ -1,4 +1,4 @@
-"""Prices read from files: the shipped catalogue, and over it the operator's own."""
+"""Prices from files: the shipped catalogue, overridden by the operator's own files."""
 
 from budgetd_server.prices.errors import PriceFileError
 from budgetd_server.prices.loading import ReloadablePrices, load_prices

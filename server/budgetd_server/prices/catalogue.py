@@ -1,4 +1,4 @@
-"""The price catalogue that is shipped: a large file, whose models are made into prices when asked for."""
+"""The shipped price catalogue: a large file whose entries are converted to prices on first use."""
 
 import hashlib
 import json
@@ -17,9 +17,9 @@ SHIPPED = Path(__file__).parent / "data" / "catalogue.json"
 
 
 class CatalogueFile(NamedTuple):
-    """A catalogue file as read, its models not yet looked at."""
+    """A catalogue file as read; its entries are not converted yet."""
 
-    #: What the prices were taken from, and a part of the file's SHA-256.
+    #: The source of the prices, and the beginning of the file's SHA-256.
     version: str
     entries: Mapping[str, Mapping[str, Any]]
     #: Every key that LiteLLM's format has.
@@ -34,19 +34,18 @@ def read_catalogue(path: Path) -> CatalogueFile:
     """
     try:
         content = path.read_bytes()
-        # Numbers stay text until a model is asked for: no float is ever made, and most models are never asked
-        # for.
+        # Numbers stay text until a model is used: no float is ever created, and most models are never used.
         read = json.loads(content, parse_float=str)
         source, entries, known_keys = read["source"], read["models"], frozenset(read["known_keys"])
     except OSError as error:
         raise PriceFileError([f"{path}: cannot be read: {error.strerror}"]) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise PriceFileError([f"{path}: is no price catalogue: {error}"]) from error
+        raise PriceFileError([f"{path}: is not a price catalogue: {error}"]) from error
     return CatalogueFile(f"{source}+{hashlib.sha256(content).hexdigest()[:12]}", entries, known_keys)
 
 
 class LayeredModels(Mapping[str, ModelPrice]):
-    """Prices by name: the operator's, over those of a catalogue, which are built on first use and kept."""
+    """Prices by name: the operator's override those of the catalogue, which are built on first use and cached."""
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class LayeredModels(Mapping[str, ModelPrice]):
         return len(self._names)
 
     def provider_of(self, name: str) -> str:
-        """The provider of a model, found without building its price; empty: not said."""
+        """Return the provider of a model without building its price; empty if the price file names none."""
         built = self._built.get(name)
         return built.provider if built is not None else provider_of(name, self._entries[name].get("litellm_provider"))
 
@@ -87,9 +86,9 @@ class LayeredModels(Mapping[str, ModelPrice]):
 
 
 def catalogue_price(name: str, entry: Mapping[str, Any]) -> ModelPrice:
-    """The price of a catalogue's entry. Raises PriceFileError for a faulty one; no shipped one is."""
+    """Build the price of a catalogue entry. Raises PriceFileError for an invalid one; no shipped entry is."""
 
     def report(key: str, value: object, rule: str) -> None:
         raise PriceFileError([f"price catalogue: model {shown(name)}: {key}: {rule}, got {shown(value)}"])
 
-    return model_price(name, litellm_format.terms_of(entry, report, name), base=None, source="catalogue")
+    return model_price(name, litellm_format.parse_terms(entry, report, name), base=None, source="catalogue")

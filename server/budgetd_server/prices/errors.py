@@ -1,4 +1,4 @@
-"""What is wrong with a price file."""
+"""Errors of price files."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ _SHOWN_MAX = 20
 
 
 class PriceFileError(ValueError):
-    """One or more price files cannot be used; nothing of any of them is.
+    """One or more price files are invalid; then none of them is used.
 
     `problems` has a sentence for each fault: file, model, key, rule and value.
     """

@@ -1,4 +1,4 @@
-"""How a fault of a price file is reported: the file, the key, the value, the rule, and what may have been meant."""
+"""Reports faults of price files: the file, the key, the value, the rule, and similar keys."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 from budgetd_server.domain.errors import shown
 
 NEAR_KEYS_MAX = 3
-#: How alike a key must be to be called near, from 0 to 1; "input_price" and "input_usd_per_mtok" are.
+#: The similarity, from 0 to 1, from which a key is suggested; "input_price" suggests "input_usd_per_mtok".
 _ALIKE_MIN = 0.5
-#: A dotted word that is as near as this to a key is a slip, not a part of a name.
+#: From this similarity to a key on, a dotted word is a misspelled key, not a part of a name.
 _SLIP_MIN = 0.7
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LINE_NUMBER = re.compile(r"\(at line ([0-9]+),")
@@ -20,20 +20,20 @@ _NOT_BARE = re.compile(r"[^\sA-Za-z0-9_.\-\[\]#]")
 
 
 class Reporter:
-    """Collects the faults of one part of a file. A `terms.Report`.
+    """Collects the faults of one part of a file. A `terms.ReportFault`.
 
     Args:
-        where: The file, and the model if it is of one.
-        problems: Every fault is added to it, as a sentence.
+        where: The file, and the model if the part belongs to one.
+        problems: Every fault is appended to it as a sentence.
     """
 
     def __init__(self, where: str, problems: list[str]) -> None:
         self._where, self._problems = where, problems
-        #: False once a fault was reported, so that no other is reported that only follows from it.
+        #: False once a fault was reported, so that faults that only follow from it can be left out.
         self.is_clean = True
 
     def __call__(self, key: str, value: object, rule: str) -> None:
-        """Report a key, the value found there (None: it is not there), and the rule that it breaks."""
+        """Report a key, its value (None if absent), and the rule that it breaks."""
         # A Decimal is shown as it was written.
         got = "none" if value is None else str(value)[:64] if isinstance(value, Decimal) else shown(value)
         self._problems.append(f"{self._where}: {key}: {rule}, got {got}")
@@ -42,17 +42,17 @@ class Reporter:
 
 @lru_cache(maxsize=1024)  # A file may have the same key in each of thousands of rows.
 def unknown_key(key: str, known: frozenset[str], what: str = "a price file (docs/prices.md has all)") -> str:
-    """The rule that a key breaks which is none, with at most three that resemble it."""
+    """Return the message for an unknown key, with at most three similar keys."""
     near = ", ".join(get_close_matches(key, sorted(known), NEAR_KEYS_MAX, _ALIKE_MIN))
-    return f"is no key of {what}{f'; near ones are {near}' if near else ''}"
+    return f"is not a key of {what}{f'; similar keys are {near}' if near else ''}"
 
 
 def split_names(name: str, table: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
-    """Names that TOML has split at a dot, since they were not in quotes: `[models.gpt-4.1]` is a table "1" of "gpt-4".
+    """Yield names that TOML has split at a dot, since they were not quoted: `[models.gpt-4.1]` is table "1" of "gpt-4".
 
     Args:
-        name: What stands before the table.
-        table: A table of a model, or of such a part.
+        name: The name up to the table.
+        table: A table of a model, or of such a part of a name.
         known: The keys that a model can have.
     """
     for key in split_keys(table, known):
@@ -64,7 +64,7 @@ def split_names(name: str, table: Mapping[str, Any], known: frozenset[str]) -> I
 
 
 def split_keys(table: Mapping[str, Any], known: frozenset[str]) -> list[str]:
-    """The keys of a table that are parts of names: tables themselves, and not a slip of a known key."""
+    """Return the keys of a table that are parts of split names: those of tables that are no misspelled keys."""
     return [
         key
         for key, value in table.items()
@@ -73,19 +73,19 @@ def split_keys(table: Mapping[str, Any], known: frozenset[str]) -> list[str]:
 
 
 def dotted_names(name: str, table: Mapping[str, Any]) -> Iterator[str]:
-    """The names of all that is in a table and in its tables, as they are without quotes."""
+    """Yield the dotted names of all values in a table and its subtables."""
     for key, value in table.items():
         whole = f"{name}.{key}"
         yield from dotted_names(whole, value) if isinstance(value, dict) else (whole,)
 
 
 def quotes_fault(table: str, name: str) -> str:
-    """The fault of a name in a table of the file that has to be in quotes."""
+    """Return the message for a name that must be in quotes."""
     return f'{table}.{name}: a name with a dot must be in quotes: {table}."{name}"'
 
 
 def quotes_hint(content: str, error: Exception) -> str:
-    """What to add to a parser's error where a name that is not in quotes may be its cause; else empty."""
+    """Return a hint to add to a parser's error if an unquoted name may be the cause; else empty."""
     found = _LINE_NUMBER.search(str(error))
     line = content.split("\n")[int(found[1]) - 1] if found else ""
     if not _NOT_BARE.search(_QUOTED.sub("", line).partition("=")[0]):

@@ -13,7 +13,7 @@ from budgetd_server.prices.terms import (
     UNIT_RULE,
     USD_PER_UNIT_MAX,
     Changes,
-    Report,
+    ReportFault,
     Terms,
     Variant,
     nano_usd_per_million,
@@ -30,12 +30,12 @@ _PLACES = {
 }
 _SIZE = re.compile(r"([0-9]{2,5})-?x-?([0-9]{2,5})")
 
-#: Providers that bill the dearer tier at the threshold itself, not only above it.
+#: Providers that bill the more expensive tier at the threshold itself, not only above it.
 _INCLUSIVE_PROVIDERS = frozenset({"xai"})
 _IMAGE_MODES = frozenset({"image_generation", "image_edit"})
-#: What the keys price that there are for several sizes.
+#: The count that a key prices, for keys that exist in several sizes.
 _VARYING = {"output_cost_per_image": "output_images", "output_cost_per_second": "video_milliseconds"}
-#: What the tokens of a call pay for, by the model's mode.
+#: The counts that are already paid for by the tokens of a call, by the model's mode.
 _COVERED = {
     "rerank": frozenset({"queries"}),
     "audio_speech": frozenset({"characters", "audio_output_milliseconds"}),
@@ -48,16 +48,15 @@ _COVERED = {
 }
 
 
-def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
-    """What an entry says about its model.
+def parse_terms(entry: Mapping[str, Any], report: ReportFault, name: str = "") -> Terms:
+    """Parse the terms of an entry.
 
-    A zero is no price here: the format writes zeros where a price is not known, or where there is nothing to
-    price.
+    A zero is not a price: the format has zeros where a price is unknown, or where there is nothing to price.
 
     Args:
-        entry: One model's keys. Numbers are strings as written, or ints.
-        report: Told of every key that breaks a rule; such a key is then left out.
-        name: The model's, which tells the size of its images, if they are sold by the pixel.
+        entry: The keys of one model. Numbers are strings as written, or ints.
+        report: Called for every key that breaks a rule; such a key is then ignored.
+        name: The model's name, which contains the size of its images if they are priced per pixel.
     """
     provider, mode = _text(entry, "litellm_provider", report), _text(entry, "mode", report) or ""
     variants = _by_served(entry, report, is_inclusive=provider in _INCLUSIVE_PROVIDERS)
@@ -65,7 +64,7 @@ def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
         key: rate for key in COUNT_KEYS & entry.keys() if (rate := _count_rate(entry, key, name, provider, report))
     }
     sized = _sized(entry, name, report)
-    # Where a size is dearer than the price without one, what was made is not known, and nothing is guessed.
+    # If a size costs more than the price without a size, the size that was made is unknown, and no price is guessed.
     varying = {key for key, rate in counts.items() if sized.get(key, 0) > rate}
     rates = {**variants[""].rates, **_counted(mode, counts, varying)}
     if "free" in entry:
@@ -75,7 +74,7 @@ def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
     tiers = variants[""].tiers
     if "tiered_pricing" in entry:
         listed = _listed_tiers(entry["tiered_pricing"], report)
-        # The lowest of a list is what the other form has as the model's own rates.
+        # The lowest tier of a list corresponds to the model's own rates in the other form.
         if listed:
             rates = {**listed[0][1], **rates}
             tiers += tuple(listed[1:])
@@ -91,14 +90,16 @@ def terms_of(entry: Mapping[str, Any], report: Report, name: str = "") -> Terms:
         },
         batch=batch if batch.rates else None,
         multipliers=_multipliers(entry, report) or None,
-        off_peak=litellm_hours.off_peak_of(entry["off_peak_pricing"], report) if "off_peak_pricing" in entry else None,
+        off_peak=litellm_hours.parse_off_peak(entry["off_peak_pricing"], report)
+        if "off_peak_pricing" in entry
+        else None,
         searches_are_one=_searches_are_one(entry, provider),
         covered_counts=_COVERED.get(mode),
         varying_counts=frozenset(_VARYING[key] for key in varying),
     )
 
 
-def _text(entry: Mapping[str, Any], key: str, report: Report) -> str | None:
+def _text(entry: Mapping[str, Any], key: str, report: ReportFault) -> str | None:
     written = entry.get(key)
     if written is not None and not isinstance(written, str):
         report(key, written, "must be text")
@@ -106,8 +107,8 @@ def _text(entry: Mapping[str, Any], key: str, report: Report) -> str | None:
     return written
 
 
-def _by_served(entry: Mapping[str, Any], report: Report, *, is_inclusive: bool) -> dict[str, Variant]:
-    """The prices of tokens by the service tier, BATCH or "" for the usual."""
+def _by_served(entry: Mapping[str, Any], report: ReportFault, *, is_inclusive: bool) -> dict[str, Variant]:
+    """Parse the prices of tokens by service tier; "" has the standard prices, BATCH those of batches."""
     rates: dict[str, dict[str, int | None]] = {"": {}, BATCH: {}}
     tiers: dict[str, dict[int, dict[str, int | None]]] = {}
     for key, value in entry.items():
@@ -128,10 +129,10 @@ def _by_served(entry: Mapping[str, Any], report: Report, *, is_inclusive: bool) 
     }
 
 
-def _count_rate(entry: Mapping[str, Any], key: str, name: str, provider: str | None, report: Report) -> int | None:
+def _count_rate(entry: Mapping[str, Any], key: str, name: str, provider: str | None, report: ReportFault) -> int | None:
     value = entry[key]
     if key == "search_context_cost_per_query" and isinstance(value, dict):
-        # The size of a search is not told: that of LiteLLM's own default.
+        # A usage does not have the size of a search: use LiteLLM's default size.
         value = value.get(f"search_context_size_{'low' if provider == 'perplexity' else 'medium'}")
     if value is None:
         return None
@@ -147,8 +148,8 @@ def _count_rate(entry: Mapping[str, Any], key: str, name: str, provider: str | N
     return rate
 
 
-def _sized(entry: Mapping[str, Any], name: str, report: Report) -> Mapping[str, int]:
-    """The dearest price of a size, by the key without it."""
+def _sized(entry: Mapping[str, Any], name: str, report: ReportFault) -> Mapping[str, int]:
+    """Return the highest price of any size, by the key without the size."""
     sized: dict[str, int] = {}
     for key in filter(is_sized, entry):
         base = key.rpartition("_")[0]
@@ -157,9 +158,9 @@ def _sized(entry: Mapping[str, Any], name: str, report: Report) -> Mapping[str, 
     return sized
 
 
-def _counted(mode: str, told: Mapping[str, int], varying: Collection[str]) -> dict[str, int]:
-    """The rates of what is no token, by the field of `Rates`."""
-    known = {key: rate for key, rate in told.items() if key not in varying}
+def _counted(mode: str, given: Mapping[str, int], varying: Collection[str]) -> dict[str, int]:
+    """Return the rates of other things than tokens, by the field of `Rates`."""
+    known = {key: rate for key, rate in given.items() if key not in varying}
     first = known.get
     rates = {
         "web_search": first("search_context_cost_per_query"),
@@ -171,8 +172,8 @@ def _counted(mode: str, told: Mapping[str, int], varying: Collection[str]) -> di
         "query": first("input_cost_per_query"),
         "page": first("ocr_cost_per_page"),
     }
-    if mode in _IMAGE_MODES and "output_cost_per_image" not in told:
-        # Some entries have the price of what is made as that of what is put in.
+    if mode in _IMAGE_MODES and "output_cost_per_image" not in given:
+        # Some entries give the price of output images as that of input images.
         by_pixel = first("input_cost_per_pixel") or first("output_cost_per_pixel")
         rates["output_image"], rates["input_image"] = rates["input_image"] or by_pixel, None
     if mode == "audio_transcription":
@@ -188,7 +189,7 @@ def _counted(mode: str, told: Mapping[str, int], varying: Collection[str]) -> di
 
 
 def _of_images(mode: str, rates: dict[str, Any]) -> dict[str, Any]:
-    """Where images have the one price of output tokens, all output costs that, whichever of the two it is called."""
+    """If there is only one price of output tokens, of images or of all output, use it for both."""
     if "image_output" in rates:
         rates.setdefault("output", rates["image_output"])
     elif mode in _IMAGE_MODES and "output" in rates:
@@ -197,19 +198,19 @@ def _of_images(mode: str, rates: dict[str, Any]) -> dict[str, Any]:
 
 
 def _searches_are_one(entry: Mapping[str, Any], provider: str | None) -> bool:
-    """True for Google's older models, which are charged for a prompt that is searched for, however often."""
+    """Whether a prompt with searches is charged once, however many searches it makes, as for Google's older models."""
     is_google = provider == "gemini" or (provider or "").startswith("vertex_ai")
     return is_google and "anthropic" not in (provider or "") and entry.get("web_search_billing_unit") != "per_query"
 
 
-def _multipliers(entry: Mapping[str, Any], report: Report) -> dict[str, tuple[int, int]]:
-    told: dict[str, object] = {place: entry[key] for key, place in _PLACES.items() if entry.get(key) is not None}
+def _multipliers(entry: Mapping[str, Any], report: ReportFault) -> dict[str, tuple[int, int]]:
+    given: dict[str, object] = {place: entry[key] for key, place in _PLACES.items() if entry.get(key) is not None}
     specific = entry.get("provider_specific_entry")
     if isinstance(specific, dict):
-        # It has switches of other kinds too, none of which is a price.
-        told |= {place: specific[place] for place in ("us", "eu", "fast") if place in specific}
+        # It also has other switches, which are not prices.
+        given |= {place: specific[place] for place in ("us", "eu", "fast") if place in specific}
     factors = {}
-    for place, value in told.items():
+    for place, value in given.items():
         factor = ratio(value)
         if factor is None:
             report(f"multiplier of {place}", value, FACTOR_RULE)
@@ -218,7 +219,7 @@ def _multipliers(entry: Mapping[str, Any], report: Report) -> dict[str, tuple[in
     return factors
 
 
-def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
+def _listed_tiers(tiers: object, report: ReportFault) -> list[tuple[int, Changes]]:
     if not isinstance(tiers, list):
         report("tiered_pricing", tiers, "must be a list")
         return []
@@ -228,7 +229,7 @@ def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
         if not isinstance(tier, dict):
             report(within, tier, "must be an object")
             continue
-        if "max_results_range" in tier:  # Of a search, by the number of its results, which no usage tells.
+        if "max_results_range" in tier:  # Prices of a search by its number of results, which no usage has.
             continue
         above = _range_start(tier.get("range"))
         if above is None:
@@ -237,7 +238,7 @@ def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
             rates = _by_served(
                 tier, lambda *fault, within=within: report(f"{within}.{fault[0]}", *fault[1:]), is_inclusive=False
             )[""].rates
-            # What a tier of a list leaves out is part of its own input and output, not of the tier below.
+            # A rate that a listed tier leaves out is part of its own input and output; the tier below does not matter.
             nothing = (
                 {"cached_input": None, "explicit_cached_input": None, "cache_write": None} if "input" in rates else {}
             )
@@ -247,11 +248,11 @@ def _listed_tiers(tiers: object, report: Report) -> list[tuple[int, Changes]]:
 
 
 def _range_start(written: object) -> int | None:
-    """The input tokens above which a listed tier begins; None if they are not to be read."""
+    """Parse the number of input tokens above which a listed tier begins. Returns None if malformed."""
     if not isinstance(written, list) or len(written) != 2:
         return None
     try:
-        # As written, "256000.0": these are counts, but some files have them as floats.
+        # These are counts, but some files write them as floats, such as "256000.0".
         start = float(written[0])
     except (TypeError, ValueError):
         return None

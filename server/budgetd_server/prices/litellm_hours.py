@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 from budgetd_server.domain.model_price import OffPeak
 from budgetd_server.prices.litellm_keys import TOKEN_RATE_BY_KEY
-from budgetd_server.prices.terms import PER_TOKEN_EXPONENT, RATE_RULE, Report, nano_usd_per_mtok
+from budgetd_server.prices.terms import PER_TOKEN_EXPONENT, RATE_RULE, ReportFault, nano_usd_per_mtok
 
 _WINDOW = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])")
 _WINDOW_RULE = "must be hours in UTC such as 16:30-00:30, or a list of them"
 _DAYS_RULE = "must be a list of days, 1 (Monday) to 7"
 
 
-def off_peak_of(written: object, report: Report) -> OffPeak | None:
-    """The rates of the quiet hours; None if they cannot be read, which is reported."""
+def parse_off_peak(written: object, report: ReportFault) -> OffPeak | None:
+    """Parse the off-peak rates. Returns None if they are malformed, and reports a fault."""
     key = "off_peak_pricing"
     if not isinstance(written, dict):
         report(key, written, "must be an object")
@@ -40,17 +40,17 @@ def off_peak_of(written: object, report: Report) -> OffPeak | None:
     return OffPeak(rates, tuple(windows), _zone(written, report))
 
 
-def _zone(written: Mapping[str, Any], report: Report) -> str:
+def _zone(written: Mapping[str, Any], report: ReportFault) -> str:
     zone = written.get("weekday_timezone", "UTC")
     try:
         ZoneInfo(zone)
-    except (ValueError, TypeError, OSError, KeyError):  # A zone that is not found is a KeyError.
+    except (ValueError, TypeError, OSError, KeyError):  # An unknown zone raises a KeyError.
         report("off_peak_pricing.weekday_timezone", zone, "must be a time zone of the IANA")
         return "UTC"
     return str(zone)
 
 
-def _days(rule: Mapping[str, Any], report: Report) -> frozenset[int] | None:
+def _days(rule: Mapping[str, Any], report: ReportFault) -> frozenset[int] | None:
     days = rule.get("weekdays")
     if days is None:
         return None
@@ -60,7 +60,7 @@ def _days(rule: Mapping[str, Any], report: Report) -> frozenset[int] | None:
     return frozenset()
 
 
-def _minutes(hours: object, report: Report) -> list[tuple[int, int]]:
+def _minutes(hours: object, report: ReportFault) -> list[tuple[int, int]]:
     read = []
     for window in hours if isinstance(hours, list) else [hours]:
         found = _WINDOW.fullmatch(window) if isinstance(window, str) else None

@@ -1,4 +1,4 @@
-"""Makes one catalogue of the shipped prices and the operator's files, and again while the server runs."""
+"""Combines the shipped prices and the operator's files into one catalogue, and reloads it while the server runs."""
 
 import hashlib
 import logging
@@ -27,16 +27,16 @@ from budgetd_server.prices.terms import Terms, model_price
 def load_prices(
     paths: Sequence[Path] = (), *, fallback: Rates | None = None, catalogue_path: Path = SHIPPED
 ) -> Catalogue:
-    """Read every price file, whole or not at all.
+    """Load all price files, or none of them if any is invalid.
 
     Args:
-        paths: The operator's files, TOML or LiteLLM's JSON; what a later one says of a model counts.
-        fallback: What a model costs that has no price anywhere; a file's `[fallback]` goes before it. None:
-            such a model is refused.
-        catalogue_path: The prices below those files, as tools/import_prices.py makes them.
+        paths: The operator's files, TOML or LiteLLM's JSON; later ones override earlier ones.
+        fallback: The price of a model that has none anywhere; a file's `[fallback]` takes precedence. None
+            refuses such a model.
+        catalogue_path: The prices that the files override, as tools/import_prices.py writes them.
 
     Raises:
-        PriceFileError: With a sentence for every fault in every file.
+        PriceFileError: A file is invalid; it has a sentence for every fault in every file.
     """
     catalogue = read_catalogue(catalogue_path)
     near_names = cache(lambda: NearNames(catalogue.entries))  # Needed only where a file is at fault.
@@ -80,7 +80,7 @@ def _fallback(rates: Rates | None) -> ModelPrice | None:
 
 
 log = logging.getLogger(__name__)
-_NOTES_TOLD_MAX = 20
+_NOTES_LOGGED_MAX = 20
 
 
 class ReloadablePrices:
@@ -89,21 +89,21 @@ class ReloadablePrices:
     def __init__(
         self, paths: Sequence[Path] = (), *, fallback: Rates | None = None, catalogue_path: Path = SHIPPED
     ) -> None:
-        """Load the files; arguments and errors are those of `load_prices`."""
+        """Load the files, with the arguments and errors of `load_prices`."""
         self._paths, self._fallback, self._catalogue_path = tuple(paths), fallback, catalogue_path
         self._current = self._load()
 
     def reload(self) -> None:
-        """Read the same files again. Takes about a tenth of a second, and may run in a thread.
+        """Load the same files again. Takes about a tenth of a second, and may run in a thread.
 
         Raises:
-            PriceFileError: Something is wrong with a file; the prices in force stay.
+            PriceFileError: A file is invalid; the prices in force stay.
         """
         self._current = self._load()
 
     @property
     def current(self) -> Catalogue:
-        """The catalogue in force, for a reader who needs several answers from the same one."""
+        """The catalogue in force, for callers that need several answers from the same one."""
         return self._current
 
     @property
@@ -143,7 +143,7 @@ class ReloadablePrices:
     def _load(self) -> Catalogue:
         catalogue = load_prices(self._paths, fallback=self._fallback, catalogue_path=self._catalogue_path)
         for number, note in enumerate(catalogue.notes):
-            log.log(logging.INFO if number < _NOTES_TOLD_MAX else logging.DEBUG, note)
-        if (more := len(catalogue.notes) - _NOTES_TOLD_MAX) > 0:
+            log.log(logging.INFO if number < _NOTES_LOGGED_MAX else logging.DEBUG, note)
+        if (more := len(catalogue.notes) - _NOTES_LOGGED_MAX) > 0:
             log.info("%d more models of the price files are left out; the level debug names them", more)
         return catalogue

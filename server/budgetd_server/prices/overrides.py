@@ -1,4 +1,4 @@
-"""Reads the operator's price files, each whole: a file with any fault gives errors and no prices."""
+"""Reads the operator's price files. A file with any fault gives errors and no prices."""
 
 import json
 import tomllib
@@ -27,7 +27,7 @@ MODEL_BYTES_MAX = 256
 
 
 class _Words(NamedTuple):
-    """What one format calls what a new model needs."""
+    """The names that one format has for the keys that a new model needs."""
 
     input: str
     output: str
@@ -37,7 +37,7 @@ class _Words(NamedTuple):
 _TOML_WORDS = _Words("input_usd_per_mtok", "output_usd_per_mtok", "free = true")
 _JSON_WORDS = _Words("input_cost_per_token", "output_cost_per_token", '"free": true')
 _TOML_KEYS = frozenset({"version", "models", "aliases", "fallback"})
-#: An entry that has one of these is of LiteLLM's file, where not every entry is a model with a price.
+#: An entry with one of these keys comes from LiteLLM's own file, where not every entry is a model with a price.
 _LITELLMS_KEYS = frozenset({"alias_of", "litellm_provider", "mode", "rules"})
 _PATTERN_RULE = "a pattern has one star, at its end, and matches every name that begins with what is before it"
 _NAME_RULE = f"must be a name of 1 to {MODEL_BYTES_MAX} bytes without control characters"
@@ -45,28 +45,28 @@ _NAME_RULE = f"must be a name of 1 to {MODEL_BYTES_MAX} bytes without control ch
 
 @dataclass(slots=True)
 class Overrides:
-    """What the files read so far change, and everything that is wrong with them."""
+    """What the files read so far override, and their faults."""
 
-    #: The price of a model before any file of the operator's; None for a model that has none.
+    #: Returns the catalogue's price of a model, or None if it has none.
     base: Callable[[str], ModelPrice | None]
-    #: Names of the catalogue that resemble one that it does not have.
+    #: Returns names of the catalogue that are similar to an unknown one.
     near: Callable[[str], Sequence[str]]
     known_keys: frozenset[str]
     models: dict[str, ModelPrice] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
-    #: Which file each alias is from.
+    #: The file that defines each alias.
     alias_paths: dict[str, Path] = field(default_factory=dict)
     fallback: Rates | None = None
-    #: The prices of all models whose names begin so.
+    #: Prices by pattern, for all models whose names begin with it.
     patterns: dict[str, ModelPrice] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    #: What was left out, and is no fault.
+    #: What was left out without being a fault.
     notes: list[str] = field(default_factory=list)
-    #: The models among it whose prices are zeros.
+    #: The models that were left out because their prices are zeros.
     zero_rows: set[str] = field(default_factory=set)
 
     def read(self, path: Path) -> bytes:
-        """Lay a file over those before it, and return its content; its faults are added to `problems`."""
+        """Read a file, which overrides those before it, and return its content. Faults are added to `problems`."""
         try:
             with path.open("rb") as file:
                 content = file.read(FILE_BYTES_MAX + 1)
@@ -83,14 +83,14 @@ class Overrides:
                 self._lay_toml(path, _toml(content.decode("utf-8")))
             else:
                 self.problems.append(f"{path}: must be a .toml file, or a .json file in LiteLLM's format")
-        # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; depth is the parser's
-        # own limit.
+        # UnicodeDecodeError, TOMLDecodeError and JSONDecodeError are all ValueErrors; RecursionError is the parser's
+        # limit on depth.
         except (ValueError, RecursionError) as error:
             self.problems.append(f"{path}: cannot be parsed: {error}")
         return content
 
     def check_aliases(self, has_model: Callable[[str], bool]) -> None:
-        """Report aliases that hide a model or lead nowhere; called after the last file."""
+        """Report aliases that hide a model or have no target; called after the last file."""
         for alias, model in self.aliases.items():
             report = self._reporter(f"{self.alias_paths[alias]}: aliases")
             if has_model(alias):
@@ -129,10 +129,10 @@ class Overrides:
         split = split_keys(table, toml_format.MODEL_KEYS)
         own = {key: value for key, value in table.items() if key not in split}
         if own or not split:
-            self._lay(name, toml_format.terms_of(own, report), report, _TOML_WORDS)
+            self._lay(name, toml_format.parse_terms(own, report), report, _TOML_WORDS)
 
     def _lay_fallback(self, table: Mapping[str, Any], report: Reporter) -> None:
-        rates = Rates(**toml_format.rates_of(table, report))
+        rates = Rates(**toml_format.parse_rates(table, report))
         if report.is_clean and not (rates.input and rates.output):
             report("prices", table, "must be input_usd_per_mtok and output_usd_per_mtok, above 0")
         self.fallback = rates
@@ -152,17 +152,17 @@ class Overrides:
                 if not (key in self.known_keys or key in ("free", "retired") or key.startswith("supports_")):
                     report(key, entry[key], unknown_key(key, self.known_keys, "LiteLLM's price format"))
             if isinstance(meant := content.get(str(entry.get("alias_of"))), dict):
-                entry = {**meant, **entry}  # noqa: PLW2901 - another name of the same.
+                entry = {**meant, **entry}  # noqa: PLW2901 - the same entry with inherited keys.
             self._lay_row(path, name, entry, report)
 
     def _lay_row(self, path: Path, name: str, entry: Mapping[str, Any], report: Reporter) -> None:
-        terms = litellm_format.terms_of(entry, report, name)
+        terms = litellm_format.parse_terms(entry, report, name)
         is_litellms = not entry.keys().isdisjoint(_LITELLMS_KEYS)
         has_price = bool(terms.rates or terms.tiers or terms.is_free or terms.varying_counts)
         if not has_price and (is_litellms or _has_zeros(entry)):
             self._leave_out(path, name, entry)
         elif is_litellms and _is_within(name):
-            # Literal names in LiteLLM's own file, where the star stands for a region.
+            # In LiteLLM's own file such names are literal: the star stands for a region.
             self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
         else:
             self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms or bool(terms.varying_counts))
@@ -198,24 +198,24 @@ class Overrides:
 
     def _near_ones(self, name: str) -> str:
         near = ", ".join(shown(each) for each in self.near(name))
-        return f", near ones are {near}" if near else ""
+        return f", similar ones are {near}" if near else ""
 
     def _reporter(self, where: str) -> Reporter:
         return Reporter(where, self.problems)
 
 
 def _is_sold(rates: Rates) -> bool:
-    """False: it has neither a price for input nor for anything that is no part of tokens."""
+    """Whether there is a price for input tokens, or for anything other than tokens."""
     return rates.input is not None or any(rate is not None for rate in rates[TOKEN_RATES:])
 
 
 def _is_within(name: str) -> bool:
-    """True: a star stands where it can match nothing."""
+    """Whether a star is in a place where it does not work as a pattern."""
     return "*" in name.removesuffix("*")
 
 
 def _has_zeros(entry: Mapping[str, Any]) -> bool:
-    """True: a price of a row in LiteLLM's format is zero."""
+    """Whether an entry in LiteLLM's format has a price of zero."""
     return any("cost" in key and nano_usd_per_mtok(price, PER_TOKEN_EXPONENT) == 0 for key, price in entry.items())
 
 
@@ -244,16 +244,16 @@ def _json(content: bytes) -> object:
 
 
 def _refuse_constant(written: str) -> object:
-    raise ValueError(f"{written} is no number")
+    raise ValueError(f"{written} is not a number")
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object whose keys are unique: of two prices for one model, neither can be meant."""
+    """Build an object and refuse repeated keys: of two prices for one model, it is unclear which is meant."""
     read = dict(pairs)
     if len(read) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {shown(twice)} is there twice")
+        raise ValueError(f"key {shown(twice)} occurs twice")
     return read
 
 

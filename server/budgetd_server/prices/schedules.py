@@ -1,10 +1,10 @@
-"""What calls cost that are served in a way of their own: service tiers, batches, and what providers do by rule."""
+"""Prices of calls that are not served in the standard way (service tiers, batches), and providers' general rules."""
 
 from collections.abc import Iterable, Mapping
 
 from budgetd_server.domain.model_price import Rates, Schedule, Tier
 
-#: Who charges half in a batch by a published rule, also where the catalogue has no price for it.
+#: Providers that charge half in a batch by a published rule, also where the catalogue has no batch price.
 HALF_PRICE_BATCHES = frozenset(
     {
         "anthropic",
@@ -22,25 +22,25 @@ HALF_PRICE_BATCHES = frozenset(
         "vertex_ai-language-models",
     }
 )
-#: What costs in a batch what these cost there, if they have a price of their own.
+#: Rates that in a batch equal these rates, if the batch has a price for them.
 _WITHIN = {
     "reasoning": "output",
     "cached_audio_input": "cached_input",
     "cached_image_input": "cached_input",
     "explicit_cached_input": "cached_input",
 }
-#: What is read from a cache.
+#: Rates of tokens that are read from a cache.
 _CACHED = frozenset({"cached_input", "cached_audio_input", "cached_image_input", "explicit_cached_input"})
 _Changes = Mapping[str, int | None]
 _Tiers = Iterable[tuple[int, _Changes]]
 
 
 def with_provider_rules(rates: Rates, provider: str) -> Rates:
-    """Rates with what a provider charges by a rule where the price file says nothing."""
+    """Add the rates that a provider charges by a general rule, where the price file has none."""
     if provider == "fireworks_ai" and rates.cached_input is None and rates.input is not None:
-        # Half, of a rate that may be odd: never less.
+        # Half of the rate, rounded up.
         return rates._replace(cached_input=-(-rates.input // 2))
-    # Both sell searches at one price whatever the model.
+    # Both providers have one price of searches for all models.
     if rates.web_search is None and rates.prices_tokens:
         if provider == "xai":
             return rates._replace(web_search=5 * 10**12)
@@ -50,13 +50,13 @@ def with_provider_rules(rates: Rates, provider: str) -> Rates:
 
 
 def of_tier(usual: Schedule, rates: _Changes, tiers: _Tiers, usual_changes: _Tiers) -> Schedule | None:
-    """The rates of a service tier; None if it has no price for input, and so is not sold.
+    """Build the prices of a service tier. Returns None if it has no price for input, and so is not offered.
 
     Args:
-        usual: What it costs without the tier; that holds for all that is left out.
-        rates: What the tier's own prices are, by the field of `Rates`.
-        tiers: The same of long requests.
-        usual_changes: What long requests cost without the tier, where a long request has no price in it.
+        usual: The standard prices, which apply to everything that the tier leaves out.
+        rates: The tier's own prices, by the field of `Rates`.
+        tiers: The tier's own prices of long requests.
+        usual_changes: The standard prices of long requests, which apply where the tier has none for them.
     """
     if not (rates.keys() & {"input", "audio_input", "image_input"}):
         return None
@@ -72,21 +72,21 @@ def of_tier(usual: Schedule, rates: _Changes, tiers: _Tiers, usual_changes: _Tie
 
 
 def _over(usual: Rates, rates: _Changes) -> Rates:
-    # Thinking costs what the tier's output costs, not what it would outside of the tier.
+    # Reasoning costs what the tier's output costs, not what it costs outside of the tier.
     own = {"reasoning": None} if "output" in rates else {}
     return usual._replace(**{**own, **rates})
 
 
 def of_batch(usual: Schedule, rates: _Changes, tiers: _Tiers, *, is_half: bool) -> Schedule | None:
-    """The rates of a batch: its own, and of what is left out half the usual, or the usual.
+    """Build the prices of a batch: its own; for what it leaves out, half the standard price or the standard price.
 
-    All are doubled and the cost is halved, so that half of an odd rate is exact.
+    All rates are doubled and the cost is halved, so that half of an odd rate is exact.
 
     Args:
-        usual: What it costs outside of a batch.
+        usual: The prices outside of a batch.
         rates: The batch's own prices, by the field of `Rates`.
-        tiers: The same of long requests.
-        is_half: The provider charges half by rule.
+        tiers: The batch's own prices of long requests.
+        is_half: Whether the provider charges half by rule.
     """
     if not (rates.keys() & {"input", "audio_input", "image_input", "page"}):
         return Schedule(usual.rates, usual.tiers, 2) if is_half else None
@@ -94,7 +94,7 @@ def of_batch(usual: Schedule, rates: _Changes, tiers: _Tiers, *, is_half: bool) 
     steps = []
     for above in sorted(own.keys() | {tier.above_input_tokens for tier in usual.tiers}):
         at = usual.at(above + 1)
-        # A long request's price outside of batches is no less dear in one: half of it, not the short one's.
+        # A long request stays more expensive in a batch: it costs half of its own price, not of the short request's.
         short = {
             name: rate for name, rate in rates.items() if not is_half or getattr(at, name) == getattr(usual.rates, name)
         }
@@ -112,7 +112,7 @@ def _doubled(usual: Rates, rates: _Changes, *, is_half: bool) -> Rates:
         elif rate is None or _WITHIN.get(name, "") in rates:
             doubled[name] = None
         else:
-            # What is read from a cache is no cheaper in a batch unless its price says so.
+            # Tokens that are read from a cache cost no less in a batch unless the batch has a price for them.
             keeps = name in _CACHED and "input" in rates
             doubled[name] = rate if is_half and not keeps else 2 * rate
     return Rates(**doubled)

@@ -1,4 +1,4 @@
-"""What a price file says about a model, before it is laid over what earlier files say."""
+"""What one price file says about a model, and how it is combined with earlier files."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,31 +8,30 @@ from typing import NamedTuple, TypeAlias
 from budgetd_server.domain.model_price import ModelPrice, OffPeak, Rates, Schedule, Tier
 from budgetd_server.prices import schedules
 
-#: The dearest price that is believed, in USD per million tokens: ten times the dearest model ever sold is
-#: less. A price per million tokens that was entered as a price per token is a thousand times more, and is
-#: refused.
+#: The highest plausible price, in USD per million tokens: more than ten times that of the most expensive model ever
+#: sold. A price per million tokens that was entered as a price per token is a thousand times more, and is refused.
 USD_PER_MTOK_MAX = 10_000
 RATE_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_MTOK_MAX} per million tokens"
-#: The dearest price that is believed of one image, second, search, page or the like.
+#: The highest plausible price of one image, second, search, page or the like.
 USD_PER_UNIT_MAX = 1_000
 UNIT_RULE = f"must be a decimal number of USD, from 0 to {USD_PER_UNIT_MAX} for one"
 FACTOR_RULE = "must be a number from 0.01 to 100"
 
-#: Decimal exponents that turn a price as written, for one or for a million, into nano-USD per million.
+#: Decimal exponents that convert a price as written, for one or for a million, to nano-USD per million.
 PER_TOKEN_EXPONENT = 15
 PER_MTOK_EXPONENT = 9
 
-#: Our own, because the caller's decimal context may have any precision, and traps.
+#: A separate context, because the caller's may have any precision and traps.
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[])
 
 #: Called with a key, the value found there, and the rule that it breaks.
-Report = Callable[[str, object, str], None]
-#: Nano-USD per million by the field of `Rates`. None: no price of its own, whatever was known.
+ReportFault = Callable[[str, object, str], None]
+#: Nano-USD per million by the field of `Rates`. None removes the price that earlier files gave.
 Changes: TypeAlias = Mapping[str, int | None]
 
 
 class Variant(NamedTuple):
-    """What is said of calls that are served in a way of their own."""
+    """The prices of a service tier or of batches."""
 
     rates: Changes
     #: (above_input_tokens, rates), in any order.
@@ -41,29 +40,29 @@ class Variant(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """One file's words about one model. What it leaves out is inherited from the files before it."""
+    """What one file says about one model. What it leaves out is inherited from the files before it."""
 
     provider: str | None = None
     is_free: bool = False
     rates: Changes = field(default_factory=dict)
-    #: (above_input_tokens, rates), in any order; what a tier leaves out it has from the one below. None:
-    #: inherited.
+    #: (above_input_tokens, rates), in any order; a tier inherits what it leaves out from the one below.
+    #: None: all are inherited.
     tiers: tuple[tuple[int, Changes], ...] | None = None
-    #: By the name of the service tier; what is left out costs what it usually does.
+    #: By the name of the service tier; what a tier leaves out has the standard price.
     service_tiers: Mapping[str, Variant] = field(default_factory=dict)
     batch: Variant | None = None
     multipliers: Mapping[str, tuple[int, int]] | None = None
     off_peak: OffPeak | None = None
     searches_are_one: bool | None = None
     covered_counts: frozenset[str] | None = None
-    #: Counts without a price, since a larger size is dearer.
+    #: Counts without a price, since a larger size costs more.
     varying_counts: frozenset[str] = frozenset()
-    #: (from_at_us, terms), in any order; what a period leaves out it has from the model. None: inherited.
+    #: (from_at_us, terms), in any order; a period inherits what it leaves out from the model. None: inherited.
     periods: "tuple[tuple[int, Terms], ...] | None" = None
 
 
 def nano_usd_per_mtok(value: object, exponent: int) -> int | None:
-    """A price as written, made exact: rounded to 1e-15 USD a token, which removes the dust of floats.
+    """Convert a price as written: rounded to 1e-15 USD per token, which removes rounding errors of floats.
 
     Args:
         value: A string, an int or a Decimal. Never a float.
@@ -77,21 +76,21 @@ def nano_usd_per_mtok(value: object, exponent: int) -> int | None:
 
 
 def nano_usd_per_million(value: object, exponent: int, *, most_usd: int | Decimal, times: int = 1) -> int | None:
-    """The same for anything: the price as written may be at most `most_usd`, and is taken so many times."""
+    """Convert any price as written, of at most `most_usd`, multiplied by `times`. Returns None if it is invalid."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
         written = Decimal(value)
     except InvalidOperation:
         return None
-    # Compared before it is made an int: 1e999999999 would be one of a thousand million digits.
+    # Compared before the conversion to int: 1e999999999 would have a thousand million digits.
     if not written.is_finite() or written < 0 or written > most_usd:
         return None
     return int(_CONTEXT.to_integral_value(_CONTEXT.scaleb(_CONTEXT.multiply(written, times), exponent)))
 
 
 def ratio(value: object) -> tuple[int, int] | None:
-    """A factor as numerator and denominator, or None if it breaks FACTOR_RULE."""
+    """Convert a factor to numerator and denominator. Returns None if it breaks FACTOR_RULE."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     try:
@@ -102,7 +101,7 @@ def ratio(value: object) -> tuple[int, int] | None:
 
 
 def model_price(name: str, terms: Terms, *, base: ModelPrice | None, source: str) -> ModelPrice:
-    """Lay one file's words over what is known of a model (None: nothing)."""
+    """Combine one file's terms with the known price of a model; None if there is none."""
     provider = _provider(name, terms, base)
     if terms.is_free:
         return ModelPrice(model=name, provider=provider, rates=Rates(0, 0), source=source, is_free=True)
@@ -135,7 +134,7 @@ def model_price(name: str, terms: Terms, *, base: ModelPrice | None, source: str
 
 
 def _with_schedules(price: ModelPrice, terms: Terms, known: ModelPrice) -> ModelPrice:
-    """A price with what its service tiers and batches cost."""
+    """Add the prices of service tiers and batches to a price."""
     usual = Schedule(price.rates, price.tiers)
     changes = terms.tiers or ()
     served = dict(known.service_tiers)
@@ -159,7 +158,7 @@ def _provider(name: str, terms: Terms, base: ModelPrice | None) -> str:
 
 
 def provider_of(name: str, said: str | None) -> str:
-    """The provider of a row: as its file says, else what stands before the first slash of its name, else empty."""
+    """Return the provider of a row: as its file says, else the part of its name before the first slash, else empty."""
     if said is not None:
         return said
     prefix, slash, _ = name.partition("/")
@@ -173,7 +172,7 @@ def _period(price: ModelPrice, terms: Terms) -> ModelPrice:
 
 
 def tiers_of(rates: Rates, given: tuple[tuple[int, Changes], ...]) -> tuple[Tier, ...]:
-    """Tiers by rising length, each over the one below."""
+    """Build the tiers by rising length; each inherits from the one below."""
     tiers: list[Tier] = []
     for above_input_tokens, changes in sorted(given, key=lambda tier: tier[0]):
         rates = rates._replace(**changes)

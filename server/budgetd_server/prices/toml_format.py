@@ -1,4 +1,4 @@
-"""Reads the operator's own price file, in TOML: USD per million tokens, or for one of what is no token."""
+"""Reads the operator's own price file, in TOML: USD per million tokens, or per piece of anything else."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -12,7 +12,7 @@ from budgetd_server.prices.terms import (
     RATE_RULE,
     UNIT_RULE,
     USD_PER_UNIT_MAX,
-    Report,
+    ReportFault,
     Terms,
     Variant,
     nano_usd_per_million,
@@ -20,7 +20,7 @@ from budgetd_server.prices.terms import (
     ratio,
 )
 
-#: Every field of `Rates`: what is no token costs so much for one.
+#: Every field of `Rates` by its key. Keys without `per_mtok` have the price of one piece.
 RATE_BY_KEY = {
     "input_usd_per_mtok": "input",
     "output_usd_per_mtok": "output",
@@ -54,12 +54,12 @@ _ABOVE_MAX = 10**9
 _FROM_RULE = "must be a date such as 2026-12-01, or a time with its zone"
 
 
-def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
-    """What a table `[models."name"]` says about its model.
+def parse_terms(table: Mapping[str, Any], report: ReportFault) -> Terms:
+    """Parse a table `[models."name"]`.
 
     Args:
-        table: Its keys. Decimal numbers are Decimals.
-        report: Told of every key that breaks a rule; such a key is then left out.
+        table: The content of the table. Decimal numbers are Decimals.
+        report: Called for every key that breaks a rule; such a key is then ignored.
     """
     _report_unknown(table, MODEL_KEYS, "", report)
     provider = table.get("provider")
@@ -88,25 +88,25 @@ def terms_of(table: Mapping[str, Any], report: Report) -> Terms:
     )
 
 
-def _table(written: object, path: str, report: Report) -> Mapping[str, Any]:
+def _table(written: object, path: str, report: ReportFault) -> Mapping[str, Any]:
     if isinstance(written, dict):
         return written
     report(path, written, "must be a table")
     return {}
 
 
-def _named(table: Mapping[str, Any], key: str, report: Report) -> dict[str, Mapping[str, Any]]:
-    """The tables of a table, each by its name."""
+def _named(table: Mapping[str, Any], key: str, report: ReportFault) -> dict[str, Mapping[str, Any]]:
+    """Return the subtables of a table by their lower-case names."""
     tables = _table(table.get(key, {}), key, report)
     return {name.lower(): _table(written, f"{key}.{name}", report) for name, written in tables.items()}
 
 
-def _variant(table: Mapping[str, Any], within: str, report: Report) -> Variant:
+def _variant(table: Mapping[str, Any], within: str, report: ReportFault) -> Variant:
     _report_unknown(table, _SERVED_KEYS, within, report)
     return Variant(_rates(table, within, report), _tiers(table, within, report) or ())
 
 
-def _places(table: Mapping[str, Any], report: Report) -> dict[str, tuple[int, int]]:
+def _places(table: Mapping[str, Any], report: ReportFault) -> dict[str, tuple[int, int]]:
     factors = {}
     for place, written in _table(table["places"], "places", report).items():
         factor = ratio(written)
@@ -117,19 +117,19 @@ def _places(table: Mapping[str, Any], report: Report) -> dict[str, tuple[int, in
     return factors
 
 
-def rates_of(table: Mapping[str, Any], report: Report) -> Mapping[str, int]:
-    """The rates of a table that has nothing else, such as `[fallback]`."""
+def parse_rates(table: Mapping[str, Any], report: ReportFault) -> Mapping[str, int]:
+    """Parse a table that has only rates, such as `[fallback]`."""
     _report_unknown(table, frozenset(RATE_BY_KEY), "", report)
     return _rates(table, "", report)
 
 
-def _report_unknown(table: Mapping[str, Any], known: frozenset[str], within: str, report: Report) -> None:
+def _report_unknown(table: Mapping[str, Any], known: frozenset[str], within: str, report: ReportFault) -> None:
     for key in table:
         if key not in known:
             report(within + key, table[key], unknown_key(key, known))
 
 
-def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, int]:
+def _rates(table: Mapping[str, Any], within: str, report: ReportFault) -> dict[str, int]:
     rates = {}
     for key, name in RATE_BY_KEY.items():
         if key in table:
@@ -148,7 +148,9 @@ def _rates(table: Mapping[str, Any], within: str, report: Report) -> dict[str, i
     return rates
 
 
-def _tiers(table: Mapping[str, Any], within: str, report: Report) -> tuple[tuple[int, Mapping[str, int]], ...] | None:
+def _tiers(
+    table: Mapping[str, Any], within: str, report: ReportFault
+) -> tuple[tuple[int, Mapping[str, int]], ...] | None:
     if "tiers" not in table:
         return None
     tiers: dict[int, Mapping[str, int]] = {}
@@ -164,7 +166,7 @@ def _tiers(table: Mapping[str, Any], within: str, report: Report) -> tuple[tuple
     return tuple(tiers.items())
 
 
-def _periods(written: object, report: Report) -> list[tuple[int, Terms]]:
+def _periods(written: object, report: ReportFault) -> list[tuple[int, Terms]]:
     periods: dict[int, Terms] = {}
     for path, period in _tables(written, "periods", report):
         _report_unknown(period, _PERIOD_KEYS, f"{path}.", report)
@@ -179,8 +181,8 @@ def _periods(written: object, report: Report) -> list[tuple[int, Terms]]:
     return list(periods.items())
 
 
-def _tables(written: object, path: str, report: Report) -> list[tuple[str, Mapping[str, Any]]]:
-    """The tables of an array of tables, each with its path."""
+def _tables(written: object, path: str, report: ReportFault) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the tables of an array of tables, each with its path."""
     if not isinstance(written, list):
         report(path, written, "must be an array of tables")
         return []
@@ -194,7 +196,7 @@ def _tables(written: object, path: str, report: Report) -> list[tuple[str, Mappi
 
 
 def _at_us(written: object) -> int | None:
-    """Microseconds since the Unix epoch of a date (its midnight, UTC) or a time with a zone; else None."""
+    """Parse a date (its midnight, UTC) or a time with a zone as microseconds since the Unix epoch, else None."""
     if isinstance(written, str):
         try:
             written = datetime.fromisoformat(written) if len(written) > 10 else date.fromisoformat(written)
