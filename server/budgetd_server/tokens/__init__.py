@@ -1,4 +1,4 @@
-"""Tokens of texts, counted offline from shipped vocabularies. The only package that imports tiktoken."""
+"""Counts tokens of texts offline, with shipped vocabularies. The only package that imports tiktoken."""
 
 from budgetd_server.tokens.asynchronous import TEXT_BYTES_MAX, AsyncTokenCounter
 from budgetd_server.tokens.counter import UTF8_LENGTH, TokenCount, TokenCounter

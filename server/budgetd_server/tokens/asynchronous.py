@@ -1,4 +1,4 @@
-"""Counts tokens for async code: long texts in threads of their own, and no text without a bound."""
+"""Counts tokens for async code: long texts in separate threads, and with a limit on the size of texts."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,18 +10,18 @@ from budgetd_server.tokens.counter import TokenCount, TokenCounter
 TEXT_BYTES_MAX = 4 * 1024 * 1024
 THREADS = 2
 
-#: Shorter texts are counted where they are: that takes less time than the way to a thread and back.
+#: Shorter texts are counted on the event loop, which takes less time than handing them to a thread.
 _INLINE_CHARACTERS_MAX = 1024
 
 
 class AsyncTokenCounter:
-    """A `TokenCounter` that never holds up the event loop.
+    """A `TokenCounter` that never blocks the event loop.
 
-    Each method raises InvalidField, naming `field`, for a text of more than 4 MiB.
+    Each method raises InvalidField for `field` if a text has more than 4 MiB.
 
     Args:
-        counter: What counts; None: one with the shipped vocabularies.
-        pool: Where long texts are counted; None: two threads of its own.
+        counter: The counter to use; None creates one with the shipped vocabularies.
+        pool: Where long texts are counted; None creates a pool of two threads.
     """
 
     def __init__(self, counter: TokenCounter | None = None, *, pool: Executor | None = None) -> None:
@@ -41,16 +41,16 @@ class AsyncTokenCounter:
         return await self._count(model, (text,), field, lambda: self._counter.count_chat_text(model, text))
 
     async def count_contents(self, model: str, contents: Sequence[str], *, field: str) -> TokenCount:
-        """See `TokenCounter.count_contents`; the bound is for all contents together."""
+        """See `TokenCounter.count_contents`; the limit is for all contents together."""
         return await self._count(model, contents, field, lambda: self._counter.count_contents(model, contents))
 
     async def count_messages(self, model: str, messages: Sequence[tuple[str, str]], *, field: str) -> TokenCount:
-        """See `TokenCounter.count_messages`; the bound is for all messages together."""
+        """See `TokenCounter.count_messages`; the limit is for all messages together."""
         texts = [text for message in messages for text in message]
         return await self._count(model, texts, field, lambda: self._counter.count_messages(model, messages))
 
     def close(self) -> None:
-        """Let the threads end; what waits for them is dropped."""
+        """Stop the threads without waiting for them; queued texts are dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _count(self, model: str, texts: Sequence[str], field: str, count: Callable[[], TokenCount]) -> TokenCount:
@@ -62,7 +62,7 @@ class AsyncTokenCounter:
 
 
 def _check_size(texts: Sequence[str], characters: int, field: str) -> None:
-    if characters * 4 <= TEXT_BYTES_MAX:  # No character takes more than four bytes, so most texts need no encoding.
+    if characters * 4 <= TEXT_BYTES_MAX:  # A character has at most four bytes, so most texts need no encoding.
         return
     size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
     if size > TEXT_BYTES_MAX:

@@ -5,23 +5,22 @@ from typing import NamedTuple
 
 from budgetd_server.tokens.encodings import Encodings, choose_encoding
 
-#: The name in `TokenCount.encoding` where the count is the text's length in UTF-8, because no vocabulary is
-#: there.
+#: `TokenCount.encoding` if the count is the text's length in UTF-8, because the vocabulary is missing.
 UTF8_LENGTH = "utf8_length"
 
 #: What a chat costs beyond its text: three tokens frame each message, and three begin the answer.
 TOKENS_PER_MESSAGE = 3
 TOKENS_PER_ANSWER = 3
 
-#: LiteLLM encodes a text in pieces of this many characters, so a token never spans two. It matters for
-#: parity, and keeps the time for any text in proportion to its length.
+#: LiteLLM encodes a text in pieces of this many characters, so no token spans two pieces. This matters for parity, and
+#: keeps the time linear in the length of a text.
 _PIECE_CHARACTERS = 1024
 
 
 class TokenCount(NamedTuple):
-    """How many tokens, in which encoding, and whether that encoding is known to be the model's own.
+    """A number of tokens, the encoding that counted them, and whether that is known to be the model's own.
 
-    If `is_exact` is false, the count is one of another encoding, or an upper bound (`UTF8_LENGTH`).
+    If `is_exact` is false, the count comes from another encoding, or is an upper bound (`UTF8_LENGTH`).
     """
 
     tokens: int
@@ -30,9 +29,9 @@ class TokenCount(NamedTuple):
 
 
 class TokenCounter:
-    """Counts in the thread that asks.
+    """Counts tokens in the calling thread.
 
-    A thousand characters take about 60 µs; the first text in an encoding waits 0.3 s while that is loaded.
+    A thousand characters take about 60 µs; the first text in an encoding waits 0.3 s until that is loaded.
     Thread-safe. Async code uses `AsyncTokenCounter`.
     """
 
@@ -40,35 +39,35 @@ class TokenCounter:
         self._encodings = encodings or Encodings()
 
     def preload(self) -> None:
-        """Load the encodings now instead of with the first text. Raises VocabularyDamagedError."""
+        """Load the encodings now instead of on first use. Raises VocabularyDamagedError."""
         for name in ("cl100k_base", "o200k_base"):
             self._encodings.get(name)
 
     def is_ready(self, model: str) -> bool:
-        """True if a text for the model is counted without loading anything first."""
+        """Whether a text for the model can be counted without loading anything first."""
         return self._encodings.is_loaded(choose_encoding(model).name)
 
     def count_text(self, model: str, text: str) -> TokenCount:
-        """The tokens of a bare text."""
+        """Count the tokens of a text without framing."""
         return self._count(model, (text,), extra_tokens=0)
 
     def count_chat_text(self, model: str, text: str) -> TokenCount:
-        """The tokens of a text as a chat of one message from "user": seven more than the text has.
+        """Count the tokens of a text as a chat of one message from "user": seven more than the text has.
 
-        BudgetManager's update_cost counts its input text so, and its output text too.
+        BudgetManager's update_cost counts its input and output texts this way.
         """
         return self.count_messages(model, (("user", text),))
 
     def count_contents(self, model: str, contents: Iterable[str]) -> TokenCount:
-        """The tokens of messages' contents, joined with nothing between: BudgetManager's projected_cost."""
+        """Count the tokens of messages' contents, joined without separators, as BudgetManager's projected_cost does."""
         return self._count(model, ("".join(contents),), extra_tokens=0)
 
     def count_messages(self, model: str, messages: Iterable[tuple[str, str]]) -> TokenCount:
-        """The tokens of a chat as a provider bills it, framing included: what a hold is made for.
+        """Count the tokens of a chat as providers bill it, framing included; holds are based on this.
 
         Args:
             model: The name as sent.
-            messages: (role, content) of each. No message: nothing but the beginning of the answer.
+            messages: (role, content) of each. Without messages, only the beginning of the answer counts.
         """
         texts = [text for message in messages for text in message]
         extra_tokens = len(texts) // 2 * TOKENS_PER_MESSAGE + TOKENS_PER_ANSWER
@@ -78,10 +77,10 @@ class TokenCounter:
         name, is_own = choose_encoding(model)
         encoding = self._encodings.get(name)
         if encoding is None:
-            # An encoding of bytes never makes more tokens than there are bytes.
+            # A byte-level encoding never produces more tokens than there are bytes.
             bound = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
             return TokenCount(bound + extra_tokens, UTF8_LENGTH, is_exact=False)
-        # encode_ordinary: a text that spells "<|endoftext|>" is counted, where plain encode would raise.
+        # encode_ordinary counts a text that contains "<|endoftext|>", where plain encode would raise.
         tokens = sum(
             len(encoding.encode_ordinary(text[start : start + _PIECE_CHARACTERS]))
             for text in texts

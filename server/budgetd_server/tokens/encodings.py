@@ -1,4 +1,4 @@
-"""The encodings whose vocabularies are shipped: which one counts a model's text, and how it is loaded."""
+"""The encodings with shipped vocabularies: chooses the one for a model, and loads it."""
 
 import binascii
 import gzip
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).parent / "data"
 
-#: What LiteLLM counts every model in that it does not take for one of OpenAI's.
+#: The encoding in which LiteLLM counts every model that it does not recognise as OpenAI's.
 DEFAULT_ENCODING = "cl100k_base"
 
 
 class VocabularyDamagedError(RuntimeError):
-    """A vocabulary file is not the one that was shipped, so its counts would be wrong."""
+    """A vocabulary file is not the shipped one, so its counts would be wrong."""
 
 
 class EncodingChoice(NamedTuple):
-    """The encoding for a model, and whether it is known to be the model's own or only stands in for it."""
+    """The encoding for a model, and whether it is known to be the model's own or is only a substitute."""
 
     name: str
     is_own: bool
 
 
 def choose_encoding(model: str) -> EncodingChoice:
-    """LiteLLM's choice: OpenAI's models, by their bare names, in their own encoding; all else in cl100k_base.
+    """Choose an encoding as LiteLLM does: OpenAI's models, by bare name, have their own; all others cl100k_base.
 
     So "gpt-5" is counted in o200k_base, and "openai/gpt-5", "claude-sonnet-4-5" and any unknown name in
     cl100k_base.
@@ -41,7 +41,7 @@ def choose_encoding(model: str) -> EncodingChoice:
 
 
 class Encodings:
-    """Loads an encoding when it is first asked for, once, whichever thread asks."""
+    """Loads each encoding once, on first use. Thread-safe."""
 
     def __init__(self, folder: Path = DATA) -> None:
         self._folder = folder
@@ -49,11 +49,11 @@ class Encodings:
         self._lock = threading.Lock()
 
     def is_loaded(self, name: str) -> bool:
-        """True once `get` answers without reading a file."""
+        """Whether `get` returns without reading a file."""
         return name in self._loaded
 
     def get(self, name: str) -> "tiktoken.Encoding | None":
-        """The encoding of that name; None if its vocabulary is not there. The first call takes about 0.4 s.
+        """Return the encoding of a name, or None if its vocabulary is missing. The first call takes about 0.4 s.
 
         Raises:
             VocabularyDamagedError: The file's SHA-256 is not the one that tiktoken expects.
@@ -75,16 +75,15 @@ class Encodings:
             raise VocabularyDamagedError(f"{path}: cannot be unpacked: {error}") from error
         if hashlib.sha256(vocabulary).hexdigest() != known.sha256:
             raise VocabularyDamagedError(f"{path}: its SHA-256 is not {known.sha256}")
-        # Imported here, so that a server that never counts a text does not carry tiktoken. Its own loader is
-        # not used: it would keep a copy of the file in a folder for temporary files, and ask the network for
-        # one that is missing.
+        # Imported here, so that a server that never counts a text does not load tiktoken. Its own loader is not used:
+        # it would keep a copy of the file in a temporary folder, and download a missing one.
         import tiktoken  # noqa: PLC0415
 
         ranks = {}
         for line in vocabulary.splitlines():
             token, rank = line.split()
             ranks[binascii.a2b_base64(token)] = int(rank)
-        # A text never holds special tokens here: "<|endoftext|>" is counted as the characters that it is.
+        # Texts never contain special tokens here: "<|endoftext|>" is counted as ordinary characters.
         return tiktoken.Encoding(name, pat_str=known.pattern, mergeable_ranks=ranks, special_tokens={})
 
 
@@ -100,6 +99,6 @@ class _Table(NamedTuple):
 
 @cache
 def _table() -> _Table:
-    """What tools/import_tokenizers.py has written: the encodings, and which of them OpenAI's models have."""
+    """Read what tools/import_tokenizers.py has written: the encodings, and which one each OpenAI model has."""
     read = json.loads((DATA / "encodings.json").read_text("utf-8"))
     return _Table({name: _Known(**known) for name, known in read["encodings"].items()}, read["models"])
