@@ -149,7 +149,7 @@ def test_a_text_that_is_no_utf8_is_refused(give: Give) -> None:
     result = give("charge", "alice", "--model", "gpt-4o", "--input-text", "-", "--output-text", "b", stdin=b"\xff")
 
     assert result.exit_code == 2
-    assert "no UTF-8" in result.stderr
+    assert "not UTF-8" in result.stderr
 
 
 def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: RunningServer, done: Done) -> None:
@@ -204,16 +204,18 @@ def test_parts_are_priced_beside_tokens(server: RunningServer, done: Done) -> No
     ("options", "says"),
     [
         pytest.param(
-            ("--part", "web-search=2"), "'web-search' is no count of a usage; there is web-searches", id="near"
+            ("--part", "web-search=2"), "'web-search' is not a count of a usage; known ones are web-searches", id="near"
         ),
-        pytest.param(("--part", "web_searches=2"), "there is web-searches", id="with underscores"),
-        pytest.param(("--part", "zzz=2"), "there is input-tokens, output-tokens, cached", id="near nothing"),
+        pytest.param(("--part", "web_searches=2"), "known ones are web-searches", id="with underscores"),
+        pytest.param(("--part", "zzz=2"), "known ones are input-tokens, output-tokens, cached", id="near nothing"),
         pytest.param(("--part", "pages"), "pages must be 0 to 1000000000000, got ''", id="no count"),
         pytest.param(("--part", "pages=-1"), "got '-1'", id="negative"),
         pytest.param(("--part", "pages=1.5"), "got '1.5'", id="a fraction"),
         pytest.param(("--part", "pages=1000000000001"), "must be 0 to 1000000000000", id="too many"),
-        pytest.param(("--part", "pages=1", "--part", "pages=1"), "pages is told twice", id="twice"),
-        pytest.param(("--part", "input-tokens=1", "--input-tokens", "1"), "input-tokens is told twice", id="both ways"),
+        pytest.param(("--part", "pages=1", "--part", "pages=1"), "pages is given twice", id="twice"),
+        pytest.param(
+            ("--part", "input-tokens=1", "--input-tokens", "1"), "input-tokens is given twice", id="both ways"
+        ),
         pytest.param(("--part", "pages=1", "--input-text", "a", "--output-text", "b"), "either tokens", id="and texts"),
     ],
 )

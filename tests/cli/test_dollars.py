@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd_server.cli.dollars import nano_usd_of, usd_text
+from budgetd_server.cli.dollars import parse_usd, usd_text
 
 
 @given(whole=st.integers(0, 10**9 - 1), decimals=st.text("0123456789", min_size=1, max_size=9))
 def test_dollars_are_read_as_exactly_what_they_say(whole: int, decimals: str) -> None:
     text = f"{whole}.{decimals}"
 
-    assert nano_usd_of(text) == Fraction(text) * 10**9
+    assert parse_usd(text) == Fraction(text) * 10**9
 
 
 @given(st.integers(0, 10**18))
 def test_what_is_printed_reads_as_the_same_amount(nano_usd: int) -> None:
-    assert nano_usd_of(usd_text(nano_usd).replace(",", "")) == nano_usd
+    assert parse_usd(usd_text(nano_usd).replace(",", "")) == nano_usd
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_is_printed_reads_as_the_same_amount(nano_usd: int) -> None:
     ],
 )
 def test_dollars_as_people_write_them_are_read(text: str, nano_usd: int) -> None:
-    assert nano_usd_of(text) == nano_usd
+    assert parse_usd(text) == nano_usd
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_dollars_as_people_write_them_are_read(text: str, nano_usd: int) -> None
 )
 def test_anything_else_is_refused_with_the_rule(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        nano_usd_of(text)
+        parse_usd(text)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""The command line: `budgetd serve` and its like run and keep a server; `create`, `charge`, `show` and others ask one.
+"""The command line: `serve`, `migrate` and `verify` run and maintain a server; `create`, `charge` and others call one.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done; 1 refused, failed or not in order;
-2 the command cannot be carried out as given (bad settings, a file that must not be used, a port in use); 3 standard
-output cannot be written.
+Results go to standard output, everything else to standard error. Exit codes: 0: done. 1: refused or failed, or a check
+found a problem. 2: the command cannot be carried out as given (bad settings, a file that must not be used, a port in
+use). 3: standard output cannot be written.
 
-A command's module is imported when the command is called, and not before: `budgetd health` and `budgetd show` need
-neither prices nor the engine, and start in a fraction of the time.
+A command's module is imported only when the command is called: `budgetd health` and `budgetd show` need neither prices
+nor the engine, and start in a fraction of the time.
 """
 
 import os
@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 
 class Command(NamedTuple):
-    """Where a command is, and what `budgetd --help` says of it without importing it."""
+    """Where a command is defined, and its line in `budgetd --help`, which does not import it."""
 
     module: str
     function: str
@@ -28,7 +28,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: Mapping[str, Command] = {
-    "serve": Command("serve", "serve", "Run a server until it is told to stop."),
+    "serve": Command("serve", "serve", "Run a server until a signal stops it."),
     "migrate": Command("maintain", "migrate", "Bring a database up to date, or make a new one."),
     "verify": Command("maintain", "verify", "Recount a whole ledger and name everything that does not agree."),
     "health": Command("health", "health", "Ask whether a server is serving; the health check of containers."),
@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, Command] = {
 _SETTINGS: Mapping[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
-    # Plain text: errors of usage are one line that programs can find, and help needs no rich.
+    # Plain text: usage errors stay one line that programs can find, and help does not need rich.
     "rich_markup_mode": None,
     "context_settings": {"help_option_names": ["--help", "-h"]},
 }
@@ -52,14 +52,14 @@ HELP = "help"
 
 
 class CommandGroup(TyperGroup):
-    """The commands above, each made when it is first asked for."""
+    """The commands above, each loaded on first use."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature.
-        """The names, in the order in which help lists them."""
+        """Return the names in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature.
-        """The command of a name; None: there is no such command."""
+        """Load a command by its name. Returns None if there is no such command."""
         command = COMMANDS.get(cmd_name)
         if command is None:
             return None
@@ -69,13 +69,13 @@ class CommandGroup(TyperGroup):
         return typer.main.get_command(alone)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Let `budgetd help COMMAND` be `budgetd COMMAND --help`."""
+        """Rewrite `budgetd help COMMAND` to `budgetd COMMAND --help`."""
         if args[:1] == [HELP]:
             args = [*(name for name in args[1:2] if name != HELP), "--help"]
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is asked for; of one that does not exist the error names those that resemble it."""
+        """Find the command; for an unknown one, the error suggests similar names."""
         near = get_close_matches(args[0], [*COMMANDS, HELP])
         if near and args[0] not in COMMANDS:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(near)}?")
@@ -86,17 +86,17 @@ class CommandGroup(TyperGroup):
         words = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(words, *rest, **{**more, "standalone_mode": False})
-        except Exception as error:  # noqa: BLE001 - `show` raises what is not its own again.
+        except Exception as error:  # noqa: BLE001 - `show` raises unexpected exceptions again.
             from budgetd_server.cli.failing import JSON_OPTION, show  # noqa: PLC0415 - most commands succeed.
 
             code = show(error, as_json=JSON_OPTION in words)
         sys.exit(code or 0)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature.
-        """Write the part of the help that lists them, without importing any."""
+        """Write the list of commands in the help, without importing any."""
         with formatter.section("Commands"):
             rows = [(name, command.summary) for name, command in COMMANDS.items()]
-            formatter.write_dl([*rows, (HELP, "Tell more of a command: `budgetd help charge`.")])
+            formatter.write_dl([*rows, (HELP, "Show the help of a command: `budgetd help charge`.")])
 
 
 app = typer.Typer(name="budgetd", cls=CommandGroup, no_args_is_help=True, **_SETTINGS)
@@ -117,7 +117,7 @@ def budgetd(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """Spend budgets for programs that call paid APIs. `budgetd COMMAND --help` tells more of each command."""
+    """Spend budgets for programs that call paid APIs. `budgetd COMMAND --help` shows the options of a command."""
 
 
 def main() -> None:
@@ -126,21 +126,21 @@ def main() -> None:
 
     _open_standard_streams()
     watch_output()
-    # gRPC itself writes lines about what it also raises; it reads this when it is imported, which no command has yet.
+    # gRPC logs what it also raises. It reads this variable when it is imported, and no command has imported it yet.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()
 
 
 def _open_standard_streams() -> None:
-    """Open those that whoever started the program has closed.
+    """Open the standard streams that the parent process has closed.
 
-    Their descriptors would go to the next sockets and files. What is printed would be written into a ledger, and the
-    event loop's library ends the process when it is to close a descriptor below 3.
+    Otherwise the next sockets and files would get their descriptors: printed text would be written into a ledger, and
+    the event loop's library aborts the process when it has to close a descriptor below 3.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest one that is free.
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free descriptor.
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115

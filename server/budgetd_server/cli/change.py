@@ -17,12 +17,12 @@ from budgetd_server.cli.connection import (
     RequestId,
     Timeout,
     connected,
-    labels_of,
-    usd_option,
+    parse_labels,
+    parse_usd_option,
 )
 from budgetd_server.cli.dollars import amount_text
 from budgetd_server.cli.layout import print_sentence
-from budgetd_server.cli.periods import period_text, window_of
+from budgetd_server.cli.periods import parse_window, period_text
 
 #: The name of the limit that `create --models` makes.
 _MODELS_LIMIT = "models"
@@ -74,7 +74,7 @@ def create(
     limit = _limit(usd=usd, per=per, time_zone=time_zone, on_request=on_request, warn=warn, models=models or [])
     with connected(address, timeout) as client:
         budget = pb.Budget(
-            project_id=project, budget_id=budget_id, limits=[limit] if limit else [], labels=labels_of(label)
+            project_id=project, budget_id=budget_id, limits=[limit] if limit else [], labels=parse_labels(label)
         )
         request = service.CreateBudgetRequest(budget=budget, replace_existing=replace, request_id=request_id or "")
         answer = client.create_budget(request)
@@ -93,7 +93,7 @@ def create(
 
 
 def _print_matches(found: pb.PatternMatches) -> None:
-    """Say which known models a pattern matches. None is most likely a slip, and goes to standard error."""
+    """Print which known models a pattern matches. If it matches none, likely a typing error, warn on standard error."""
     if not found.matched_count:
         typer.echo(f"budgetd: {found.pattern} matches none of the models that the server has prices of", err=True)
         return
@@ -113,13 +113,13 @@ def _limit(
     warn: bool,
     models: list[str],
 ) -> pb.Limit | None:
-    """The limit that the options ask for, the main one unless it is for some models; None: they ask for none."""
+    """Build the limit that the options describe: the main one unless `models` is given. Returns None without one."""
     if usd is None:
         if per is not None or time_zone is not None or on_request or warn or models:
             raise typer.BadParameter("needs --usd: there is no limit without an amount", param_hint="the limit")
         return None
     try:
-        window = window_of(per, time_zone=time_zone)
+        window = parse_window(per, time_zone=time_zone)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--per") from None
     if on_request and not window.HasField("fixed"):
@@ -129,7 +129,7 @@ def _limit(
     return pb.Limit(
         limit_id=_MODELS_LIMIT if models else "",
         models=models,
-        amount=usd_option(usd),
+        amount=parse_usd_option(usd),
         window=window,
         action=pb.LIMIT_ACTION_WARN if warn else pb.LIMIT_ACTION_UNSPECIFIED,
         reset_mode=pb.RESET_MODE_ON_REQUEST if on_request else pb.RESET_MODE_UNSPECIFIED,
@@ -161,25 +161,25 @@ def reset(
             answer = client.reset_all_on_duration(
                 service.ResetAllOnDurationRequest(project_id=project, request_id=named)
             )
-            told = f"reset {answer.reset_count} budget{'' if answer.reset_count == 1 else 's'}"
+            sentence = f"reset {answer.reset_count} budget{'' if answer.reset_count == 1 else 's'}"
         elif on_duration:
             answer = client.reset_on_duration(
                 service.ResetOnDurationRequest(
                     project_id=project, budget_id=budget_id, view=pb.BUDGET_VIEW_STATUS, request_id=named
                 )
             )
-            told = f"reset {budget_id}" if answer.was_reset else _not_yet(answer.budget)
+            sentence = f"reset {budget_id}" if answer.was_reset else _not_yet(answer.budget)
         else:
             answer = client.reset_cost(
                 service.ResetCostRequest(
                     project_id=project, budget_id=budget_id, view=pb.BUDGET_VIEW_STATUS, request_id=named
                 )
             )
-            told = f"reset {budget_id}"
+            sentence = f"reset {budget_id}"
     if as_json:
         print_json(answer)
     else:
-        print_sentence(f"{told}{' (by this request id, before)' if answer.replayed else ''}")
+        print_sentence(f"{sentence}{' (by this request id, before)' if answer.replayed else ''}")
 
 
 def _not_yet(budget: pb.Budget) -> str:

@@ -20,19 +20,19 @@ from budgetd_server.cli.connection import (
     RequestId,
     Timeout,
     connected,
-    labels_of,
-    usd_option,
+    parse_labels,
+    parse_usd_option,
 )
 from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.layout import print_sentence
 from budgetd_server.cli.wording import USAGE_COUNTS
 
-#: Of one kind that the server takes at most.
+#: The largest count of one kind that the server accepts.
 COUNT_MAX = 10**12
 
 
 def _count(text: str) -> Any:
-    """An option for a count of tokens."""
+    """Declare an option for a count of tokens."""
     return typer.Option(min=0, max=COUNT_MAX, help=text)
 
 
@@ -50,7 +50,8 @@ OutputText = Annotated[
     str | None, typer.Option(metavar="TEXT", help="What was returned, to be counted; - reads standard input.")
 ]
 Provider = Annotated[
-    str | None, typer.Option(help="Who served the model, by LiteLLM's name, such as groq; the model is priced there.")
+    str | None,
+    typer.Option(help="Who served the model, by LiteLLM's name, such as groq; that provider's price is used."),
 ]
 ServiceTier = Annotated[
     str | None, typer.Option(metavar="TIER", help="The tier that served the call, such as flex or priority.")
@@ -94,22 +95,22 @@ def charge(
         "cache_write_tokens": cache_write_tokens,
         "reasoning_tokens": reasoning_tokens,
     }
-    told: dict[str, Any] = {name: count for name, count in tokens.items() if count is not None}
-    told |= _parts(part or [], told)
-    has_text = _check(usd=usd, model=model, has_tokens=bool(told), texts=(input_text, output_text))
+    counts: dict[str, Any] = {name: count for name, count in tokens.items() if count is not None}
+    counts |= _parts(part or [], counts)
+    has_text = _check(usd=usd, model=model, has_tokens=bool(counts), texts=(input_text, output_text))
     with connected(address, timeout) as client:
         request = cost_pb.UpdateCostRequest(
             project_id=project,
             budget_id=budget_id,
             model=model or "",
-            cost_nano_usd=None if usd is None else usd_option(usd),
-            usage=pb.Usage(**told) if told else None,
+            cost_nano_usd=None if usd is None else parse_usd_option(usd),
+            usage=pb.Usage(**counts) if counts else None,
             text=pb.Text(input=_text(input_text), output=_text(output_text)) if has_text else None,
             provider=provider or "",
             service_tier=service_tier or "",
             is_batch=batch,
             inference_geo=region or "",
-            labels=labels_of(label),
+            labels=parse_labels(label),
             request_id=request_id or "",
         )
         answer = client.update_cost(request)
@@ -121,7 +122,7 @@ def charge(
 
 
 def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple[str | None, str | None]) -> bool:
-    """Refuse options that do not make one charge; returns whether there are texts."""
+    """Refuse options that do not describe one charge. Returns whether texts are given."""
     has_text = texts != (None, None)
     if has_text and None in texts:
         raise typer.BadParameter("--input-text and --output-text go together")
@@ -140,15 +141,15 @@ def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple
     return has_text
 
 
-def _parts(pairs: list[str], told: Mapping[str, int]) -> dict[str, int]:
-    """Counts of a usage by the contract's names.
+def _parts(pairs: list[str], counts: Mapping[str, int]) -> dict[str, int]:
+    """Parse counts of a usage. Returns them by the contract's names.
 
     Args:
-        pairs: NAME=COUNT, the names with dashes.
-        told: Counts that options of their own have told.
+        pairs: NAME=COUNT, with dashes in the names.
+        counts: The counts that other options have given.
 
     Raises:
-        BadParameter: One is no pair, is of no known name, is no count, or is there twice.
+        BadParameter: A pair is malformed, its name is unknown, its count is invalid, or a name is given twice.
     """
     known = [name.replace("_", "-") for name in USAGE_COUNTS]
     parts: dict[str, int] = {}
@@ -158,24 +159,24 @@ def _parts(pairs: list[str], told: Mapping[str, int]) -> dict[str, int]:
         if given not in known:
             near = get_close_matches(given, known) or known
             raise typer.BadParameter(
-                f"{given!r} is no count of a usage; there is {', '.join(near)}", param_hint="--part"
+                f"{given!r} is not a count of a usage; known ones are {', '.join(near)}", param_hint="--part"
             )
         if not (count.isascii() and count.isdecimal() and int(count) <= COUNT_MAX):
             raise typer.BadParameter(f"{given} must be 0 to {COUNT_MAX}, got {count!r}", param_hint="--part")
-        if name in told or name in parts:
-            raise typer.BadParameter(f"{given} is told twice", param_hint="--part")
+        if name in counts or name in parts:
+            raise typer.BadParameter(f"{given} is given twice", param_hint="--part")
         parts[name] = int(count)
     return parts
 
 
 def _text(given: str | None) -> str:
-    """An option's text, or exactly what standard input holds for "-"."""
+    """Return an option's text, or the unchanged content of standard input for "-"."""
     if given != "-":
         return given or ""
     try:
         return sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"standard input is no UTF-8: {error.reason} at byte {error.start}") from None
+        raise typer.BadParameter(f"standard input is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _sentence(budget_id: str, answer: cost_pb.UpdateCostResponse) -> str:
@@ -193,7 +194,7 @@ def _sentence(budget_id: str, answer: cost_pb.UpdateCostResponse) -> str:
 
 
 def _whose(budget_id: str, limit: pb.LimitStatus) -> str:
-    """What a limit is called, unless it is the main one of the budget that was charged."""
+    """Return the prefix that names a limit; empty for the main limit of the budget that was charged."""
     if limit.limit_id:
         return f"{limit.limit_id} of {limit.budget_id}: "
     return "" if limit.budget_id == budget_id else f"{limit.budget_id}: "

@@ -1,4 +1,4 @@
-"""What the commands that ask a server share: which server and project, and how its refusals end the command."""
+"""Shared by the commands that call a server: options for server and project, and how refusals end a command."""
 
 import os
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ Project = Annotated[str, typer.Option(envvar="BUDGETD_PROJECT", help="The projec
 
 
 def checked_timeout(seconds: float) -> float:
-    """Refuse a span that is no time to wait: a bound of the option itself would let "nan" pass.
+    """Check a timeout: limits of the option itself would accept "nan".
 
     Raises:
-        BadParameter: It is not above 0, or too long.
+        BadParameter: It is not above 0, or it is too long.
     """
     from budgetd.values import check_seconds  # noqa: PLC0415
 
@@ -51,19 +51,19 @@ Timeout = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON, for programs.")]
 RequestId = Annotated[
     str | None,
-    typer.Option(help="Makes it safe to repeat: the same id changes nothing a second time. By default a fresh one."),
+    typer.Option(help="Makes it safe to repeat: the same id changes nothing a second time. By default a new one."),
 ]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="May be given many times.")]
 
 
 def address_text(address: str | None) -> str:
-    """The server to ask, as host:port, perhaps after grpc:// or grpcs://, or unix:PATH.
+    """Return the server to call: host:port, optionally with grpc:// or grpcs://, or unix:PATH.
 
     Args:
-        address: What `--address` or BUDGETD_ADDRESS says; None or empty: neither does.
+        address: The value of `--address` or BUDGETD_ADDRESS; None or empty if neither is set.
 
     Raises:
-        BadParameter: BUDGETD_LISTEN does not tell the port.
+        BadParameter: BUDGETD_LISTEN does not name a port.
     """
     if address:
         return address
@@ -73,16 +73,16 @@ def address_text(address: str | None) -> str:
     host, _, port = listen.rpartition(":")
     if port == "0":
         raise typer.BadParameter("BUDGETD_LISTEN leaves the port to the system: say --address HOST:PORT")
-    # A server that listens everywhere is asked over this machine's own address.
-    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - it is looked up, not bound.
+    # A server that listens on all addresses is called on the loopback address.
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound.
     return f"{host}:{port}"
 
 
 @contextmanager
 def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT) -> "Iterator[BudgetClient]":
-    """A client of the server; a call that is refused or fails ends the command with exit code 1.
+    """Connect a client to the server; a call that is refused or fails ends the command with exit code 1.
 
-    Requests are made inside the block too: an argument that is no UTF-8 is found out there, and is wrong usage.
+    Build requests inside the block, too: an argument that is not UTF-8 fails there, and is a usage error.
     """
     from budgetd import BudgetClient  # noqa: PLC0415
 
@@ -96,7 +96,7 @@ def connected(address: str | None, timeout_seconds: float = TIMEOUT_SECONDS_DEFA
 
 @contextmanager
 def refusals_end_it() -> Iterator[None]:
-    """A call in the block that is refused or fails ends the command with exit code 1, a file that is with 2."""
+    """End the command with exit code 1 if a call in the block is refused or fails, with 2 if the file is refused."""
     from budgetd import BudgetdError, DatabaseRefused  # noqa: PLC0415
 
     try:
@@ -109,11 +109,11 @@ def refusals_end_it() -> Iterator[None]:
         raise failure_of(error) from None
 
 
-def labels_of(pairs: list[str] | None) -> dict[str, str]:
-    """`key=value` pairs as a dictionary.
+def parse_labels(pairs: list[str] | None) -> dict[str, str]:
+    """Parse `key=value` pairs into a dictionary.
 
     Raises:
-        BadParameter: One is no pair, or a key is there twice.
+        BadParameter: A pair is malformed, or a key is given twice.
     """
     labels: dict[str, str] = {}
     for pair in pairs or ():
@@ -126,15 +126,15 @@ def labels_of(pairs: list[str] | None) -> dict[str, str]:
     return labels
 
 
-def usd_option(text: str) -> int:
-    """Dollars of an option, as nano-USD.
+def parse_usd_option(text: str) -> int:
+    """Parse the dollars of `--usd` as nano-USD.
 
     Raises:
-        BadParameter: They cannot be read.
+        BadParameter: The amount is invalid.
     """
-    from budgetd_server.cli.dollars import nano_usd_of  # noqa: PLC0415
+    from budgetd_server.cli.dollars import parse_usd  # noqa: PLC0415
 
     try:
-        return nano_usd_of(text)
+        return parse_usd(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--usd") from None

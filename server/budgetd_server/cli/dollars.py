@@ -1,23 +1,23 @@
-"""Dollars as people write and read them, from and to whole nano-USD, without a float in between."""
+"""Converts dollars as people write and read them from and to whole nano-USD, without floats."""
 
 import re
 from decimal import Decimal
 
 NANO_USD_PER_USD = 10**9
 DECIMALS_MAX = 9
-#: The largest amount that the server takes for anything, in dollars: a limit of a billion.
+#: The largest amount that the server accepts anywhere, in dollars: the maximum of a limit.
 USD_MAX = 10**9
 
-#: Numbers as in the contract.
+#: The numbers of the contract's enum `Unit`.
 _UNITS = {2: "token", 3: "call"}
 _DOLLARS = re.compile(r"\$?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 
 
-def nano_usd_of(text: str) -> int:
-    """Read dollars, such as "5", "0.0123" or "$5.50", as nano-USD.
+def parse_usd(text: str) -> int:
+    """Parse dollars, such as "5", "0.0123" or "$5.50", as nano-USD.
 
     Raises:
-        ValueError: The text is no amount, is negative, above a billion dollars, or finer than a nano-dollar.
+        ValueError: The text is not an amount, or is negative, above a billion dollars, or finer than a nano-dollar.
     """
     written = text.strip()
     if written.startswith("-"):
@@ -35,14 +35,14 @@ def nano_usd_of(text: str) -> int:
 
 
 def amount_text(amount: int, unit: int) -> str:
-    """An amount of a limit, in its unit."""
+    """Format an amount of a limit in its unit."""
     if unit not in _UNITS:
         return usd_text(amount)
     return f"{amount:,} {_UNITS[unit]}{'' if amount == 1 else 's'}"
 
 
 def usd_text(nano_usd: int) -> str:
-    """Nano-USD as dollars, exactly: at least two decimals, and as many as it takes."""
+    """Format nano-USD as exact dollars, with at least two decimals."""
     whole, rest = divmod(abs(nano_usd), NANO_USD_PER_USD)
     decimals = f"{rest:09d}".rstrip("0").ljust(2, "0")
     return f"{'-' if nano_usd < 0 else ''}${whole:,}.{decimals}"

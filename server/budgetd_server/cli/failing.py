@@ -1,4 +1,4 @@
-"""How a command fails: one line for people, or with `--json` one JSON object for programs, on standard error."""
+"""Reports the failure of a command on standard error: one line for people, or one JSON object with `--json`."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,26 +9,26 @@ import typer
 if TYPE_CHECKING:  # Wrong usage and `--help` need no gRPC.
     from budgetd import BudgetdError
 
-#: Refused, failed, or not in order.
+#: A call was refused or failed, or a check found a problem.
 EXIT_FAILED = 1
-#: Wrong usage, or something that must not be used as it is.
+#: A usage error, or something (such as a file) that must not be used in its present state.
 EXIT_REFUSED = 2
-#: Standard output could not be written: whatever else happened, nobody has read it.
+#: Standard output could not be written, so the result is incomplete whatever else happened.
 EXIT_UNWRITTEN = 3
 JSON_OPTION = "--json"
-#: Reasons of the program itself; all others are the server's.
+#: Reasons given by the program itself; all others come from the server.
 USAGE, REFUSED, OUTPUT = "USAGE", "REFUSED", "OUTPUT"
 
 
 class Failure(Exception):
-    """Ends the command; it is shown where the program ends.
+    """Ends the command; `CommandGroup.main` prints it.
 
     Args:
-        message: A sentence for people, in their words.
+        message: A sentence for people, in the terms of the command line.
         code: The name of a gRPC status code.
         reason: The server's reason, or one of this module; empty if the server gave none.
-        violations: Every bad field: its name on this command line and a sentence.
-        exit_code: Of the program.
+        violations: For every bad field, its name on the command line and a sentence.
+        exit_code: The exit code of the program.
         more: Further members of the JSON object, such as `metadata`. Empty ones are left out.
     """
 
@@ -49,17 +49,17 @@ class Failure(Exception):
         self.violations = violations
         self.exit_code = exit_code
         self.more = more or {}
-        #: What to do about it, told to people after the reason.
+        #: What to do about it, printed for people after the reason.
         self.hint = ""
 
     @property
     def line(self) -> str:
-        """The sentence, and the server's reason if it gave one."""
+        """The sentence, followed by the server's reason if it gave one."""
         return f"{self.message} ({self.reason})" if self.reason not in ("", REFUSED, OUTPUT) else self.message
 
 
 def failure_of(error: "BudgetdError") -> Failure:
-    """What ends a command with exit code 1, because a call was refused or failed, in the words of the command line."""
+    """Convert a refused or failed call to a Failure with exit code 1, in the terms of the command line."""
     from budgetd_server.cli.wording import reword_for_command_line  # noqa: PLC0415 - most commands succeed.
 
     reword_for_command_line(error)
@@ -77,12 +77,12 @@ def failure_of(error: "BudgetdError") -> Failure:
 
 
 def refuse(message: str) -> NoReturn:
-    """End the command with exit code 2: it cannot be carried out as given."""
+    """End the command with exit code 2, because it cannot be carried out as given."""
     raise Failure(message, code="FAILED_PRECONDITION", reason=REFUSED, exit_code=EXIT_REFUSED)
 
 
 def refuse_lines(message: str, lines: Sequence[str]) -> NoReturn:
-    """The same for several faults: each on a line of its own, a single one on that of the message."""
+    """Refuse with several faults: each on its own line, or a single one on the line of the message."""
     if len(lines) == 1:
         refuse(f"{message} {lines[0]}")
     failure = Failure(message, code="FAILED_PRECONDITION", reason=REFUSED, exit_code=EXIT_REFUSED)
@@ -91,10 +91,10 @@ def refuse_lines(message: str, lines: Sequence[str]) -> NoReturn:
 
 
 def show(error: Exception, *, as_json: bool) -> int:
-    """Tell on standard error why the command ends, and return its exit code.
+    """Print on standard error why the command ends, and return its exit code.
 
     Raises:
-        Exception: `error` itself, if it is neither a Failure nor typer's own error of usage.
+        Exception: `error` itself, if it is neither a Failure nor a usage error of typer.
     """
     usage: Any = error  # Typer does not export the class of its errors; no other has this method.
     if not isinstance(error, Failure) and not hasattr(usage, "format_message"):
@@ -103,8 +103,8 @@ def show(error: Exception, *, as_json: bool) -> int:
         failure = error
     else:
         usage.message = _with_value(usage)
-        told = usage.format_message()
-        failure = Failure(told, code="INVALID_ARGUMENT", reason=USAGE, exit_code=int(usage.exit_code))
+        text = usage.format_message()
+        failure = Failure(text, code="INVALID_ARGUMENT", reason=USAGE, exit_code=int(usage.exit_code))
     if as_json:
         typer.echo(json.dumps(_object(failure)), err=True)
     elif failure is error:
@@ -115,9 +115,9 @@ def show(error: Exception, *, as_json: bool) -> int:
 
 
 def _with_value(usage: Any) -> str:
-    """The message of an error of usage, with the value that an option could not take."""
+    """Return the message of a usage error, with the value that an option did not accept."""
     message = str(usage.message)
-    faults = getattr(usage.__cause__, "errors", None)  # Of pydantic, by which typer reads numbers.
+    faults = getattr(usage.__cause__, "errors", None)  # From pydantic, with which typer parses numbers.
     if faults is None:
         return message
     return f"{message.replace('Input should', 'must', 1)}, got {faults()[0]['input']!r}"

@@ -1,4 +1,4 @@
-"""`budgetd health`: one question to the standard health service, made to be asked every few seconds."""
+"""`budgetd health`: one call of the standard health service, fast enough to run every few seconds."""
 
 import json
 from typing import Annotated
@@ -30,8 +30,8 @@ def health(
         raise typer.BadParameter(str(error), param_hint="--address") from None
     status, detail = _asked(server, timeout)
     if as_json:
-        told = {"address": server.target, "status": status}
-        typer.echo(json.dumps({**told, "detail": detail} if detail else told))
+        result = {"address": server.target, "status": status}
+        typer.echo(json.dumps({**result, "detail": detail} if detail else result))
     elif status == "SERVING":
         typer.echo(status)
     else:
@@ -41,7 +41,7 @@ def health(
 
 
 def _asked(server: ServerAddress, timeout_seconds: float) -> tuple[str, str]:
-    """The status that the server tells, or the code of the error, and what is known of it in one line."""
+    """Return the status of the server, or the code of the error, and details on one line."""
     with _channel(server) as channel:
         request = health_pb2.HealthCheckRequest(service="budgetd.v1.BudgetService")
         try:
@@ -54,7 +54,7 @@ def _asked(server: ServerAddress, timeout_seconds: float) -> tuple[str, str]:
 
 
 def _channel(server: ServerAddress) -> grpc.Channel:
-    # A proxy named in the environment does not lead back to this machine.
+    # A proxy from the environment cannot reach addresses of this machine.
     options = [("grpc.enable_http_proxy", 0)] if server.needs_no_proxy else []
     if server.is_tls:
         return grpc.secure_channel(server.target, grpc.ssl_channel_credentials(), options)

@@ -1,7 +1,7 @@
-"""Text for people, laid out so that no number is ever broken over two lines.
+"""Prints text for people, laid out so that no number is ever split over two lines.
 
-A table that is wider than the screen becomes lines of a name and a value. The width is that of the terminal, or what
-COLUMNS says. Where there is neither, as in a pipe, lines are as long as they need to be.
+A table that is wider than the screen is printed as lines of a name and a value. The width is COLUMNS if that is set,
+else that of the terminal. Without either, as in a pipe, lines have any length.
 """
 
 import os
@@ -11,24 +11,24 @@ from collections.abc import Collection, Iterator, Sequence
 
 import typer
 
-#: What a cell holds that has nothing to say.
+#: The values of an empty cell.
 NOTHING = ("", "-")
 _GAP = "  "
 
 
 def screen_width() -> int | None:
-    """How many characters a line may have; None: as many as it needs."""
+    """Return how many characters a line may have, or None if there is no limit."""
     columns = os.environ.get("COLUMNS", "")
     if columns.isdecimal() and int(columns):
         return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
-    except (OSError, ValueError):  # No terminal, or no file at all.
+    except (OSError, ValueError):  # Standard output is not a terminal, or not a file at all.
         return None
 
 
 def print_sentence(text: str) -> None:
-    """Print a sentence, broken between words where the screen is narrow."""
+    """Print a sentence, wrapped between words to the width of the screen."""
     width = screen_width()
     if width is not None:
         lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
@@ -37,12 +37,12 @@ def print_sentence(text: str) -> None:
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
-    """Print rows as a table, or below each other where the table would be too wide.
+    """Print rows as a table, or as lines of name and value if the table would be too wide.
 
     Args:
-        columns: The names; the first is that of what each row is about.
-        rows: A text for each column. A column in which no row has anything is left out.
-        right: The columns to be aligned to the right, for numbers.
+        columns: The names of the columns; the first one identifies the rows.
+        rows: A text for each column. Columns that are empty in all rows are left out.
+        right: The columns to align to the right, for numbers.
     """
     from rich.cells import cell_len  # noqa: PLC0415 - JSON needs no rich. Some characters are two columns wide.
 

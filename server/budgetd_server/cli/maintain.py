@@ -1,4 +1,4 @@
-"""`budgetd migrate` and `budgetd verify`: what an operator does to a database, with or without a server running."""
+"""`budgetd migrate` and `budgetd verify`: maintenance of a database, whether or not a server runs on it."""
 
 import json
 from typing import Annotated
@@ -27,8 +27,8 @@ def migrate(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson =
     except (ConfigRefused, LedgerRefused) as refusal:
         refuse(str(refusal))
     if as_json:
-        told = {} if migrated is None else {**migrated._asdict(), "copy": str(migrated.copy)}
-        typer.echo(json.dumps({"database": str(path), **({"created": True} if is_new else {}), **told}))
+        summary = {} if migrated is None else {**migrated._asdict(), "copy": str(migrated.copy)}
+        typer.echo(json.dumps({"database": str(path), **({"created": True} if is_new else {}), **summary}))
         return
     if is_new:
         typer.echo(f"made a new database: there was no {path}")
@@ -44,7 +44,7 @@ def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = 
         report = verify_file(Config(database=database).database_path)
     except (ConfigRefused, LedgerRefused) as refusal:
         refuse(str(refusal))
-    # Amounts may be more than readers of JSON can hold, so all that was found is text.
+    # Amounts may exceed the numbers of JSON readers, so all values are printed as text.
     rows = [[str(each) for each in deviation] for deviation in report.deviations]
     if as_json:
         deviations = [dict(zip(Deviation._fields, row, strict=True)) for row in rows]
@@ -52,14 +52,14 @@ def verify(*, database: Database = settings.DATABASE_DEFAULT, as_json: AsJson = 
     else:
         if rows:
             print_rows(Deviation._fields, rows)
-        told = ", ".join(_counted(count, name) for name, count in report.counts.items())
-        typer.echo(f"{told}: {len(rows)} deviation{'' if len(rows) == 1 else 's'}")
+        summary = ", ".join(_counted(count, name) for name, count in report.counts.items())
+        typer.echo(f"{summary}: {len(rows)} deviation{'' if len(rows) == 1 else 's'}")
     if rows:
         raise typer.Exit(EXIT_FAILED)
 
 
 def _counted(count: int, name: str) -> str:
-    """A count with its name, which is a plural."""
+    """Format a count with its name, which is a plural."""
     words = name.replace("_", " ")
     return (
         f"{count} {words.removesuffix('ies') + 'y' if words.endswith('ies') else words.removesuffix('s')}"

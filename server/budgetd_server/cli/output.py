@@ -1,4 +1,4 @@
-"""Standard output that says so when it cannot be written, in place of a traceback and an exit code that means else."""
+"""Reports a failed write to standard output with its own exit code instead of a traceback."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Output:
-    """A stream that ends the command with exit code 3 if it cannot be written; in all else it is the stream given."""
+    """Wraps a stream; ends the command with exit code 3 if it cannot be written."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -22,7 +22,7 @@ class Output:
 
     def write(self, text: str) -> int:
         """See TextIO.write."""
-        if text == "":  # Typer tries what kind of stream this is, and catches what is raised.
+        if text == "":  # Typer probes the kind of stream with it, and catches errors.
             return 0
         return self._attempt(lambda: self._stream.write(text))
 
@@ -34,9 +34,9 @@ class Output:
         try:
             return write()
         except OSError as error:
-            # What is still in the buffer goes nowhere, or the interpreter would try again when it ends.
+            # Discard what is still in the buffer; otherwise the interpreter would try to write it again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            if error.errno == EPIPE:  # Whoever reads has had enough, as `head` has.
+            if error.errno == EPIPE:  # The reader has stopped early, as `head` does.
                 sys.exit(EXIT_UNWRITTEN)
             raise Failure(
                 f"standard output cannot be written ({error.strerror}): the result is incomplete, and what the command "
@@ -47,5 +47,5 @@ class Output:
 
 
 def watch_output() -> None:
-    """Let standard output be one of these."""
+    """Replace standard output by an `Output`."""
     sys.stdout = cast(TextIO, Output(sys.stdout))

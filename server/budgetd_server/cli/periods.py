@@ -1,4 +1,4 @@
-"""`--per`: the window of a limit, as people write it."""
+"""Parses and formats the window of a limit (`--per`)."""
 
 import re
 
@@ -15,20 +15,20 @@ CALENDAR_UNITS = {
     "year": pb.CALENDAR_UNIT_YEAR,
 }
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-#: The longest window, in days, that the server takes.
+#: The longest window, in days, that the server accepts.
 LENGTH_DAYS_MAX = 3_653
 _LENGTH = re.compile(r"([0-9]{1,9})([smhdw])")
 
 
-def window_of(per: str | None, *, time_zone: str | None) -> pb.Window:
-    """The window that `--per` and `--time-zone` ask for.
+def parse_window(per: str | None, *, time_zone: str | None) -> pb.Window:
+    """Parse `--per` and `--time-zone` as a window.
 
     Args:
-        per: A unit of the calendar ("day"), or a fixed length ("7d", "60s"); None: the budget's lifetime.
-        time_zone: An IANA name, for calendar windows alone; None: UTC. The server knows whether it exists.
+        per: A unit of the calendar ("day"), or a fixed length ("7d", "60s"); None for the budget's lifetime.
+        time_zone: An IANA name, only for calendar windows; None for UTC. The server checks whether it exists.
 
     Raises:
-        ValueError: `per` is neither, is too short or too long, or the time zone has nothing to apply to.
+        ValueError: `per` is neither, or is too short or too long, or a time zone is given without a calendar window.
     """
     if per in CALENDAR_UNITS:
         return pb.Window(calendar=pb.CalendarWindow(unit=CALENDAR_UNITS[per], time_zone=time_zone or ""))
@@ -48,7 +48,7 @@ def window_of(per: str | None, *, time_zone: str | None) -> pb.Window:
 
 
 def period_text(window: pb.Window, *, reset_mode: pb.ResetMode.ValueType) -> str:
-    """A window as people read it: "day, Europe/Berlin", "7d, on request", "lifetime"."""
+    """Format a window for people: "day, Europe/Berlin", "7d, on request", "lifetime"."""
     kind = window.WhichOneof("kind")
     if kind == "calendar":
         unit = pb.CalendarUnit.Name(window.calendar.unit).removeprefix("CALENDAR_UNIT_").lower()

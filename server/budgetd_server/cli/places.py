@@ -1,4 +1,4 @@
-"""Where the budgets are of commands that can do without a server: on one that runs, or in a file opened here."""
+"""Where a command finds its budgets: on a running server, or in a database file that the command opens itself."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,26 +19,26 @@ Database = Annotated[
     typer.Option(
         metavar="URL",
         help="A ledger to open without a server, sqlite:///PATH or a path; servers may run on it. "
-        "By default a server is asked.",
+        "By default a server is called.",
         show_default=False,
     ),
 ]
 
 
 class Place(NamedTuple):
-    """Where the budgets are."""
+    """A server or a database file."""
 
-    #: A file to be opened here; None: a server is asked.
+    #: A file to open; None to call a server.
     database: Path | None
     address: str
     timeout_seconds: float
 
 
-def place_of(context: typer.Context, *, database: str | None, address: str | None, timeout_seconds: float) -> Place:
-    """What the options say. A database goes before an address of the environment.
+def parse_place(context: typer.Context, *, database: str | None, address: str | None, timeout_seconds: float) -> Place:
+    """Parse the options. A database takes precedence over an address in the environment.
 
     Raises:
-        BadParameter: Both are on the command line, or one cannot be used.
+        BadParameter: Both are on the command line, or one is invalid.
     """
     if database is None:
         return Place(None, address_text(address), timeout_seconds)
@@ -55,20 +55,20 @@ def place_of(context: typer.Context, *, database: str | None, address: str | Non
 def asked(
     context: typer.Context, *, database: str | None, address: str | None, timeout_seconds: float
 ) -> "Iterator[BudgetClient]":
-    """A client of what the options say; a database has to be there. Refusals end the command."""
-    place = place_of(context, database=database, address=address, timeout_seconds=timeout_seconds)
+    """Open a client of the place in the options; a database must exist. Refusals end the command."""
+    place = parse_place(context, database=database, address=address, timeout_seconds=timeout_seconds)
     if place.database is not None and not place.database.exists():
-        refuse(f"{place.database} does not exist")  # To open it would be to make it.
+        refuse(f"{place.database} does not exist")  # Opening it would create it.
     with refusals_end_it(), opened(place) as client:
         yield client
 
 
 @contextmanager
 def opened(place: Place) -> "Iterator[BudgetClient]":
-    """A client of the place.
+    """Open a client of the place.
 
     Raises:
-        BadParameter: The address cannot be used.
+        BadParameter: The address is invalid.
     """
     from budgetd import BudgetClient, CallPolicy, LocalTransport  # noqa: PLC0415
 
@@ -87,7 +87,7 @@ def opened(place: Place) -> "Iterator[BudgetClient]":
 
 @asynccontextmanager
 async def opened_async(place: Place) -> "AsyncIterator[AsyncBudgetClient]":
-    """The same, awaited."""
+    """Open an async client of the place, like `opened`."""
     from budgetd import AsyncBudgetClient, AsyncLocalTransport, CallPolicy  # noqa: PLC0415
 
     if place.database is not None:

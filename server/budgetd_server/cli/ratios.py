@@ -1,4 +1,4 @@
-"""Shares of a limit, as people write them."""
+"""Parses shares of a limit (`--min-used`)."""
 
 import re
 from decimal import Decimal
@@ -8,11 +8,11 @@ import typer
 _SHARE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(%?)")
 
 
-def ratio_option(text: str) -> float:
-    """Read a share, such as "80%" or "0.8", as a ratio.
+def parse_ratio(text: str) -> float:
+    """Parse a share, such as "80%" or "0.8", as a ratio.
 
     Raises:
-        BadParameter: It is none, or a number above 1 without the sign: 80 is no ratio that anybody means.
+        BadParameter: It is malformed, or a number above 1 without "%": 80 most likely means 80%.
     """
     match = _SHARE.fullmatch(text.strip())
     if match is None:

@@ -66,7 +66,7 @@ def serve(
         bool, typer.Option("--log-json", envvar="BUDGETD_LOG_JSON", help="Log JSON, one object a line.")
     ] = False,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends at once, and loses nothing that was acknowledged."""
+    """Serve until SIGTERM or SIGINT. A second signal ends at once, and loses nothing that was acknowledged."""
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter("must be debug, info, warning or error", param_hint="--log-level")
     logs.set_up(level=log_level, is_json=log_json)
@@ -88,25 +88,25 @@ def serve(
         refuse_lines("the price files cannot be used:", str(refusal).splitlines())
     except (ConfigRefused, LedgerRefused, PortBusy) as refusal:
         refuse(str(refusal))
-    if is_outdated:  # The log has said so.
+    if is_outdated:  # It is in the log already.
         raise typer.Exit(EXIT_REFUSED)
 
 
 def run(config: Config) -> bool:
-    """Serve until a signal asks to stop; True: another budgetd has migrated the file, so this one had to."""
+    """Serve until a signal. Returns True if it stopped because another budgetd has migrated the file."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_serve(config))
 
 
 async def _serve(config: Config) -> bool:
     prices = ReloadablePrices(config.prices)
-    # Handlers of signals come first: as process 1 of a container there are no others.
+    # Install signal handlers first: process 1 of a container has no default ones.
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _ask_to_stop, stopping)
     loop.add_signal_handler(signal.SIGHUP, _reload, prices)
-    check_ports(config)  # Before a new database is made, which a refusal would leave behind.
+    check_ports(config)  # Before a new database is created, which a refusal would leave behind.
     ledger = await open_ledger(config)
     server = Server(config, ledger, prices)
     await server.start()
@@ -129,7 +129,7 @@ async def _serve(config: Config) -> bool:
 
 def _ask_to_stop(stopping: asyncio.Event) -> None:
     if stopping.is_set():
-        # Python would wait for the threads of its connections, which may themselves wait for a locked file.
+        # A normal exit would wait for the threads of database connections, which may wait for a locked file.
         log.warning("ended by a second signal")
         os._exit(1)
     stopping.set()

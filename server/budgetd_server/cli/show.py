@@ -16,13 +16,13 @@ from budgetd_server.cli.connection import (
     Labels,
     Project,
     Timeout,
-    labels_of,
+    parse_labels,
 )
 from budgetd_server.cli.dollars import amount_text, usd_text
 from budgetd_server.cli.layout import print_rows, print_sentence
 from budgetd_server.cli.periods import period_text
 from budgetd_server.cli.places import Database, asked
-from budgetd_server.cli.ratios import ratio_option
+from budgetd_server.cli.ratios import parse_ratio
 
 if TYPE_CHECKING:
     from budgetd import BudgetClient
@@ -82,8 +82,8 @@ def list_budgets(
             project_id=project,
             page_size=PAGE_SIZE,
             id_prefix=prefix,
-            labels=labels_of(label),
-            min_used_ratio=None if min_used is None else ratio_option(min_used),
+            labels=parse_labels(label),
+            min_used_ratio=None if min_used is None else parse_ratio(min_used),
             show_deleted=deleted,
             view=pb.BUDGET_VIEW_STATUS,
         )

@@ -1,10 +1,10 @@
-"""The options of the command line that stand for fields of the contract, for the sentences of errors."""
+"""Maps fields of the contract to options of the command line, for error messages."""
 
 from budgetd import BudgetdError
 from budgetd.v1 import budget_pb2 as pb
 from budgetd.wording import Words, reword
 
-#: Counts of a usage that have an option of their own.
+#: Counts of a usage that have their own option.
 _OWN = ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens")
 #: Every count of a usage by the contract's name.
 USAGE_COUNTS = tuple(field.name for field in pb.Usage.DESCRIPTOR.fields if field.message_type is None)
@@ -45,5 +45,5 @@ COMMAND_LINE = Words(
 
 
 def reword_for_command_line(error: BudgetdError) -> None:
-    """Give an error the words of the command line."""
+    """Reword an error in the terms of the command line."""
     reword(error, COMMAND_LINE)
