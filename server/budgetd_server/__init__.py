@@ -1,1 +1,1 @@
-"""The budgetd server: a request passes rpc, engine, domain and ledger, in that order, and back."""
+"""The budgetd server: a request passes through rpc, engine, domain and ledger, in that order, and back."""

@@ -1,4 +1,4 @@
-"""The server put together: the one module, beside the command line, that names both a seam and what fills it."""
+"""Composes the server: only this module and the command line name both the interfaces and their implementations."""
 
 import asyncio
 import contextlib
@@ -26,28 +26,28 @@ from budgetd_server.unix_sockets import place_for_socket, unix_path
 
 log = logging.getLogger(__name__)
 
-#: For what is left when everything of ours has ended: open health watches never end by themselves.
+#: How long gRPC waits at the end for calls that are not ours: open health watches never end by themselves.
 STOP_SECONDS = 0.2
-#: Calls are refused until none has come for this long, so that none is on its way when the port is closed,
+#: Before the port is closed, calls are refused until none has arrived for this long, so that none is in transit,
 QUIET_SECONDS = 0.05
 #: but for no longer than this.
 QUIET_SECONDS_MAX = 1.0
 
 
 async def open_ledger(config: Config) -> Ledger:
-    """The store that the configuration names.
+    """Open the store that the configuration names.
 
     Raises:
-        LedgerRefused: It must not be opened.
+        LedgerRefused: The store must not be opened.
     """
     return await SqliteLedger.open(config.database_path, migrates=config.migrates)
 
 
 def check_ports(config: Config) -> None:
-    """Refuse ports that another program listens on, before anything is opened; Unix sockets are not looked at.
+    """Refuse ports that another program listens on, before anything is opened. Unix sockets are not checked.
 
     Raises:
-        PortBusy: One is in use.
+        PortBusy: A port is in use.
     """
     for address in filter(None, (config.listen, config.http_listen)):
         host, _, port = address.rpartition(":")
@@ -85,11 +85,11 @@ class Server:
         self._http = HttpServer(http_app(self.metrics.registry, self._is_ready, hosted.routes()))
         self._is_stopping = False
         self._health_tasks: set[asyncio.Task[None]] = set()
-        #: The ports that are listened on, once started; 0: none, or a Unix socket.
+        #: The ports of gRPC and HTTP once started; 0 if there is none, or if it is a Unix socket.
         self.port = self.http_port = 0
 
     async def start(self) -> None:
-        """Begin to serve.
+        """Start to serve.
 
         Raises:
             PortBusy: A port cannot be listened on.
@@ -108,13 +108,13 @@ class Server:
         await self._rpc.set_serving(is_serving=True)
 
     async def stop(self) -> None:
-        """Stop without losing anything: say so, finish what is in flight, commit what is queued, close the files."""
+        """Stop gracefully: announce it, finish the calls in flight, commit the queue and close the files."""
         self._is_stopping = True
         await self._rpc.begin_shutdown()
         self._in_flight.close()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.none(), self._config.grace_seconds)
-        # gRPC cancels calls that are on their way while it stops, and clients retry only what is UNAVAILABLE.
+        # gRPC cancels calls that arrive while it stops, and clients retry only after UNAVAILABLE.
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._in_flight.quiet(QUIET_SECONDS), QUIET_SECONDS_MAX)
         await self._rpc.stop(STOP_SECONDS)
@@ -122,7 +122,7 @@ class Server:
         await self._http.stop()
 
     def _cut_off(self, peer: str) -> None:
-        """End the connection of a peer that does not read its answers."""
+        """Close the connection of a peer that does not read its answers."""
         locals_ = (self._rpc.local, self._http.local)
         end_connections(lambda ends: ends.local in locals_ and ends.peer == peer)
         self.metrics.slow_readers.inc()

@@ -1,4 +1,4 @@
-"""What an operator may set: one frozen record, filled by flags, then environment variables, then defaults."""
+"""The settings of a server in one frozen record: from flags, else environment variables, else defaults."""
 
 import ipaddress
 import re
@@ -19,7 +19,7 @@ _ENDS_OF_SQLITE = ("-wal", "-shm", "-journal")
 
 
 class ConfigRefused(ValueError):
-    """A setting that cannot be used; the text names it, its value and the rule."""
+    """A setting is invalid or unsafe; the text names it, its value and the rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,26 +28,26 @@ class Config:
 
     #: Where gRPC listens, host:port or unix:PATH; port 0 lets the system choose.
     listen: str = LISTEN_DEFAULT
-    #: Where HTTP (metrics, probes) listens, host:port or unix:PATH; empty: nowhere.
+    #: Where HTTP (metrics, probes) listens, host:port or unix:PATH; empty turns HTTP off.
     http_listen: str = HTTP_LISTEN_DEFAULT
     #: A URL (sqlite:///relative, sqlite:////absolute) or a path of a SQLite file.
     database: str = DATABASE_DEFAULT
-    #: Price files of the operator; later ones win.
+    #: Price files of the operator; later ones override earlier ones.
     prices: Sequence[Path] = ()
-    #: Commands that may wait; more are refused with QUEUE_FULL.
+    #: How many commands may be queued; more are refused with QUEUE_FULL.
     queue_max: int = QUEUE_MAX_DEFAULT
-    #: How long calls that are being served may take once the server shuts down, in seconds.
+    #: How long calls in flight may still take once the server shuts down, in seconds.
     grace_seconds: float = GRACE_SECONDS_DEFAULT
-    #: True: an older database is brought up to date at start.
+    #: Whether an older database is migrated at start.
     migrates: bool = False
-    #: True: listening beyond this machine without TLS and tokens is allowed.
+    #: Whether the server may listen beyond this machine without TLS and tokens.
     is_insecure: bool = False
-    #: True: the vocabularies for counting texts are loaded at start, not on first use.
+    #: Whether the vocabularies for counting texts are loaded at start instead of on first use.
     preloads_tokenizers: bool = False
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file.
+        """The path of the SQLite file.
 
         Raises:
             ConfigRefused: The database is of another kind.
@@ -59,7 +59,7 @@ class Config:
             raise ConfigRefused(
                 f"database {url.scheme}://… cannot be used: this version keeps its ledger in sqlite:///PATH"
             )
-        # A ? or # in a file's name has to be written as %3F or %23; unseen, the rest of the name would be lost.
+        # A ? or # in a file's name must be written as %3F or %23; otherwise the rest of the name would be cut off.
         if url.netloc or url.query or url.fragment or not url.path.strip("/"):
             raise ConfigRefused(
                 f"database {self.database!r} must be sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH"
@@ -79,7 +79,7 @@ class Config:
         """Refuse settings that are wrong or unsafe.
 
         Raises:
-            ConfigRefused: Some are.
+            ConfigRefused: A setting is.
         """
         _ = self.database_path
         for name, address in (("listen", self.listen), ("http-listen", self.http_listen)):
@@ -87,7 +87,7 @@ class Config:
                 if (rule := broken_path_rule(path)) is not None:
                     raise ConfigRefused(f"{name} unix:PATH {rule}, got {address!r}")
             elif address or name == "listen":
-                host = _host_of(name, address)
+                host = _parse_host(name, address)
                 if not self.is_insecure and not _is_loopback(host):
                     raise ConfigRefused(
                         f"{name} {address} can be reached from other machines, without TLS and tokens: "
@@ -101,7 +101,7 @@ class Config:
 
 def _file(path: str, database: str) -> Path:
     if not path.strip() or path.startswith(":") or not path.isprintable():
-        # SQLite takes ":memory:" for a ledger that is gone when it is closed.
+        # SQLite would keep ":memory:" in memory only, and lose the ledger on closing.
         raise ConfigRefused(f"database {database!r} must name a file")
     if path != path.strip():
         raise ConfigRefused(f"database {database!r} must not begin or end with a space")
@@ -113,7 +113,7 @@ def _file(path: str, database: str) -> Path:
             "of its own next to a database"
         )
     if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", path):
-        # Such as file:ledger.db, a URI to SQLite's own tools. The rest may hold a password.
+        # Such as file:ledger.db, which SQLite's own tools read as a URI. The rest may hold a password.
         raise ConfigRefused(
             f"database {scheme[0]}… must be a path, sqlite:///RELATIVE/PATH or sqlite:////ABSOLUTE/PATH; "
             f"a file whose name begins with {scheme[0]} is written ./{scheme[0]}…"
@@ -121,7 +121,7 @@ def _file(path: str, database: str) -> Path:
     return Path(path)
 
 
-def _host_of(name: str, address: str) -> str:
+def _parse_host(name: str, address: str) -> str:
     host, separator, port = address.rpartition(":")
     if not separator or not host or not _is_port(port):
         raise ConfigRefused(f"{name} must be HOST:PORT with a port from 0 to 65535, or unix:PATH, got {address!r}")
@@ -138,4 +138,4 @@ def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False  # A name may lead anywhere.
+        return False  # A host name may resolve to any address.

@@ -1,9 +1,9 @@
-"""Ending connections that a library owns: gRPC and uvicorn tell who calls, but not how to hang up.
+"""Close connections that a library owns: gRPC and uvicorn name the peer of a call, but cannot close its connection.
 
-gRPC cancels the calls of a server that stops, and clients do not retry what was cancelled; when a connection ends, they
-hear UNAVAILABLE, and retry. And a peer that reads nothing keeps its answers in memory until its connection ends. So
-the sockets are found among the descriptors of this process, by their addresses, and shut down; their owner then closes
-them, as it does when the peer has gone. A listener is replaced by one that nobody can call.
+Two cases need this. When a server stops, gRPC cancels its calls, and clients do not retry cancelled calls; if the
+connection ends first, they get UNAVAILABLE and retry. And a peer that reads nothing keeps its answers in memory until
+its connection ends. So the sockets are found by their addresses among the descriptors of this process, and shut down;
+the library then closes them, as it does when a peer disconnects. A listener is replaced by one that no client knows.
 """
 
 import contextlib
@@ -14,39 +14,39 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-#: Where Linux and macOS list the descriptors of the process that looks.
+#: Where Linux and macOS list the descriptors of the current process.
 _DESCRIPTORS = Path("/dev/fd")
 
 
 class Ends(NamedTuple):
     """The two ends of a socket of this process."""
 
-    #: The port that it is bound to, or the path of a Unix socket.
+    #: The local port, or the path of a Unix socket.
     local: int | str
-    #: Who is at the other end, as `peer_name` writes it; empty: nobody, it listens.
+    #: The remote address in the form of `peer_name`; empty for a listener.
     peer: str
 
 
 def end_connections(is_meant: Callable[[Ends], bool]) -> int:
-    """End the stream sockets of this process that are meant; returns how many those were."""
+    """Shut down the stream sockets of this process that match. Returns how many matched."""
     ended = 0
     for descriptor, each in _sockets():
         ends = _ends_of(each)
         if is_meant(ends):
-            # Fails if the peer has just gone; then there is nothing to end.
+            # Fails if the peer has just disconnected; then there is nothing to do.
             with contextlib.suppress(OSError):
                 if ends.peer:
                     each.shutdown(socket.SHUT_RDWR)
                 else:
-                    _let_nobody_in(descriptor)
+                    _replace_listener(descriptor)
                 ended += 1
     return ended
 
 
 def peer_name(peer: str) -> str:
-    """The peer of a call as gRPC writes it, such as `ipv6:%5B::1%5D:40000`, in the form that is compared.
+    """Convert gRPC's name of a peer, such as `ipv6:%5B::1%5D:40000`, to the form that `Ends.peer` has.
 
-    Peers of a Unix socket have no names of their own: all of them are `unix`.
+    Peers of a Unix socket have no addresses: all of them are `unix`.
     """
     family, _, address = peer.partition(":")
     if family not in ("ipv4", "ipv6"):
@@ -56,7 +56,7 @@ def peer_name(peer: str) -> str:
 
 
 def host_and_port(host: str, port: int | str) -> str:
-    """A peer over TCP, in the form that is compared."""
+    """Return the name of a TCP peer in the form that `Ends.peer` has."""
     return f"{host.removeprefix('::ffff:')} {port}"
 
 
@@ -71,8 +71,8 @@ def _ends_of(each: socket.socket) -> Ends:
     return Ends(str(local), "unix")
 
 
-def _let_nobody_in(descriptor: int) -> None:
-    """Put a listener that nobody knows of in the place of another one, whose owner goes on to close it.
+def _replace_listener(descriptor: int) -> None:
+    """Replace a listener by one on a port that no client knows; its owner closes it later.
 
     gRPC would log an error if the listener that it accepts from were shut down.
     """
@@ -82,7 +82,7 @@ def _let_nobody_in(descriptor: int) -> None:
 
 
 def _sockets() -> Iterator[tuple[int, socket.socket]]:
-    """Each stream socket by number, and a duplicate: whoever owns the original may close it at any moment."""
+    """Yield each stream socket's descriptor and a duplicate of it: the owner may close the original at any moment."""
     for entry in _DESCRIPTORS.iterdir():
         try:
             descriptor = os.dup(int(entry.name))

@@ -1,4 +1,4 @@
-"""The server without its edges: the handlers over prices, tokens and one engine over one ledger."""
+"""The server without its transports: the handlers, prices, token counter and engine over one ledger."""
 
 import time
 from collections.abc import Callable
@@ -14,22 +14,22 @@ from budgetd_server.tokens import AsyncTokenCounter
 
 
 def system_clock_us() -> int:
-    """The one clock of the server: microseconds since the Unix epoch."""
+    """Return microseconds since the Unix epoch, from the only clock that the rules see."""
     return time.time_ns() // 1000
 
 
 class Core:
-    """What answers, whoever asks: a socket's calls, or those of the same process. It belongs to one event loop.
+    """Transport-independent server, shared by gRPC and embedded use. It belongs to one event loop.
 
     Args:
         ledger: An open store; closed by `stop`.
         prices: What models cost.
         clock: Microseconds since the Unix epoch.
-        metrics: Where to count; None: in a registry of its own.
-        tokens: What counts texts; None: one with the shipped vocabularies. Closed by `stop`.
-        queue_max: How many commands may wait.
-        sweep_seconds: How often to look for holds and windows that are over.
-        watch_seconds: How often to look whether the store may still be used, beside every commit and read.
+        metrics: Where to count; None creates a registry of its own.
+        tokens: Counts texts; None creates one with the shipped vocabularies. Closed by `stop`.
+        queue_max: How many commands may be queued.
+        sweep_seconds: How often to look for expired holds and ended windows.
+        watch_seconds: How often to check whether the store may still be used, in addition to every commit and read.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Core:
         self.handlers = handlers(self.engine, prices, self.tokens)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the engine."""
         self.engine.start()
 
     async def stop(self) -> None:
-        """Commit what is queued, and close the store; what is asked from now on is refused."""
+        """Commit the queue and close the store; later calls are refused."""
         await self.engine.drain()
         self.tokens.close()
         await self.ledger.close()

@@ -1,7 +1,7 @@
 """Logs: one line per event on standard error, as text for people or JSON for programs.
 
 Every module logs through the standard library, with the fields of an event in `extra`; structlog only writes the lines.
-No line holds a text that is to be counted, or a token; ids that callers choose are shown escaped.
+No line contains a text to be counted or a token; ids that callers choose are escaped.
 """
 
 import io
@@ -48,7 +48,7 @@ def set_up(*, level: str, is_json: bool) -> None:
 
 
 def _is_no_lost_answer(record: logging.LogRecord) -> bool:
-    """False for the stack that gRPC logs when a connection ends before its answer is written: callers may do that."""
+    """Filter out the stack that gRPC logs when a connection ends before its answer is written, which callers may do."""
     kind = record.exc_info[0] if record.exc_info else None
     return kind is None or kind.__name__ != "ExecuteBatchError"
 
@@ -58,15 +58,15 @@ def _on_one_line(
     name: str,  # noqa: ARG001 - the same.
     event: structlog.typing.EventDict,
 ) -> structlog.typing.EventDict:
-    """Escape what would end the line; the values beside the event are written as Python writes them."""
+    """Escape what would end the line in the event; its other values are written with `repr`."""
     event["event"] = str(event["event"]).translate(_CONTROL)
     return event
 
 
 def _indented_traceback(sio: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
-    """The stack, every line of it indented, so that no text in it can pass for a line of the log.
+    """Write the traceback with every line indented, so that no text in it can be mistaken for a line of the log.
 
-    The default would draw the local variables, too: requests of callers, and a third of a second of work.
+    The default would also print local variables, which hold callers' requests, and take a third of a second.
     """
     plain = io.StringIO()
     structlog.dev.plain_traceback(plain, exc_info)

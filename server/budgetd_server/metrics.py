@@ -1,4 +1,4 @@
-"""What Prometheus can see of a server. No label holds anything that a caller chooses, but for a few dialects."""
+"""The Prometheus metrics of a server. Callers choose no label value except the first few dialects."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
@@ -6,20 +6,20 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 _RPC_LABELS = ["grpc_type", "grpc_service", "grpc_method"]
-#: The bounds of buckets for the seconds that a call takes.
+#: Bucket bounds for the seconds of a call.
 CALL_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-#: Dialects that have a series of their own. Callers name them, so there must be an end.
+#: How many dialects have a series of their own. Callers choose their names, so this bounds the cardinality.
 DIALECTS_MAX = 32
 _BATCH_COMMANDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Metrics:
-    """The metrics of one server, in a registry of their own."""
+    """The metrics of one server, in its own registry."""
 
     def __init__(self) -> None:
         self.registry = registry = _registry_of_the_process()
-        # The names of go-grpc-prometheus, so that public dashboards and rules fit.
+        # The metric names of go-grpc-prometheus, so that public dashboards and alert rules work.
         self.rpcs_started = Counter("grpc_server_started_total", "RPCs begun.", _RPC_LABELS, registry=registry)
         self.rpcs_handled = Counter(
             "grpc_server_handled_total",
@@ -75,13 +75,13 @@ class Metrics:
         )
         self.build_info = Gauge(
             "budgetd_build_info",
-            "Always 1; the labels tell what is running.",
+            "Always 1; the labels give the version and the store.",
             ["version", "store"],
             registry=registry,
         )
 
     def _add_money(self, registry: CollectorRegistry) -> None:
-        """What becomes of charges, holds and limits."""
+        """Register the metrics of charges, holds and limits."""
         self.charges = Counter(
             "budgetd_charges_total",
             "Charges by what became of them: recorded, replayed (a known request id), refused or unavailable.",
@@ -112,20 +112,20 @@ class Metrics:
             registry=registry,
         )
         self._dialects: set[str] = set()
-        # Made beforehand, so that a rate sees the first of each.
+        # Created at zero, so that a rate includes the first of each.
         self._charges = {each: self.charges.labels(each) for each in ("recorded", "replayed", "refused", "unavailable")}
 
         for each in ("made", "committed", "released", "expired", "estimated"):
             self.holds.labels(each)
 
     def count_charges(self, **counts: int) -> None:
-        """Count charges by what became of them."""
+        """Count charges by their result."""
         for result, count in counts.items():
             if count:
                 self._charges[result].inc(count)
 
     def count_unread(self, dialect: str, count: int) -> None:
-        """Count charges and settlements with unread fields; an empty dialect was not told."""
+        """Count charges and settlements with unread fields by dialect; empty if the caller named none."""
         if dialect and dialect not in self._dialects and len(self._dialects) < DIALECTS_MAX:
             self._dialects.add(dialect)
         label = dialect if dialect in self._dialects else "other" if dialect else "unknown"

@@ -1,4 +1,4 @@
-"""Unix sockets to listen on: their addresses, and the file that each of them is."""
+"""Unix sockets to listen on: their addresses and their files."""
 
 import errno
 import os
@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-#: What the shortest of the systems that we know allows, without the byte that ends it.
+#: The smallest limit of all supported systems, without the terminating zero byte.
 PATH_BYTES_MAX = 103
-#: Whoever may not read a ledger may not call its server.
+#: Only the user who can read the ledger may call its server: sockets get mode 0600.
 _UMASK = 0o177
-#: How long whoever listens may take to show that it does.
+#: How long a listener may take to accept a test connection.
 _LOOK_SECONDS = 1.0
-#: How long another server may take to begin to listen in the same folder.
+#: How long another server may take to start listening in the same folder.
 _LOCK_SECONDS = 5.0
 _LOCK_POLL_SECONDS = 0.005
 
 
 def unix_path(address: str) -> str | None:
-    """The path in `unix:PATH` or `unix:///PATH`; None: the address is another one."""
+    """Return the path in `unix:PATH` or `unix:///PATH`. Returns None for any other address."""
     scheme, separator, path = address.partition(":")
     if scheme != "unix" or not separator:
         return None
@@ -29,7 +29,7 @@ def unix_path(address: str) -> str | None:
 
 
 def broken_path_rule(path: str) -> str | None:
-    """What is wrong with the path of a socket; None: nothing."""
+    """Return the rule that the path of a socket breaks, or None if it is valid."""
     if not path or not path.isprintable() or path.endswith("/"):
         return "must name a socket"
     if len(os.fsencode(path)) > PATH_BYTES_MAX:
@@ -39,13 +39,13 @@ def broken_path_rule(path: str) -> str | None:
 
 @contextmanager
 def place_for_socket(address: str) -> Iterator[None]:
-    """Within it, a Unix socket is made at its address, which is cleared of one that nobody listens on any more.
+    """Prepare a Unix socket's address for listening: remove a stale socket, and hold the folder's lock meanwhile.
 
-    Its mode is 0600 from the first moment. Of servers that start at once on one address the second waits until the
-    first listens, and is refused. Other addresses need no place.
+    The socket has mode 0600 from the first moment. If two servers start on one address at the same time, the second
+    waits until the first listens, and is refused. Does nothing for other addresses.
 
     Raises:
-        OSError: Something is there that is no socket, or somebody listens on it.
+        OSError: The path exists and is not a socket, or another program listens on it.
     """
     path = unix_path(address)
     if path is None:
@@ -61,7 +61,7 @@ def place_for_socket(address: str) -> Iterator[None]:
 
 
 def remove_socket(path: str) -> None:
-    """Remove the file of a socket that was listened on; it may be gone."""
+    """Remove the file of a socket that no program listens on any more, if it still exists."""
     with suppress(OSError), _folder_locked(Path(path).parent):
         if stat.S_ISSOCK(Path(path).lstat().st_mode) and not _is_in_use(path):
             Path(path).unlink()
@@ -69,13 +69,13 @@ def remove_socket(path: str) -> None:
 
 @contextmanager
 def _folder_locked(folder: Path) -> Iterator[None]:
-    """Keep other servers from looking at the sockets of a folder, and from replacing them, meanwhile.
+    """Lock a folder, so that no other server checks or replaces sockets in it meanwhile.
 
-    gRPC itself removes what is at the path before it listens: even without a socket that is left over, the second of
-    two servers would take the address from the first. The lock is on the folder itself, so no file is left behind.
+    gRPC removes whatever is at the path before it listens: without the lock, the second of two servers would take the
+    address from the first, even without a stale socket. The lock is on the folder itself, so no lock file remains.
 
     Raises:
-        OSError: Somebody else keeps it locked, or the folder cannot be opened.
+        OSError: Another program keeps the folder locked, or it cannot be opened.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -106,9 +106,9 @@ def _clear(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FileExistsError(f"{path} is there already, and no socket")
+        raise FileExistsError(f"{path} exists already and is not a socket")
     if _is_in_use(str(path)):
-        raise FileExistsError(f"somebody listens on {path} already")
+        raise FileExistsError(f"another program listens on {path} already")
     path.unlink()
 
 
@@ -120,5 +120,5 @@ def _is_in_use(path: str) -> bool:
         except ConnectionRefusedError:
             return False
         except OSError:
-            return True  # Its queue is full, or it is not ours: whatever it is, it is not left over.
+            return True  # Its queue is full, or it belongs to another user: in any case it is not stale.
         return True

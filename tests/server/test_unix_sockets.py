@@ -70,7 +70,7 @@ async def test_a_socket_in_use_is_never_taken(tmp_path: Path) -> None:
     code, _, errors = await run_to_end("serve", "--database", str(other), "--listen", f"unix:{tmp_path}/grpc")
 
     assert code == 2
-    assert f"cannot listen on unix:{tmp_path}/grpc: somebody listens on {tmp_path}/grpc already" in errors
+    assert f"cannot listen on unix:{tmp_path}/grpc: another program listens on {tmp_path}/grpc already" in errors
     with BudgetClient(f"unix:{tmp_path}/grpc") as client:
         client.list_budgets(LIST)
     await stop(server)
@@ -84,7 +84,7 @@ async def test_a_file_that_is_no_socket_is_never_removed(tmp_path: Path, setting
     code, _, errors = await run_to_end("serve", "--database", str(tmp_path / "l.db"), *options)
 
     assert code == 2
-    assert "precious is there already, and no socket" in errors
+    assert "precious exists already and is not a socket" in errors
     assert Path(tmp_path, "precious").read_text() == "precious"
 
 
@@ -113,7 +113,7 @@ def test_of_two_servers_that_start_at_once_the_second_waits_for_the_first_and_is
             assert waits.wait(20)
             listening.bind(str(path))
             listening.listen()
-        with pytest.raises(FileExistsError, match=r"somebody listens on .* already"):
+        with pytest.raises(FileExistsError, match=r"another program listens on .* already"):
             start.result()
 
     assert path.is_socket()
@@ -138,7 +138,7 @@ def test_a_symbolic_link_is_no_socket(tmp_path: Path) -> None:
     leave_socket(tmp_path / "left")
     Path(tmp_path, "link").symlink_to(tmp_path / "left")
 
-    with pytest.raises(OSError, match="no socket"), place_for_socket(f"unix:{tmp_path}/link"):
+    with pytest.raises(OSError, match="not a socket"), place_for_socket(f"unix:{tmp_path}/link"):
         pass
     assert Path(tmp_path, "left").is_socket()
 
