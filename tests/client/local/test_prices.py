@@ -103,7 +103,7 @@ def test_a_fault_in_a_price_file_is_told_when_the_manager_is_made(tmp_path: Path
     broken = tmp_path / "broken.toml"
     broken.write_text('version = 1\n[models."m"]\nprice = 1\n', "utf-8")
 
-    with pytest.raises(ValueError, match=r"broken\.toml: model 'm': price: is no key"):
+    with pytest.raises(ValueError, match=r"broken\.toml: model 'm': price: is not a key"):
         BudgetManager("e", database=tmp_path / "b.db", prices=broken)
     with pytest.raises(ValueError, match=r"missing\.toml: cannot be read"):
         BudgetManager("e", database=tmp_path / "b.db", prices=[tmp_path / "missing.toml"])
