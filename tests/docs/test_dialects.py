@@ -138,7 +138,7 @@ def _read(name: str, path: str, count: int) -> Reading:
         if whole in parts.values() and whole != parts[path]:
             leaves[next(each for each, part in parts.items() if part == whole)] = 1 if whole == "_text_output" else 100
     leaves[path] = count
-    reading = read(DIALECTS[name], Look({}, None, _nested(leaves), "", ""), leaves, is_cost_told=False)
+    reading = read(DIALECTS[name], Look({}, None, _nested(leaves), "", ""), leaves, is_cost_known=False)
     check_parts(reading)
     return reading
 

@@ -23,9 +23,9 @@ class Address(NamedTuple):
     #: A name, an IPv4 address, or an IPv6 address without brackets.
     host: str
     port: int
-    #: True: `grpcs://`, that is TLS.
+    #: True for `grpcs://`, which is TLS.
     is_tls: bool
-    #: The path of a Unix socket, in place of a host and a port; empty: none.
+    #: The path of a Unix socket, in place of a host and a port. Empty if there is none.
     path: str = ""
 
     @property
@@ -37,7 +37,7 @@ class Address(NamedTuple):
 
     @property
     def is_loopback(self) -> bool:
-        """True if calls to it do not leave this machine."""
+        """True if calls to this address do not leave this machine."""
         if self.path or self.host == "localhost":
             return True
         try:
@@ -59,7 +59,7 @@ class Address(NamedTuple):
         )
 
     def proxy_variable(self) -> str:
-        """Return the environment variable that makes gRPC use a proxy. Empty: none does."""
+        """Return the environment variable that makes gRPC use a proxy. Empty if no proxy is used."""
         if self.needs_no_proxy:
             return ""
         excluded = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy") or ""  # noqa: SIM112 - gRPC's names.
@@ -123,11 +123,11 @@ def parse_address(text: str | None) -> Address:
 
 
 def choose_token(address: Address, token: str | None) -> str:
-    """Return the token to send to a server. Empty: none.
+    """Return the token to send to a server. Empty if no token is sent.
 
     Args:
         address: The server.
-        token: None: BUDGETD_TOKEN, if set; empty: none, whatever the environment says.
+        token: None: BUDGETD_TOKEN, if set. Empty: no token, even if the environment has one.
 
     Raises:
         ValueError: The token cannot be sent, or would be sent in plain text. The message does not show it.

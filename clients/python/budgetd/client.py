@@ -18,7 +18,7 @@ from budgetd.transport.channel import AioTransport, Endpoint, GrpcTransport
 from budgetd.values import check_seconds
 
 CONNECT_TIMEOUT_VARIABLE = "BUDGETD_CONNECT_TIMEOUT_SECONDS"
-#: Shorter than for changes: a read that fails loses nothing, and a person may be waiting for it.
+#: Shorter than the timeout of changes: a failed read loses nothing, and a person may be waiting for it.
 READ_TIMEOUT_SECONDS = 5.0
 
 
@@ -62,11 +62,11 @@ class BudgetClient(_Client[Transport, Callable[[float], None]], SyncCaller):
         token: Sent as `authorization: Bearer`. None: BUDGETD_TOKEN, if set; empty: none.
         credentials: For TLS, if the system's certificate authorities are not the right ones, or the server asks for a
             certificate: what `grpc.ssl_channel_credentials` returns.
-        metadata: Sent with every call in addition; names are in lower case.
+        metadata: Additional metadata of every call; names are in lower case.
         timeout_seconds: For a whole call with its retries, unless the call sets its own; above 0, at most 1,000,000.
             None: 10 seconds for calls that change something, 5 for those that only read.
-        connect_timeout_seconds: How long a server that has never answered this client is tried before a call raises
-            ServerUnreachable. One that has answered is waited for until the call's deadline. None:
+        connect_timeout_seconds: How long a call tries a server that has never answered this client before it raises
+            ServerUnreachable. If the server has answered before, a call retries until its deadline. None:
             BUDGETD_CONNECT_TIMEOUT_SECONDS, and without that 1 second.
 
     Raises:
@@ -100,7 +100,7 @@ def policy_of(timeout_seconds: float | None, connect_timeout_seconds: float | No
 
 
 def _connect_seconds() -> float:
-    """Return how long to try a server that has never answered, if no argument says it.
+    """Return how long to try a server that has never answered, if no argument is given.
 
     Raises:
         ValueError: The environment variable is not a number above 0 and at most 1,000,000.

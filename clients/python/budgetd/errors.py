@@ -30,8 +30,8 @@
     └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
 
 After the errors above ServerError nothing was recorded. After ServerError, Unavailable, DeadlineExceeded and CallFailed
-the outcome is unknown: send the same request again under the same request id. A reason that this version does not know
-becomes the class of its family, by its status code.
+the outcome is unknown: send the same request again under the same request id. An error whose reason this version does
+not know has the class of its status code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,11 +105,11 @@ class UnpricedUsage(InvalidRequest):
 
 
 class NotFound(BudgetdError):
-    """There is no such budget, hold or entry; `reason` says which."""
+    """No such budget, hold or entry exists; `reason` says which."""
 
 
 class AlreadyExists(BudgetdError):
-    """There is such a budget already; nothing was changed."""
+    """Such a budget already exists; nothing was changed."""
 
 
 class EtagMismatch(BudgetdError):
@@ -141,7 +141,7 @@ class AlreadySettled(FailedPrecondition):
 
 
 class HasChildren(FailedPrecondition):
-    """Other budgets have the budget as their parent; `force` deletes them along with it."""
+    """Other budgets have the budget as their parent; `force` deletes them, too."""
 
 
 class HasOpenReservations(FailedPrecondition):

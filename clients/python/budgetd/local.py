@@ -77,7 +77,7 @@ class LocalTransport(_Embedding):
         except TimeoutError:
             if call.cancel():
                 raise no_answer_in_time(str(self._server.path)) from None
-        except BaseException:  # The wait was interrupted, so nobody needs the answer.
+        except BaseException:  # The wait was interrupted, so the answer is not needed.
             call.cancel()
             raise
         return _response(rpc, call.result())
@@ -91,7 +91,7 @@ class LocalTransport(_Embedding):
 
 
 class AsyncLocalTransport(_Embedding):
-    """`LocalTransport`, awaited, on any event loop."""
+    """`LocalTransport` with coroutine methods, on any event loop."""
 
     async def unary(
         self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float
@@ -111,7 +111,7 @@ class AsyncLocalTransport(_Embedding):
 
 def _embedded(database: Database, prices: PriceFiles) -> "Embedded":
     try:
-        from budgetd_server.config import Config  # noqa: PLC0415 - the server is only there if the extra is.
+        from budgetd_server.config import Config  # noqa: PLC0415 - the server is installed only with the extra.
         from budgetd_server.embedded import Embedded  # noqa: PLC0415 - the same.
     except ImportError as error:
         if (error.name or "").partition(".")[0] != "budgetd_server":

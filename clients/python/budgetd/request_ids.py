@@ -14,7 +14,7 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 def new_request_id() -> str:
-    """Return a new UUIDv7 (RFC 9562). Its order is that of time, which is cheapest for the server to keep."""
+    """Return a new UUIDv7 (RFC 9562). Such ids sort by time, which is cheapest for the server to store."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

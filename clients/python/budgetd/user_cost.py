@@ -231,12 +231,12 @@ def model_costs(budget: pb.Budget) -> dict[str, float]:
 
 
 def needs_history(budget: pb.Budget) -> bool:
-    """Return True if the budget alone does not show whether anything was counted or reset since it was made."""
+    """Return True if only the ledger shows whether anything was counted or reset since the budget was made."""
     return not budget.current_cost_nano_usd and not budget.model_costs
 
 
 def limit_of(total_nano_usd: int, window: pb.Window | None, reset_mode: pb.ResetMode.ValueType) -> pb.Limit:
-    """Make a main limit. Without a window it is over the lifetime of the budget."""
+    """Make a main limit. Without a window it applies to the lifetime of the budget."""
     if window is None:
         return pb.Limit(amount=total_nano_usd)
     return pb.Limit(amount=total_nano_usd, window=window, reset_mode=reset_mode)
@@ -275,10 +275,10 @@ def parse_costs(record: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
 
 
 def check_keys(record: Mapping[str, Any]) -> None:
-    """Refuse a record of which a part could not be kept.
+    """Refuse a record that cannot be stored completely.
 
     Raises:
-        TypeError: It is not a mapping.
+        TypeError: The record is not a mapping.
         ValueError: `total_budget` is missing, or the record has an unknown key.
     """
     if not isinstance(record, Mapping):
@@ -290,6 +290,6 @@ def check_keys(record: Mapping[str, Any]) -> None:
 
 
 def check_key(key: object) -> None:
-    """Raise ValueError for an unknown key, for which the server has no place."""
+    """Raise ValueError for an unknown key, which the server cannot store."""
     if key not in KEYS:
         raise ValueError(f"a key of a record must be one of {', '.join(KEYS)}, got {key!r}")

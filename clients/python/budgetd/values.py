@@ -1,7 +1,7 @@
-"""Checks arguments in dollars, seconds and names, and converts them to the units of the contract, and back.
+"""Checks arguments (dollars, seconds, names), and converts them to the contract's units and back.
 
-Each error names the argument, the value and the rule. Money is a float only up to here: a float is read by its shortest
-decimal form, which is what its writer meant, and rounded once to whole nano-dollars.
+Each error names the argument, the value and the rule. Money is a float only outside this module: a float is read by its
+shortest decimal form, which is what its writer meant, and rounded once to whole nano-dollars.
 """
 
 import math
@@ -109,8 +109,8 @@ def parse_dollars(dollars: object, argument: str, *, is_limit: bool = False) -> 
     Args:
         dollars: An int, a float or a Decimal; zero or more, at most a billion.
         argument: Its name, for the message.
-        is_limit: True: an amount below a nano-dollar is refused, since it would become a limit of zero. Costs as small
-            as that are rounded.
+        is_limit: If True, an amount below a nano-dollar is refused, since it would become a limit of zero. Costs that
+            small are rounded.
 
     Raises:
         TypeError: The value is not a number.
@@ -137,7 +137,7 @@ def parse_user_id(user: object) -> str:
 
 
 def parse_project_id(project_name: object) -> str:
-    """Check the id of a project. It must be a text; otherwise as `parse_user_id`."""
+    """Check the id of a project. It must be a text; the other rules are those of `parse_user_id`."""
     if not isinstance(project_name, str):
         raise TypeError(f"project_name must be a str, got {short_repr(project_name)}")
     return _checked_name(project_name, "project_name")
@@ -156,7 +156,7 @@ def parse_timestamp(epoch_seconds: object, argument: str) -> Timestamp:
 
 
 def check_seconds(name: str, seconds: object) -> None:
-    """Raise an error for a number of seconds that calls cannot wait.
+    """Raise an error unless calls can wait for this number of seconds.
 
     Args:
         name: The name of the argument, for the message.

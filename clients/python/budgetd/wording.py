@@ -1,7 +1,7 @@
-"""Rewrites the messages of errors in the words of the caller: options of the command line, arguments of the manager.
+"""Rewrites error messages in the words of the caller: command-line options or arguments of the manager.
 
-The server names fields of the contract, which those users never see. A new message is made from the reason of an error
-and its metadata; the text of the server is not edited. An error whose reason has no row keeps the text of the server.
+The server's messages name fields of the contract, which these users never see. A new message is made from the error's
+reason and metadata, not from the server's text. An error whose reason has no row keeps the server's text.
 """
 
 import re
@@ -21,7 +21,7 @@ class Words(NamedTuple):
     provider_hint: str
     #: Where a price can be added, after "add the model to".
     price_file: str
-    #: By path in the contract, the word to use. A path also names everything inside it.
+    #: The word to use for each path of the contract. It also applies to everything below the path.
     fields: Mapping[str, str]
 
     def name_of(self, path: str) -> str:
@@ -34,9 +34,9 @@ class Words(NamedTuple):
         return path
 
     def rule_of(self, rule: str) -> str:
-        """Return a rule with these words in place of the contract's, and with amounts of money in dollars.
+        """Return a rule in the words of this caller, with amounts of money in dollars.
 
-        The text after ", got " is the value that was sent: only its unit changes.
+        The text after ", got " is the value that was sent. Only its unit is converted.
         """
         text, got, value = rule.partition(", got ")
         if _NANO_USD in text:
@@ -45,7 +45,7 @@ class Words(NamedTuple):
         return _FIELD.sub(lambda name: self._count_or_field(name[0]), text) + got + value
 
     def _count_or_field(self, name: str) -> str:
-        """Return the word for a field in a rule; for a count without one, its name with spaces."""
+        """Return the word for a field in a rule. A count without a word becomes its name with spaces."""
         return self.fields.get(name) or name.replace("_", " ")
 
 
@@ -156,8 +156,8 @@ def _has_open_reservations(error: BudgetdError, words: Words) -> str:  # noqa: A
     return f"{holds} on {budget_id!r}: settle or release {them} first"
 
 
-#: By reason of the server, a message in the words of a caller. Every reason whose message names a field of the contract
-#: has a row here.
+#: For each reason, the function that makes a message in the words of a caller. Every reason whose message names a field
+#: of the contract has a row.
 REWORDED: Mapping[str, Callable[[BudgetdError, Words], str]] = {
     "UNKNOWN_MODEL": _unknown_model,
     "UNPRICED_USAGE": _unpriced_usage,

@@ -1,1 +1,1 @@
-"""One call from the method to the answer, whatever carries it: its RPC, its deadline, its request id, its retries."""
+"""A call from method to answer, over any transport: its RPC, deadline, request id and retries."""

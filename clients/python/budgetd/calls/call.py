@@ -1,6 +1,6 @@
-"""The course of one call, without I/O: its deadline, its request id, and whether and when it is tried again.
+"""The state of one call, without I/O: its deadline, its request id, and whether and when it is retried.
 
-Both kinds of caller use it; they differ only in how they wait.
+Both kinds of caller use it. They differ only in how they wait.
 """
 
 import math
@@ -12,7 +12,7 @@ from budgetd.errors import BudgetdError, ServerUnreachable, Unavailable
 from budgetd.request_ids import RequestT, with_request_ids
 from budgetd.values import check_seconds
 
-#: The shortest deadline of an attempt, used if the pause before it took too long.
+#: The shortest timeout of an attempt, used if the pause before it took too long.
 ATTEMPT_SECONDS_MIN = 0.001
 
 
@@ -20,11 +20,11 @@ ATTEMPT_SECONDS_MIN = 0.001
 class CallPolicy:
     """How long calls may take, and how they are retried."""
 
-    #: For a whole call, including all attempts and pauses.
+    #: The timeout of a whole call, including all attempts and pauses.
     timeout_seconds: float = 10.0
-    #: For calls that change nothing. None: as for calls that do.
+    #: The timeout of calls that only read. None: the same as for changes.
     read_timeout_seconds: float | None = None
-    #: How long a server is tried that has never answered. One that has is tried until the call's deadline.
+    #: How long to try a server that has never answered. If it has answered before, calls retry until their deadline.
     connect_timeout_seconds: float = 1.0
     #: The longest pause after the first attempt; doubled after each further one.
     first_pause_seconds: float = 0.05
@@ -50,9 +50,9 @@ class Call(Generic[RequestT]):
 
     Args:
         request: The caller's message. It is not changed.
-        changes: True: the request changes something, so it is copied, and a missing request id is added.
-        policy: That of the client.
-        timeout_seconds: For this call. None: as the policy says.
+        changes: True if the request changes something. It is then copied, and a missing request id is added.
+        policy: The policy of the client.
+        timeout_seconds: The timeout of this call. None: the policy's.
         clock: Returns seconds that never step back.
         jitter: Returns a random number from 0 to 1, so that many clients do not retry at the same moment.
     """
@@ -86,7 +86,7 @@ class Call(Generic[RequestT]):
         return max(self._deadline - self._clock(), ATTEMPT_SECONDS_MIN)
 
     def pause_seconds_after(self, error: BudgetdError) -> float | None:
-        """Return how long to wait until the next attempt, or None if there is none and the error is to be raised.
+        """Return how long to wait before the next attempt, or None to raise the error.
 
         Only UNAVAILABLE is retried. It means that nothing was acknowledged, and both reads and requests with an id
         can be repeated safely.

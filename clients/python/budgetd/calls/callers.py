@@ -1,4 +1,4 @@
-"""The two kinds of caller: one waits for its calls, the other awaits them. Both have one transport and one policy."""
+"""The synchronous and the asynchronous caller. Each has one transport and one policy."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ _POLICY = CallPolicy()
 
 
 class Transport(Protocol):
-    """What a client needs from below: one attempt of a call. gRPC provides it, or a server in the same process."""
+    """Carries out single attempts of calls, over gRPC or by a server in the same process."""
 
     def unary(self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, *, timeout_seconds: float) -> ResponseT:
         """Carry out one attempt.
@@ -46,7 +46,7 @@ class AsyncTransport(Protocol):
 
 
 class Closes(ABC):
-    """Is closed at the end of a `with` block."""
+    """A base of classes that are closed at the end of a `with` block."""
 
     @abstractmethod
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Closes(ABC):
 
 
 class AsyncCloses(ABC):
-    """Is closed at the end of an `async with` block."""
+    """A base of classes that are closed at the end of an `async with` block."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -78,7 +78,7 @@ class AsyncCloses(ABC):
 
 
 class CallerBase(Generic[TransportT, SleepT]):
-    """What both kinds have in common: how they are set up, and how a call begins."""
+    """The common part of both callers: their constructor, and how a call begins."""
 
     #: Pauses between two attempts.
     _sleep: SleepT
@@ -109,7 +109,7 @@ class CallerBase(Generic[TransportT, SleepT]):
 
         Args:
             transport: Carries out the attempts of each call. The client closes it.
-            policy: How long calls may take.
+            policy: The timeouts of calls.
             clock: Returns seconds that never step back.
             sleep: Pauses for some seconds between attempts. None: `time.sleep` or `asyncio.sleep`.
             jitter: Returns a random number from 0 to 1, by which pauses differ.
@@ -147,7 +147,7 @@ class SyncCaller(Closes, CallerBase[Transport, Callable[[float], None]]):
     def call(
         self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, /, *, timeout_seconds: float | None = None
     ) -> ResponseT:
-        """Do what every method of the table does; see `Method`."""
+        """Make a call: the common body of all methods. See `Method`."""
         call = self._begin(rpc, request, timeout_seconds)
         while True:
             try:
@@ -174,7 +174,7 @@ class AsyncCaller(AsyncCloses, CallerBase[AsyncTransport, Callable[[float], Awai
     async def call(
         self, rpc: UnaryRpc[RequestT, ResponseT], request: RequestT, /, *, timeout_seconds: float | None = None
     ) -> ResponseT:
-        """Do what every method of the table does; see `Method`."""
+        """Make a call: the common body of all methods. See `Method`."""
         call = self._begin(rpc, request, timeout_seconds)
         while True:
             try:

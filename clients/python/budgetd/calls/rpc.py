@@ -1,4 +1,4 @@
-"""An RPC, described once, of which clients have a method: one that waits for the response, or one that awaits it."""
+"""Describes each RPC once, and makes the methods of the synchronous and the asynchronous client from it."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -17,14 +17,14 @@ ResponseT_co = TypeVar("ResponseT_co", bound=Message, covariant=True)
 
 
 class Method(Protocol[RequestT_contra, ResponseT_co]):
-    """A method of a client that waits."""
+    """A method of a synchronous client."""
 
     def __call__(self, request: RequestT_contra, /, *, timeout_seconds: float | None = None) -> ResponseT_co:
         """Make the call.
 
         Args:
             request: The generated message. It is not changed.
-            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: as for the client.
+            timeout_seconds: For the whole call with its retries; above 0, at most 1,000,000. None: the client's.
 
         Raises:
             TypeError, ValueError: An argument breaks a rule; nothing was sent.
@@ -33,22 +33,22 @@ class Method(Protocol[RequestT_contra, ResponseT_co]):
 
 
 class AsyncMethod(Protocol[RequestT_contra, ResponseT_co]):
-    """A method of a client that awaits; otherwise as `Method`."""
+    """A method of an asynchronous client. Arguments and errors are those of `Method`."""
 
     async def __call__(self, request: RequestT_contra, /, *, timeout_seconds: float | None = None) -> ResponseT_co:
         """Make the call."""
 
 
 class UnaryRpc(Generic[RequestT, ResponseT]):
-    """An RPC of the service, named by the attribute that holds it: `update_cost` is UpdateCost.
+    """An RPC of the service, named after the attribute that holds it: `update_cost` is UpdateCost.
 
-    The class of a client has a method in its place.
+    Client classes replace it with a method.
 
     Args:
-        request_class: The message that it takes.
-        response_class: The message that it returns.
+        request_class: The class of its requests.
+        response_class: The class of its responses.
         doc: What the method does and raises.
-        changes: True: its requests have request ids.
+        changes: True if it changes something. Its requests then have request ids.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
         self.name = "".join(part.capitalize() for part in name.split("_"))
 
     def waiting(self) -> Callable[..., ResponseT]:
-        """Make the method of clients that wait."""
+        """Make the method of synchronous clients."""
         rpc = self
 
         def method(self: "SyncCaller", request: RequestT, /, *, timeout_seconds: float | None = None) -> ResponseT:
@@ -72,7 +72,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
         return method
 
     def awaiting(self) -> Callable[..., Awaitable[ResponseT]]:
-        """Make the method of clients that await."""
+        """Make the method of asynchronous clients."""
         rpc = self
 
         async def method(
@@ -98,7 +98,7 @@ class UnaryRpc(Generic[RequestT, ResponseT]):
 
 
 class Described(Protocol):
-    """An entry of a table of methods, with what help and inspect show of it."""
+    """An entry of a table of methods, with the signature that help and inspect show."""
 
     def annotations(self) -> dict[str, Any]:
         """Return the types of the arguments and of the result."""

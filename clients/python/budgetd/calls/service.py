@@ -1,4 +1,4 @@
-"""The table of RPCs: the one list from which both clients get their methods."""
+"""The table of RPCs, from which both clients get their methods."""
 
 from budgetd.calls.rpc import UnaryRpc
 from budgetd.v1 import budget_service_pb2 as service
@@ -62,7 +62,7 @@ class BudgetServiceRpcs:
         cost_pb.BatchUpdateCostResponse,
         changes=True,
         doc=(
-            "Records many costs, each judged for itself: a refused item is an `error` in its result, and raises "
+            "Records many costs, each decided on its own: a refused item is an `error` in its result, and raises "
             "nothing."
         ),
     )
@@ -92,7 +92,7 @@ class BudgetServiceRpcs:
     project_cost = UnaryRpc(
         cost_pb.ProjectCostRequest,
         cost_pb.ProjectCostResponse,
-        doc=("Tells what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."),
+        doc=("Returns what a call would cost; writes nothing. Raises NotFound, UnknownModel, UnpricedUsage."),
     )
 
     reserve_cost = UnaryRpc(
@@ -119,14 +119,14 @@ class BudgetServiceRpcs:
         reservation_pb.ReleaseReservationRequest,
         reservation_pb.ReleaseReservationResponse,
         changes=True,
-        doc="Gives a hold back. Raises NotFound, AlreadySettled.",
+        doc="Releases a hold without a charge. Raises NotFound, AlreadySettled.",
     )
 
     extend_reservation = UnaryRpc(
         reservation_pb.ExtendReservationRequest,
         reservation_pb.ExtendReservationResponse,
         changes=True,
-        doc="Lets a hold expire later, or sooner. Raises NotFound, AlreadySettled.",
+        doc="Changes when a hold expires, to later or sooner. Raises NotFound, AlreadySettled.",
     )
 
     get_reservation = UnaryRpc(
@@ -145,21 +145,21 @@ class BudgetServiceRpcs:
         service.ResetCostRequest,
         service.ResetCostResponse,
         changes=True,
-        doc="Begins a budget's counts again at zero. Raises NotFound.",
+        doc="Resets a budget's counts to zero. Raises NotFound.",
     )
 
     reset_on_duration = UnaryRpc(
         service.ResetOnDurationRequest,
         service.ResetOnDurationResponse,
         changes=True,
-        doc="Begins the main limit's count again if its window is over. Raises NotFound, NoWindow.",
+        doc="Resets the main limit's count to zero if its window is over. Raises NotFound, NoWindow.",
     )
 
     reset_all_on_duration = UnaryRpc(
         service.ResetAllOnDurationRequest,
         service.ResetAllOnDurationResponse,
         changes=True,
-        doc="`reset_on_duration` for every budget of a project.",
+        doc="Does `reset_on_duration` for every budget of a project.",
     )
 
     list_entries = UnaryRpc(

@@ -1,4 +1,4 @@
-"""Python's errors about arguments, in the words of whoever called: by the public name, with the nearest argument."""
+"""Rewords Python's errors about arguments: they name the public class, and suggest the nearest argument."""
 
 import difflib
 import inspect
@@ -14,7 +14,7 @@ _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'$")
 
 
 def names_its_class(init: Callable[Concatenate[SelfT, P], None]) -> Callable[Concatenate[SelfT, P], None]:
-    """Let a constructor that subclasses inherit name the class that is made in errors about its arguments."""
+    """Wrap an inherited constructor so that errors about its arguments name the class that was called."""
     signature = inspect.signature(init)
 
     @wraps(init)
@@ -23,7 +23,7 @@ def names_its_class(init: Callable[Concatenate[SelfT, P], None]) -> Callable[Con
             signature.bind(self, *args, **kwargs)
         except TypeError:
             try:
-                init(self, *args, **kwargs)  # Python refuses it, too, and says why.
+                init(self, *args, **kwargs)  # Raises Python's own error, whose text is used.
             except TypeError as error:
                 raise refused(error, f"{type(self).__name__}.__init__", signature) from None
         else:
@@ -36,9 +36,9 @@ def refused(error: TypeError, name: str, signature: inspect.Signature) -> TypeEr
     """Return the error to raise in place of Python's own.
 
     Args:
-        error: What Python said of the arguments.
-        name: What the caller called.
-        signature: The arguments that there are.
+        error: Python's error about the arguments.
+        name: The class or method that was called.
+        signature: The arguments that it has.
     """
     text = _CALL.sub("", str(error)).strip()
     unknown = _UNKNOWN.search(text)

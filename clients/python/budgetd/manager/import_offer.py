@@ -6,12 +6,12 @@ from pathlib import Path
 
 #: Where LiteLLM's class keeps all budgets.
 FILE_NAME = "user_cost.json"
-#: From `warnings.warn` here, by way of the constructor and the check around it, to the line that makes a manager.
+#: The frames from `warnings.warn` to the line that makes a manager: the constructor and the check around it.
 _STACK_LEVEL = 4
 
 
 class UserCostFileFound(UserWarning):
-    """A new database is empty, and its folder has a file of LiteLLM's budgets. The text has the command to type."""
+    """A new, empty database is made in a folder with a file of LiteLLM's budgets. The text has the command to type."""
 
 
 def offer_import(database: Path, project_id: str) -> None:

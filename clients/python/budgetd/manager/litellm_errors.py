@@ -1,4 +1,4 @@
-"""Errors that are also LiteLLM's, so that `except` clauses written for it catch ours. LiteLLM is not imported here."""
+"""Errors that `except` clauses written for LiteLLM also catch. LiteLLM is not imported here."""
 
 import sys
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import Any
 
 from budgetd.errors import BudgetdError, BudgetExceededError, UnknownModel, bare
 
-#: By our class, the name of LiteLLM's in `litellm.exceptions`.
+#: For each of our classes, the name of its counterpart in `litellm.exceptions`.
 _COUNTERPARTS: dict[type[BudgetdError], str] = {
     UnknownModel: "BadRequestError",
     BudgetExceededError: "BudgetExceededError",
@@ -14,10 +14,10 @@ _COUNTERPARTS: dict[type[BudgetdError], str] = {
 
 
 def as_litellm(error: BudgetdError, **attributes: object) -> BudgetdError:
-    """Return the error, of a class that is also LiteLLM's counterpart if the program has imported litellm.
+    """Return the error; if the program has imported litellm, of a class that is also LiteLLM's counterpart.
 
     Args:
-        error: The error to be raised.
+        error: The error to raise.
         attributes: Attributes of LiteLLM's class, such as `model`.
     """
     exceptions = getattr(sys.modules.get("litellm"), "exceptions", None)
@@ -32,7 +32,7 @@ def as_litellm(error: BudgetdError, **attributes: object) -> BudgetdError:
 
 @lru_cache(maxsize=8)
 def _both(ours: type[BudgetdError], theirs: type[Any]) -> type[BudgetdError]:
-    """Make a class that is both, and is shown and pickled as ours."""
+    """Make a subclass of both classes that is shown and pickled as ours."""
 
     def reduce(error: BudgetdError) -> tuple[object, ...]:
         return bare, (ours, error.message), error.__dict__

@@ -1,4 +1,4 @@
-"""The text of chat messages, of which the server counts the tokens."""
+"""Extracts the text of chat messages, whose tokens the server counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from budgetd.usage.fields import get
 from budgetd.values import short_repr
 
-#: What providers call a part that is a text; Google's have no type.
+#: Providers' types of parts that are texts. Google's parts have no type.
 _TEXTS = ("text", "input_text", "output_text", None)
 
 
@@ -16,7 +16,7 @@ def text_of(messages: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         KeyError: A message has no content.
         TypeError: A content is neither a text nor a list of parts.
-        ValueError: A part is no text.
+        ValueError: A part is not a text.
     """
     return "".join(_text(message["content"], f"messages[{index}]['content']") for index, message in enumerate(messages))
 

@@ -1,4 +1,4 @@
-"""The methods of BudgetManager as plans of calls, written once for the manager that waits and the one that awaits.
+"""The methods of BudgetManager as plans of calls, written once for the synchronous and the asynchronous manager.
 
 Names, arguments, returns and exceptions are those of `litellm.BudgetManager`; docs/litellm-compatibility.md has every
 deliberate difference.
@@ -39,7 +39,7 @@ class ManagerMethods(RecordMethods):
     def create_budget(
         self, total_budget: float, user: str, duration: Duration | None = None, created_at: float | None = None
     ) -> Plan[Record]:
-        """Create a user's budget, or replace an existing one; the user's costs then begin again at zero.
+        """Create a user's budget, or replace an existing one and reset the user's costs to zero.
 
         Args:
             total_budget: Dollars, from 0 to a billion.
@@ -74,7 +74,7 @@ class ManagerMethods(RecordMethods):
         Raises:
             KeyError: There is no such user, or a message has no content.
             TypeError: The content of a message is neither a text nor a list of parts.
-            ValueError: A part of a content is no text, such as an image: a text alone would not show what it costs.
+            ValueError: A part of a content is not a text, such as an image, whose cost cannot be projected from text.
             UnknownModel: The server has no price for the model; LiteLLM's BadRequestError, too, if it is imported.
         """
         text = text_of(messages)

@@ -12,7 +12,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.values import check_seconds, parse_project_id
 
 _RESET_MODES = {"automatic": pb.RESET_MODE_AUTOMATIC, "on_request": pb.RESET_MODE_ON_REQUEST}
-#: LiteLLM's class resets only on request; its hosted service promises to reset by itself.
+#: LiteLLM's class resets only on request. Its hosted service promises automatic resets.
 _RESET_MODE_OF = {"local": "on_request", "hosted": "automatic"}
 
 ClientType = Literal["local", "hosted"]
@@ -71,16 +71,16 @@ class Opening:
         self._begin()
 
     def _begin(self) -> None:
-        """Ask the server what must be known before the first method. Called last by the constructor."""
+        """Make the calls that are needed before the first method. The constructor calls this last."""
 
 
 def embedded_policy(timeout_seconds: float | None) -> CallPolicy:
-    """Return how long calls without a server may take. None: 10 seconds, for the first one opens the file."""
+    """Return the timeouts of calls without a server. None: 10 seconds, because the first call opens the file."""
     return CallPolicy() if timeout_seconds is None else CallPolicy(timeout_seconds=timeout_seconds)
 
 
 def parse_reset_mode(client_type: object, reset_mode: object) -> pb.ResetMode.ValueType:
-    """Return who ends windows.
+    """Return the reset mode: whether the clock or only a request ends windows.
 
     Raises:
         ValueError: `client_type` is neither "local" nor "hosted", or `reset_mode` neither "automatic" nor

@@ -1,4 +1,4 @@
-"""The methods behind `user_dict`: they read records, and turn each kind of edit into calls."""
+"""The methods behind `user_dict`: they read records, and convert each kind of edit to calls."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ from budgetd.values import parse_dollars, parse_timestamp, parse_user_id
 _PAGE_SIZE = 1_000
 _EDIT_TRIES_MAX = 10
 _EDIT_REASON = "edit of user_dict"
-#: After these a record has costs, even if they are zero; after CREATE only it has none.
+#: After an entry of these kinds a record has costs, even if they are zero. After only CREATE it has none.
 _BEGINNINGS = (
     pb.ENTRY_KIND_CHARGE,
     pb.ENTRY_KIND_ADJUST,

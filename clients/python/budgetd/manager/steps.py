@@ -1,7 +1,7 @@
-"""Methods that are written once, for the manager that waits and for the one that awaits.
+"""Methods that are written once for the synchronous and the asynchronous manager.
 
-A method that makes calls is written as a plan: a generator that yields each call and is sent the response. `Steps`
-turns it into an ordinary method of the manager that waits, and into a coroutine method of the one that awaits.
+A method that makes calls is written as a plan: a generator that yields each call and receives the response. `Steps`
+makes an ordinary method of it for the synchronous manager, and a coroutine method for the asynchronous one.
 """
 
 import inspect
@@ -90,14 +90,14 @@ class Awaiting(AsyncCloses):
 
 
 class Steps(Generic[P, T]):
-    """A method that is written as a plan. The class of a manager has a method in its place."""
+    """A method that is written as a plan. Manager classes replace it with a method."""
 
     def __init__(self, plan: Callable[Concatenate[Any, P], Plan[T]]) -> None:
         self._plan = plan
         self.__doc__, self.__name__ = plan.__doc__, plan.__name__
 
     def waiting(self) -> Callable[..., T]:
-        """Make the method of managers that wait."""
+        """Make the method of synchronous managers."""
 
         def method(self_: Waiting, *args: P.args, **kwargs: P.kwargs) -> T:
             return self_._run(self._planned(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
@@ -105,7 +105,7 @@ class Steps(Generic[P, T]):
         return self._signed(method)
 
     def awaiting(self) -> Callable[..., Coroutine[Any, Any, T]]:
-        """Make the method of managers that await."""
+        """Make the method of asynchronous managers."""
 
         async def method(self_: Awaiting, *args: P.args, **kwargs: P.kwargs) -> T:
             return await self_._run(self._planned(self_, *args, **kwargs))  # noqa: SLF001 - a method of the same object.
@@ -113,7 +113,7 @@ class Steps(Generic[P, T]):
         return self._signed(method)
 
     def _planned(self, manager: object, *args: P.args, **kwargs: P.kwargs) -> Plan[T]:
-        """Return the plan, of which nothing has been carried out yet: what Python refuses here are the arguments."""
+        """Make the plan without running any of it, so that a TypeError here can only be about the arguments."""
         try:
             return self._plan(manager, *args, **kwargs)
         except TypeError as error:

@@ -1,14 +1,14 @@
 """`user_dict`: a view of the service in place of the dictionary that LiteLLM's class keeps in memory.
 
-The views are dictionaries, so that `json.dumps`, equality and `**` work. A record is read on access, and is a copy of
-that moment; all records are read again whenever the whole dictionary is used. Each edit is carried out at once, by the
-calls that docs/litellm-compatibility.md lists; an edit that cannot be expressed raises, and none is dropped.
+The views are dictionaries, so that `json.dumps`, equality and `**` work. A record is read on access and is a snapshot;
+all records are read again whenever the whole dictionary is used. Each edit is carried out at once, by the calls that
+docs/litellm-compatibility.md lists. An edit that cannot be expressed raises an error; no edit is dropped.
 """
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Protocol, Self
 
-#: Keeps the storage of a view from being empty: the C code of `json` would write an empty dictionary.
+#: A placeholder in the storage of a view. If the storage were empty, the C code of `json` would write `{}`.
 _UNREAD = "\0unread"
 
 
@@ -77,7 +77,7 @@ class _Edited(dict[str, Any]):
 
 
 class RecordView(_Edited):
-    """A user's record, as it was when it was read. An edit goes to the service, and updates this copy."""
+    """A snapshot of a user's record. An edit is sent to the service and updates this copy."""
 
     def __init__(self, editor: Editor, user: str, record: Mapping[str, Any]) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class RecordView(_Edited):
         self._take(self._editor.edit_record(self._user, key, value))
 
     def __delitem__(self, key: str) -> None:
-        """Delete the duration, after which the budget never ends, or the costs, which then begin at zero."""
+        """Delete the duration, so that the budget never ends, or the costs, so that they are zero again."""
         if key not in self:
             raise KeyError(key)
         if key == "duration":

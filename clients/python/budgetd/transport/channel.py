@@ -1,10 +1,10 @@
-"""gRPC channels that are made when they are first needed, and made again when an old one cannot be used.
+"""gRPC channels that are made when first needed, and replaced when they can no longer be used.
 
 A channel has threads and sockets of its own. It does not survive `fork`: the child has the sockets, but not the
-threads. So a channel is made by the first call, not by the constructor; a child forgets its parent's and makes its own;
-and each client has its own connections (gRPC would share them among all channels of a process, and a child would then
-be handed its parent's). The forgotten channel is kept alive, since closing it waits for threads that the child lacks.
-The asyncio channel belongs to the loop that it was made in, and a new loop gets a new one.
+threads. So the first call makes the channel, not the constructor; a child forgets its parent's channel and makes its
+own; and each client has its own connections (gRPC would share them among all channels of a process, so a child would
+receive its parent's). The forgotten channel is kept alive, since closing it waits for threads that the child lacks.
+An asyncio channel belongs to the loop in which it was made; a new loop gets a new one.
 
 gRPC's own fork handlers (GRPC_ENABLE_FORK_SUPPORT) are not needed, and hang a child whose parent was in a call.
 """
@@ -27,7 +27,7 @@ from budgetd.request_ids import RequestT
 from budgetd.transport.status import error_of_rpc
 from budgetd.v1.budget_service_pb2_grpc import BudgetServiceStub
 
-#: The server's bound, in both directions.
+#: The server's limit, in both directions.
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 #: Servers refuse clients that ping more often than they allow; ours allows ten seconds.
 KEEPALIVE_SECONDS = 30
@@ -47,7 +47,7 @@ class Endpoint:
     credentials: grpc.ChannelCredentials | None
     #: Sent with every call. It has the token, so it must not be logged.
     metadata: tuple[tuple[str, str], ...]
-    #: For one attempt to connect, including TLS.
+    #: The timeout of one attempt to connect, including TLS.
     connect_timeout_seconds: float
 
     def options(self) -> list[Option]:
@@ -67,7 +67,7 @@ class Endpoint:
             ("grpc.use_local_subchannel_pool", 1),
         ]
         if self.address.needs_no_proxy:
-            # A proxy named in the environment does not lead back to this machine, and must not see a token.
+            # A proxy from the environment cannot reach this machine's own addresses, and must not see a token.
             options.append(("grpc.enable_http_proxy", 0))
         return options
 
@@ -76,14 +76,14 @@ class Endpoint:
         insecure: Callable[[str, list[Option]], ChannelT],
         secure: Callable[[str, grpc.ChannelCredentials, list[Option]], ChannelT],
     ) -> ChannelT:
-        """Make a channel by one of two functions of gRPC, the second of which uses TLS."""
+        """Make a channel by one of two functions of gRPC, without or with TLS."""
         if not self.address.is_tls:
             return insecure(self.address.target, self.options())
         return secure(self.address.target, self.credentials or grpc.ssl_channel_credentials(), self.options())
 
 
 class _Peer:
-    """What both transports know of the server."""
+    """The server's endpoint, and whether it has answered; common to both transports."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -131,7 +131,7 @@ class GrpcTransport:
             channel.close()
 
     def forget(self) -> None:
-        """Start afresh in a child process, with a new lock: a thread that the child lacks may hold the old one."""
+        """Reset in a child process, with a new lock: a thread that the child lacks may hold the old one."""
         self._lock = threading.Lock()
         if self._channel is not None:
             _ABANDONED.append(self._channel)
@@ -187,7 +187,7 @@ class AioTransport:
         self._loop = asyncio.get_running_loop()
 
 
-#: The transports that start afresh in a child of `fork`, and the parent's channels, which it must not touch.
+#: The transports to reset in a child of `fork`, and the parent's channels, which the child must not touch.
 _FORKED: weakref.WeakSet[GrpcTransport] = weakref.WeakSet()
 _ABANDONED: list[grpc.Channel] = []
 

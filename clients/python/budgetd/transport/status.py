@@ -1,4 +1,4 @@
-"""Turns statuses, their details, and failures of gRPC itself into exceptions.
+"""Converts statuses, their details, and failures of gRPC itself to exceptions.
 
 An error of budgetd is recognised by its ErrorInfo (domain "budgetd"), never by the status code alone: proxies and gRPC
 use the same codes, for example RESOURCE_EXHAUSTED for a message that is too big.
@@ -36,7 +36,7 @@ STATUS_TRAILER = "grpc-status-details-bin"
 
 _CODES: Mapping[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
-#: For reasons of budgetd that this version does not know. Not RESOURCE_EXHAUSTED: it need not be about a budget.
+#: The class for reasons that this version does not know. Without RESOURCE_EXHAUSTED, which need not be about a budget.
 _CLASS_OF_CODE: Mapping[grpc.StatusCode, type[BudgetdError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
     grpc.StatusCode.NOT_FOUND: NotFound,
@@ -54,14 +54,14 @@ _HINTS: Mapping[grpc.StatusCode, str] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "is the message above 4 MiB? This says nothing about a budget",
 }
 
-#: Part of gRPC's details if the answer was HTTP/1.
+#: In gRPC's details if the server answered with HTTP/1.
 _OF_HTTP_SERVERS = "http1.x server"
 
 DetailT = TypeVar("DetailT", bound=Message)
 
 
 def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
-    """Return the error of a status of budgetd. None if the status has another origin."""
+    """Return the error for a status of budgetd. Returns None if the status has another origin."""
     info = _detail(status.details, error_details_pb2.ErrorInfo)
     if info is None or info.domain != DOMAIN:
         return None
@@ -83,7 +83,7 @@ def error_of_status(status: status_pb2.Status) -> BudgetdError | None:
 
 
 def error_of_item(item: budget_pb2.ItemError) -> BudgetdError:
-    """Return the error of an item of a batch: the one that the same request would raise on its own."""
+    """Return the error for an item of a batch: the one that the same request would raise on its own."""
     code = _CODES.get(item.code, grpc.StatusCode.UNKNOWN)
     error = _class_of(item.reason, code)(
         item.message or item.reason,
@@ -103,8 +103,8 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
     Args:
         error: The error that gRPC raised.
         target: The address, for the message.
-        has_answered: True: budgetd has answered at this address before.
-        proxy_variable: The environment variable that made gRPC use a proxy. Empty: no proxy was used.
+        has_answered: True if budgetd has answered at this address before.
+        proxy_variable: The environment variable that made gRPC use a proxy. Empty if no proxy was used.
     """
     call = cast(grpc.Call, error)
     code, details = call.code(), call.details() or ""
@@ -138,7 +138,7 @@ def error_of_rpc(error: grpc.RpcError, *, target: str, has_answered: bool, proxy
 
 
 def _through(proxy_variable: str, target: str) -> str:
-    """Return the words that follow the address in a message if a proxy was used. Empty: none was."""
+    """Return the words after the address in a message if a proxy was used. Empty if none was."""
     if not proxy_variable:
         return ""
     host = target.rpartition(":")[0].strip("[]")
@@ -146,7 +146,7 @@ def _through(proxy_variable: str, target: str) -> str:
 
 
 def no_answer_in_time(target: str) -> DeadlineExceeded:
-    """Return the error of a call whose deadline has passed."""
+    """Return the error for a call whose deadline has passed."""
     return DeadlineExceeded(
         f"budgetd at {target} did not answer in time; whether a change took effect is unknown until the same "
         "request is sent again under the same request id",

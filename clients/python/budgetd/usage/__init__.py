@@ -1,7 +1,7 @@
-"""What a call used, read from the answer of any provider.
+"""Reads what a call used from the answer of any provider.
 
-`read_answer` is all that others need. An answer is recognised by its form (`recogniser.ORDER`), read by that form's
-dialect (a module each), and brought to the contract's `Usage` (`dialect.py`, `totals.py`). Whatever it counts is
+`read_answer` is the entry point. The form of an answer is recognised (`recogniser.ORDER`), read by the dialect for that
+form (one module each), and converted to the contract's `Usage` (`dialect.py`, `totals.py`). Each of its counts is
 priced, refused, known to be free, or reported as unread; nothing is dropped silently.
 """
 

@@ -1,7 +1,7 @@
-"""Vercel's AI SDK: from version 6 on, input and output are totals with details, as its types document.
+"""Vercel's AI SDK: since version 6, input and output are totals with details, as its types document.
 
-Before, the input excluded the cache of some providers and included that of others, so that `cachedInputTokens` without
-details is unread.
+In earlier versions the input included the cache of some providers and excluded that of others, so `cachedInputTokens`
+without details is reported as unread.
 """
 
 from budgetd.usage import openai_responses
@@ -11,7 +11,7 @@ _NAMES = {"inputTokenDetails", "outputTokenDetails", "cachedInputTokens", "reaso
 
 
 def _is_it(look: Look) -> bool:
-    """Bedrock has the same names for input and output, and others for the rest."""
+    """Look for names that Bedrock does not have; those of input and output are the same in both."""
     return not _NAMES.isdisjoint(look.usage)
 
 
@@ -20,7 +20,7 @@ def _settle(reading: Reading) -> None:
     if not has_details and reading.counts.pop("cached_input_tokens", 0):
         reading.leave_unpriced("cachedInputTokens")
     uncached, rest = reading.of("_uncached"), reading.of("input_tokens") - reading.of("cached_input_tokens")
-    # What was written to a cache is counted as cached by some of its providers alone.
+    # Only some of its providers count what was written to a cache as cached.
     if uncached and uncached not in {rest, rest - reading.of("cache_write_tokens")}:
         raise reading.refuse("_uncached", f"must be {rest}, the input less what was read from the cache")
     openai_responses.settle(reading)

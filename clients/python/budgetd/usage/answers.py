@@ -1,4 +1,4 @@
-"""What is charged for a provider's answer: its model, its cost or its usage, and how it was served."""
+"""Reads what to charge for a provider's answer: its model, its cost or usage, and how it was served."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,19 +15,19 @@ from budgetd.usage.iterations import requests_of
 from budgetd.usage.made import settle_made
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
+from budgetd.usage.reported_cost import ReportedCost, cost_from_litellm, cost_from_provider, is_from_cache
 from budgetd.usage.streams import how_to_build, whole_of
-from budgetd.usage.told import Told, is_from_cache, told_by_litellm, told_by_provider
 from budgetd.usage.totals import check_parts
 from budgetd.usage.two_forms import check_one_form
 from budgetd.v1 import budget_pb2
 
-#: The most paths of unread fields that are sent, and the longest of them.
+#: How many paths of unread fields are sent, and how long each may be.
 UNREAD_FIELDS_MAX = 16
 UNREAD_FIELD_CHARACTERS_MAX = 128
 _NO_FIELDS: Fields = {}
 _NONE_UNREAD: tuple[str, ...] = ()
-_NOT_TOLD: "tuple[None, budget_pb2.CostSource.ValueType]" = (None, budget_pb2.COST_SOURCE_UNSPECIFIED)
-#: The field of the contract's `Usage` for each neutral count; those that only check others have none.
+_NO_COST: "tuple[None, budget_pb2.CostSource.ValueType]" = (None, budget_pb2.COST_SOURCE_UNSPECIFIED)
+#: The field of the contract's `Usage` for each neutral count. Counts that only check others have no field.
 _FIELDS = {
     field.name.replace("_milliseconds", "_seconds"): field.name
     for field in budget_pb2.Usage.DESCRIPTOR.fields
@@ -35,39 +35,39 @@ _FIELDS = {
 }
 #: Where answers keep their usage.
 _HOLDERS = ("usage", "usage_metadata", "usageMetadata", "usage_info", "meta")
-#: Those of them that hold a whole usage, so that an answer has at most one.
+#: Those of `_HOLDERS` that hold a whole usage. An answer may have only one of these.
 _USAGES = _HOLDERS[:3]
-#: What the others have if they are usages: Mistral's pages and what Cohere bills. They may also hold something else.
+#: The counts of the other holders, if these hold a usage: Mistral's pages and Cohere's billed units.
 _COUNTS = ("pages_processed", "billed_units")
-#: Where an answer gives its model ("modelId" is Amazon Bedrock's name for it), and where LiteLLM does for the others.
+#: Where an answer names its model ("modelId" is Amazon Bedrock's), and where LiteLLM names it for other answers.
 _MODELS = ("model_version", "modelVersion", "modelId")
 _HIDDEN_MODELS = ("litellm_model_name", "model")
-#: What providers call the usual tier, or the choice of one.
+#: Providers' names for the usual tier, or for letting the provider choose.
 _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only", "unspecified"}
 #: Libraries whose classes have a total of zero where none was given.
 _DEFAULT_TOTALS = {"litellm", "mistralai"}
 _ANYWHERE = {"global", "not_available"}
-#: What a provider's or a cloud's name of a model may have after it: a date, and a version of Amazon Bedrock.
+#: What may follow a model's name: a date, and a version of Amazon Bedrock.
 _DATE = re.compile(r"(?:[@-](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}))?(?:-v\d+)?(?::\d+)?$")
 
 
 class Answer(NamedTuple):
-    """What is charged for."""
+    """What to charge for an answer."""
 
     model: str
-    #: Who serves the model, by LiteLLM's name; empty if the answer does not say.
+    #: The provider that serves the model, by LiteLLM's name. Empty if the answer does not show it.
     provider: str = ""
     #: None: the server prices the usage.
     cost_nano_usd: int | None = None
-    #: Who reported the cost; unspecified if nobody did.
+    #: The source of the cost. Unspecified if no cost was reported.
     cost_source: "budget_pb2.CostSource.ValueType" = budget_pb2.COST_SOURCE_UNSPECIFIED
     usage: budget_pb2.Usage | None = None
-    #: The provider's name for the answer; empty: it has none.
+    #: The provider's id of the answer. Empty if it has none.
     completion_id: str = ""
     service_tier: str = ""
     is_batch: bool = False
     inference_geo: str = ""
-    #: The form of the answer; empty: none that is known.
+    #: The form of the answer. Empty if it is not known.
     dialect: str = ""
     #: Paths of counts that are neither priced nor known to be free.
     unread_fields: tuple[str, ...] = ()
@@ -82,34 +82,34 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         cost_nano_usd: What the call cost; it takes precedence over every cost in the answer.
 
     Raises:
-        UsageError: The answer is a text, a number or a list; it has no model, or neither cost nor usage; or they
-            contradict a rule. Also a ValueError or a TypeError.
+        UsageError: The answer is a text, a number or a list; it has no model, or neither a cost nor a usage; or one of
+            them breaks a rule. Each error is also a ValueError or a TypeError.
     """
     if isinstance(answer, str | bytes | int | float | list):
         raise UsageTypeError("", "must be an object or a dictionary", answer)
     name, look = _look(answer, model)
-    told: Told | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
-    told = told or told_by_litellm(look)
-    told_id = get(look.answer, "id")
-    identity = told_id if isinstance(told_id, str) else ""
+    cost: ReportedCost | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
+    cost = cost or cost_from_litellm(look)
+    answer_id = get(look.answer, "id")
+    identity = answer_id if isinstance(answer_id, str) else ""
     counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
     requests: list[dict[str, int]] = []
     if counts is None:
         leaves = leaves_of(look.usage, "usage")
         dialect = recognise(look)
-        told = told or told_by_provider(dialect, look, leaves)
-        if dialect is UNKNOWN and told is None:
+        cost = cost or cost_from_provider(dialect, look, leaves)
+        if dialect is UNKNOWN and cost is None:
             raise _without_cost(look)
-        reading = read(dialect, look, leaves, is_cost_told=told is not None)
+        reading = read(dialect, look, leaves, is_cost_known=cost is not None)
         settle_made(reading)
         check_parts(reading)
         check_one_form(reading)
-        if reading.missing and told is None:
+        if reading.missing and cost is None:
             raise reading.missing
-        _check_not_all_unread(reading, told)
+        _check_not_all_unread(reading, cost)
         requests = requests_of(reading)
         counts, unread = reading.counts, _bounded(reading.unread)
-    cost_nano_usd, cost_source = told or _NOT_TOLD
+    cost_nano_usd, cost_source = cost or _NO_COST
     tier, is_batch = _tier(look)
     return Answer(
         name,
@@ -117,7 +117,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         cost_nano_usd,
         cost_source,
         # An answer from LiteLLM's cache used nothing.
-        None if dialect is UNKNOWN or (told and is_from_cache(look)) else _neutral(counts, requests),
+        None if dialect is UNKNOWN or (cost and is_from_cache(look)) else _neutral(counts, requests),
         identity,
         tier,
         is_batch or look.is_batch,
@@ -128,9 +128,10 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
 
 
 def _provider(look: Look, dialect: Dialect, identity: str) -> str:
-    """Who serves the model, as the answer shows it, also if its name is in front of the model's; empty: it does not.
+    """Return the provider that serves the model. Empty if the answer does not show it.
 
-    OpenRouter's models have the name of their maker in front, whose prices are not OpenRouter's.
+    OpenRouter is found even if the model has a prefix: its models begin with the name of their maker, whose prices are
+    not OpenRouter's.
     """
     if look.provider:
         return look.provider
@@ -140,12 +141,12 @@ def _provider(look: Look, dialect: Dialect, identity: str) -> str:
 
 
 def _look(answer: object, model: str | None, *, is_batch: bool | None = None) -> tuple[str, Look]:
-    """The model's name, and what the dialect is recognised by.
+    """Return the model's name, and what the dialect is recognised by.
 
     Args:
-        answer: As it was passed, or what `unpack` found in that.
+        answer: The answer as it was passed, or as `unpack` found it.
         model: The name that the caller gave.
-        is_batch: Whether what held the answer is a line of a batch. None: nothing held it.
+        is_batch: True if the answer was in a line of a batch, False if in another wrapper. None: not unpacked.
     """
     known = _known(answer)
     whole = whole_of(known)
@@ -160,12 +161,12 @@ def _look(answer: object, model: str | None, *, is_batch: bool | None = None) ->
         return _look(inner, next((name for name in outer if isinstance(name, str)), model), is_batch=is_batch)
     name = _model(known, hidden, model)
     provider = get(hidden, "custom_llm_provider") if hidden else None
-    told = provider if isinstance(provider, str) else ""
-    return name, Look(known, hidden, usage, name.lower(), told, bool(is_batch))
+    served_by = provider if isinstance(provider, str) else ""
+    return name, Look(known, hidden, usage, name.lower(), served_by, bool(is_batch))
 
 
 def _known(answer: object) -> object:
-    """The fields of a dictionary or a record; any other object as it is, for its properties may do work when read."""
+    """Return the fields of a dictionary or a record. Other objects stay as they are: their properties may do work."""
     kind = type(answer)
     if kind is dict:
         return answer
@@ -179,7 +180,7 @@ def _is_record(kind: type) -> bool:
 
 
 def _hidden(answer: object, known: object) -> object:
-    """LiteLLM's hidden parameters, or None. A miss is slow on records, so they are looked up in their own store."""
+    """Return LiteLLM's hidden parameters, or None. Looks in a record's private store, where a miss is not slow."""
     if known is not answer and hasattr(answer, "__pydantic_private__"):
         private = answer.__pydantic_private__
         return private.get("_hidden_params") if private else None
@@ -199,7 +200,7 @@ def _model(answer: object, hidden: object, given: str | None) -> str:
 
 
 def _refuse_error(answer: object) -> None:
-    """Raise an error for an answer that says why there is none."""
+    """Raise an error if the answer is an error of the provider."""
     error = get(answer, "error")
     if error is not None:
         rule = "must not be there: this is an error of the provider and no completion, so nothing is charged"
@@ -207,7 +208,7 @@ def _refuse_error(answer: object) -> None:
 
 
 def _with_provider(model: str, given: str | None) -> str:
-    """The name that the caller gave, if it is the answer's own with a provider, route or place in front of it."""
+    """Return the caller's name if it is the answer's with a provider, route or place in front, else the answer's."""
     if given is None or "/" not in given:
         return model
     if given.endswith(f"/{model}"):
@@ -218,7 +219,7 @@ def _with_provider(model: str, given: str | None) -> str:
 
 
 def _undated(model: str) -> tuple[str, str]:
-    """A model's name without its date and version, and the digits of the date; empty: it has none."""
+    """Return a model's name without date and version, and the digits of the date. Empty if it has no date."""
     name, date = _DATE.sub("", model.lower()), _DATE.search(model)
     return name, re.sub(r"\D", "", date.group(1) or "") if date else ""
 
@@ -240,7 +241,7 @@ def _usage_fields(answer: object) -> Fields:
 
 
 def _without_default_total(usage: object, fields: Fields) -> Fields:
-    """The fields of a usage without a total of zero that nobody gave, but that a library's class has by default."""
+    """Return the fields of a usage, without a total of zero that is only the default of a library's class."""
     if fields.get("total_tokens") != 0 or type(usage).__module__.partition(".")[0] not in _DEFAULT_TOTALS:
         return fields
     return {name: value for name, value in fields.items() if name != "total_tokens"}
@@ -263,7 +264,7 @@ def _has_counts(holder: str, fields: Fields) -> bool:
 
 
 def _without_cost(look: Look) -> UsageValueError:
-    """What to raise for an answer that has neither a usage in a known form nor a cost."""
+    """Return the error for an answer that has neither a usage in a known form nor a cost."""
     if not look.usage:
         _refuse_error(look.answer)
     if look.usage or get(look.answer, "usage") is not None:
@@ -280,9 +281,9 @@ def _without_cost(look: Look) -> UsageValueError:
     )
 
 
-def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
-    """Refuse a usage whose only counts are unread ones, or of zeros next to content: it would be charged as nothing."""
-    if told is not None or any(reading.counts.values()):
+def _check_not_all_unread(reading: Reading, cost: ReportedCost | None) -> None:
+    """Refuse a usage that would be charged as nothing: all its counts are unread, or zero although there is content."""
+    if cost is not None or any(reading.counts.values()):
         return
     if not reading.unread and has_content(reading.look):
         rule = "must count something, since the answer has content; pass cost_usd=, which may be 0, if it does not"
@@ -294,18 +295,18 @@ def _check_not_all_unread(reading: Reading, told: Told | None) -> None:
 
 
 def _neutral(counts: Mapping[str, int], requests: Sequence[Mapping[str, int]] = ()) -> budget_pb2.Usage:
-    told: dict[str, Any] = {_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS}
-    usage = budget_pb2.Usage(**told)
+    sent: dict[str, Any] = {_FIELDS[name]: count for name, count in counts.items() if count and name in _FIELDS}
+    usage = budget_pb2.Usage(**sent)
     if requests:
         usage.requests.extend(map(_neutral, requests))
     return usage
 
 
 def _tier(look: Look) -> tuple[str, bool]:
-    """The tier that served the call, and whether the call was part of a batch, which some providers call a tier.
+    """Return the tier that served the call, and True if it was part of a batch, which some providers call a tier.
 
-    Several fields may name a tier. One that names the usual tier is passed over for the next: a fast call of
-    Anthropic's has both `service_tier: "standard"` and `speed: "fast"`.
+    Several fields may name a tier. Fields that name the usual tier are skipped: a fast call of Anthropic's has both
+    `service_tier: "standard"` and `speed: "fast"`.
     """
     tier = _text(get(look.answer, "service_tier"))
     if tier in _USUAL_TIERS and not look.usage.keys() <= PLAIN:
@@ -316,10 +317,10 @@ def _tier(look: Look) -> tuple[str, bool]:
 
 
 def _other_tiers(look: Look) -> Iterator[str]:
-    """What else names a tier.
+    """Yield the tiers that other fields name.
 
-    Those of the usage, by Google with and without a prefix; Anthropic's speed; Google's type of traffic; Bedrock's
-    optimized latency and its holder of a tier, under whose name others have the tier itself.
+    These are the tiers in the usage (Google's with and without a prefix), Anthropic's speed, Google's traffic type, and
+    Bedrock's optimized latency and tier object, under whose name other providers have the tier itself.
     """
     for name in ("service_tier", "serviceTier"):
         yield _text(look.usage.get(name)).removeprefix("service_tier_")
@@ -346,7 +347,7 @@ def _geo(look: Look) -> str:
 
 
 def _bounded(paths: list[str]) -> tuple[str, ...]:
-    """As many paths as are sent, each once; the last one says how many more there are."""
+    """Return distinct paths, at most `UNREAD_FIELDS_MAX`. If some are left out, the last item says how many."""
     shown = list(dict.fromkeys(_sendable(path) for path in paths))
     if len(shown) > UNREAD_FIELDS_MAX:
         shown[UNREAD_FIELDS_MAX - 1 :] = [f"and {len(shown) - UNREAD_FIELDS_MAX + 1} more"]
@@ -354,6 +355,6 @@ def _bounded(paths: list[str]) -> tuple[str, ...]:
 
 
 def _sendable(path: str) -> str:
-    """A path as the server takes it: what a name has of blanks alone, control characters and the like is escaped."""
+    """Return a path that the server accepts: blank names, control characters and the like are escaped."""
     text = path if path.isprintable() else repr(path)[1:-1]
     return text[:UNREAD_FIELD_CHARACTERS_MAX] if text.strip() else repr(path)

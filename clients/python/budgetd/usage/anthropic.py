@@ -1,4 +1,4 @@
-"""Anthropic's messages: input excludes cached and written tokens; several iterations are added up."""
+"""Anthropic's messages: the input excludes cached and written tokens; iterations are summed."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ def _is_it(look: Look) -> bool:
 
 
 def _other_models(look: Look) -> Mapping[str, object]:
-    """That a result of Claude's agents has used several models: the price of one is not that of the others."""
+    """Count the models of a Claude agents result if there are several: the price of one does not fit the others."""
     models = models_of_agent(look)
     return {"modelUsage": len(models)} if len(models) > 1 else {}
 
@@ -57,5 +57,5 @@ DIALECT = Dialect(
         "modelUsage": "a result of Claude's agents that used several models",
     },
     settle=_settle,
-    beside=_other_models,
+    outside=_other_models,
 )

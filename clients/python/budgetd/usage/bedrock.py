@@ -1,7 +1,7 @@
-"""Amazon Bedrock's Converse: input excludes cached and written tokens, and the total may exclude them, too.
+"""Amazon Bedrock's Converse: the input excludes cached and written tokens, and the total may exclude them, too.
 
-Of OpenAI's models, whose own input includes the cache, Converse passes the input on as it is, and may add the cache to
-the total once more.
+For OpenAI's models, whose own input includes the cache, Converse passes the input on unchanged, and may add the cache
+to the total a second time.
 """
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, whole
@@ -26,7 +26,7 @@ def _settle(reading: Reading) -> None:
 
 
 def _settle_lives(reading: Reading) -> None:
-    """Written tokens by life: a list of lives with what was written for each, which add up to all that was written."""
+    """Check the list of written tokens by lifetime: the items must add up to all written tokens."""
     lives = reading.look.usage.get("cacheDetails")
     written: dict[str, int] = {}
     for index, life in enumerate(lives if isinstance(lives, list | tuple) else ()):

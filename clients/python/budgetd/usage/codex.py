@@ -1,4 +1,4 @@
-"""Codex's usage of a turn: input includes what is cached, and output what is reasoned, as its own sums have it."""
+"""Codex's usage of a turn: the input includes cached tokens, the output includes reasoning, as in Codex's own sums."""
 
 from budgetd.usage import openai_responses
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look

@@ -1,4 +1,4 @@
-"""Cohere's billed units, which may differ from what the model read: of chats, embeddings and rerankings."""
+"""Cohere's billed units of chats, embeddings and rerankings, which may differ from what the model read."""
 
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
 
@@ -8,7 +8,7 @@ def _is_it(look: Look) -> bool:
 
 
 def _needs(look: Look) -> tuple[str, ...]:
-    """Only a chat has input and output; the others have a part of them, or searches, images and the like."""
+    """Require input and output of chats only: other answers have one of them, or searches, images and the like."""
     is_other = any(look.get(name) is not None for name in ("embeddings", "results", "classifications"))
     if is_other or look.is_of("embed", "rerank"):
         return ()
@@ -19,7 +19,7 @@ def _needs(look: Look) -> tuple[str, ...]:
 def _settle(reading: Reading) -> None:
     total = reading.of("_total")
     if reading.look.usage.get("billed_units") is None:
-        # Without what is billed, what the model saw is as near as it gets.
+        # Without billed units, the tokens that the model saw are the best estimate.
         reading.add("input_tokens", reading.of("_seen_input"))
         reading.add("output_tokens", reading.of("_seen_output"))
     reading.add("input_tokens", reading.of("image_input_tokens"))

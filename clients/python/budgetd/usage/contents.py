@@ -1,9 +1,9 @@
-"""Whether an answer has content, which no provider makes for nothing: then a usage of zeros counts nothing of it."""
+"""Detects content in an answer. No provider makes content for free, so a usage of zeros next to it is incomplete."""
 
 from budgetd.usage.dialect import Look
 from budgetd.usage.fields import get
 
-#: Where answers keep what was made: texts, vectors, images, rankings, pages and calls of tools.
+#: Where answers keep their output: texts, vectors, images, rankings, pages and calls of tools.
 _CONTENTS = (
     "content",
     "data",
@@ -17,15 +17,15 @@ _CONTENTS = (
     "results",
     "text",
 )
-#: Lists of choices, and where each of them keeps what was made.
+#: Lists of choices, and where each choice keeps its output.
 _CHOICES = ("choices", "candidates")
 _OF_CHOICE = ("message", "content", "text")
-#: What messages consist of, by any provider's name. Their other fields, such as the role, are no content.
+#: The fields of messages, of any provider, that are content. Other fields, such as the role, are not.
 _OF_MESSAGE = ("content", "parts", "tool_calls", "function_call", "reasoning_content", "audio", "images", "message")
 
 
 def has_content(look: Look) -> bool:
-    """True if the answer has a text, a vector, an image, a call of a tool or the like."""
+    """Return True if the answer has a text, a vector, an image, a call of a tool or the like."""
     if any(_is_content(look.get(name)) for name in _CONTENTS):
         return True
     for name in _CHOICES:
@@ -38,7 +38,7 @@ def has_content(look: Look) -> bool:
 
 
 def _is_content(value: object) -> bool:
-    """True for a text or a list that is not empty, and for a message that has one of them."""
+    """Return True for a text or a list that is not empty, and for a message that has one."""
     if value is None or isinstance(value, str | list | tuple):
         return bool(value)
     return any(bool(get(value, name)) for name in _OF_MESSAGE)

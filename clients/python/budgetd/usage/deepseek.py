@@ -1,4 +1,4 @@
-"""DeepSeek's chat completions: the input by what the cache had and what it had not."""
+"""DeepSeek's chat completions: the input is split into cache hits and cache misses."""
 
 from dataclasses import replace
 

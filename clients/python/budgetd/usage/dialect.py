@@ -1,7 +1,7 @@
-"""A dialect: the form in which a provider reports what a call used, and the neutral counts that are read from it.
+"""A dialect: the form in which a provider reports what a call used, and how neutral counts are read from it.
 
-The neutral counts are the fields of the contract's `Usage`. Counts whose names begin with "_" are read to check the
-others, or to be added to them by the dialect's rule of totals; they are not sent.
+The neutral counts are the fields of the contract's `Usage`. Counts whose names begin with "_" are not sent: they check
+other counts, or the dialect's rule of totals adds them to others.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,16 +15,16 @@ from budgetd.usage.fields import Fields, get
 
 #: The highest count that is accepted.
 COUNT_MAX = 10**12
-#: Whose tokens of video have a price that is not that of text, and that no usage can be charged by.
+#: Providers whose video tokens have a price of their own, which a usage cannot express.
 DEAR_VIDEO = ("-live", "native-audio", "-omni", "gemini-embedding")
-#: What a usage has under another name than a dialect's own.
+#: Counts that a usage has under a name other than the dialect's own.
 _OTHER_NAMES = {"input_tokens": "_other_input", "output_tokens": "_other_output"}
-#: The end of a path that means everything below it.
+#: The end of a pattern that matches every path below it.
 ANYTHING = ".*"
-#: The cost of a call, which gateways and some providers add to a usage of any form: paths, and how many of what they
-#: count make a dollar.
+#: Where gateways and some providers put the cost of a call, in a usage of any form: by path, how many of its units make
+#: a dollar.
 MONEY = {"cost": 1, "cost.total_cost": 1, "estimated_cost": 1, "cost_in_usd_ticks": 10_000_000_000}
-#: What may be reported with that cost, and adds nothing to it. Without the cost, their numbers are unread.
+#: Amounts that may be reported with that cost and add nothing to it. Without the cost they are unread.
 COST_PARTS = {
     "cost.*": "is part of the cost",
     "cost_details.*": "is part of the cost",
@@ -44,63 +44,62 @@ class Look(NamedTuple):
     usage: Fields
     #: The model's name in lower case; empty if the answer has none.
     model: str
-    #: Who serves the model, if LiteLLM says so; else empty.
+    #: The provider that serves the model, if LiteLLM names it; else empty.
     provider: str
     #: True for a line of a batch's results.
     is_batch: bool = False
 
     def get(self, name: str) -> object:
-        """A part of the answer, or None."""
+        """Return a part of the answer, or None."""
         return get(self.answer, name)
 
     def is_of(self, *words: str) -> bool:
-        """True if the provider's name begins with one of the words, or the model's name has one in it."""
+        """Return True if the provider's name begins with one of the words, or the model's name contains one."""
         return self.provider.startswith(words) or any(word in self.model for word in words)
 
 
 @dataclass(slots=True)
 class Reading:
-    """A usage while it is read."""
+    """A usage that is being read."""
 
     look: Look
-    #: The neutral counts, and those that only check them; zero if missing.
+    #: The neutral counts, and those that only check them. A missing count is zero.
     counts: dict[str, int] = field(default_factory=dict)
-    #: Where each was found.
+    #: The path at which each count was found.
     paths: dict[str, str] = field(default_factory=dict)
     #: Paths of numbers that this dialect does not know.
     unread: list[str] = field(default_factory=list)
     #: All values of the usage, by path.
     leaves: dict[str, object] = field(default_factory=dict)
-    #: True: the cost is known, so that an unexplained total is no reason to refuse the charge.
-    is_cost_told: bool = False
-    #: The counts before the rule of totals changed them; kept only where something is unread.
-    told: Mapping[str, int] = field(default_factory=dict)
-    #: What to raise for a count that is missing, unless the cost is known, or two forms of usage are found to be the
-    #: reason.
+    #: True if the cost is known. Then an unexplained total does not refuse the charge.
+    is_cost_known: bool = False
+    #: The counts before the rule of totals changed them. Empty if nothing is unread.
+    as_reported: Mapping[str, int] = field(default_factory=dict)
+    #: The error for a missing count. Not raised if the cost is known, or if two forms of usage are the reason.
     missing: UsageValueError | None = None
-    #: The counts of each request that the usage sums up; empty: it is one request.
+    #: The counts of each request that the usage sums. Empty if it is a single request.
     requests: list[dict[str, int]] = field(default_factory=list)
 
     def of(self, name: str) -> int:
-        """A count; zero if there is none."""
+        """Return a count. Zero if there is none."""
         return self.counts.get(name, 0)
 
     def add(self, name: str, more: int) -> None:
-        """Increase a count, by what other fields contain of it."""
+        """Increase a count by an amount that other fields hold."""
         if more:
             self.counts[name] = self.counts.get(name, 0) + more
 
     def leave_unpriced(self, path: str) -> None:
-        """Report what costs something that no price here covers. A cost that was given includes it already."""
-        if not self.is_cost_told and path not in self.unread:
+        """Report a path as unread because it costs something that has no price here, unless the cost is known."""
+        if not self.is_cost_known and path not in self.unread:
             self.unread.append(path)
 
     def refuse(self, name: str, rule: str) -> UsageValueError:
-        """What to raise if a count breaks a rule."""
+        """Return the error for a count that breaks a rule."""
         return UsageValueError(self.paths.get(name, name), rule, self.of(name))
 
 
-#: Applies a dialect's rule of totals: changes the counts of a reading, or raises UsageError.
+#: Applies a dialect's rule of totals: changes the counts of a reading, or raises a UsageError.
 Settle = Callable[[Reading], None]
 
 
@@ -108,52 +107,52 @@ Settle = Callable[[Reading], None]
 class Dialect:
     """How one form of answer is read.
 
-    Adding a provider is adding a module with one of these, a line in `recogniser.ORDER`, and its cases in tests/usage.
+    To add a provider, add a module with a `Dialect`, a line in `recogniser.ORDER`, and cases in tests/usage.
     """
 
     #: Sent as `usage_dialect`: 1 to 32 of a-z, 0-9 and "_".
     name: str
     #: True if an answer has this form.
     is_it: Callable[[Look], bool]
-    #: The count at each path of the usage. "_seconds" at the end of a name: the path gives seconds, perhaps a
-    #: fraction of one, and is kept as milliseconds.
+    #: The count at each path of the usage. If the name ends in "_seconds", the path holds seconds, possibly fractional;
+    #: they are kept as milliseconds.
     parts: Mapping[str, str]
-    #: Paths that are no count of their own, each with the reason. One that ends with ".*" is for all below it.
+    #: Paths that add nothing to the charge, each with the reason. One that ends in ".*" is for all paths below it.
     harmless: Mapping[str, str]
-    #: Paths, also of texts and of what `beside` finds, of what costs something that no price here covers, each with the
-    #: reason. They are reported as unread, unless the cost was given. ".*" as above.
+    #: Paths, also of texts and of what `outside` finds, that cost something without a price here, each with the reason.
+    #: They are reported as unread unless the cost is known. ".*" as above.
     unpriced: Mapping[str, str] = field(default_factory=dict)
     #: As `MONEY`.
     money: Mapping[str, int] = field(default_factory=lambda: MONEY)
     settle: Settle
     #: The counts without which a usage of tokens is not whole: see `_missing`.
     needs: Callable[[Look], tuple[str, ...]] = lambda _: ("input_tokens", "output_tokens")
-    #: Who serves the model, by LiteLLM's name, if nobody else sends such an answer; else empty.
+    #: Returns the provider, by LiteLLM's name, if only that provider sends such an answer; else "".
     provider: Callable[[Look], str] = lambda _: ""
-    #: What the answer counts outside of its usage: `parts`, or what is `unpriced`.
-    beside: Callable[[Look], Mapping[str, object]] = lambda _: {}
+    #: Returns what the answer counts outside its usage, by paths in `parts` or `unpriced`.
+    outside: Callable[[Look], Mapping[str, object]] = lambda _: {}
 
 
-def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_told: bool) -> Reading:
-    """Read a usage, all of whose values are `leaves`, as a dialect does.
+def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_known: bool) -> Reading:
+    """Read a usage in the form of a dialect. `leaves` has all values of the usage.
 
     Raises:
-        UsageError: A count is none, or counts contradict each other.
+        UsageError: A value is not a count, or counts contradict each other.
     """
-    reading = Reading(look, leaves=leaves, is_cost_told=is_cost_told)
+    reading = Reading(look, leaves=leaves, is_cost_known=is_cost_known)
     _take_usage(reading, dialect)
-    _take_beside(reading, dialect)
+    _take_outside(reading, dialect)
     _take_zero_total(reading, dialect)
     reading.missing = _missing(reading, dialect)
-    if reading.missing and is_cost_told and reading.counts.pop("_total", 0):
+    if reading.missing and is_cost_known and reading.counts.pop("_total", 0):
         reading.unread.append(reading.paths["_total"].removeprefix("usage."))
     if reading.unread:
-        reading.told = dict(reading.counts)
-    elif reading.missing and not is_cost_told:
+        reading.as_reported = dict(reading.counts)
+    elif reading.missing and not is_cost_known:
         raise reading.missing
     for part, kind in _CACHED_KINDS.items():
         if part in reading.counts and kind not in reading.counts:
-            # Only the cache is split by kind: there is at least as much of the kind as the cache had.
+            # Only the cache is split by kind, so the input has at least that much of the kind.
             reading.counts[kind], reading.paths[kind] = reading.counts[part], reading.paths[part]
     dialect.settle(reading)
     for name in ("_video_input", "_video_output"):
@@ -163,21 +162,21 @@ def read(dialect: Dialect, look: Look, leaves: dict[str, object], *, is_cost_tol
 
 
 def need_nothing(_: Look) -> tuple[str, ...]:
-    """For the `needs` of what may have input alone, or a total alone, or something else."""
+    """Require no count. For answers that may have only input, only a total, or something else."""
     return ()
 
 
 def _take_zero_total(reading: Reading, dialect: Dialect) -> None:
-    """Keep a total of zero, which is not among the values of a usage: it may contradict them."""
+    """Keep a total of zero, which may contradict other counts. `leaves` has no zeros."""
     for path, name in dialect.parts.items():
         if name == "_total" and name not in reading.counts and _is_zero(reading.look.usage, path):
             reading.counts[name], reading.paths[name] = 0, f"usage.{path}"
 
 
 def _missing(reading: Reading, dialect: Dialect) -> UsageValueError | None:
-    """What to raise for a usage of tokens without its input or output, which would be charged as nothing; else None.
+    """Return the error for a usage of tokens whose input or output is missing and would be charged as nothing, or None.
 
-    Zero is a count. A total that equals the input shows that there was no output.
+    A zero is not missing. A total that equals the input shows that there was no output.
     """
     look, counts = reading.look, reading.counts
     if not any(counts[name] for name in counts if name.endswith("_tokens") or name[0] == "_"):
@@ -196,7 +195,7 @@ def _missing(reading: Reading, dialect: Dialect) -> UsageValueError | None:
 
 
 def missing_count(path: str, name: str) -> UsageValueError:
-    """What to raise if the usage has no input or output, by its path and name."""
+    """Return the error for a usage without input or output, given the path and name of the count."""
     kind = "input" if "input" in name else "output"
     rule = f"must be there, or the {kind} would be charged as nothing; pass the whole usage, or cost_usd="
     return UsageValueError(path, rule, None)
@@ -233,12 +232,12 @@ def _take_usage(reading: Reading, dialect: Dialect) -> None:
 
 
 def is_term(path: str, text: str) -> bool:
-    """True for a text whose name says that the price depends on it, unless it says that all is as usual."""
+    """Return True for a text whose name shows that the price depends on it, unless the text says that it is usual."""
     name = path.rpartition(".")[2].replace("_", "").lower()
     return path not in READ_TERMS and name.endswith(_TERMS) and text.lower() not in _USUAL_TERMS
 
 
-#: Texts that are read as terms of the call.
+#: Texts that are terms of the call.
 READ_TERMS = frozenset(
     {"service_tier", "serviceTier", "speed", "traffic_type", "trafficType", "inference_geo", "inferenceGeo"}
 )
@@ -247,24 +246,24 @@ _TERMS = ("tier", "speed", "latency", "geo", "region", "cachetype", "priority", 
 _USUAL_TERMS = frozenset({"", "auto", "default", "standard", "normal", "global", "none", "not_available", "usd"})
 
 
-def _take_beside(reading: Reading, dialect: Dialect) -> None:
+def _take_outside(reading: Reading, dialect: Dialect) -> None:
     counted = reading.of("web_searches")
-    for path, value in dialect.beside(reading.look).items():
+    for path, value in dialect.outside(reading.look).items():
         name = dialect.parts.get(path)
         if name is None:
             reading.leave_unpriced(path)
         elif name != "web_searches" or not counted:
-            # Of searches, those that the usage counts are billed; the answer may show more.
+            # Only the searches that the usage counts are billed; the answer may show more.
             _take(reading, name, path, value)
 
 
 def is_number(value: object) -> bool:
-    """True for anything that could be a count or an amount; no bool is one."""
+    """Return True for anything that could be a count or an amount. A bool is neither."""
     return not isinstance(value, bool) and isinstance(value, Number)
 
 
 def _take(reading: Reading, name: str, path: str, value: object) -> None:
-    """Keep a count. If two paths give the same count, they must be equal."""
+    """Keep a count. If two paths have the same count, their values must be equal."""
     count = _milliseconds(value, path) if name.endswith("_seconds") else whole(value, path)
     earlier = reading.counts.get(name)
     if earlier and count and earlier != count:
@@ -276,22 +275,22 @@ def _take(reading: Reading, name: str, path: str, value: object) -> None:
 
 
 def whole(value: object, path: str) -> int:
-    """A count.
+    """Check a count and return it as an int.
 
     Args:
-        value: A whole number of any type but bool.
+        value: A whole number of any type except bool.
         path: Where it is, for the message.
 
     Raises:
-        UsageTypeError: It is no whole number.
-        UsageValueError: It is negative or above 10^12.
+        UsageTypeError: The value is not a whole number.
+        UsageValueError: The value is negative or above 10^12.
     """
     if type(value) is int:
         count = value
     elif not _is_whole(value):
         raise UsageTypeError(path, "must be a whole number", value)
     else:
-        count = value  # type: ignore[assignment] # Whole, if it is no infinity, which is refused below.
+        count = value  # type: ignore[assignment] # Whole, or an infinity, which is refused below.
     if not 0 <= count <= COUNT_MAX:
         raise UsageValueError(path, "must be from 0 to 10^12", value)
     return int(count)
@@ -316,12 +315,12 @@ def _milliseconds(value: object, path: str) -> int:
 
 
 def _is_known(dialect: Dialect, path: str) -> bool:
-    """True if the path is no count of its own, or is money, which is read elsewhere."""
+    """Return True if the path adds nothing to the charge, or is money, which is read elsewhere."""
     return path in dialect.money or _is_in(dialect.harmless, path)
 
 
 def _is_in(paths: Mapping[str, str], path: str) -> bool:
-    """True if a path is one of these, or below one that ends in `ANYTHING`."""
+    """Return True if the path is one of these, or below one that ends in `ANYTHING`."""
     if path in paths:
         return True
     above = path

@@ -1,4 +1,4 @@
-"""Embeddings: input alone, reported as prompt, as input, or only as a total."""
+"""Embeddings: only input, reported as prompt, as input, or as a total."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ _KEYS = {"total_tokens", "prompt_tokens", "input_tokens"}
 
 
 def is_embedding(look: Look) -> bool:
-    """True for an answer that is a list of vectors, or whose model's name says so."""
+    """Return True for a list of vectors, and if the model's name is that of an embedding model."""
     data = look.get("data")
     if isinstance(data, list | tuple) and data:
         return get(data[0], "embedding") is not None
@@ -18,7 +18,7 @@ def is_embedding(look: Look) -> bool:
 
 
 def settle(reading: Reading) -> None:
-    """Take a total as input, if there is no other count.
+    """Use the total as input if there is no other count.
 
     Raises:
         UsageValueError: Counts contradict each other.

@@ -1,7 +1,7 @@
-"""What an answer, or its usage, is wrapped in.
+"""Unwraps answers and usages.
 
-A line of a batch's results, the last event of a stream of Bedrock's Converse, and the last pieces of streams of Groq's
-and Moonshot's.
+Wrappers are: a line of a batch's results, the last event of a Bedrock Converse stream, and the last pieces of streams
+of Groq and Moonshot.
 """
 
 from budgetd.usage.errors import UsageValueError
@@ -11,12 +11,12 @@ _FAILED = "a request of a batch that failed costs nothing"
 
 
 def unpack(holder: object) -> tuple[object, bool] | None:
-    """The answer in it, and whether it was part of a batch; None if this holds no answer.
+    """Return the wrapped answer, and True if it was part of a batch. Returns None if no answer is wrapped.
 
-    Only the lines of batches are recognised whose form nothing else has: what is taken for one costs half.
+    A line of a batch is recognised only by a form that nothing else has, because batches cost half.
 
     Raises:
-        UsageValueError: It is the line of a request that failed.
+        UsageValueError: The line is of a request that failed.
     """
     metadata = get(holder, "metadata")
     if get(metadata, "usage") is not None:
@@ -31,12 +31,12 @@ def unpack(holder: object) -> tuple[object, bool] | None:
 
 
 def inner_usage(answer: object) -> tuple[object, str]:
-    """The usage of an answer that has none in the usual place, and its path; None and the path if there is none.
+    """Return the usage of an answer that has none in the usual place, or None, and the path.
 
-    Groq has that of a stream in `x_groq` of the last piece, and Moonshot in the choice that ends.
+    The last piece of a stream has its usage in `x_groq` (Groq) or in the choice that ends (Moonshot).
 
     Raises:
-        UsageValueError: Several choices have one, and nothing shows whether their sum or one of them is billed.
+        UsageValueError: Several choices have a usage: it is unknown whether one of them or their sum is billed.
     """
     usage = get(get(answer, "x_groq"), "usage")
     if usage is not None:
@@ -50,7 +50,7 @@ def inner_usage(answer: object) -> tuple[object, str]:
 
 
 def _of_openai(response: object) -> tuple[object, bool]:
-    """OpenAI's form, which others, such as Mistral, Groq and Azure, have as well."""
+    """Unwrap OpenAI's form, which others, such as Mistral, Groq and Azure, also use."""
     status = get(response, "status_code")
     if status != 200:
         raise UsageValueError("response.status_code", f"must be 200: {_FAILED}", status)
@@ -65,7 +65,7 @@ def _of_anthropic(result: object) -> tuple[object, bool]:
 
 
 def _of_google(response: object) -> tuple[object, bool]:
-    """The Gemini API's form, with a key in the line or its metadata, and Vertex AI's, with the time of processing."""
+    """Unwrap the Gemini API's form (a key in the line or its metadata) or Vertex AI's (the time of processing)."""
     if response is None:
         raise UsageValueError("response", f"must be there: {_FAILED}", None)
     return response, True

@@ -1,17 +1,17 @@
-"""What is raised, or warned of, when an answer's usage cannot be read as it is."""
+"""Errors and warnings for answers whose usage cannot be read."""
 
 from budgetd.values import short_repr
 
 
 class UsageError(Exception):
-    """A completion that is not charged, because something in it contradicts a rule. Nothing was recorded.
+    """A completion breaks a rule, so nothing was charged or recorded.
 
-    Each is also a ValueError or a TypeError.
+    Each error is also a ValueError or a TypeError.
 
     Args:
-        field: Where it is in the completion, such as "usage.prompt_tokens"; empty: the whole.
-        rule: What it must be: the rest of a sentence that begins with the field.
-        value: What was found there.
+        field: The path in the completion, such as "usage.prompt_tokens". Empty: the whole completion.
+        rule: What the field must be: the rest of a sentence that begins with the field.
+        value: The value that was found.
     """
 
     def __init__(self, field: str, rule: str, value: object) -> None:
@@ -31,11 +31,11 @@ class UsageValueError(UsageError, ValueError):
 
 
 class UsageTypeError(UsageError, TypeError):
-    """A value is of a type that is no count or amount."""
+    """A value has a type that cannot be a count or an amount."""
 
 
 class UnreadUsageWarning(UserWarning):
-    """An answer has something that this version of budgetd neither prices nor knows to be free.
+    """An answer has a field that this version of budgetd neither prices nor knows to be free.
 
-    Nothing was added to the charge for it. Warned once in a process for each field of each form of answer.
+    Nothing was added to the charge for it. The warning is given once per process for each field of each form of answer.
     """

@@ -1,6 +1,6 @@
-"""Reading of foreign values: objects of any library, and dictionaries made of them, become plain dictionaries.
+"""Reads the fields of objects of any library, and of dictionaries made of them, into plain dictionaries.
 
-No provider's library is imported; an object is read by its class's own way of keeping fields.
+No provider's library is imported: each kind of class is read the way it keeps its fields.
 """
 
 import inspect
@@ -15,7 +15,7 @@ from typing import Any
 
 from budgetd.usage.errors import UsageValueError
 
-#: The deepest nesting, and the most values, of a usage that is read.
+#: The deepest nesting and the most values of a usage that can be read.
 DEPTH_MAX = 8
 LEAVES_MAX = 10_000
 # The concrete types come first, since asking the abstract one takes longer.
@@ -25,10 +25,10 @@ Fields = Mapping[str, object]
 
 
 def get(holder: object, name: str) -> object:
-    """A part of an object or a dictionary; None if it has none of that name.
+    """Return a field of an object or a dictionary. Returns None if it has no such field.
 
     Raises:
-        UsageValueError: The access itself failed.
+        UsageValueError: The access raised an error.
     """
     try:
         if type(holder) is dict or isinstance(holder, Mapping):
@@ -39,10 +39,10 @@ def get(holder: object, name: str) -> object:
 
 
 def fields_of(holder: object, path: str) -> Fields | None:
-    """All fields of an object or a dictionary; None for what has none, such as a number or a list.
+    """Return all fields of an object or a dictionary. Returns None for values without fields: numbers, lists.
 
     Raises:
-        UsageValueError: Reading one of them failed.
+        UsageValueError: Reading a field raised an error.
     """
     if type(holder) is dict:
         return holder
@@ -54,9 +54,9 @@ def fields_of(holder: object, path: str) -> Fields | None:
 
 
 def leaves_of(fields: Fields, path: str) -> dict[str, object]:
-    """Every value by its path below `fields`: no zeros and no Nones.
+    """Return every value by its path below `fields`, without zeros and Nones.
 
-    Items of a list are named by their modality if they have one, else by their place.
+    An item of a list is named by its modality if it has one, else by its index.
     """
     found: dict[str, object] = {}
     _collect_fields(found, "", fields, path, 1)
@@ -87,18 +87,18 @@ def _collect(found: dict[str, object], name: str, value: object, path: str, dept
     elif fields := fields_of(value, f"{path}.{name}"):
         _collect_fields(found, f"{name}.", fields, path, depth + 1)
     elif isinstance(value, _SCALARS):
-        # A bool is no count, not even False; a Decimal may be one that cannot be compared.
+        # False is not a zero count. A Decimal may be one that cannot be compared.
         if isinstance(value, bool | Decimal) or value != 0:
             _add(found, name, value, path)
     elif not _is_unset(value, f"{path}.{name}"):
-        _add(found, name, value, path)  # It holds nothing, and is refused where a count belongs.
+        _add(found, name, value, path)  # Empty: refused if it is in the place of a count.
 
 
 def _is_unset(value: object, path: str) -> bool:
-    """True for what libraries have in place of a field that was not given: a false object that holds nothing.
+    """Return True for a false object other than a collection: some libraries use one for a field that was not set.
 
     Raises:
-        UsageValueError: The object is neither true nor false.
+        UsageValueError: Its truth value cannot be read.
     """
     try:
         return not isinstance(value, Collection) and not value
@@ -113,7 +113,7 @@ def _add(found: dict[str, object], name: str, value: object, path: str) -> None:
 
 
 def _item_names(items: Sequence[object]) -> list[str]:
-    """The modality of each item, or the type of one with a count; its place if it has none, or shares it."""
+    """Return a name for each item: its modality, or its type if it has a count; else, or if shared, its index."""
     modalities = [_modality(item) for item in items]
     alone = {modality for modality, count in Counter(modalities).items() if modality and count == 1}
     return [modality if modality in alone else str(index) for index, modality in enumerate(modalities)]
@@ -131,7 +131,7 @@ def _modality(item: object) -> str:
 
 @lru_cache(maxsize=512)
 def _reader_of(kind: type) -> Callable[[Any], Fields] | None:
-    """How objects of a class are read; None: they have no fields."""
+    """Return the function that reads objects of a class. None if they have no fields."""
     if issubclass(kind, Mapping):
         return dict
     if issubclass(kind, (*_SCALARS, list, set, frozenset, bytearray, type(None))) or kind is tuple:
@@ -140,10 +140,10 @@ def _reader_of(kind: type) -> Callable[[Any], Fields] | None:
         if hasattr(kind, mark):
             return read
     if kind.__module__.partition(".")[0] in {*sys.stdlib_module_names, "builtins"} and not kind.__dictoffset__:
-        return None  # A date, an identifier, a function: nothing that has counts.
+        return None  # A date, an identifier or a function has no counts.
     names = tuple(_public_names(kind))
     if hasattr(kind, "__getattr__") or inspect.isfunction(kind.__getattribute__):
-        # Such a class finds its fields when they are asked for, so the known ones are.
+        # Such a class computes its fields on access and cannot list them, so all known names are read.
         return lambda holder: _of_object(holder, (*names, *_known_names()))
     return lambda holder: _of_object(holder, names)
 
@@ -158,13 +158,13 @@ def _of_pydantic(holder: Any) -> Fields:
 
 
 def _of_protobuf(message: Any) -> Fields:
-    """Also the numbers that are zero, which protobuf neither keeps nor lists: they are given all the same."""
+    """Read a message, including zero numbers, which protobuf neither stores nor lists."""
     names = (field.name for field in message.DESCRIPTOR.fields if not field.has_presence)
     zeros = {name: 0 for name in names if type(getattr(message, name)) in (int, float)}
     return zeros | {field.name: value for field, value in message.ListFields()}
 
 
-#: Classes of libraries, by what they have: of pydantic 2 and 1, named tuples, protobuf, proto-plus.
+#: The attributes that identify classes of pydantic 2 and 1, named tuples, protobuf and proto-plus.
 _READERS: tuple[tuple[str, Callable[[Any], Fields]], ...] = (
     ("__pydantic_fields__", _of_pydantic),
     ("model_fields", _of_pydantic),
@@ -187,7 +187,7 @@ def _of_object(holder: Any, names: tuple[str, ...]) -> Fields:
 
 
 def _public_names(kind: type) -> Iterator[str]:
-    """What a class gives to all its objects: slots, properties and constants, but no methods."""
+    """Yield the public names that a class defines for its objects: slots, properties and constants, not methods."""
     for owner in kind.__mro__[:-1]:
         for name, value in vars(owner).items():
             if not name.startswith("_") and not inspect.isroutine(value) and not isinstance(value, type):
@@ -195,6 +195,6 @@ def _public_names(kind: type) -> Iterator[str]:
 
 
 def _known_names() -> tuple[str, ...]:
-    from budgetd.usage.recogniser import KNOWN_NAMES  # noqa: PLC0415 - It knows all forms, which are read with this.
+    from budgetd.usage.recogniser import KNOWN_NAMES  # noqa: PLC0415 - a cycle: it imports all dialects, which import this module.
 
     return KNOWN_NAMES

@@ -1,6 +1,6 @@
-"""Google's own form, `usage_metadata`: prompt and candidates exclude the thoughts and the tokens of tools.
+"""Google's own form, `usage_metadata`: prompt and candidates exclude thoughts and the tokens of tools.
 
-In snake case, as Google's libraries have it, and in camel case, as its HTTP interface has it.
+Names are in snake case in Google's libraries, and in camel case in its HTTP interface.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from budgetd.usage.totals import add_cache_outside, check_total, refuse_excess
 
 
 def camel(path: str) -> str:
-    """A path in camel case: "promptTokenCount" of "prompt_token_count"."""
+    """Convert a path to camel case: "prompt_token_count" becomes "promptTokenCount"."""
     return ".".join(
         first + "".join(word.capitalize() for word in words)
         for first, *words in (name.split("_") for name in path.split("."))
@@ -19,7 +19,7 @@ def camel(path: str) -> str:
 
 
 def in_both_cases(parts: dict[str, str]) -> dict[str, str]:
-    """The same in snake case and in camel case."""
+    """Return the parts under their names in snake case and in camel case."""
     return parts | {camel(path): part for path, part in parts.items()}
 
 
@@ -103,10 +103,10 @@ def _is_it(look: Look) -> bool:
 
 
 def _provider(look: Look) -> str:
-    """The interface of Google's that answered, "" if nothing shows which.
+    """Return which of Google's interfaces answered. Empty if the answer does not show it.
 
-    Google's library documents `create_time` and `traffic_type` for Vertex AI alone. An answer with an identifier and
-    neither of them is taken for the Gemini API's: this assumes that Vertex AI gives the time with every identifier.
+    Google's library documents `create_time` and `traffic_type` for Vertex AI only. An answer with an id and neither of
+    them is taken as the Gemini API's; this assumes that Vertex AI gives the time with every id.
     """
     if any(look.get(name) for name in ("create_time", "createTime")) or _has(look, "traffic_type", "trafficType"):
         return "vertex_ai"
@@ -120,7 +120,7 @@ def _has(look: Look, *names: str) -> bool:
 
 
 def _tools(look: Look) -> Mapping[str, object]:
-    """What the answer rests on, which the usage does not count."""
+    """Return the grounding and tool calls of the answer, which the usage does not count."""
     calls = tool_calls(look.get("outputs"), "outputs")
     if _has(look, "grounding_tool_count", "groundingToolCount"):
         calls.pop("outputs.google_search_call", None)  # The usage counts them.
@@ -147,15 +147,15 @@ def _settle(reading: Reading) -> None:
         refuse_excess(reading, excess)
     if thoughts > reading.of("output_tokens"):
         whole = reading.of("input_tokens") + reading.of("output_tokens") + thoughts
-        told = f"{reading.paths['reasoning_tokens']} {thoughts}"
+        reasoning = f"{reading.paths['reasoning_tokens']} {thoughts}"
         raise reading.refuse(
-            "_total", f"must be {whole}, the sum of input, output and {told}, which the output does not have"
+            "_total", f"must be {whole}, the sum of input, output and {reasoning}, which the output does not have"
         )
     if tools or any(reading.of(part) for part in _TOOLS):
         _settle_tools(reading, are_outside=are_outside)
 
 
-#: What a tool brought, by its modality, and what of the input it is.
+#: Tokens of tool results by modality, and the part of the input that each belongs to.
 _TOOLS = {
     "_tool_text": "_text_input",
     "_tool_audio": "audio_input_tokens",
@@ -165,9 +165,9 @@ _TOOLS = {
 
 
 def _settle_tools(reading: Reading, *, are_outside: bool) -> None:
-    """Count what tools brought as input, by its modality, but for what Google's own search and maps found.
+    """Count tool results as input, by modality, except those of Google's own search and maps.
 
-    Google bills those by the query, and not what they found.
+    Google bills search and maps by the query, not by the tokens found.
     """
     tools = reading.of("_tool_use")
     if sum(reading.of(part) for part in _TOOLS) > tools:
@@ -180,7 +180,7 @@ def _settle_tools(reading: Reading, *, are_outside: bool) -> None:
     elif tools > reading.of("input_tokens"):
         raise reading.refuse("_tool_use", f"must not exceed the input, {reading.of('input_tokens')}")
     elif sum(reading.of(part) for part in (*_TOOLS, *_TOOLS.values())) > reading.of("input_tokens"):
-        return  # The details of the input include them as well.
+        return  # The details of the input include them already.
     for part, whole in _TOOLS.items():
         if reading.of(part):
             reading.add(whole, reading.of(part))
@@ -206,8 +206,8 @@ DIALECT = Dialect(
         }
     ),
     settle=_settle,
-    # Google leaves out what is zero, and there is no prompt of nothing.
+    # Google omits zeros, and a prompt is never empty.
     needs=lambda _: ("input_tokens",),
     provider=_provider,
-    beside=_tools,
+    outside=_tools,
 )

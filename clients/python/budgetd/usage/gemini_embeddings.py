@@ -1,4 +1,4 @@
-"""Google's embeddings: each vector has its own count of tokens; Vertex AI counts the characters of all of them, too."""
+"""Google's embeddings: each vector has its own count of tokens; Vertex AI also counts the characters of all vectors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ _PARTS = {
     f"{_DETAILS}.image.token_count": "image_input_tokens",
     f"{_DETAILS}.video.token_count": "_video_input",
 }
-#: The paths below the statistics of a vector, in snake case and in camel case, each as it is in `parts`.
+#: The paths below the statistics of a vector, in snake case and in camel case, as `parts` has them.
 _PATHS = in_both_cases(
     {path: f"{_STATISTICS}.{path}" for path in _PARTS}
     # Documents are priced as text.
@@ -24,15 +24,15 @@ _PATHS = in_both_cases(
 
 
 def _vectors(look: Look) -> Sequence[object]:
-    """The vectors, as Google's library or Vertex AI's HTTP interface has them."""
+    """Return the vectors, in the form of Google's library or of Vertex AI's HTTP interface."""
     vectors, predictions = look.get("embeddings"), look.get("predictions")
     if isinstance(predictions, list | tuple):
         vectors = [get(prediction, "embeddings") for prediction in predictions]
     return vectors if isinstance(vectors, list | tuple) else ()
 
 
-def _beside(look: Look) -> Mapping[str, object]:
-    """What all vectors count together; the characters only where they count no tokens."""
+def _outside(look: Look) -> Mapping[str, object]:
+    """Sum the counts of all vectors. Characters count only if there are no tokens."""
     found: dict[str, object] = {}
     vectors = _vectors(look)
     for index, vector in enumerate(vectors):
@@ -50,7 +50,7 @@ def _beside(look: Look) -> Mapping[str, object]:
 
 DIALECT = Dialect(
     name="gemini_embeddings",
-    is_it=lambda look: bool(_beside(look)),
+    is_it=lambda look: bool(_outside(look)),
     parts={
         **{f"{_STATISTICS}.{path}": part for path, part in _PARTS.items()},
         "metadata.billable_character_count": "characters",
@@ -58,5 +58,5 @@ DIALECT = Dialect(
     harmless=COST_PARTS,
     settle=lambda _: None,
     needs=need_nothing,
-    beside=_beside,
+    outside=_outside,
 )

@@ -1,4 +1,4 @@
-"""Answers that are images: tokens of gpt-image models, and how many images there are."""
+"""Image answers: the tokens of gpt-image models, and the number of images."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,13 +9,13 @@ from budgetd.usage.fields import get
 
 
 def _is_it(look: Look) -> bool:
-    return bool(_beside(look)) or (
+    return bool(_outside(look)) or (
         openai_responses.is_counted_so(look) and look.is_of("gpt-image", "chatgpt-image", "dall-e")
     )
 
 
-def _beside(look: Look) -> Mapping[str, object]:
-    """How many images the answer has, by where it has them. Google returns none for one that it filtered out."""
+def _outside(look: Look) -> Mapping[str, object]:
+    """Return the number of images, by their path. Google returns nothing for an image that it filtered out."""
     data = _list(look, "data")
     if data and (get(data[0], "b64_json") is not None or get(data[0], "url") is not None):
         return {"data": len(data)}
@@ -32,7 +32,7 @@ def _list(look: Look, name: str) -> Sequence[object]:
 
 
 def _is_image(prediction: object) -> bool:
-    """True for an image of Imagen's, as Google's HTTP interface has it. Music has the same fields."""
+    """Return True for an image of Imagen, in the form of Google's HTTP interface. Music has the same fields."""
     kind = get(prediction, "mimeType")
     return isinstance(kind, str) and kind.startswith("image/") and get(prediction, "bytesBase64Encoded") is not None
 
@@ -44,5 +44,5 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,
     settle=partial(openai_responses.settle_output_of, "image_output_tokens"),
-    beside=_beside,
+    outside=_outside,
 )

@@ -1,8 +1,8 @@
-"""Anthropic's iterations: a message that took several runs of the model has the usage of each.
+"""Anthropic's iterations: a message that took several runs of the model has a usage for each run.
 
-The usage itself is that of the last run alone, without the runs that compacted the context. Each run is a request of
-its own, and priced as one. Runs that another model took over are not billed. Runs of an adviser are those of another
-model, and cannot be priced as this one's.
+The top-level usage is that of the last run only, without the runs that compacted the context. Each run is a request and
+is priced as one. Runs that another model took over are not billed. Runs of an adviser use another model and cannot be
+priced as this one's.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of
 from budgetd.usage.totals import are_parts_inside, refuse_lives
 
-#: So many requests of one usage are sent.
+#: The most requests that are sent in one usage.
 REQUESTS_MAX = 64
 _HOLDER = "iterations"
-#: What a run counts besides its input, under the same names as the usage itself.
+#: The counts of a run other than its input, under the names that the usage itself has.
 _PARTS = {
     "output_tokens": "output_tokens",
     "cache_read_input_tokens": "cached_input_tokens",
@@ -24,7 +24,7 @@ _PARTS = {
     "cache_creation.ephemeral_5m_input_tokens": "_written_5m",
     "output_tokens_details.thinking_tokens": "reasoning_tokens",
 }
-#: The parts of what a run writes to the cache.
+#: The parts of a run's cache writes.
 _LIVES = ("cache_creation.ephemeral_1h_input_tokens", "cache_creation.ephemeral_5m_input_tokens")
 #: What each run has.
 _NEEDED = ("input_tokens", "output_tokens")
@@ -32,10 +32,10 @@ _INPUTS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_toke
 
 
 def add_iterations(reading: Reading) -> None:
-    """Replace the usage by the sum of its billed iterations, if it has any; input then includes the cache.
+    """Replace the usage by the sum of its billed iterations, if it has any. The input then includes the cache.
 
     Raises:
-        UsageError: A count is none, or the usage is more than the sum of its iterations.
+        UsageError: A value is not a count, or the usage exceeds the sum of its iterations.
     """
     if _HOLDER not in reading.look.usage:
         return
@@ -50,17 +50,17 @@ def add_iterations(reading: Reading) -> None:
     if len(runs) > 1:
         reading.requests = runs
     whole = sums["input_tokens"] + sums["output_tokens"]
-    total = reading.counts.pop("_total", whole)  # It may be that of the last run alone.
+    total = reading.counts.pop("_total", whole)  # It may be the total of the last run only.
     if total > whole or (whole and not total):
         rule = f"must not exceed {whole}, the sum of the iterations, nor be zero"
         raise UsageValueError(reading.paths["_total"], rule, total)
 
 
 def requests_of(reading: Reading) -> list[dict[str, int]]:
-    """The counts of each request that a settled usage sums up, or nothing if it is one.
+    """Return the counts of each request that a settled usage sums. Empty if it is a single request.
 
-    What no run counts, such as web searches, is the last one's. Runs that cannot be sent as requests, since they are
-    too many or a part of one exceeds its whole, are priced as one request and reported as unread.
+    Counts that no run has, such as web searches, are added to the last run. If the runs cannot be sent as requests,
+    because there are too many or a part exceeds its whole, they are priced as one request and reported as unread.
     """
     requests = reading.requests
     if not requests:
@@ -76,14 +76,14 @@ def requests_of(reading: Reading) -> list[dict[str, int]]:
 
 
 def _run(reading: Reading, index: int) -> dict[str, int]:
-    """What a run counts; its input includes the cache."""
+    """Return the counts of a run. Its input includes the cache."""
     counts = {part: _count(reading, index, path) for path, part in _PARTS.items()}
     counts["input_tokens"] = sum(_count(reading, index, path) for path in _INPUTS)
     written, whole = counts["cache_write_tokens"], f"usage.{_HOLDER}.{index}.cache_creation_input_tokens"
     lives = {f"usage.{_HOLDER}.{index}.{path}": counts[_PARTS[path]] for path in _LIVES if counts[_PARTS[path]]}
     if written and lives and sum(lives.values()) != written:
         raise refuse_lives(lives, f"{whole} {written}")
-    # Without lives, all was written for five minutes.
+    # Without lifetimes, all writes were for five minutes.
     counts["_written_5m"] = max(counts["_written_5m"], written - counts["cache_write_1h_tokens"])
     return counts
 
@@ -102,7 +102,7 @@ def _billed(reading: Reading) -> Iterator[int]:
 
 
 def _runs(reading: Reading) -> Iterator[str]:
-    """The kind of each run."""
+    """Yield the kind of each run."""
     runs = reading.look.usage[_HOLDER]
     if runs is not None and not isinstance(runs, list | tuple):
         raise UsageTypeError(f"usage.{_HOLDER}", "must be a list", runs)
@@ -113,7 +113,7 @@ def _runs(reading: Reading) -> Iterator[str]:
         missing = next((name for name in _NEEDED if fields.get(name) is None), None)
         if missing:
             reading.missing = missing_count(f"usage.{_HOLDER}.{index}.{missing}", missing)
-            if not reading.is_cost_told:
+            if not reading.is_cost_known:
                 raise reading.missing
         yield str(fields.get("type"))
 
@@ -125,7 +125,7 @@ def _count(reading: Reading, index: int, path: str) -> int:
 
 
 def _check_covered(reading: Reading, sums: dict[str, int]) -> None:
-    """The usage itself is one of its runs, or their sum, and so never more than the sum."""
+    """Refuse a usage that exceeds the sum of its runs: it is one of the runs, or their sum."""
     for name, total in sums.items():
         if reading.of(name) > total and not reading.missing:
             rule = f"must not exceed {total}, the sum of the iterations"

@@ -1,4 +1,4 @@
-"""LangChain's `usage_metadata`: input and output are the sums of all kinds of tokens, as its classes document."""
+"""LangChain's `usage_metadata`: input and output are sums of all kinds of tokens, as its classes document."""
 
 from budgetd.usage import openai_responses
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look
@@ -16,7 +16,7 @@ _OUTPUT = {"audio": "audio_output_tokens", "reasoning": "reasoning_tokens"}
 
 
 def _is_it(look: Look) -> bool:
-    """OpenAI's realtime calls have the same holders, with other names in them."""
+    """Look for LangChain's names in the details: OpenAI's realtime calls have the same details with other names."""
     for holder, parts in (("input_token_details", _INPUT), ("output_token_details", _OUTPUT)):
         details = look.usage.get(holder)
         if details is not None and not parts.keys().isdisjoint(fields_of(details, f"usage.{holder}") or ()):

@@ -1,4 +1,4 @@
-"""Images, audio and video that an answer holds, for usages that do not say how much of the output they are."""
+"""Finds images, audio and video in an answer, for usages that do not count them as parts of the output."""
 
 from collections.abc import Mapping
 
@@ -6,16 +6,16 @@ from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.fields import Fields, fields_of
 
 _IMAGE, _AUDIO, _VIDEO, _TEXT, _OF_CODE = "image", "audio", "video", "text", "code"
-#: The count of each kind, and what may be counted in addition to it.
+#: The token count of each kind, and all counts that are parts of the output.
 _COUNTS = {_IMAGE: "image_output_tokens", _AUDIO: "audio_output_tokens", _VIDEO: "_video_output"}
 _COUNTED = ("reasoning_tokens", "_text_output", *_COUNTS.values())
 #: Where answers of any form keep what the model made.
 _HOLDERS = ("content", "output", "outputs", "parts", "files")
-#: What holds the parts of an answer, by any provider's name.
+#: Names, of any provider, under which an answer holds its parts.
 _INNER = frozenset(
     {"message", "content", "parts", "output", "inline_data", "inlineData", "file_data", "fileData", "file"}
 )
-#: Of a part: fields that hold something of a kind, whatever it is.
+#: Fields of a part whose presence shows its kind.
 _KINDS = {
     "image": _IMAGE,
     "images": _IMAGE,
@@ -28,11 +28,11 @@ _KINDS = {
     "function_call": _TEXT,
     "functionCall": _TEXT,
     "toolUse": _TEXT,
-    # Images next to executed code are drawn by the code, and not by the model.
+    # Images next to executed code are drawn by the code, not by the model.
     "executable_code": _OF_CODE,
     "executableCode": _OF_CODE,
 }
-#: Types of parts that may have nothing but a type, such as audio of a realtime call.
+#: Types of parts that may have no other field, such as audio of a realtime call.
 _TYPES = {
     "image": _IMAGE,
     "image_url": _IMAGE,
@@ -44,16 +44,16 @@ _TYPES = {
     "tool_use": _TEXT,
 }
 _MIMES = ("mime_type", "mimeType", "media_type", "mediaType")
-#: Fields by which a part says what it is.
+#: Fields that name the type of a part.
 _MARKS = {"type", "thought", *_MIMES}
 _DEPTH_MAX = 8
 
 
 def settle_made(reading: Reading) -> None:
-    """Count the output that is an image or audio for certain; report what an answer holds and its usage does not split.
+    """Count output as image or audio where that is certain, and report as unread what the usage does not split.
 
-    Where the answer holds one kind and no text, or its text is counted, the rest of the output is of that kind. The
-    transcript of an audio is part of it.
+    If the answer has one kind and no text, or its text is counted, the rest of the output is of that kind. A transcript
+    is part of its audio.
     """
     counts, output = reading.counts, reading.of("output_tokens")
     found = made(reading.look) if any(counts.values()) else {}
@@ -71,14 +71,14 @@ def settle_made(reading: Reading) -> None:
 
 
 def made(look: Look) -> dict[str, str]:
-    """The kinds of what the model made, each with its path; nothing unless there is an image, audio or video."""
+    """Return the kinds of output with the path of each. Empty unless there is an image, audio or video."""
     found: dict[str, str] = {}
     if (choices := look.get("choices")) is not None:
-        # Most answers are a chat completion with one choice, which has nothing else.
+        # A short cut for most answers: a chat completion with one choice and no other output.
         _see(found, choices, "choices", 1)
     else:
         _see(found, look.get("candidates"), "candidates", 1)
-        # Properties of foreign objects are not read, for they may do work.
+        # Properties of foreign objects are not read: they may do work.
         own = look.answer if isinstance(look.answer, Mapping) else getattr(look.answer, "__dict__", {})
         for holder in _HOLDERS:
             _see(found, own.get(holder), holder, 1)
@@ -110,16 +110,16 @@ def _see_part(found: dict[str, str], part: object, path: str, depth: int) -> Non
 
 
 def _kind_of(fields: Fields) -> str | None:
-    """What a part says that it is: "" if the model did not make it as output, None if it says nothing."""
-    told = fields.get("type")
-    told = told if isinstance(told, str) else ""
-    if fields.get("thought") is True or told.endswith(("_result", "_call_output")):
-        return ""  # Reasoning is counted as such, and tools have made their results.
+    """Return the kind of a part. "" if it is not the model's output, None if the part does not show its kind."""
+    kind = fields.get("type")
+    kind = kind if isinstance(kind, str) else ""
+    if fields.get("thought") is True or kind.endswith(("_result", "_call_output")):
+        return ""  # Reasoning has its own count, and results are made by tools.
     mimes = (fields.get(name) for name in _MIMES)
-    return _TYPES.get(told) or next((_kind_of_mime(mime) for mime in mimes if isinstance(mime, str)), None)
+    return _TYPES.get(kind) or next((_kind_of_mime(mime) for mime in mimes if isinstance(mime, str)), None)
 
 
 def _kind_of_mime(mime: str) -> str:
-    """The kind of a type such as "image/png"; anything but images, audio and video costs what text does."""
+    """Return the kind of a MIME type such as "image/png". Anything except images, audio and video is priced as text."""
     kind = mime.partition("/")[0].lower()
     return kind if kind in _COUNTS else _TEXT

@@ -12,7 +12,7 @@ def _is_it(look: Look) -> bool:
 
 
 def _settle(reading: Reading) -> None:
-    # What a connector brings is read by the model: input that the prompt does not count, unless the total shows it.
+    # The model reads what a connector returns. The prompt does not count that input unless the total shows it.
     total, connector = reading.of("_total"), reading.of("_connector")
     if not total or total != reading.of("input_tokens") + reading.of("output_tokens"):
         reading.add("input_tokens", connector)
@@ -23,7 +23,7 @@ def _settle(reading: Reading) -> None:
 
 
 def _add_audio_outside(reading: Reading) -> None:
-    """Count the tokens of audio as input: the prompt does not include them, and the total does."""
+    """Add audio tokens to the input: the prompt excludes them, and the total includes them."""
     excess = reading.of("_total") - reading.of("input_tokens") - reading.of("output_tokens")
     if excess > 0 and reading.of("audio_input_seconds") and reading.of("audio_input_tokens") in {0, excess}:
         reading.add("input_tokens", excess)

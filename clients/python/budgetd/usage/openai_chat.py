@@ -1,8 +1,8 @@
-"""OpenAI's chat completions: also what LiteLLM makes of every provider's answers, and most gateways send.
+"""OpenAI's chat completions: also the form that LiteLLM gives to all answers, and that most gateways send.
 
-Input includes cached, written, audio and image tokens; output includes reasoning, audio and image tokens. Some
-providers count otherwise under the same names, which the totals show: xAI's and Google's completion excludes reasoning,
-which Google may include in the total alone, and Anthropic's and Google's prompt may exclude cached tokens.
+The input includes cached, written, audio and image tokens; the output includes reasoning, audio and image tokens. Some
+providers count differently under the same names, which their totals show: the completion of xAI and Google excludes
+reasoning, which Google may include only in the total; the prompt of Anthropic and Google may exclude cached tokens.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ OUTPUT_DETAILS = {
     "reasoning_tokens": "reasoning_tokens",
     "thinking_tokens": "reasoning_tokens",
 }
-#: Beside the input and output of any form of OpenAI's.
+#: Next to the input and output in any of OpenAI's forms.
 BESIDE = {
     **_CACHE,
     "num_cached_tokens": "cached_input_tokens",
@@ -69,7 +69,7 @@ BESIDE = {
 }
 
 
-#: What the details of the input are called, and those of the output: the names are mixed by some, such as DashScope.
+#: The names of the details of the input, and of the output. Some providers, such as DashScope, mix them.
 INPUT_HOLDERS = ("prompt_tokens_details", "prompt_token_details", "input_tokens_details", "input_token_details")
 OUTPUT_HOLDERS = (
     "completion_tokens_details",
@@ -80,7 +80,7 @@ OUTPUT_HOLDERS = (
 
 
 def below(holders: tuple[str, ...], parts: Mapping[str, str]) -> dict[str, str]:
-    """The same parts below each of several holders, such as "prompt_tokens_details"."""
+    """Return the parts below each of several holders, such as "prompt_tokens_details"."""
     return {f"{holder}.{name}": part for holder in holders for name, part in parts.items()}
 
 
@@ -115,7 +115,7 @@ HARMLESS: dict[str, str] = {
 #: Where Perplexity counts its searches.
 SEARCHES = ("num_search_queries", "search_queries")
 MAPS = "google_maps_grounding_requests"
-#: Beside what is harmless in every form of OpenAI's.
+#: In addition to what is harmless in all of OpenAI's forms.
 UNPRICED: dict[str, str] = {
     "iterations": "runs that cannot be sent as requests of their own, and are priced as one",
     "num_search_queries": _SEARCHES,
@@ -135,7 +135,7 @@ UNPRICED: dict[str, str] = {
 
 
 def settle(reading: Reading) -> None:
-    """Bring every way of counting to the neutral one.
+    """Convert every way of counting to the neutral one.
 
     Raises:
         UsageValueError: Counts contradict each other, or a total is not explained.
@@ -164,7 +164,7 @@ def settle(reading: Reading) -> None:
     excess = check_total(reading, may_exclude=cache if is_of_anthropic else 0)
     excess = add_cache_outside(reading, excess, is_allowed=is_of_google or is_of_anthropic)
     if excess and excess == reading.of("_tool_use"):
-        # What tools brought is billed, but for what Google's own searches and maps found.
+        # Tool results are billed, except those of Google's own search and maps.
         is_found = reading.of("web_searches") or any(path.endswith(MAPS) for path in reading.leaves)
         reading.add("input_tokens", 0 if is_found else excess)
         excess = 0
@@ -176,16 +176,16 @@ def settle(reading: Reading) -> None:
     refuse_excess(reading, excess)
 
 
-#: With no counts but these, and a total that is their sum, there is nothing to settle. Parts are checked by `totals`.
+#: If there are only these counts, and the total is their sum, nothing has to be settled. `totals` checks the parts.
 _USUAL = frozenset({"input_tokens", "output_tokens", "_total"})
 
 
 def is_chat(look: Look) -> bool:
-    """True for a usage that counts prompt and completion."""
+    """Return True for a usage that counts prompt and completion."""
     return "prompt_tokens" in look.usage or "completion_tokens" in look.usage
 
 
-#: The models whose price file has a price for what is read from an explicit cache.
+#: The models that have a price for reads from an explicit cache.
 EXPLICIT_CACHES = frozenset(
     {
         "dashscope/qwen3.7-max",
@@ -198,7 +198,7 @@ EXPLICIT_CACHES = frozenset(
 
 
 def _read_kind_of_cache(reading: Reading) -> None:
-    """All of the cached tokens are of the kind that is named; of a cache that had nothing, it changes no price."""
+    """Assign all cached tokens to the kind of cache that is named. Without cached tokens, the kind changes no price."""
     cached, look = reading.of("cached_input_tokens"), reading.look
     is_priced = look.model in EXPLICIT_CACHES or f"{look.provider}/{look.model}" in EXPLICIT_CACHES
     for path in [path for path in reading.unread if path.endswith(".cache_type")]:
@@ -210,7 +210,7 @@ def _read_kind_of_cache(reading: Reading) -> None:
 
 
 def _check_cache_misses(reading: Reading) -> None:
-    """DeepSeek's sum: what the cache had and what it had not are all of the input."""
+    """Check DeepSeek's sum: cache hits and cache misses together are the input."""
     missed = reading.of("_cache_missed")
     whole = reading.of("cached_input_tokens") + missed
     if missed and whole != reading.of("input_tokens"):
@@ -220,7 +220,7 @@ def _check_cache_misses(reading: Reading) -> None:
 
 
 def _searches(look: Look) -> Mapping[str, object]:
-    """The search that an answer of a search model rests on: one, as LiteLLM has it, if it cites a page."""
+    """Return one search, as LiteLLM counts it, if the answer of a search model cites a page."""
     is_searching = any(word in look.model for word in SEARCH_MODELS) and cites_pages(look.get("choices"))
     return {"choices.message.annotations.url_citation": 1} if is_searching else {}
 
@@ -232,5 +232,5 @@ DIALECT = Dialect(
     harmless=HARMLESS,
     unpriced=UNPRICED,
     settle=settle,
-    beside=_searches,
+    outside=_searches,
 )

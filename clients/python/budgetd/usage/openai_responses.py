@@ -1,6 +1,6 @@
 """OpenAI's responses: input and output with details. Images, transcriptions and realtime calls have the same fields.
 
-DashScope's own form has them too, with details under the names of a chat completion's.
+DashScope's own form has these fields, too, but names the details as a chat completion does.
 """
 
 from collections.abc import Mapping
@@ -51,22 +51,22 @@ _TOOLS = {
 
 
 def is_counted_so(look: Look) -> bool:
-    """True for a usage that counts input and output."""
+    """Return True for a usage that counts input and output."""
     return "input_tokens" in look.usage or "output_tokens" in look.usage
 
 
 def _tools(look: Look) -> Mapping[str, object]:
-    """The tools among what the model did, which the usage does not count; opening a page found is no search."""
+    """Return the tool calls of the answer, which the usage does not count. Opening a found page is not a search."""
     output = look.get("output")
     calls = tool_calls(output, "output")
     used = fields_of(look.get("tool_usage"), "tool_usage")
     counted = leaves_of(used, "tool_usage") if used else {}
-    # Whatever is in the place of a count that is read is kept, so that a text there is refused.
+    # Keep any value in the place of a count, so that a text there is refused.
     paths = ((f"tool_usage.{path}", count) for path, count in counted.items())
     calls |= {path: count for path, count in paths if is_number(count) or path in PARTS}
     searches = "output.web_search_call"
     if get(get(used, "web_search"), "num_requests") is not None:
-        calls.pop(searches, None)  # The provider counts those that are billed.
+        calls.pop(searches, None)  # The provider counts the billed searches.
     elif searches in calls and isinstance(output, list | tuple):
         actions = (get(get(item, "action"), "type") for item in output if get(item, "type") == "web_search_call")
         calls[searches] = sum(action in (None, "search") for action in actions)
@@ -77,7 +77,7 @@ def settle(reading: Reading) -> None:
     """Check the total, which may include reasoning that xAI's output excludes.
 
     Raises:
-        UsageValueError: It is not explained.
+        UsageValueError: The counts do not explain the total.
     """
     settle_reads_and_writes(reading)
     settle_other_names(reading)
@@ -86,14 +86,14 @@ def settle(reading: Reading) -> None:
 
 
 def settle_output_of(part: str, reading: Reading) -> None:
-    """The same where all of the output is of one kind, unless the details say otherwise.
+    """Check the total, and count all output as one kind unless the details say otherwise.
 
     Args:
         part: The count of that kind, such as "image_output_tokens".
         reading: The counts as the answer has them.
 
     Raises:
-        UsageValueError: The total is not explained.
+        UsageValueError: The counts do not explain the total.
     """
     settle_other_names(reading)
     if not reading.of("_text_output") and not reading.of(part):
@@ -108,5 +108,5 @@ DIALECT = Dialect(
     harmless=HARMLESS,
     unpriced={**UNPRICED, **_TOOLS},
     settle=settle,
-    beside=_tools,
+    outside=_tools,
 )

@@ -9,7 +9,7 @@ _KEYS = {"cost_details", "is_byok"}
 
 
 def is_its_own(look: Look, identity: str) -> bool:
-    """True for an answer that OpenRouter sent, in whatever form: by LiteLLM's word, its usage, or its identifier.
+    """Return True for an answer of OpenRouter in any form, as LiteLLM, the usage or the identifier shows.
 
     Args:
         look: The answer.

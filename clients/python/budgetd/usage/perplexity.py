@@ -1,6 +1,6 @@
-"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning apart from completion.
+"""Perplexity's chat completions: cited sources, searches and, in deep research, reasoning outside the completion.
 
-Where the cost is not given, the charge is LiteLLM's, and what Perplexity bills in addition to it is reported.
+If no cost is given, the charge is what LiteLLM calculates; what Perplexity bills in addition is reported as unread.
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.totals import refuse_excess
 
-#: The models with a fee for each request by the size of its context, and the one with a fee for each search.
+#: The models with a fee per request that depends on the context size, and the model with a fee per search.
 _WITH_FEE = frozenset({"sonar", "sonar-pro", "sonar-reasoning", "sonar-reasoning-pro"})
 _DEEP_RESEARCH = "sonar-deep-research"
 
@@ -31,7 +31,7 @@ def _settle(reading: Reading) -> None:
         refuse_excess(reading, excess)
     reading.counts.pop("_total", None)
     reading.add("input_tokens", citations)
-    # Deep research reasons more than it writes, and counts that apart; the total may show it, too.
+    # Deep research counts its reasoning outside the completion; the total may include it.
     is_apart = excess > 0 and excess in {reasoning, citations + reasoning}
     reading.counts["output_tokens"] = completion + reasoning if is_apart else max(completion, reasoning)
     if (
@@ -39,17 +39,17 @@ def _settle(reading: Reading) -> None:
         and not is_apart
         and (reasoning > completion or (reasoning and _is_own(reading.look, _DEEP_RESEARCH)))
     ):
-        # Perplexity bills the completion as well as the reasoning. LiteLLM bills what is more than the reasoning.
+        # Perplexity bills completion and reasoning. LiteLLM bills only the completion above the reasoning.
         reading.leave_unpriced("completion_tokens")
     openai_chat.settle(reading)
 
 
 def _report_fees(reading: Reading) -> None:
-    """Report Perplexity's fees for searches that are not charged, also where nothing gives what they depend on."""
+    """Report as unread the fees for searches that are not charged, even if the answer lacks what they depend on."""
     size = "search_context_size"
     if reading.of("web_searches"):
         if reading.leaves.get(size) == "low":
-            # Searches are charged the fee of a small context.
+            # Searches are charged at the fee of a small context.
             reading.unread = [path for path in reading.unread if path != size]
     elif reading.leaves.keys().isdisjoint({size, *openai_chat.SEARCHES}):
         if _is_own(reading.look, _DEEP_RESEARCH):
@@ -59,7 +59,7 @@ def _report_fees(reading: Reading) -> None:
 
 
 def _is_own(look: Look, *names: str) -> bool:
-    """True for these models if Perplexity itself serves them; others have prices of their own for them."""
+    """Return True for these models if Perplexity serves them: other providers have their own prices."""
     provider, _, name = look.model.rpartition("/")
     return name in names and provider in {"", "perplexity"} and look.provider in {"", "perplexity"}
 

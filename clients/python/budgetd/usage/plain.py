@@ -1,7 +1,7 @@
-"""Plain chat completions, which most answers are: read at once, without asking every dialect.
+"""A fast path for plain chat completions, which most answers are: they are read without asking every dialect.
 
-Only what breaks no rule is read here, and exactly as `openai_chat` reads it. Whatever else there is, an unknown field,
-a wrong type, a total that is not the sum, is left to the dialects, which read it, refuse it or report it.
+It reads only what breaks no rule, exactly as `openai_chat` does. Anything else (an unknown field, a wrong type, a total
+that is not the sum) is left to the dialects, which read, refuse or report it.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from budgetd.usage.recogniser import PLAIN, has_own_dialect
 from budgetd.usage.totals import are_parts_inside
 
 _COUNTS = {"prompt_tokens", "completion_tokens", "total_tokens"}
-#: LiteLLM repeats the cached tokens of Anthropic's models outside of the details.
+#: LiteLLM repeats the cached tokens of Anthropic's models outside the details.
 _CACHE = {"cache_read_input_tokens", "cache_creation_input_tokens"}
 _KEYS = PLAIN | _CACHE
 TOP = {name: PARTS[name] for name in _COUNTS | _CACHE}
-#: Parts that are not whole numbers, whose price depends on the model, or that are brought to others first.
+#: Parts that are not whole numbers, have a price that depends on the model, or must first be converted.
 _NOT_PLAIN = {"audio_input_seconds", "_video_input", "_video_output", "_cached_read", "_cached_write"}
-#: The count of each detail, by the name of its holder. Holders within it are left to the dialects.
+#: The count of each detail, by the name of its holder. Nested holders are left to the dialects.
 DETAILS: dict[str, dict[str, str]] = {
     holder: {
         path.removeprefix(f"{holder}."): part
@@ -32,10 +32,10 @@ DETAILS: dict[str, dict[str, str]] = {
 
 
 def plain_counts(look: Look) -> dict[str, int] | None:
-    """The neutral counts of a plain chat completion; None if it is anything else.
+    """Return the neutral counts of a plain chat completion. Returns None if it is anything else.
 
     Raises:
-        UsageValueError: Reading a field of it failed.
+        UsageValueError: Reading a field failed.
     """
     usage = look.usage
     if not usage.get("completion_tokens") or not usage.keys() <= _KEYS or has_own_dialect(look.model, look.provider):
@@ -46,10 +46,10 @@ def plain_counts(look: Look) -> dict[str, int] | None:
     if not _keep(counts, usage, TOP):
         return None
     for holder, parts in DETAILS.items():
-        told = usage.get(holder)
-        if told is None:
+        holding = usage.get(holder)
+        if holding is None:
             continue
-        details = fields_of(told, f"usage.{holder}")
+        details = fields_of(holding, f"usage.{holder}")
         if details is None or not _keep(counts, details, parts):
             return None
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
@@ -59,7 +59,7 @@ def plain_counts(look: Look) -> dict[str, int] | None:
 
 
 def _keep(counts: dict[str, int], fields: Mapping[str, object], parts: Mapping[str, str]) -> bool:
-    """Keep all counts of a holder; False if something in it is none that is known."""
+    """Keep all counts of a holder. Returns False if the holder has anything that is not a known count."""
     for key, value in fields.items():
         if value is None:
             continue

@@ -1,4 +1,4 @@
-"""Pydantic AI's usage: input includes the cache and audio, whatever the provider counts, as its classes document."""
+"""Pydantic AI's usage: the input includes the cache and audio for all providers, as its classes document."""
 
 from budgetd.usage import openai_responses
 from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading
@@ -7,13 +7,13 @@ _OF_DETAILS = "repeats what the provider counts, which the usage includes"
 
 
 def _is_it(look: Look) -> bool:
-    # Others have `cache_write_tokens`, too; Pydantic AI's classes have all of their names.
+    # Other forms have `cache_write_tokens`, too; only Pydantic AI's classes have all these names.
     return openai_responses.is_counted_so(look) and "cache_read_tokens" in look.usage
 
 
 def _settle(reading: Reading) -> None:
     if reading.of("_requests") > 1:
-        reading.leave_unpriced("requests")  # A price for long input is that of one request.
+        reading.leave_unpriced("requests")  # Whether the price for long input applies depends on each request.
     openai_responses.settle(reading)
 
 

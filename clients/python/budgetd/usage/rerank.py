@@ -1,4 +1,4 @@
-"""Rerankings that are billed by tokens, such as Voyage's and Jina's. Cohere bills searches, see `cohere.py`."""
+"""Rerankings billed by tokens, such as Voyage's and Jina's. Cohere bills searches; see `cohere.py`."""
 
 from budgetd.usage import embeddings, openai_chat
 from budgetd.usage.dialect import Dialect, Look, need_nothing
@@ -17,7 +17,7 @@ def _is_ranked(found: object) -> bool:
 
 
 def _provider(look: Look) -> str:
-    """Voyage has what it ranked in `data`; others have it in `results`."""
+    """Return "voyage" if the ranking is in `data`; others have it in `results`."""
     return "voyage" if _is_ranked(look.get("data")) else ""
 
 

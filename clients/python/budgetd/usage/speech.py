@@ -1,4 +1,4 @@
-"""Speech: characters of the text that was spoken, or tokens of the audio that was made."""
+"""Speech: the characters of the spoken text, or the tokens of the audio."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,14 +13,14 @@ _KEYS = {"characters", "input_characters", "character_count", "billable_characte
 def _is_it(look: Look) -> bool:
     return (
         not _KEYS.isdisjoint(look.usage)
-        or bool(_beside(look))
+        or bool(_outside(look))
         or look.get("type") == "speech.audio.done"
         or (openai_responses.is_counted_so(look) and look.is_of("-tts"))
     )
 
 
-def _beside(look: Look) -> Mapping[str, object]:
-    """The characters that Azure and MiniMax count."""
+def _outside(look: Look) -> Mapping[str, object]:
+    """Return the characters that Azure and MiniMax count."""
     found = {
         "RequestCharacters": look.get("RequestCharacters"),
         "extra_info.usage_characters": get(look.get("extra_info"), "usage_characters"),
@@ -40,5 +40,5 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,
     settle=partial(openai_responses.settle_output_of, "audio_output_tokens"),
-    beside=_beside,
+    outside=_outside,
 )

@@ -1,4 +1,4 @@
-"""Pieces of streams: only the last one has what the whole call used."""
+"""Pieces of streams: only the last one has the usage of the whole call."""
 
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import fields_of, get
@@ -12,7 +12,7 @@ _REASON_RULE = (
 )
 #: Events whose `response` is the whole answer.
 _LAST_EVENTS = {"response.completed", "response.done", "response.incomplete", "response.failed"}
-#: Events that carry a usage that is not, or need not be, the last, and what to pass in their place.
+#: Events whose usage is not, or may not be, the last one, and what to pass instead.
 _EARLIER_EVENTS = {
     **dict.fromkeys(("message_start", "message_delta"), _ANTHROPIC_WAIT),
     **dict.fromkeys(
@@ -21,7 +21,7 @@ _EARLIER_EVENTS = {
     ),
 }
 
-#: By kind of answer: where it has not come to its end, or came to one that is not billed.
+#: By kind of answer, the states in which it is not finished, or ended without being billed.
 _STATUSES_WITHOUT_COST = {
     "response": {"queued", "in_progress"},
     "video": {"queued", "in_progress", "failed"},
@@ -29,7 +29,7 @@ _STATUSES_WITHOUT_COST = {
 
 
 def whole_of(answer: object) -> object:
-    """The answer itself, or the whole one that the last event of a stream carries.
+    """Return the answer itself, or the whole answer inside the last event of a stream.
 
     Raises:
         UsageValueError: It is a piece from the middle of a stream, or of work that is not finished.
@@ -42,7 +42,7 @@ def whole_of(answer: object) -> object:
             rule = f"must be that of a whole answer, or of the last piece of a stream: {_EARLIER_EVENTS[kind]}"
             raise UsageValueError("type", rule, kind)
     if kind == "message" or (kind is None and get(answer, "role") == "assistant"):
-        _check_is_stopped(answer)  # Of Anthropic's, also without its type.
+        _check_is_stopped(answer)  # A message of Anthropic's, possibly without its type.
     name = get(answer, "object")
     if isinstance(name, str):
         if name in _STATUSES_WITHOUT_COST:
@@ -62,7 +62,7 @@ def whole_of(answer: object) -> object:
 
 
 def how_to_build(answer: object) -> str:
-    """How to make an answer of a stream, which has no usage yet, or of a piece of one; empty: it is neither."""
+    """Return advice on how to build a whole answer from a stream or a piece of one. Empty if it is neither."""
     if hasattr(answer, "get_final_message"):
         return "of a stream of Anthropic's, pass stream.get_final_message(); "
     name, choices = get(answer, "object"), get(answer, "choices")
@@ -75,13 +75,13 @@ def how_to_build(answer: object) -> str:
 
 
 def _check_is_stopped(message: object) -> None:
-    """A message of Anthropic's has no reason to stop while a stream still makes it, and then counts as it runs."""
+    """Refuse a message of Anthropic's without a stop reason: its stream has not ended, and its counts are not final."""
     if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:
         raise UsageValueError("stop_reason", _REASON_RULE.format(_ANTHROPIC_WAIT), None)
 
 
 def _check_is_last(choices: object, holder: str, reason: str) -> None:
-    """A last piece has a reason to end, or nothing but the usage."""
+    """Refuse a piece that is not the last: the last has a finish reason, or only the usage."""
     if not isinstance(choices, list | tuple) or not choices:
         return
     if all(get(choice, "finish_reason") is get(choice, "finishReason") is None for choice in choices):

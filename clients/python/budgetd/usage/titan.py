@@ -1,4 +1,4 @@
-"""Amazon Titan's own answers, as Bedrock's InvokeModel returns them: they count outside of a usage."""
+"""Amazon Titan's own answers, as Bedrock's InvokeModel returns them. Their counts are not in a usage."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,8 @@ from budgetd.usage.dialect import COST_PARTS, Dialect, Look, Reading, missing_co
 from budgetd.usage.fields import get
 
 
-def _beside(look: Look) -> Mapping[str, object]:
-    """The tokens of the input and of all results. Pieces of a stream, which have parts of both, are not recognised."""
+def _outside(look: Look) -> Mapping[str, object]:
+    """Return the tokens of the input and of all results. Pieces of a stream, which have parts of both, are not read."""
     tokens, results = look.get("inputTextTokenCount"), look.get("results")
     if isinstance(results, list | tuple):
         counts = (
@@ -19,14 +19,14 @@ def _beside(look: Look) -> Mapping[str, object]:
 
 
 def _is_it(look: Look) -> bool:
-    # An embedding of an image has the same form, and does not show that there was an image.
-    return "embed-image" not in look.model and bool(_beside(look))
+    # An embedding of an image has the same form and does not show the image.
+    return "embed-image" not in look.model and bool(_outside(look))
 
 
 def _settle(reading: Reading) -> None:
     results = reading.look.get("results")
     for at, result in enumerate(results if isinstance(results, list | tuple) else ()):
-        if get(result, "tokenCount") is None and not reading.is_cost_told:
+        if get(result, "tokenCount") is None and not reading.is_cost_known:
             raise missing_count(f"results[{at}].tokenCount", "output_tokens")
 
 
@@ -38,5 +38,5 @@ DIALECT = Dialect(
     settle=_settle,
     needs=need_nothing,
     provider=lambda _: "bedrock",
-    beside=_beside,
+    outside=_outside,
 )

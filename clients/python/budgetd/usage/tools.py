@@ -1,4 +1,4 @@
-"""What an answer shows of tools that cost something of their own, outside of its usage."""
+"""Finds calls of tools that are billed separately and that the usage of an answer does not count."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from budgetd.usage.dialect import Look
 from budgetd.usage.fields import Fields, fields_of, get
 
-#: Calls of these models search the web, although their usage does not count it.
+#: Calls of these models search the web, but their usage does not count the searches.
 SEARCH_MODELS = ("search-preview", "search-api")
-#: Calls of tools that cost nothing but their tokens, or that the caller executes.
+#: Calls of tools that cost only their tokens, or that the caller executes.
 _FREE_CALLS = {
     "apply_patch_call",
     "code_execution_call",
@@ -24,7 +24,7 @@ _FREE_CALLS = {
 
 
 def tool_calls(items: object, holder: str) -> dict[str, object]:
-    """How many calls of each tool that is not free are in a list of what a model did, by path below the holder."""
+    """Count the calls of each tool that is not free in a list of a model's output items, by path below the holder."""
     if not isinstance(items, list | tuple):
         return {}
     kinds = (get(item, "type") for item in items)
@@ -33,12 +33,12 @@ def tool_calls(items: object, holder: str) -> dict[str, object]:
 
 
 def models_of_agent(look: Look) -> Fields:
-    """What a result of Claude's agents used of each model."""
+    """Return the usage of each model in a result of Claude's agents."""
     return fields_of(_either(look.answer, "modelUsage", "model_usage"), "modelUsage") or {}
 
 
 def cites_pages(choices: object) -> bool:
-    """True if a message of a chat completion cites a page of the web."""
+    """Return True if a message of a chat completion cites a web page."""
     if not isinstance(choices, list | tuple):
         return False
     for choice in choices:
@@ -49,10 +49,9 @@ def cites_pages(choices: object) -> bool:
 
 
 def grounding(candidates: object) -> Mapping[str, object]:
-    """What the candidates of a Gemini answer rest on, by path.
+    """Count the grounding queries of a Gemini answer's candidates, by path.
 
-    Queries are counted once however often they are repeated. Where a candidate rests on maps and on no page, its
-    queries are those of the maps.
+    Repeated queries count once. If a candidate is grounded on maps and on no page, its queries are maps queries.
     """
     found: dict[str, set[str]] = {}
     for candidate in candidates if isinstance(candidates, list | tuple) else ():
@@ -70,9 +69,9 @@ def grounding(candidates: object) -> Mapping[str, object]:
             "retrieval_queries": ("retrieval_queries", "retrievalQueries"),
         }
         for name, spellings in queries.items():
-            told = _either(ground, *spellings)
-            if isinstance(told, list | tuple) and told:
-                found.setdefault(name, set()).update(str(query) for query in told if query)
+            texts = _either(ground, *spellings)
+            if isinstance(texts, list | tuple) and texts:
+                found.setdefault(name, set()).update(str(text) for text in texts if text)
     return {f"grounding_metadata.{name}": len(queries) for name, queries in found.items() if queries}
 
 

@@ -1,4 +1,4 @@
-"""Rules of totals: what a total must be, what it may exclude, and which counts are parts of which."""
+"""Rules of totals: what a total must be, what it may exclude, and which counts are parts of others."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +17,7 @@ def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
         By how much the total exceeds both; zero if there is no total.
 
     Raises:
-        UsageValueError: The total is below its parts.
+        UsageValueError: The total is less than its parts.
     """
     total, parts = reading.of("_total"), reading.of("input_tokens") + reading.of("output_tokens")
     if "_total" not in reading.counts or total == parts - may_exclude:
@@ -28,17 +28,17 @@ def check_total(reading: Reading, *, may_exclude: int = 0) -> int:
 
 
 def refuse_excess(reading: Reading, excess: int) -> None:
-    """Refuse a total that the counts do not explain; if the cost is known, only report the total as unread."""
+    """Refuse a total that the counts do not explain. If the cost is known, only report the total as unread."""
     if not excess:
         return
-    if not reading.is_cost_told:
+    if not reading.is_cost_known:
         parts = reading.of("input_tokens") + reading.of("output_tokens")
         raise reading.refuse("_total", f"must be {parts}, the sum of input and output: {excess} are not explained")
     reading.unread.append(reading.paths["_total"].removeprefix("usage."))
 
 
 def add_reasoning_outside(reading: Reading, excess: int) -> int:
-    """Add reasoning to the output if the total shows that the output excludes it. Returns what is still unexplained."""
+    """Add reasoning to the output if the total shows that the output excludes it. Returns the unexplained rest."""
     reasoning = reading.of("reasoning_tokens")
     if not excess or excess != reasoning:
         return excess
@@ -47,13 +47,13 @@ def add_reasoning_outside(reading: Reading, excess: int) -> int:
 
 
 def add_cache_outside(reading: Reading, excess: int, *, is_allowed: bool) -> int:
-    """Count cached and written tokens as input if they are not in it. Returns what is still unexplained.
+    """Add cached and written tokens to the input if it excludes them. Returns the unexplained rest.
 
     Args:
         reading: The counts so far.
         excess: By how much the total exceeds input and output.
-        is_allowed: True if this provider is known to count its cache apart, so that a cache above the input shows it
-            even without a total.
+        is_allowed: True if this provider may count its cache outside the input. Then a cache larger than the input
+            shows that it does, even without a total.
     """
     cache = reading.of("cached_input_tokens") + reading.of("cache_write_tokens")
     if not cache:
@@ -68,10 +68,10 @@ def add_cache_outside(reading: Reading, excess: int, *, is_allowed: bool) -> int
 
 
 def settle_reads_and_writes(reading: Reading) -> None:
-    """Use Bifrost's two counts of its cache, which `cached_tokens` repeats: what was read, formerly the sum of both.
+    """Use Bifrost's counts of cache reads and writes. `cached_tokens` repeats the reads, in older versions their sum.
 
     Raises:
-        UsageValueError: They differ from what is cached or written under other names.
+        UsageValueError: They differ from the cached or written tokens under other names.
     """
     read, written = reading.of("_cached_read"), reading.of("_cached_write")
     if not read and not written:
@@ -90,22 +90,22 @@ def settle_reads_and_writes(reading: Reading) -> None:
 
 
 def settle_writes(reading: Reading) -> None:
-    """Compare the written tokens with their parts, of five minutes and an hour, or add them up if only those are there.
+    """Compare written tokens with their parts, for five minutes and for an hour. Without a whole, sum the parts.
 
-    Without parts, or with parts of zero, all were written for five minutes.
+    Without parts, or with parts of zero, all writes were for five minutes.
 
     Raises:
-        UsageValueError: The parts are not the whole.
+        UsageValueError: The parts do not add up to the whole.
     """
-    told = [name for name in ("cache_write_1h_tokens", "_written_5m") if reading.of(name)]
-    lives = {reading.paths[name]: reading.of(name) for name in told}
-    # Under any other name than these, it is a part of what was written, and the rest was written for five minutes.
+    given = [name for name in ("cache_write_1h_tokens", "_written_5m") if reading.of(name)]
+    lives = {reading.paths[name]: reading.of(name) for name in given}
+    # Under other names, the count for an hour is a part of the writes, and the rest was written for five minutes.
     if not reading.of("cache_write_tokens") or any("ephemeral_" in path for path in lives):
         settle_lives(reading, lives)
 
 
 def settle_lives(reading: Reading, lives: Mapping[str, int]) -> None:
-    """The same with the parts by path; those of zero are left out."""
+    """Compare written tokens with their parts by path, without parts of zero, or sum the parts."""
     whole = sum(lives.values())
     if whole and not reading.of("cache_write_tokens"):
         reading.counts["cache_write_tokens"], reading.paths["cache_write_tokens"] = whole, next(iter(lives))
@@ -114,11 +114,11 @@ def settle_lives(reading: Reading, lives: Mapping[str, int]) -> None:
 
 
 def refuse_lives(lives: Mapping[str, int], written: str) -> UsageValueError:
-    """What to raise if what was written for five minutes and for an hour is not all that was written.
+    """Return the error for cache writes by lifetime that do not add up to all written tokens.
 
     Args:
-        lives: Their counts, by path; at least one.
-        written: Path and count of what was written.
+        lives: The counts by lifetime, by path; at least one.
+        written: Path and count of all written tokens.
     """
     (path, count), *others = lives.items()
     also = "".join(f" with {other} {more}" for other, more in others)
@@ -127,52 +127,52 @@ def refuse_lives(lives: Mapping[str, int], written: str) -> UsageValueError:
 
 
 def settle_other_names(reading: Reading) -> None:
-    """Use input and output under a second name where there are none under the first; else both must be equal.
+    """Use input and output under a second name if they are missing under the first; else both must be equal.
 
     Raises:
-        UsageValueError: They are not.
+        UsageValueError: They are not equal.
     """
     uncached = reading.of("input_tokens") - reading.of("cached_input_tokens") - reading.of("cache_write_tokens")
     for other, name, same in (("_other_input", "input_tokens", uncached), ("_other_output", "output_tokens", 0)):
-        told = reading.of(other)
-        if told and not reading.of(name):
-            reading.counts[name], reading.paths[name] = told, reading.paths[other]
-        elif told and told not in {reading.of(name), same}:
+        count = reading.of(other)
+        if count and not reading.of(name):
+            reading.counts[name], reading.paths[name] = count, reading.paths[other]
+        elif count and count not in {reading.of(name), same}:
             rule = f"must equal {_shown(reading, name)}: two forms of usage give different numbers"
             raise reading.refuse(other, rule)
 
 
 def check_parts(reading: Reading) -> None:
-    """Make sure that no part exceeds its whole.
+    """Check that no part exceeds its whole.
 
     Raises:
-        UsageValueError: One does.
+        UsageValueError: A part exceeds its whole.
     """
     counts = reading.counts
     if are_parts_inside(counts):
         return
     for names, whole in _PARTS:
-        told = [name for name in names if counts.get(name)]
-        parts = sum(counts[name] for name in told)
+        given = [name for name in names if counts.get(name)]
+        parts = sum(counts[name] for name in given)
         if parts > counts.get(whole, 0):
             if reading.missing and whole in _WHOLES:
-                counts[whole] = parts  # The cost is known, and the whole is not, but that it is at least this.
+                counts[whole] = parts  # The cost is known. The whole is not, but it is at least this.
                 continue
-            name = max(told, key=counts.__getitem__)
-            others = "" if len(told) == 1 else f" together with {', '.join(_paths(reading, told, name))}"
+            name = max(given, key=counts.__getitem__)
+            others = "" if len(given) == 1 else f" together with {', '.join(_paths(reading, given, name))}"
             raise reading.refuse(name, f"must not exceed{others} {_shown(reading, whole)}, which includes it")
 
 
 def are_parts_inside(counts: Mapping[str, int]) -> bool:
-    """True if no part exceeds its whole."""
+    """Return True if no part exceeds its whole."""
     if counts.keys() <= _WHOLES:
         return True
-    told = counts.get
+    count_of = counts.get
     for names, whole in _PARTS:
         parts = 0
         for name in names:
-            parts += told(name, 0)
-        if parts > told(whole, 0):
+            parts += count_of(name, 0)
+        if parts > count_of(whole, 0):
             return False
     return True
 

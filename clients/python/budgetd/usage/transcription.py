@@ -1,4 +1,4 @@
-"""Transcriptions: tokens, or the length of the audio in seconds, wherever it is in the answer."""
+"""Transcriptions: tokens, or the length of the audio in seconds, in any of its places in the answer."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ def _is_it(look: Look) -> bool:
     kind = look.usage.get("type")
     if kind == "duration" or kind == "tokens" or "seconds" in look.usage:  # noqa: PLR1714 - It may be unhashable.
         return True
-    return look.get("text") is not None and bool(_beside(look))
+    return look.get("text") is not None and bool(_outside(look))
 
 
-def _beside(look: Look) -> Mapping[str, object]:
+def _outside(look: Look) -> Mapping[str, object]:
     if look.usage.get("seconds"):
         return {}
     hidden = get(look.hidden, _LENGTH)
@@ -38,5 +38,5 @@ DIALECT = Dialect(
     harmless=openai_chat.HARMLESS,
     unpriced=openai_chat.UNPRICED,
     settle=openai_responses.settle,
-    beside=_beside,
+    outside=_outside,
 )

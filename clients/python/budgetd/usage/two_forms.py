@@ -1,20 +1,19 @@
-"""One usage in two forms: a count that another form has, next to those of the form that is read.
+"""Checks a usage in two forms: counts of another form next to those of the form that is read.
 
-LiteLLM's objects may carry both forms, which then give the same numbers. Where they differ, nothing shows which of them
-is billed.
+LiteLLM's objects may have both forms with the same numbers. If the numbers differ, it is unknown which are billed.
 """
 
 from budgetd.usage.dialect import Reading
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.recogniser import LIBRARIES, ORDER
 
-#: Where Vercel's AI SDK repeats a usage as the provider gave it, whose input may be less what the cache had.
+#: Where Vercel's AI SDK repeats the provider's own usage, whose input may exclude the cache.
 _RAW = "raw."
 _SAME = {"_other_input": "input_tokens", "_other_output": "output_tokens"}
 
 
 def _counts_of_tokens() -> dict[str, frozenset[str]]:
-    """The counts of tokens that each path has, in any form of a provider."""
+    """Return the token counts that each path stands for in any provider's form."""
     found: dict[str, set[str]] = {}
     for dialect in ORDER:
         if dialect.name in LIBRARIES:
@@ -30,19 +29,19 @@ _TOKENS = _counts_of_tokens()
 
 
 def check_one_form(reading: Reading) -> None:
-    """Refuse tokens under the name of another form, unless they equal what was read. What equals is not unread.
+    """Refuse tokens under a name of another form unless they equal the count that was read. Equal ones are not unread.
 
     Raises:
-        UsageValueError: They differ, and the cost is not known otherwise.
+        UsageValueError: They differ, and the cost is not known.
     """
     for path in list(reading.unread):
         names = _TOKENS.get(path.removeprefix(_RAW))
         if names is None or f"usage.{path}" in reading.paths.values():
-            continue  # Not of another form: unknown, or a total that nothing explains.
+            continue  # Not of another form: an unknown count, or an unexplained total.
         value = reading.leaves.get(path)
         if any(value in _read(reading, name) for name in names):
             reading.unread.remove(path)
-        elif not reading.is_cost_told and not path.startswith(_RAW):
+        elif not reading.is_cost_known and not path.startswith(_RAW):
             name = min(names)
             same = f"{reading.paths.get(name, name.strip('_'))} {max(_read(reading, name))}"
             raise UsageValueError(
@@ -51,15 +50,15 @@ def check_one_form(reading: Reading) -> None:
 
 
 def _read(reading: Reading, name: str) -> set[int]:
-    """What was read of a count: as the answer has it, and as the rule of totals made it."""
+    """Return the values of a count: as in the answer, and after the rule of totals."""
     if name != "_total":
-        read = {reading.told.get(name, 0), reading.of(name)}
+        read = {reading.as_reported.get(name, 0), reading.of(name)}
         if name == "input_tokens" and reading.of("_uncached"):
             read.add(reading.of("_uncached"))
         return read
-    told = reading.told
+    reported = reading.as_reported
     return {
-        told.get("_total", 0),
-        told.get("input_tokens", 0) + told.get("output_tokens", 0),
+        reported.get("_total", 0),
+        reported.get("input_tokens", 0) + reported.get("output_tokens", 0),
         reading.of("input_tokens") + reading.of("output_tokens"),
     }

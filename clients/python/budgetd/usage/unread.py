@@ -1,15 +1,15 @@
-"""Warns of counts that are neither priced nor known to be free: once in a process for each form of answer and count."""
+"""Warns of counts that are neither priced nor known to be free, once per process for each form of answer and count."""
 
 import warnings
 from collections.abc import Iterable
 
 from budgetd.usage.errors import UnreadUsageWarning
 
-#: So many pairs of form and count are remembered; of later ones nothing is said.
+#: The most pairs of form and count that are remembered. There is no warning for later pairs.
 REMEMBERED_MAX = 1_000
-#: From `warnings.warn` here to the line that called `update_cost`: by way of its plan, `_run` and the method.
+#: The frames from `warnings.warn` to the line that called `update_cost`: its plan, `_run` and the method.
 _STACK_LEVEL = 5
-#: What was done with fields that say how the usage came about: they are no counts that lack a price.
+#: How the usage was charged, for fields that describe a usage and are not counts.
 _PRICED_AS = {
     "requests": "the number of requests that its usage adds up: their sum was charged as one request, and so by the "
     "price for long input if it is long. To have each priced by its own length, charge the usage of each request",
@@ -21,7 +21,7 @@ _warned: set[tuple[str, str]] = set()
 
 
 def warn_of_unread(dialect: str, paths: Iterable[str]) -> None:
-    """Warn of those that were not warned of before."""
+    """Warn of the paths for which there was no warning before."""
     new = [path for path in paths if (dialect, path) not in _warned]
     if not new or len(_warned) >= REMEMBERED_MAX:
         return

@@ -1,4 +1,4 @@
-"""Videos: how long the video is that was made."""
+"""Videos: the length of the generated video."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ def _is_it(look: Look) -> bool:
     return look.get("object") == "video" or "duration_seconds" in look.usage
 
 
-def _beside(look: Look) -> Mapping[str, object]:
+def _outside(look: Look) -> Mapping[str, object]:
     seconds = look.get("seconds")
     return {} if seconds is None or look.usage.get("duration_seconds") else {"seconds": seconds}
 
@@ -22,5 +22,5 @@ DIALECT = Dialect(
     money={**MONEY, "provider_reported_cost_usd": 1},
     settle=lambda _: None,
     needs=need_nothing,
-    beside=_beside,
+    outside=_outside,
 )

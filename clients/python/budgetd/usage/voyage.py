@@ -1,4 +1,4 @@
-"""Voyage: a total and no more, with the pixels that are part of it."""
+"""Voyage: only a total, and the pixels that are part of it."""
 
 from budgetd.usage import embeddings, openai_chat
 from budgetd.usage.dialect import Dialect, need_nothing

@@ -1,6 +1,6 @@
 """xAI's chat completions: the completion excludes reasoning, and a cost is in ten-billionths of a dollar.
 
-Its own library has the same counts with other names for parts of the prompt.
+xAI's own library has the same counts, with other names for the parts of the prompt.
 """
 
 from dataclasses import replace
@@ -8,7 +8,7 @@ from dataclasses import replace
 from budgetd.usage import openai_chat
 from budgetd.usage.dialect import Look, Reading
 
-#: What xAI's library calls the parts of the prompt, all of which the prompt includes.
+#: The names of xAI's library for the parts of the prompt; the prompt includes them all.
 _OF_LIBRARY = {
     "prompt_text_tokens": "_text_input",
     "cached_prompt_text_tokens": "cached_input_tokens",
@@ -23,7 +23,7 @@ def _is_it(look: Look) -> bool:
 
 def _settle(reading: Reading) -> None:
     if not reading.of("_total"):
-        # Without a total nothing shows whether somebody has added the reasoning already; xAI itself never does.
+        # Without a total it is unknown whether a gateway has added the reasoning already; xAI itself never does.
         reading.add("output_tokens", reading.of("reasoning_tokens"))
     openai_chat.settle(reading)
 

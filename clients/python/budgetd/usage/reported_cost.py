@@ -1,7 +1,7 @@
-"""The cost that an answer gives, in this order of trust: LiteLLM's, then the provider's own.
+"""Reads the cost that an answer reports, in this order of trust: LiteLLM's, then the provider's own.
 
-A cost that the caller gives comes before both. A zero is believed only from somebody who must know it: LiteLLM prices
-some models at zero because it does not know them.
+A cost that the caller gives comes before both. A zero counts only if its source must know it: LiteLLM reports zero for
+some models because it has no price for them.
 """
 
 import sys
@@ -16,20 +16,20 @@ from budgetd.v1 import budget_pb2
 from budgetd.values import parse_dollars
 
 #: The cost of a call, and who reported it: a CostSource.
-Told = tuple[int, "budget_pb2.CostSource.ValueType"]
+ReportedCost = tuple[int, "budget_pb2.CostSource.ValueType"]
 _HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
-#: Where a cost has parts, and where their total.
+#: Where an answer has the parts of a cost, and where it has their total.
 _COST_PARTS, _COST_TOTAL = "cost.", "cost.total_cost"
 _CURRENCIES = ("currency", "cost_currency", "cost.currency", "cost_details.currency")
 _DOLLARS = {"", "usd", "$", "us$"}
 _RATES = ("input_cost_per_token", "output_cost_per_token")
 
 
-def told_by_litellm(look: Look) -> Told | None:
-    """What LiteLLM says that the call cost: nothing if the answer came from its cache.
+def cost_from_litellm(look: Look) -> ReportedCost | None:
+    """Return the cost that LiteLLM reports: zero if the answer came from its cache, None if it reports none.
 
     Raises:
-        UsageError: It says an amount that is none.
+        UsageError: The reported cost is not an amount.
     """
     hidden = look.hidden
     if not hidden:
@@ -45,10 +45,10 @@ def told_by_litellm(look: Look) -> Told | None:
 
 
 def is_from_cache(look: Look) -> bool:
-    """True for an answer that LiteLLM had in its cache.
+    """Return True for an answer that came from LiteLLM's cache.
 
     Raises:
-        UsageTypeError: It is neither true nor false, nor a text of one of them.
+        UsageTypeError: `cache_hit` is neither a bool nor the text of one.
     """
     hit = get(look.hidden, "cache_hit") if look.hidden else None
     if hit is None or hit is False or hit is True:
@@ -59,11 +59,11 @@ def is_from_cache(look: Look) -> bool:
     return text == "true"
 
 
-def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object]) -> Told | None:
-    """What the provider says that the call cost, in dollars.
+def cost_from_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object]) -> ReportedCost | None:
+    """Return the cost that the provider reports in dollars. None if it reports none.
 
     Raises:
-        UsageError: It says an amount that is none.
+        UsageError: The reported cost is not an amount.
     """
     if _is_with_own_key(look):
         return _with_own_key(look)
@@ -81,20 +81,20 @@ def told_by_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object])
     return _of_agent(look)
 
 
-def _of_agent(look: Look) -> Told | None:
-    """What the result of Claude's agents says that all of their calls cost: in all, else by model."""
+def _of_agent(look: Look) -> ReportedCost | None:
+    """Return the cost of all calls in a result of Claude's agents: its total, else the sum over models."""
     nano = _nano_usd(get(look.answer, "total_cost_usd") or 0, "total_cost_usd")
     costs = {} if nano else {name: get(used, "costUSD") for name, used in models_of_agent(look).items()}
-    if all(costs.values()):  # Without the cost of one of them, nothing shows the whole.
+    if all(costs.values()):  # If one model has no cost, the total is unknown.
         nano += sum(_nano_usd(cost, f"modelUsage.{name}.costUSD") for name, cost in costs.items())
     return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
 
 
 def _check_currency(leaves: Mapping[str, object]) -> None:
-    """A cost is taken only if it is in dollars, as it is where nothing names a currency.
+    """Refuse a cost in a currency other than dollars. Without a named currency, a cost is in dollars.
 
     Raises:
-        UsageValueError: It is in another currency.
+        UsageValueError: The cost is in another currency.
     """
     for path in _CURRENCIES:
         currency = leaves.get(path)
@@ -104,10 +104,10 @@ def _check_currency(leaves: Mapping[str, object]) -> None:
 
 
 def _check_cost_parts(leaves: Mapping[str, object]) -> None:
-    """A cost in parts needs their total, which none of them exceeds.
+    """Check that a cost in parts has a total, and that no part exceeds it.
 
     Raises:
-        UsageValueError: It is missing or too small.
+        UsageValueError: The total is missing or too small.
     """
     costs = {path: value for path, value in leaves.items() if path.startswith(_COST_PARTS)}
     parts = {path: value for path, value in costs.items() if is_number(value) or path.endswith("_cost")}
@@ -120,9 +120,9 @@ def _check_cost_parts(leaves: Mapping[str, object]) -> None:
 
 
 def _is_with_own_key(look: Look) -> bool:
-    """True for a call by OpenRouter with the caller's own key.
+    """Return True for a call through OpenRouter with the caller's own key.
 
-    Where it does not say so, a cost of zero next to what the provider bills does: OpenRouter charged nothing itself.
+    If no field says so, a cost of zero next to the provider's bill shows it: OpenRouter itself charged nothing.
     """
     is_own, cost = look.usage.get("is_byok"), look.usage.get("cost")
     if is_own is not None or not is_number(cost) or cost != 0:
@@ -130,8 +130,8 @@ def _is_with_own_key(look: Look) -> bool:
     return bool(get(look.usage.get("cost_details"), "upstream_inference_cost"))
 
 
-def _with_own_key(look: Look) -> Told | None:
-    """What a call by OpenRouter with the caller's own key cost: its fee, and what the provider bills."""
+def _with_own_key(look: Look) -> ReportedCost | None:
+    """Return the cost of a call through OpenRouter with the caller's own key: its fee plus the provider's bill."""
     fee, upstream = look.usage.get("cost"), get(look.usage.get("cost_details"), "upstream_inference_cost")
     if upstream is None:
         if not fee:
@@ -142,7 +142,7 @@ def _with_own_key(look: Look) -> Told | None:
     return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
 
 
-def _by_header(hidden: object) -> Told | None:
+def _by_header(hidden: object) -> ReportedCost | None:
     headers = get(hidden, "additional_headers")
     if not isinstance(headers, Mapping):
         return None
@@ -160,9 +160,9 @@ def _by_header(hidden: object) -> Told | None:
 
 
 def _is_price_zero(look: Look) -> bool:
-    """True if the program has loaded LiteLLM and given it a price of zero for this model.
+    """Return True if the program has loaded LiteLLM and given it a price of zero for this model.
 
-    The answer alone does not show whether its zero is a price or the lack of one.
+    The answer alone does not show whether its zero is a price or a missing one.
     """
     table = getattr(sys.modules.get("litellm"), "model_cost", None)
     if not isinstance(table, Mapping):
@@ -176,7 +176,7 @@ def _is_price_zero(look: Look) -> bool:
 
 
 def _is_shipped(name: object) -> bool:
-    """True if the row is LiteLLM's own: its file has zeros for prices that are not known, too."""
+    """Return True if the row is LiteLLM's own: its file also has zeros for unknown prices."""
     maps = getattr(sys.modules.get("litellm.litellm_core_utils.get_model_cost_map"), "GetModelCostMap", None)
     shipped: object = getattr(maps, "loaded_model_cost_map", dict)()
     row = get(shipped, str(name))
