@@ -1,1 +1,1 @@
-"""Measures budgetd beside what it is compared with: `python -m bench`."""
+"""Measures budgetd together with what it is compared with: `python -m bench`."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, and prints tables."""
+"""`python -m bench`: runs the measurements and prints tables."""
 
 import json
 import tempfile
@@ -20,11 +20,11 @@ STAGES = "stages"
 
 
 def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
-    """Everything that is measured, the large part only if asked for."""
+    """Return everything that is measured, the large part only if asked for."""
     chosen = [
         process_rows.process(stage),
         unary.charges(stage),
-        unary.beside_batches(stage),
+        unary.with_batches(stage),
         unary.lone(stage),
         unary.reads(stage),
         many.batch(stage, batch_items=500, budgets=200, at_least=0.25, after=0.5),
@@ -41,7 +41,7 @@ def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
         wrapper.imports(stage),
         hosted.saves(stage),
         hosted.memory(stage),
-        hosted.beside_saves(stage),
+        hosted.during_saves(stage),
     ]
     if is_large:
         chosen += [
@@ -53,13 +53,15 @@ def scenarios(stage: Stage, *, is_large: bool) -> list[Scenario]:
 
 def bench(
     *,
-    rows: Annotated[str, typer.Option(help="Only scenarios whose name holds one of these, divided by commas.")] = "",
-    pairs: Annotated[int, typer.Option(min=1, help="How many interleaved pairs.")] = 5,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file, too.")] = None,
-    large: Annotated[bool, typer.Option("--large", help="Measure with a million budgets and more, too.")] = False,
-    scale: Annotated[float, typer.Option(help="Everything smaller or larger by this factor.")] = 1.0,
+    rows: Annotated[
+        str, typer.Option(help="Only scenarios whose names contain one of these, separated by commas.")
+    ] = "",
+    pairs: Annotated[int, typer.Option(min=1, help="The number of interleaved pairs.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this file.")] = None,
+    large: Annotated[bool, typer.Option("--large", help="Also measure with a million budgets and more.")] = False,
+    scale: Annotated[float, typer.Option(help="Multiply all sizes by this factor.")] = 1.0,
 ) -> None:
-    """Measure budgetd beside what it is compared with."""
+    """Measure budgetd together with what it is compared with."""
     wanted = [part for part in rows.split(",") if part]
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="budgetd-bench-") as folder:
@@ -67,12 +69,12 @@ def bench(
         line = machine_line()
         print(line)
         if not H2LOAD:
-            print("h2load is not here (Debian: nghttp2-client): the generator in Python takes part of the machine")
+            print("h2load is not installed (Debian: nghttp2-client): the Python generator takes a part of the machine")
         known = scenarios(stage, is_large=large)
         chosen = [each for each in known if not wanted or any(part in each.name for part in wanted)]
         if not chosen and STAGES not in wanted:
             names = ", ".join([*(each.name for each in known), STAGES])
-            raise typer.BadParameter(f"nothing is called so; there are {names}", param_hint="--rows")
+            raise typer.BadParameter(f"no scenario has such a name; there are {names}", param_hint="--rows")
         results: list[Result] = []
         for scenario in chosen:
             print(f"measuring {scenario.name} ...", flush=True)
@@ -87,8 +89,8 @@ def bench(
         show(stages_table(stages))
     print(f"{time.monotonic() - began:.0f} s")
     if json_file is not None:
-        told = {"machine": line, "rows": [result.as_json() for result in results], "stages_us": stages}
-        json_file.write_text(json.dumps(told, indent=2) + "\n")
+        report = {"machine": line, "rows": [result.as_json() for result in results], "stages_us": stages}
+        json_file.write_text(json.dumps(report, indent=2) + "\n")
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -1,4 +1,4 @@
-"""What is compared without gRPC, in a process of its own: bare inserts, a bare fsync, LiteLLM's whole-file save."""
+"""References without gRPC, each in its own process: bare inserts, a bare fsync, LiteLLM's whole-file save."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from budgetd_server.ledger.rows import entry_row
 from budgetd_server.ledger.sqlite.file import connect
 
 _FINGERPRINT = bytes(32)
-#: No sequence number of the ledger under measurement comes near it.
+#: Far above every sequence number of the measured ledger.
 _FIRST_SEQ = 10**9
 
 
 def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> dict[str, float]:
-    """Charges a second: only the rows of entries and request ids, a commit for each batch.
+    """Measure charges per second: only rows of entries and request ids are inserted, with a commit for each batch.
 
-    The same tables, statements and durability as in budgetd; nothing is looked up, decided or counted.
+    Tables, statements and durability are the same as in budgetd; nothing is looked up, decided or counted.
     """
     random, now_us = Random(items), time.time_ns() // 1000
     connection = connect(path)
@@ -62,7 +62,7 @@ def executemany(path: Path, *, items: int, batch_items: int, budgets: int) -> di
 
 
 def fsync(path: Path, *, times: int) -> dict[str, float]:
-    """The median of writing a page to a file's end and making it durable."""
+    """Measure the median time of appending a page to a file durably."""
     page, taken = bytes(4096), []
     with path.open("ab", buffering=0) as file:
         for _ in range(times):
@@ -74,9 +74,9 @@ def fsync(path: Path, *, times: int) -> dict[str, float]:
 
 
 def whole_file(path: Path, *, users: int, times: int) -> dict[str, float]:
-    """An update the way of `litellm.BudgetManager`: two sums in a dictionary, then all users to one JSON file.
+    """Measure an update as `litellm.BudgetManager` does it: two sums in a dictionary, then all users to one JSON file.
 
-    Without the thread that LiteLLM starts for each save, and, as there, without fsync.
+    It does not start a thread for each save, as LiteLLM does, and, like LiteLLM, does not call fsync.
     """
     records = {
         budget_id(number): {
@@ -102,7 +102,7 @@ def whole_file(path: Path, *, users: int, times: int) -> dict[str, float]:
 
 
 def in_own_process(name: str, path: Path, **arguments: int) -> Callable[[], dict[str, float]]:
-    """A contestant: one of the measures above, by a process of its own."""
+    """Return a contestant: one of the measures above, in its own process."""
 
     def measure() -> dict[str, float]:
         command = [sys.executable, "-m", "bench.bare", name, str(path), json.dumps(arguments)]
@@ -124,7 +124,7 @@ _MEASURES: dict[str, Callable[..., dict[str, float]]] = {
 
 
 def main() -> None:
-    """Measure: `python -m bench.bare NAME PATH JSON_ARGUMENTS`, and print what came of it as JSON."""
+    """Run `python -m bench.bare NAME PATH JSON_ARGUMENTS`: measure, and print the result as JSON."""
     name, path, arguments = sys.argv[1:]
     print(json.dumps(_MEASURES[name](Path(path), **json.loads(arguments))))
 

@@ -1,4 +1,4 @@
-"""Budgets of special shapes, made by calls to a server before anything is measured."""
+"""Creates budgets of special shapes by calls to a server, before a measurement."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -23,20 +23,20 @@ def create(server: ServerProcess, budgets: Iterable[pb.Budget]) -> None:
 
 
 def monthly(number: int = 0) -> pb.Limit:
-    """A limit that is never reached: the main one, or one with a name."""
+    """Return a limit that is never reached: the main one, or a named one."""
     fixed = pb.FixedWindow(length=duration_pb2.Duration(seconds=MONTH_US // 1_000_000))
     return pb.Limit(limit_id=f"limit-{number}" if number else "", amount=LIMIT_NANO_USD, window=pb.Window(fixed=fixed))
 
 
 def with_limits(count: int, *, budgets: int) -> Iterator[pb.Budget]:
-    """Roots with so many limits each, all of which count every charge."""
+    """Yield roots with `count` limits each, all of which count every charge."""
     for number in range(budgets):
         limits = [monthly(limit) for limit in range(count)]
         yield pb.Budget(project_id=PROJECT, budget_id=budget_id(number), limits=limits)
 
 
 def at_depth(depth: int, *, budgets: int) -> Iterator[pb.Budget]:
-    """Budgets with as many levels above each as make that depth, which no two share; every level has a limit."""
+    """Yield budgets at a depth. Each has its own ancestors, and every level has a limit."""
     for number in range(budgets):
         ids = ["", *(f"{budget_id(number)}-above-{level}" for level in range(depth - 1)), budget_id(number)]
         for parent_id, own_id in pairwise(ids):

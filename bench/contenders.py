@@ -1,11 +1,12 @@
-"""The servers that budgetd is compared with, each in a process of its own, on the same gRPC server and loop.
+"""The servers that budgetd is compared with, each in its own process, on the same gRPC server and loop.
 
-`empty`: a call without content; what gRPC in Python costs. `memory`: budgetd's messages, adapter and handlers over an
-engine that adds in memory; what the ledger and its commits cost is the difference. `commit_per_call`: the plain way,
-three statements and a commit for each call on one aiosqlite connection, as durable.
+`empty`: a call without content, which shows the cost of gRPC in Python. `memory`: budgetd's messages, adapter and
+handlers over an engine that adds in memory; the difference is the cost of the ledger and its commits.
+`commit_per_call`: the simple way, three statements and a commit for each call on one aiosqlite connection, equally
+durable.
 
-`refusals`: of twenty calls of ReserveCost one is answered as if granted and nineteen are refused, with trailers like
-those of budgetd; nothing is decided and all answers are made before. `undecided`: the same by budgetd's messages,
+`refusals`: of every twenty calls of ReserveCost one is granted and nineteen are refused, with trailers like those of
+budgetd; nothing is decided, and all answers are made in advance. `undecided`: the same through budgetd's messages,
 adapter and handlers, which make each answer, over an engine that decides nothing.
 """
 
@@ -79,7 +80,7 @@ class MemoryEngine:
 
 
 class CommitPerCall:
-    """A charge is three statements and a commit, one after another."""
+    """Records each charge by three statements and a commit, one charge after another."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection

@@ -1,8 +1,8 @@
-"""The load generator in Python, in a process of its own: sends each of a file's messages once, or over and over.
+"""The load generator in Python, in its own process: sends each message of a file once, or repeatedly.
 
-Messages go out and come back as bytes, so that it does little beside gRPC's own work. For unary calls h2load is better
-by far, and used if it is there; a batch is so much work for the server that the generator does not matter. Calls that
-may be refused, and holds that are committed, are always sent from here.
+Messages are sent and received as bytes, so that there is little work except gRPC's own. For unary calls h2load is far
+better, and is used if installed. A batch is so much work for the server that the generator does not matter. Calls that
+may be refused, and holds that are committed, are always sent by this generator.
 """
 
 import argparse
@@ -25,15 +25,15 @@ MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 async def send(
     address: str, path: str, bodies: Iterator[bytes], callers: int, *, may_refuse: bool, commit_path: str
 ) -> dict[str, object]:
-    """Send all bodies from so many callers, each on a connection of its own; when each call began and ended, in µs.
+    """Send all bodies, and return when each call began and ended, in µs. Each caller has its own connection.
 
     Args:
         address: host:port.
-        path: Of the method.
-        bodies: Which callers share.
-        callers: How many.
-        may_refuse: True: RESOURCE_EXHAUSTED is an answer like any other.
-        commit_path: Of the method that commits what each call holds, and ends it; empty: none does.
+        path: The path of the method.
+        bodies: The messages, which the callers share.
+        callers: The number of callers.
+        may_refuse: True if RESOURCE_EXHAUSTED counts as an answer.
+        commit_path: The path of the method that commits the hold of each call and ends it. Empty: no commit.
     """
     calls: list[tuple[int, int]] = []
     refused: list[tuple[int, int]] = []
@@ -78,7 +78,7 @@ async def send(
 
 
 def main() -> None:
-    """Send, and print what came of it as JSON."""
+    """Send, and print the result as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("address")
     parser.add_argument("path")

@@ -1,4 +1,4 @@
-"""Scenarios of holds: a thousand at once on a budget that has room for fifty, and holds that are committed."""
+"""Scenarios of holds: a thousand at once on a budget with room for fifty, and holds that are committed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +16,7 @@ from budgetd.v1 import budget_pb2 as pb
 from budgetd.v1 import reservation_pb2 as reservation_pb
 
 HOLDS = 1_000
-#: So many that some are granted and some refused, at any scale.
+#: Enough that some are granted and some refused, at any scale.
 HOLDS_MIN = 5 * HOLDS_A_GRANT
 PAIRS = 1_000
 BUDGETS = 200
@@ -25,11 +25,11 @@ _runs = count(1)
 
 
 def thousand(stage: Stage) -> Scenario:
-    """A thousand holds beside a thousand answers that nobody decides; exactly fifty are granted, or the bench stops."""
+    """Compare a thousand holds with a thousand undecided answers. Unless exactly fifty are granted, the bench stops."""
     row = partial(
         Row,
-        beside=("refusals", "ms"),
-        beside_what="as many calls, 950 answer a like refusal, none is decided",
+        reference=("refusals", "ms"),
+        reference_what="as many calls, 950 answer a like refusal, none is decided",
         unit="ms",
         at_least=1.5,
         after=1.2,
@@ -38,8 +38,8 @@ def thousand(stage: Stage) -> Scenario:
     undecided = Row(
         what="the same messages and handlers, nothing decided",
         here=("undecided", "ms"),
-        beside=("refusals", "ms"),
-        beside_what="as above",
+        reference=("refusals", "ms"),
+        reference_what="as above",
         unit="ms",
         more_is_better=False,
     )
@@ -52,11 +52,11 @@ def thousand(stage: Stage) -> Scenario:
 
 
 def pairs(stage: Stage) -> Scenario:
-    """A hold and its commit beside a charge."""
+    """Compare a hold and its commit with a charge."""
     row = partial(
         Row,
         what="ReserveCost and CommitReservation, 64 callers",
-        beside_what="one UpdateCost",
+        reference_what="one UpdateCost",
         unit="µs",
         more_is_better=False,
     )
@@ -64,8 +64,8 @@ def pairs(stage: Stage) -> Scenario:
         "hold-pairs",
         lambda: _pairs(stage),
         (
-            row(here=("pairs", "charge_us"), beside=("charges", "charge_us")),
-            row(what="CPU of the two", here=("pairs", "cpu_us"), beside=("charges", "cpu_us")),
+            row(here=("pairs", "charge_us"), reference=("charges", "charge_us")),
+            row(what="CPU of the two", here=("pairs", "cpu_us"), reference=("charges", "cpu_us")),
         ),
     )
 
@@ -91,7 +91,7 @@ def _template(limits: Sequence[pb.Limit], name: str) -> tuple[list[pb.Budget], r
 
 
 _Place = Callable[[Sequence[pb.Limit], str], tuple[list[pb.Budget], reservation_pb.ReserveCostRequest]]
-#: Where the limit is that has room for one hold in twenty: budgets to be made, and a hold that counts on it.
+#: The places of the limit with room for one hold in twenty: the budgets to create, and a hold that counts on the limit.
 _PLACES: dict[str, _Place] = {
     "a limit of its own": _one_budget,
     "at the top of 3 levels": _three_levels,
@@ -137,13 +137,13 @@ def _thousand(stage: Stage) -> Iterator[Contestants]:
 def _holding(
     stage: Stage, server: ServerProcess, *, holds: int, place: _Place | None = None
 ) -> Callable[[], dict[str, float]]:
-    """A contestant: so many holds, of which exactly one in twenty is granted.
+    """Return a contestant: `holds` holds, of which exactly one in twenty is granted.
 
     Args:
         stage: Where the messages are written.
-        server: Who is asked.
-        holds: How many.
-        place: Where the limit is; None: nowhere, nothing is decided.
+        server: The server that receives them.
+        holds: The number of holds.
+        place: Where the limit is. None: there is no limit, and nothing is decided.
     """
 
     def measure() -> dict[str, float]:

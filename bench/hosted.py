@@ -12,20 +12,20 @@ from bench.stage import GROUPS, Stage, unary
 
 USERS = 10_000
 CHANGED = (0, 1, 10, 100, 1_000, 10_000)
-#: Of the users that are saved while others charge.
-CHANGED_BESIDE = 100
+#: The number of changed users in the saves that run while others charge.
+CHANGED_MEANWHILE = 100
 CALLS = 4_096
 _SAVE, _LOAD, _PEAK, _P99 = "save_ms", "load_ms", "peak_mib", "p99_us"
 
 
 def saves(stage: Stage) -> Scenario:
-    """What a save and a load take."""
+    """Measure the time of a save and of a load."""
     rows = [
         Row(
             what=f"a save of {USERS:,} users, {_changed(count)}",
             here=(_changed(count), _SAVE),
-            beside=("plain", _SAVE),
-            beside_what="a server that writes the dictionary to a file",
+            reference=("plain", _SAVE),
+            reference_what="a server that writes the dictionary to a file",
             unit="ms",
             more_is_better=False,
         )
@@ -34,24 +34,24 @@ def saves(stage: Stage) -> Scenario:
     worn = Row(
         what="the same, all of them changed since the load, 1 since the last save",
         here=("worn", _SAVE),
-        beside=("plain", _SAVE),
-        beside_what="a server that writes the dictionary to a file",
+        reference=("plain", _SAVE),
+        reference_what="a server that writes the dictionary to a file",
         unit="ms",
         more_is_better=False,
     )
     alone = Row(
         what=f"a save of {USERS:,} users, {_changed(1)}",
         here=(_changed(1), _SAVE),
-        beside=("json.loads", _SAVE),
-        beside_what="json.loads of its body alone",
+        reference=("json.loads", _SAVE),
+        reference_what="json.loads of its body alone",
         unit="ms",
         more_is_better=False,
     )
     load = Row(
         what=f"a load of {USERS:,} users",
         here=(_changed(0), _LOAD),
-        beside=("plain", _LOAD),
-        beside_what="a server that reads the dictionary from a file",
+        reference=("plain", _LOAD),
+        reference_what="a server that reads the dictionary from a file",
         unit="ms",
         more_is_better=False,
     )
@@ -59,13 +59,13 @@ def saves(stage: Stage) -> Scenario:
 
 
 def memory(stage: Stage) -> Scenario:
-    """By how much a server that has just begun grows while it is loaded from once, and saved to once."""
+    """Measure by how much a new server's memory grows during one load and one save."""
     rows = tuple(
         Row(
             what=f"memory for a load and a save of {USERS:,} users, {_changed(count)}",
             here=(_changed(count), _PEAK),
-            beside=("plain", _PEAK),
-            beside_what="a server that writes the dictionary to a file",
+            reference=("plain", _PEAK),
+            reference_what="a server that writes the dictionary to a file",
             unit="MiB",
             more_is_better=False,
         )
@@ -74,17 +74,17 @@ def memory(stage: Stage) -> Scenario:
     return Scenario("hosted-memory", lambda: _memory(stage), rows, warms_up=False)
 
 
-def beside_saves(stage: Stage) -> Scenario:
-    """Charges by gRPC while a process of the class saves over and over."""
+def during_saves(stage: Stage) -> Scenario:
+    """Measure charges over gRPC while a process with LiteLLM's class saves repeatedly."""
     row = Row(
-        what=f"p99 of UpdateCost beside saves of {USERS:,} users, {_changed(CHANGED_BESIDE)} each",
-        here=("beside saves", _P99),
-        beside=("alone", _P99),
-        beside_what="the same without saves",
+        what=f"p99 of UpdateCost during saves of {USERS:,} users, {_changed(CHANGED_MEANWHILE)} each",
+        here=("during saves", _P99),
+        reference=("alone", _P99),
+        reference_what="the same without saves",
         unit="µs",
         more_is_better=False,
     )
-    return Scenario("hosted-fair", lambda: _beside_saves(stage), (row,))
+    return Scenario("hosted-fair", lambda: _during_saves(stage), (row,))
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def _saves(stage: Stage) -> Iterator[Contestants]:
         worn = HostedClient(server.http_port)
         worn.load()
         worn.save(worn.charge(users))
-        # The same bytes: with markers, which a server that only stores them gives back.
+        # The same bytes, with markers, which a server that only stores them returns.
         theirs.users = ours.users
         theirs.save(theirs.charge(0))
 
@@ -156,16 +156,16 @@ def _memory(stage: Stage) -> Iterator[Contestants]:
 
 
 @contextmanager
-def _beside_saves(stage: Stage) -> Iterator[Contestants]:
+def _during_saves(stage: Stage) -> Iterator[Contestants]:
     calls = stage.sized(CALLS, least=GROUPS * 4)
     with budgetd(stage.ledgers.with_budgets(stage.sized(USERS, least=GROUPS))) as server:
         alone = unary(server, stage.charges(), calls=calls)
 
-        def beside() -> dict[str, float]:
-            with saving(server.http_port, stage.sized(CHANGED_BESIDE)):
+        def during() -> dict[str, float]:
+            with saving(server.http_port, stage.sized(CHANGED_MEANWHILE)):
                 return alone()
 
-        yield {"beside saves": beside, "alone": alone}
+        yield {"during saves": during, "alone": alone}
 
 
 def _load_and_save(server: ServerProcess, count: int) -> None:

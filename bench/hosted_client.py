@@ -1,6 +1,6 @@
-"""A client that does to its dictionary what LiteLLM's class does, and saves it whole.
+"""A client that changes its dictionary as LiteLLM's class does, and saves all of it.
 
-`python -m bench.hosted_client PORT CHANGED`: load, then save over and over, with so many users charged each time.
+`python -m bench.hosted_client PORT CHANGED`: load, then save repeatedly, with CHANGED users charged each time.
 """
 
 import http.client
@@ -19,20 +19,20 @@ Records = dict[str, dict[str, Any]]
 
 
 class HostedClient:
-    """One process of the class."""
+    """One process with LiteLLM's class."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.users: Records = {}
 
     def load(self) -> float:
-        """`load_data`; returns the seconds until all bytes of the answer are here."""
+        """Do `load_data`. Returns the seconds until all bytes of the answer have arrived."""
         seconds, answer = self._post("/get_budget", json.dumps({"project_name": PROJECT}).encode())
         self.users = json.loads(answer)["data"]
         return seconds
 
     def charge(self, count: int) -> bytes:
-        """Charge the first so many users as `update_cost` does; returns the body of a save."""
+        """Charge the first `count` users as `update_cost` does. Returns the body of a save."""
         for _, record in zip(range(count), self.users.values(), strict=False):
             models = record.setdefault("model_cost", {})
             record["current_cost"] = record.get("current_cost", 0) + 0.00123
@@ -40,14 +40,14 @@ class HostedClient:
         return json.dumps({"project_name": PROJECT, "user_dict": self.users}).encode()
 
     def save(self, body: bytes) -> float:
-        """`save_data`; returns the seconds until it is answered."""
+        """Do `save_data`. Returns the seconds until the answer."""
         seconds, answer = self._post("/set_budget", body)
         if json.loads(answer) != {"status": "success"}:
             raise LoadFailed(f"a save was answered with {answer[:500]!r}")
         return seconds
 
     def _post(self, path: str, body: bytes) -> tuple[float, bytes]:
-        # A connection for each call, made before: servers close those that are idle for a few seconds.
+        # A new connection for each call, opened in advance: servers close connections that are idle for a few seconds.
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.connect()
         with closing(connection):
@@ -59,15 +59,15 @@ class HostedClient:
 
 @contextmanager
 def saving(port: int, changed: int) -> Iterator[None]:
-    """Save over and over, by a process of its own, while the block runs."""
+    """Save repeatedly in another process while the block runs."""
     command = [sys.executable, "-m", "bench.hosted_client", str(port), str(changed)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None, "it is a pipe"
     try:
-        process.stdout.readline()  # It says that it begins.
+        process.stdout.readline()  # The line that reports the start.
         yield
         if process.poll() is not None:
-            raise LoadFailed("the saves in the background ended by themselves")
+            raise LoadFailed("the saves in the background ended early")
     finally:
         process.kill()
         process.wait()

@@ -1,7 +1,7 @@
-"""What a save of LiteLLM's class is compared with: a server that stores the dictionary as it comes, as its page does.
+"""The reference for a save of LiteLLM's class: a server that stores the dictionary unchanged, as LiteLLM's page shows.
 
 `python -m bench.hosted_contenders FOLDER`: on the same HTTP server and event loop as budgetd, `json.loads` of the body
-and `json.dump` of the users to a file for each project, without fsync. What others have written in between is lost.
+and `json.dump` of the users to a file for each project, without fsync. Changes that others wrote in between are lost.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 
 def plain_app(folder: Path) -> Starlette:
-    """The two calls."""
+    """Return the app with both calls."""
 
     async def get_budget(request: Request) -> Response:
         body = json.loads(await request.body())

@@ -1,4 +1,4 @@
-"""Ledgers with many budgets and entries, made by the rules themselves, once for each size."""
+"""Makes ledgers with many budgets and entries by the domain's own rules, once for each size."""
 
 import asyncio
 import shutil
@@ -31,14 +31,14 @@ LIMIT_NANO_USD = 10**18
 
 
 class Ledgers:
-    """Files to measure on; those of one size are copies of one that is made when it is first asked for."""
+    """Files to measure on. Those of one size are copies of a file that is made on first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._copies = 0
 
     def with_budgets(self, budgets: int, *, entries: int = 0) -> Path:
-        """A file of its own with so many budgets and, beside the entries of their making, so many charges."""
+        """Return a new file with `budgets` budgets and, in addition to their entries of creation, `entries` charges."""
         template = self._folder / f"template-{budgets}-{entries}.db"
         if not template.exists():
             unfinished = template.with_suffix(".unfinished")
@@ -51,7 +51,7 @@ class Ledgers:
 
 
 def make_ledger(path: Path, *, budgets: int, entries: int = 0) -> None:
-    """Make a file of that size: what the server would have written, without a call for each budget."""
+    """Make a file of that size, as the server would have written it, but without a call for each budget."""
     open_file(path, migrates=False)
     connection = connect(path)
     try:
@@ -64,7 +64,7 @@ def make_ledger(path: Path, *, budgets: int, entries: int = 0) -> None:
 
 
 def charges_in(path: Path) -> int:
-    """How many charges a file holds, also while a server has it open."""
+    """Count the charges in a file. A server may have it open."""
     connection = connect(path, is_reader=True)
     try:
         (count,) = connection.execute("SELECT count(*) FROM entries WHERE kind = 1").fetchone()
@@ -75,7 +75,7 @@ def charges_in(path: Path) -> int:
 
 def _create(connection: sqlite3.Connection, numbers: range) -> None:
     state = State()
-    # Each budget that exists has had one entry, that of its making.
+    # Each existing budget has one entry, that of its creation.
     state.add_project(Project(PROJECT, 1, numbers.start, numbers.start, is_new=numbers.start == 0))
     now_us = system_clock_us()
     for number in numbers:

@@ -1,4 +1,4 @@
-"""Sending load from other processes, and what it measured."""
+"""Sends load from other processes, and returns what they measured."""
 
 import json
 import shutil
@@ -14,30 +14,30 @@ SECONDS_MAX = 300.0
 
 
 class LoadFailed(Exception):
-    """Calls failed that may not fail; the text tells how many and why."""
+    """Calls failed that must not fail. The text says how many and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The calls that were answered: when each began and ended, in microseconds of one clock."""
+    """The answered calls: when each began and ended, in microseconds of one clock."""
 
     calls: Sequence[tuple[int, int]]
-    #: Those that were answered with a refusal, where that may be.
+    #: The calls that were refused, if refusals are allowed.
     refused: Sequence[tuple[int, int]] = ()
 
     @property
     def per_second(self) -> float:
-        """Calls a second, from the first that began to the last that ended."""
+        """Calls per second, from the first start to the last end."""
         return len(self.calls) / self.seconds
 
     @property
     def seconds(self) -> float:
-        """From the first call that began to the last that ended, refused ones among them."""
+        """Seconds from the first start to the last end, including refused calls."""
         answered = [*self.calls, *self.refused]
         return (max(ended for _, ended in answered) - min(began for began, _ in answered)) / 1e6
 
     def quantile_us(self, q: float) -> float:
-        """The time that a share of the calls took at most."""
+        """Return a quantile of the times of the calls."""
         taken = sorted(ended - began for began, ended in self.calls)
         return float(taken[min(len(taken) - 1, int(q * len(taken)))])
 
@@ -45,15 +45,15 @@ class Load:
 def send_unary(
     address: str, path: str, frames: Sequence[Path], *, callers: int, calls: int, with_h2load: bool = True
 ) -> Load:
-    """So many calls in all from so many callers, who are divided among files of one message each.
+    """Send unary calls from groups of callers. Each group sends the one message of its file.
 
     Args:
         address: host:port.
-        path: Of the method, such as /package.Service/Method.
+        path: The path of the method, such as /package.Service/Method.
         frames: One file for each group of callers.
-        callers: How many calls are in flight at any time.
-        calls: How many are sent.
-        with_h2load: False: by the Python generator, which is also used if there is no h2load.
+        callers: The number of calls in flight at any time, over all groups.
+        calls: The number of calls, over all groups.
+        with_h2load: False: use the Python generator, which is also used if h2load is not installed.
     """
     if not (H2LOAD and with_h2load):
         together = frames[0].with_name("together.frames")
@@ -89,16 +89,16 @@ def send_messages(
     may_refuse: bool = False,
     commit_path: str = "",
 ) -> Load:
-    """Send each message of a file once (or so many calls, over and over) by the Python generator.
+    """Send the messages of a file with the Python generator, each once or repeatedly.
 
     Args:
         address: host:port.
-        path: Of the method.
+        path: The path of the method.
         frames: The messages.
-        callers: How many calls are in flight at any time.
-        calls: How many are sent; 0: each message once.
-        may_refuse: True: calls may be refused for lack of budget.
-        commit_path: Of the method by which callers commit what each call has held, before the next; empty: they do not.
+        callers: The number of calls in flight at any time.
+        calls: The number of calls. 0: each message once.
+        may_refuse: True if calls may be refused for lack of budget.
+        commit_path: The path of the method by which callers commit each hold before the next call. Empty: no commit.
     """
     arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(calls)]
     arguments += ["--may-refuse"] if may_refuse else []
@@ -120,17 +120,17 @@ def send_messages(
 
 @contextmanager
 def sending(address: str, path: str, frames: Path, *, callers: int) -> Iterator[None]:
-    """Send a file's messages over and over while the block runs."""
+    """Send a file's messages repeatedly while the block runs."""
     arguments = [address, path, str(frames), "--callers", str(callers), "--calls", str(10**9)]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.generator", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert process.stderr is not None, "it is a pipe"
     try:
-        process.stderr.readline()  # It says that it begins.
+        process.stderr.readline()  # The line that reports the start.
         yield
         if process.poll() is not None:
-            raise LoadFailed("the load in the background ended by itself")
+            raise LoadFailed("the load in the background ended early")
     finally:
         process.kill()
         process.wait()
@@ -138,7 +138,7 @@ def sending(address: str, path: str, frames: Path, *, callers: int) -> Iterator[
 
 
 def _calls_of_log(log: Path) -> Iterator[tuple[int, int]]:
-    """h2load's log: when a call began in µs, its HTTP status, and the µs it took."""
+    """Read h2load's log, whose lines have the start of a call in µs, its HTTP status, and its duration in µs."""
     for line in log.read_text().splitlines():
         began, status, taken = line.split("\t")
         if status == "200":

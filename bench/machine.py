@@ -1,4 +1,4 @@
-"""The machine and the versions that a table was measured on, in a line."""
+"""Describes in one line the machine and the versions on which a table was measured."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from bench.load import H2LOAD
 
 
 def machine_line() -> str:
-    """Cores, memory, system, and what was measured with."""
+    """Return cores, memory, system and versions."""
     parts = [
         f"{os.cpu_count()} x {_processor()}",
         f"{_memory_gib()} GiB",

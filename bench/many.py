@@ -1,4 +1,4 @@
-"""Scenarios of many charges and of many budgets: batches, and whether size matters."""
+"""Scenarios of many charges and many budgets: batches, and the effect of a ledger's size."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,17 +12,17 @@ from bench.rows import Contestants, Row, Scenario
 from bench.stage import CALLERS, Acknowledged, Stage, figures, method
 
 _RATE = "per_second"
-#: Each measurement is of new charges: request ids are never sent twice.
+#: Each measurement sends new charges: no request id is sent twice.
 _seeds = count(1)
 
 
 def batch(stage: Stage, *, batch_items: int, budgets: int, at_least: float, after: float) -> Scenario:
-    """Charges by BatchUpdateCost beside bare inserts."""
+    """Compare charges by BatchUpdateCost with bare inserts."""
     row = Row(
         what=f"durable charges, batches of {batch_items:,}, {budgets:,} budgets",
         here=("budgetd", _RATE),
-        beside=("bare", _RATE),
-        beside_what="executemany of the same entries and request ids",
+        reference=("bare", _RATE),
+        reference_what="executemany of the same entries and request ids",
         unit="charges/s",
         at_least=at_least,
         after=after,
@@ -32,7 +32,7 @@ def batch(stage: Stage, *, batch_items: int, budgets: int, at_least: float, afte
 
 
 def flat(stage: Stage, *, budgets: int, entries: int) -> Scenario:
-    """A charge in a large ledger beside one in a small one."""
+    """Compare a charge in a large ledger with one in a small ledger."""
     size = f"{budgets:,} budgets" + (f", {entries:,} entries" if entries else "")
     return Scenario(
         f"flat-{budgets}",
@@ -41,8 +41,8 @@ def flat(stage: Stage, *, budgets: int, entries: int) -> Scenario:
             Row(
                 what=f"time of a charge, {name}, {size}",
                 here=(f"large {name}", "charge_us"),
-                beside=(f"small {name}", "charge_us"),
-                beside_what="the same with 1 budget",
+                reference=(f"small {name}", "charge_us"),
+                reference_what="the same with 1 budget",
                 unit="µs",
                 at_least=at_most,
                 after=1.0,
@@ -56,7 +56,7 @@ def flat(stage: Stage, *, budgets: int, entries: int) -> Scenario:
 def charging(
     stage: Stage, server: ServerProcess, *, items: int, batch_items: int, budgets: int, callers: int
 ) -> Callable[[], dict[str, float]]:
-    """A contestant: so many new charges, in batches; of batches of one, each is an UpdateCost."""
+    """Return a contestant that sends new charges in batches. With batches of one, each is an UpdateCost."""
 
     def measure() -> dict[str, float]:
         drawn = batches(items=items, batch_items=batch_items, budgets=budgets, seed=next(_seeds))

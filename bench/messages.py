@@ -1,4 +1,4 @@
-"""The messages that are sent while measuring, and the files from which load generators read them."""
+"""The messages that measurements send, and the files from which load generators read them."""
 
 import os
 import struct
@@ -18,7 +18,7 @@ MODELS = ("gpt-4o-mini", "gpt-4o", "claude-sonnet-4-5")
 COST_NANO_USD = 1_234_567
 #: Input and output tokens of every charge.
 USAGE = (1200, 340)
-#: What is held where it is counted how many holds are granted: one of so many.
+#: In scenarios that count granted holds, one of this many holds is granted.
 HOLD_NANO_USD = 100_000_000
 HOLDS_A_GRANT = 20
 
@@ -26,12 +26,12 @@ _FRAME = struct.Struct(">BI")
 
 
 def budget_id(number: int) -> str:
-    """The id of a budget, by its number from 0."""
+    """Return the id of a budget, by its number from 0."""
     return f"user-{number:07d}"
 
 
 def charge(number: int, model: str = MODELS[0], request_id: str = "") -> cost_pb.UpdateCostRequest:
-    """A charge as a gateway sends it: what the call cost, its model and its tokens."""
+    """Return a charge as a gateway sends it: the cost of the call, its model and its tokens."""
     return cost_pb.UpdateCostRequest(
         project_id=PROJECT,
         budget_id=budget_id(number),
@@ -45,12 +45,12 @@ def charge(number: int, model: str = MODELS[0], request_id: str = "") -> cost_pb
 def batches(
     *, items: int, batch_items: int, budgets: int, seed: int, with_request_ids: bool = True
 ) -> list[cost_pb.BatchUpdateCostRequest]:
-    """Charges of budgets drawn at random, in batches, each with a request id whose order is that of time."""
+    """Yield batches of charges of random budgets. Their request ids sort by time."""
     random = Random(seed)
     requests = []
     for _ in range(items):
         request = charge(random.randrange(budgets), random.choice(MODELS), uuid7() if with_request_ids else "")
-        request.ClearField("project_id")  # An item has that of its batch.
+        request.ClearField("project_id")  # An item has the project of its batch.
         requests.append(request)
     return [
         cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=requests[first : first + batch_items])
@@ -59,7 +59,7 @@ def batches(
 
 
 def commit_of(answer: bytes) -> bytes:
-    """The message that commits what an answer to ReserveCost says was held: a charge like any other."""
+    """Return the message that commits the hold of an answer to ReserveCost, with an ordinary charge."""
     reservation_id = reservation_pb.ReserveCostResponse.FromString(answer).reservation_id
     return reservation_pb.CommitReservationRequest(
         project_id=PROJECT,
@@ -71,7 +71,7 @@ def commit_of(answer: bytes) -> bytes:
 
 
 def uuid7() -> str:
-    """A request id as clients are advised to make them: a UUIDv7."""
+    """Return a request id as recommended for clients: a UUIDv7."""
     value = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
@@ -80,7 +80,7 @@ def uuid7() -> str:
 
 
 def write_frames(path: Path, messages: Iterable[Message | bytes]) -> Path:
-    """Write messages as gRPC frames them on the wire; h2load posts a file as it is."""
+    """Write messages in gRPC's framing: h2load posts a file unchanged."""
     with path.open("wb") as file:
         for message in messages:
             body = message if isinstance(message, bytes) else message.SerializeToString()
@@ -89,7 +89,7 @@ def write_frames(path: Path, messages: Iterable[Message | bytes]) -> Path:
 
 
 def read_frames(path: Path) -> Sequence[bytes]:
-    """The bodies of a file of frames."""
+    """Read the bodies from a file of frames."""
     text, place, bodies = path.read_bytes(), 0, []
     while place < len(text):
         _, size = _FRAME.unpack_from(text, place)

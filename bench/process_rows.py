@@ -1,4 +1,4 @@
-"""Scenarios of the process itself: how fast it starts, and the memory that it takes."""
+"""Scenarios of the process itself: its start time and its memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from budgetd.v1 import budget_service_pb2 as service
 
 
 def process(stage: Stage) -> Scenario:
-    """Starting on an empty file."""
+    """Measure the start on an empty file, and the memory of an idle server."""
     return Scenario(
         "process",
         lambda: _process(stage),
@@ -23,16 +23,16 @@ def process(stage: Stage) -> Scenario:
             Row(
                 what="start of `budgetd serve`",
                 here=("budgetd", "start_ms"),
-                beside=("empty", "start_ms"),
-                beside_what="start of an empty grpc.aio server",
+                reference=("empty", "start_ms"),
+                reference_what="start of an empty grpc.aio server",
                 unit="ms",
                 more_is_better=False,
             ),
             Row(
                 what="memory of an idle server",
                 here=("budgetd", "rss_mib"),
-                beside=("empty", "rss_mib"),
-                beside_what="an idle empty grpc.aio server",
+                reference=("empty", "rss_mib"),
+                reference_what="an idle empty grpc.aio server",
                 unit="MiB",
                 here_at_most=90,
                 more_is_better=False,
@@ -43,12 +43,12 @@ def process(stage: Stage) -> Scenario:
 
 
 def memory_of_many(stage: Stage, *, budgets: int) -> Scenario:
-    """Memory after a server has charged and listed many budgets."""
+    """Measure the memory of a server that has charged and listed many budgets."""
     row = Row(
         what=f"memory after {budgets:,} budgets",
         here=("budgetd", "rss_mib"),
-        beside=("idle", "rss_mib"),
-        beside_what="the same server, idle",
+        reference=("idle", "rss_mib"),
+        reference_what="the same server, idle",
         unit="MiB",
         here_at_most=150,
         more_is_better=False,

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, as they run in production; each says where it listens on its standard error."""
+"""Runs servers in their own processes, as in production. Each logs its address on its standard error."""
 
 import json
 import math
@@ -17,15 +17,15 @@ STOP_SECONDS_MAX = 30.0
 
 
 class ServerFailed(Exception):
-    """A server that did not begin to serve; the text holds the end of its log."""
+    """A server did not start to serve. The text has the end of its log."""
 
 
 class ServerProcess:
     """A server that serves until the `with` block ends.
 
     Args:
-        arguments: Those of Python.
-        log_path: Where its standard error goes.
+        arguments: The arguments of Python.
+        log_path: The file that receives its standard error.
     """
 
     def __init__(self, arguments: Sequence[str], log_path: Path) -> None:
@@ -37,31 +37,31 @@ class ServerProcess:
             serving = self._serving()
             #: host:port.
             self.address = str(serving["listen"])
-            #: The port of HTTP; 0: there is none.
+            #: The HTTP port. 0 if there is none.
             self.http_port = int(serving.get("http_port", 0))
         except BaseException:
             self._process.kill()
             raise
-        #: From the start of the process until it said that it serves.
+        #: Seconds from the start of the process until it logged that it serves.
         self.start_seconds = time.perf_counter() - began
 
     @property
     def rss_mib(self) -> float:
-        """The memory that the process has in RAM; not a number where there is no /proc."""
+        """The resident memory of the process in MiB. NaN without /proc."""
         return self._status_mib("VmRSS")
 
     def peak_growth_mib(self, work: Callable[[], object]) -> float:
-        """By how many MiB the process grew at most while it worked; not a number where there is no /proc."""
+        """Run `work`, and return by how many MiB the process grew at most. NaN without /proc."""
         before = self.rss_mib
         peak = Path(f"/proc/{self._process.pid}/clear_refs")
         if peak.exists():
-            peak.write_text("5")  # It is counted from now on.
+            peak.write_text("5")  # Resets the peak.
         work()
         return self._status_mib("VmHWM") - before
 
     @property
     def cpu_seconds(self) -> float:
-        """The time that the process has used on all cores; not a number where there is no /proc."""
+        """The CPU time of the process on all cores, in seconds. NaN without /proc."""
         path = Path(f"/proc/{self._process.pid}/stat")
         if not path.exists():
             return math.nan
@@ -88,19 +88,19 @@ class ServerProcess:
         return int(re.findall(rf"^{name}:\s+(\d+) kB$", path.read_text(), flags=re.MULTILINE)[0]) / 1024
 
     def _serving(self) -> dict[str, Any]:
-        """The line of the log that tells that it serves, and where."""
+        """Wait for the log line with the addresses of the server, and return its fields."""
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline and self._process.poll() is None:
             for line in self._log_path.read_text().splitlines():
                 if '"serving"' in line and line.endswith("}"):
-                    told: dict[str, Any] = json.loads(line)
-                    return told
+                    line_fields: dict[str, Any] = json.loads(line)
+                    return line_fields
             time.sleep(0.005)
         raise ServerFailed(f"{self._log_path.name}: {self._log_path.read_text()[-2_000:]}")
 
 
 def budgetd(database: Path) -> ServerProcess:
-    """`budgetd serve` on a file."""
+    """Return `budgetd serve` on a file."""
     program = "from budgetd_server.cli import main; main()"
     ports = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]
     arguments = ["-c", program, "serve", *ports, "--database", str(database), "--log-json"]
@@ -108,13 +108,13 @@ def budgetd(database: Path) -> ServerProcess:
 
 
 def plain_hosted(folder: Path) -> ServerProcess:
-    """A server that stores in a folder what LiteLLM's class saves, as it comes; see hosted_contenders.py."""
+    """Return a server that stores what LiteLLM's class saves unchanged in a folder; see hosted_contenders.py."""
     folder.mkdir(exist_ok=True)
     return ServerProcess(["-m", "bench.hosted_contenders", str(folder)], folder.with_suffix(".log"))
 
 
 def contender(name: str, folder: Path, database: Path | None = None) -> ServerProcess:
-    """A server that budgetd is compared with; see contenders.py."""
+    """Return a server that budgetd is compared with; see contenders.py."""
     arguments = ["-m", "bench.contenders", name]
     if database is not None:
         arguments.append(str(database))

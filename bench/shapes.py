@@ -1,4 +1,4 @@
-"""Scenarios of charges that count in many places: on a budget that is deep down, and on one with many limits."""
+"""Scenarios of charges that count in many places: on a deep budget, and on a budget with many limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,19 +11,19 @@ from bench.stage import CALLERS, Stage
 from budgetd.v1 import budget_pb2 as pb
 
 BUDGETS = 200
-#: As many as there may be.
+#: The most levels and limits that are allowed.
 DEPTH, LIMITS = 8, 32
 _WAYS = (("unary", "by UpdateCost"), ("batch", "in batches of 500"))
 
 
 def deep(stage: Stage) -> Scenario:
-    """Charges of budgets with seven above each."""
+    """Measure charges of budgets that have seven ancestors each."""
     budgets = stage.sized(BUDGETS)
     return _scenario(stage, "deep", f"depth {DEPTH}, a limit on each level", lambda: at_depth(DEPTH, budgets=budgets))
 
 
 def many_limits(stage: Stage) -> Scenario:
-    """Charges of budgets with 32 limits each."""
+    """Measure charges of budgets with 32 limits each."""
     budgets = stage.sized(BUDGETS)
     return _scenario(stage, "limits", f"{LIMITS} limits", lambda: with_limits(LIMITS, budgets=budgets))
 
@@ -33,13 +33,13 @@ def _scenario(stage: Stage, name: str, shape: str, made: Callable[[], Iterator[p
         Row(
             what=f"{what}, {shape}",
             here=(f"{name} {way}", measure),
-            beside=(f"plain {way}", measure),
-            beside_what="the same, a root with one limit",
+            reference=(f"plain {way}", measure),
+            reference_what="the same, a root with one limit",
             unit="µs",
             more_is_better=False,
         )
-        for way, told in _WAYS
-        for measure, what in (("charge_us", f"time of a charge {told}"), ("cpu_us", "CPU of it"))
+        for way, name_of_way in _WAYS
+        for measure, what in (("charge_us", f"time of a charge {name_of_way}"), ("cpu_us", "CPU of it"))
     )
     return Scenario(name, lambda: _shaped(stage, name, made), rows)
 

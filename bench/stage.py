@@ -1,4 +1,4 @@
-"""What scenarios share: a folder, ledgers to copy, how large everything is."""
+"""What scenarios share: a folder, ledgers to copy, and the scale."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from bench.processes import ServerProcess
 from budgetd_server.rpc.handlers import SERVICE
 
 CALLERS = 64
-#: h2load sends one message over and over, so the callers are divided among as many processes, each with its budget.
+#: h2load repeats one message, so the callers are divided among this many processes, each with its own budget.
 GROUPS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where and how large it is measured."""
+    """Where and at what scale to measure."""
 
     folder: Path
-    #: 1.0: as published; less for a trial of the bench itself.
+    #: 1.0: as published. Less to try the bench itself.
     scale: float
     ledgers: Ledgers = field(init=False)
 
@@ -28,27 +28,27 @@ class Stage:
         object.__setattr__(self, "ledgers", Ledgers(self.folder))
 
     def sized(self, count: int, *, least: int = 1) -> int:
-        """A count at the stage's scale."""
+        """Return a count at the stage's scale."""
         return max(least, int(count * self.scale))
 
     def charges(self) -> Sequence[Path]:
-        """A file with a charge for each group of callers."""
+        """Write a file with a charge for each group of callers."""
         return [write_frames(self.folder / f"charge-{group}.frames", [charge(group)]) for group in range(GROUPS)]
 
     def empty(self) -> Sequence[Path]:
-        """As many files with an empty message."""
+        """Write as many files with an empty message."""
         return [write_frames(self.folder / f"empty-{group}.frames", [b""]) for group in range(GROUPS)]
 
 
 def method(name: str) -> str:
-    """The path of an RPC."""
+    """Return the path of an RPC."""
     return f"/{SERVICE.full_name}/{name}"
 
 
 def unary(
     server: ServerProcess, frames: Sequence[Path], *, calls: int, callers: int = CALLERS, rpc: str = "UpdateCost"
 ) -> Callable[[], dict[str, float]]:
-    """A contestant: so many unary calls."""
+    """Return a contestant that sends unary calls."""
 
     def measure() -> dict[str, float]:
         cpu = server.cpu_seconds
@@ -59,7 +59,7 @@ def unary(
 
 
 class Acknowledged:
-    """Counts the charges that a server has acknowledged into a file, and compares with the file."""
+    """Counts the charges that a server has acknowledged, and compares the number with the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -67,7 +67,7 @@ class Acknowledged:
         self._count = 0
 
     def __call__(self, measure: Callable[[], dict[str, float]]) -> Callable[[], dict[str, float]]:
-        """The same contestant, counted."""
+        """Return the contestant with its charges counted."""
 
         def counted() -> dict[str, float]:
             measured = measure()
@@ -77,10 +77,10 @@ class Acknowledged:
         return counted
 
     def check(self) -> None:
-        """Make sure that the file holds exactly what was acknowledged.
+        """Check that the file has exactly the charges that were acknowledged.
 
         Raises:
-            LoadFailed: It does not: charges were refused, lost or counted twice.
+            LoadFailed: It has not: charges were refused, lost or counted twice.
         """
         recorded = charges_in(self._path) - self._before
         if recorded != self._count:
@@ -88,7 +88,7 @@ class Acknowledged:
 
 
 def figures(load: Load) -> dict[str, float]:
-    """What a load measured."""
+    """Return the figures of a load."""
     return {
         "charges": len(load.calls),
         "per_second": load.per_second,

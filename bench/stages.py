@@ -1,7 +1,7 @@
-"""Where the time of one charge goes: the steps of its way, carried out one after another in this process.
+"""Measures the steps of a charge, carried out one after another in this process.
 
-gRPC's own part is missing, and so is everything that waits: it tells what the code of each step costs, and the rows of
-the other tables tell what a call costs.
+gRPC's own part is missing, and so is all waiting: this table shows the cost of the code of each step, and the other
+tables show the cost of a call.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def stages_of_a_charge(stage: Stage) -> dict[str, dict[str, float]]:
-    """Way of sending → stage → µs a charge."""
+    """Return µs per charge, by way of sending and stage."""
     turns = stage.sized(60, least=3)
     return {
         "alone": _measure(stage, size=1, budgets=200, turns=turns * 4),
@@ -52,7 +52,7 @@ def _measure(stage: Stage, *, size: int, budgets: int, turns: int) -> dict[str, 
 
 
 class _Way:
-    """The way of some charges through the server's layers, timed."""
+    """Times charges on their way through the server's layers."""
 
     def __init__(self, connection: sqlite3.Connection, *, is_batch: bool) -> None:
         self.connection = connection
@@ -116,7 +116,7 @@ class _Way:
 
 
 def _now(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that waits for nothing, and only lets others have their turn."""
+    """Run a coroutine that never waits and only yields to others, and return its result."""
     while True:
         try:
             coroutine.send(None)

@@ -1,4 +1,4 @@
-"""Results as tables for people."""
+"""Formats results as tables."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -10,7 +10,7 @@ from bench.rows import Result, Row
 
 
 def results_table(results: Sequence[Result]) -> Table:
-    """A row for each result: budgetd's figure, the other, their ratio, and the bounds of the design."""
+    """Make a table with a row for each result: budgetd's figure, the reference, their ratio and the bounds."""
     counts = " or ".join(str(count) for count in sorted({len(result.ratios) for result in results}))
     table = Table(caption=f"Ratios are medians of {counts} interleaved pairs, with the least and the greatest.")
     for heading in ("what", "compared with"):
@@ -30,9 +30,9 @@ def results_table(results: Sequence[Result]) -> Table:
         ratio = f"{result.ratio:.2f}"
         table.add_row(
             row.what,
-            row.beside_what,
+            row.reference_what,
             f"{median(result.here):,.0f} {row.unit}",
-            f"{median(result.beside):,.0f}",
+            f"{median(result.reference):,.0f}",
             f"[{colour}]{ratio}[/]" if colour else ratio,
             f"{min(result.ratios):.2f} … {max(result.ratios):.2f}",
             *bounds,
@@ -41,7 +41,7 @@ def results_table(results: Sequence[Result]) -> Table:
 
 
 def stages_table(stages: dict[str, dict[str, float]]) -> Table:
-    """Where the time of one charge goes, in µs: a column for each way to send it."""
+    """Make a table of the stages of a charge in µs, with a column for each way to send it."""
     table = Table(caption="Microseconds a charge, measured in one process without gRPC; medians.")
     table.add_column("stage")
     for way in stages:
@@ -54,7 +54,7 @@ def stages_table(stages: dict[str, dict[str, float]]) -> Table:
 
 
 def show(table: Table) -> None:
-    """Print a table; wide, where the output is no terminal."""
+    """Print a table. It is wide if the output is not a terminal."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=170)

@@ -15,28 +15,31 @@ from budgetd.v1 import cost_pb2 as cost_pb
 BUDGETS = 200
 CALLS = 4_096
 LONE_CALLS = 500
-#: What one client may send at once.
+#: The most items that one client may send at once.
 FULL_BATCH = 8_000
 _RATE, _P99, _P50 = "per_second", "p99_us", "p50_us"
 
 
 def charges(stage: Stage) -> Scenario:
-    """Charges of 64 callers beside the three ways to answer them."""
+    """Compare charges of 64 callers with three other ways to answer them."""
     rate = partial(Row, what="durable UpdateCost, 64 callers", here=("budgetd", _RATE), unit="calls/s")
     return Scenario(
         "unary",
         lambda: _charges(stage),
         (
             rate(
-                beside=("memory", _RATE), beside_what="the same messages, adding in memory", at_least=0.85, after=0.95
+                reference=("memory", _RATE),
+                reference_what="the same messages, adding in memory",
+                at_least=0.85,
+                after=0.95,
             ),
-            rate(beside=("empty", _RATE), beside_what="an empty grpc.aio call", at_least=0.7, after=0.9),
-            rate(beside=("commit", _RATE), beside_what="a commit per call on aiosqlite", at_least=4, after=5),
+            rate(reference=("empty", _RATE), reference_what="an empty grpc.aio call", at_least=0.7, after=0.9),
+            rate(reference=("commit", _RATE), reference_what="a commit per call on aiosqlite", at_least=4, after=5),
             Row(
                 what="its p99, 64 callers",
                 here=("budgetd", _P99),
-                beside=("empty", _P99),
-                beside_what="the empty call's p99",
+                reference=("empty", _P99),
+                reference_what="the empty call's p99",
                 unit="µs",
                 at_least=2,
                 after=1.5,
@@ -45,8 +48,8 @@ def charges(stage: Stage) -> Scenario:
             Row(
                 what="CPU of one UpdateCost",
                 here=("budgetd", "cpu_us"),
-                beside=("empty", "cpu_us"),
-                beside_what="an empty grpc.aio call",
+                reference=("empty", "cpu_us"),
+                reference_what="an empty grpc.aio call",
                 unit="µs",
                 more_is_better=False,
             ),
@@ -54,23 +57,23 @@ def charges(stage: Stage) -> Scenario:
     )
 
 
-def beside_batches(stage: Stage) -> Scenario:
-    """The same while one client sends full batches."""
+def with_batches(stage: Stage) -> Scenario:
+    """Measure charges of 64 callers while one client sends full batches."""
     row = Row(
-        what="p99 of UpdateCost beside full batches",
+        what="p99 of UpdateCost during full batches",
         here=("budgetd", _P99),
-        beside=("empty", _P99),
-        beside_what="the empty call's p99, nothing beside it",
+        reference=("empty", _P99),
+        reference_what="the empty call's p99, without other load",
         unit="µs",
         at_least=5,
         after=3,
         more_is_better=False,
     )
-    return Scenario("fair", lambda: _beside_batches(stage), (row,))
+    return Scenario("fair", lambda: _with_batches(stage), (row,))
 
 
 def lone(stage: Stage) -> Scenario:
-    """One caller who waits for each answer."""
+    """Measure one caller that waits for each answer."""
     alone = partial(Row, here=("budgetd", _P50), unit="µs", more_is_better=False)
     whole_file = partial(alone, what="the same, fsync included")
     return Scenario(
@@ -80,24 +83,26 @@ def lone(stage: Stage) -> Scenario:
             alone(
                 what="UpdateCost of a lone caller, without its fsync",
                 without=("fsync", _P50),
-                beside=("empty", _P50),
-                beside_what="an empty grpc.aio call",
+                reference=("empty", _P50),
+                reference_what="an empty grpc.aio call",
                 at_least=2,
                 after=1.5,
             ),
-            whole_file(beside=("whole file of 10", _P50), beside_what="LiteLLM's whole-file save, 10 users"),
-            whole_file(beside=("whole file of 1,000", _P50), beside_what="LiteLLM's whole-file save, 1,000 users"),
+            whole_file(reference=("whole file of 10", _P50), reference_what="LiteLLM's whole-file save, 10 users"),
+            whole_file(
+                reference=("whole file of 1,000", _P50), reference_what="LiteLLM's whole-file save, 1,000 users"
+            ),
         ),
     )
 
 
 def reads(stage: Stage) -> Scenario:
-    """Reads of 64 callers."""
+    """Measure reads of 64 callers."""
     row = Row(
         what="GetCurrentCost, 64 callers",
         here=("budgetd", _RATE),
-        beside=("empty", _RATE),
-        beside_what="an empty grpc.aio call",
+        reference=("empty", _RATE),
+        reference_what="an empty grpc.aio call",
         unit="calls/s",
         at_least=0.75,
         after=0.9,
@@ -119,14 +124,14 @@ def _charges(stage: Stage) -> Iterator[Contestants]:
             "budgetd": acknowledged(unary(server, stage.charges(), calls=calls)),
             "memory": unary(memory, stage.charges(), calls=calls),
             "empty": unary(empty, stage.empty(), calls=calls),
-            # Slow enough that a quarter of the calls takes as long.
+            # So slow that a quarter of the calls takes as long.
             "commit": unary(commit, stage.charges(), calls=max(GROUPS * 4, calls // 4)),
         }
         acknowledged.check()
 
 
 @contextmanager
-def _beside_batches(stage: Stage) -> Iterator[Contestants]:
+def _with_batches(stage: Stage) -> Iterator[Contestants]:
     calls = stage.sized(CALLS, least=GROUPS * 4)
     items = stage.sized(FULL_BATCH)
     # Without request ids, so that the same message is a new batch each time.
@@ -137,11 +142,11 @@ def _beside_batches(stage: Stage) -> Iterator[Contestants]:
         empty = stack.enter_context(contender("empty", stage.folder))
         alone = unary(server, stage.charges(), calls=calls)
 
-        def charge_beside_batches() -> dict[str, float]:
+        def charge_with_batches() -> dict[str, float]:
             with sending(server.address, method("BatchUpdateCost"), frames, callers=1):
                 return alone()
 
-        yield {"budgetd": charge_beside_batches, "empty": unary(empty, stage.empty(), calls=calls)}
+        yield {"budgetd": charge_with_batches, "empty": unary(empty, stage.empty(), calls=calls)}
 
 
 @contextmanager

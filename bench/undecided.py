@@ -1,4 +1,4 @@
-"""Holds that are answered and not decided, for two of the contenders: of twenty, one is granted."""
+"""Answers holds without deciding them, for two of the contenders: one of twenty is granted."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from budgetd_server.rpc.errors import STATUS_TRAILER, status_of
 
 
 class UndecidedEngine:
-    """Answers holds in turn, whatever they ask for: one is granted, the others are refused. Nothing is kept."""
+    """Answers holds in turn, regardless of their content: one of twenty is granted. Nothing is kept."""
 
     def __init__(self) -> None:
         self.clock = system_clock_us
@@ -63,7 +63,7 @@ class Refusals:
 
 
 def _full_limit(name: str, amount_nano_usd: int, now_us: int) -> LimitStatus:
-    """A limit of which everything is held."""
+    """Return a limit whose whole amount is held."""
     limit = Limit(amount=50 * amount_nano_usd, window=Lifetime())
     budget = BudgetState(
         project_key=1,

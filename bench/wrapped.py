@@ -1,7 +1,7 @@
-"""What BudgetManager costs its callers, by a program of its own: `python -m bench.wrapped NAME ARGUMENT TIMES`.
+"""Measures what BudgetManager costs its callers, in its own process: `python -m bench.wrapped NAME ARGUMENT TIMES`.
 
-`manager` and `stub` charge at a server's address, with the wrapper and without. `embedded` and `litellm` charge one of
-many users in a folder, each call until what it has done is on the disk; the latter runs where LiteLLM is installed.
+`manager` and `stub` charge a server, with and without the wrapper. `embedded` and `litellm` charge one of many users in
+a folder, and each call ends when its change is on the disk; `litellm` needs LiteLLM to be installed.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-#: The environment of `make parity`, in which LiteLLM is; it may be absent.
+#: The environment of `make parity`, which has LiteLLM. It may be absent.
 LITELLM_PYTHON = REPOSITORY / ".venv-parity" / "bin" / "python"
 COMPLETION = {"id": "c", "model": "gpt-4o", "usage": {"prompt_tokens": 1_200, "completion_tokens": 300}}
 WARM_UP_CALLS = 20
 
 
 def manager(address: str, times: int) -> dict[str, float]:
-    """The wrapper's update_cost, hosted."""
+    """Measure the wrapper's update_cost, hosted."""
     from budgetd import BudgetManager
 
     with BudgetManager("wrapped", client_type="hosted", api_base=address) as made:
@@ -32,7 +32,7 @@ def manager(address: str, times: int) -> dict[str, float]:
 
 
 def stub(address: str, times: int) -> dict[str, float]:
-    """The same message by the generated stub alone."""
+    """Measure the same message by the generated stub alone."""
     import grpc
 
     from budgetd import BudgetManager
@@ -55,7 +55,7 @@ def stub(address: str, times: int) -> dict[str, float]:
 
 
 def embedded(place: str, times: int) -> dict[str, float]:
-    """The wrapper's update_cost without a server, on a file with as many users as its name says."""
+    """Measure the wrapper's update_cost without a server, on a file with as many users as its name says."""
     from budgetd import BudgetManager
 
     folder, users = _place(place)
@@ -67,7 +67,7 @@ def embedded(place: str, times: int) -> dict[str, float]:
 
 
 def litellm(place: str, times: int) -> dict[str, float]:
-    """LiteLLM's update_cost, until its thread has written the file."""
+    """Measure LiteLLM's update_cost until its thread has written the file."""
     os.environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "HF_HUB_OFFLINE": "1"}
     import litellm as library
 
@@ -88,7 +88,7 @@ def litellm(place: str, times: int) -> dict[str, float]:
 
 
 def imports(statement: str, times: int) -> dict[str, float]:
-    """The median time of a program of one line, the interpreter's start included."""
+    """Measure the median time of a program of one line, including the start of the interpreter."""
     command = [sys.executable, "-c", statement]
     return _timed(lambda: subprocess.run(command, check=True), times, warm_up=1)
 
@@ -96,7 +96,7 @@ def imports(statement: str, times: int) -> dict[str, float]:
 def in_own_process(
     name: str, argument: str, *, times: int, python: str = sys.executable
 ) -> Callable[[], dict[str, float]]:
-    """A contestant: one of the measures above, by a process of its own."""
+    """Return a contestant: one of the measures above, in its own process."""
 
     def measure() -> dict[str, float]:
         command = [python, "-m", "bench.wrapped", name, argument, str(times)]
@@ -108,7 +108,7 @@ def in_own_process(
 
 
 def _place(place: str) -> tuple[Path, int]:
-    """A folder whose name ends in the number of its users."""
+    """Parse the path of a folder whose name ends in the number of its users."""
     folder = Path(place)
     folder.mkdir(exist_ok=True)
     return folder, int(folder.name.rpartition("-")[2])

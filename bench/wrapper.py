@@ -1,4 +1,4 @@
-"""Scenarios of BudgetManager: beside the stub that it wraps, beside LiteLLM's class, and what its import takes."""
+"""Scenarios of BudgetManager: compared with the stub that it wraps and with LiteLLM's class, and its import time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ _P50 = "p50_us"
 
 
 def hosted(stage: Stage) -> Scenario:
-    """update_cost beside the raw stub."""
+    """Compare update_cost with the raw stub."""
     row = Row(
         what="BudgetManager.update_cost, hosted",
         here=("manager", _P50),
-        beside=("stub", _P50),
-        beside_what="the same message by the raw stub",
+        reference=("stub", _P50),
+        reference_what="the same message by the raw stub",
         unit="µs",
         at_least=1.3,
         after=1.15,
@@ -29,15 +29,15 @@ def hosted(stage: Stage) -> Scenario:
 
 
 def embedded(stage: Stage, *, users: int) -> Scenario:
-    """update_cost without a server beside LiteLLM's class, both until the data are on the disk."""
-    beside = (
+    """Compare update_cost without a server with LiteLLM's class, both until the data are on the disk."""
+    reference = (
         "LiteLLM's class" if LITELLM_PYTHON.exists() else "a whole-file save (run `make parity` for LiteLLM's class)"
     )
     row = Row(
         what=f"BudgetManager.update_cost, embedded, {users:,} users",
         here=("embedded", _P50),
-        beside=("whole file", _P50),
-        beside_what=f"{beside}, until it is on the disk",
+        reference=("whole file", _P50),
+        reference_what=f"{reference}, until it is on the disk",
         unit="µs",
         more_is_better=False,
     )
@@ -45,7 +45,7 @@ def embedded(stage: Stage, *, users: int) -> Scenario:
 
 
 def imports(stage: Stage) -> Scenario:
-    """Programs of one line."""
+    """Measure programs of one line."""
     alone = ("python", _P50)
     return Scenario(
         "imports",
@@ -54,8 +54,8 @@ def imports(stage: Stage) -> Scenario:
             Row(
                 what=f"a program that says `{statement}`",
                 here=(statement, _P50),
-                beside=alone,
-                beside_what="a program that says nothing",
+                reference=alone,
+                reference_what="a program that says nothing",
                 unit="µs",
                 here_at_most=250_000,
                 more_is_better=False,

@@ -17,11 +17,11 @@ def test_chosen_rows_are_printed_and_written_as_json_with_the_machine(tmp_path: 
 
     ended = run("--rows", "process", "--pairs", "2", "--scale", "0.01", "--json", str(file))
 
-    told = json.loads(file.read_text())
+    found = json.loads(file.read_text())
     assert ended.returncode == 0, ended.stderr
     assert "memory of an idle server" in ended.stdout
-    assert told["machine"] in ended.stdout
-    assert [len(row["ratios"]) for row in told["rows"]] == [2, 2]
+    assert found["machine"] in ended.stdout
+    assert [len(row["ratios"]) for row in found["rows"]] == [2, 2]
 
 
 def test_a_row_that_does_not_exist_is_refused_with_the_names_of_those_that_do() -> None:

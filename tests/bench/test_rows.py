@@ -8,23 +8,28 @@ import pytest
 from bench.rows import Contestants, Row, Scenario, measured
 
 RATE = Row(
-    what="charges", here=("ours", "rate"), beside=("theirs", "rate"), beside_what="theirs", unit="/s", at_least=0.5
+    what="charges",
+    here=("ours", "rate"),
+    reference=("theirs", "rate"),
+    reference_what="theirs",
+    unit="/s",
+    at_least=0.5,
 )
 
 
 def scenario_of(*rows: Row, ours: list[float], theirs: list[float], order: list[str] | None = None) -> Scenario:
-    """A scenario whose contestants tell these figures in turn."""
-    told = [] if order is None else order
+    """A scenario whose contestants report these figures in turn."""
+    turns = [] if order is None else order
 
     def of(name: str, figures: list[float]) -> "dict[str, float]":
-        told.append(name)
+        turns.append(name)
         return {"rate": figures.pop(0)}
 
     @contextmanager
     def opened() -> Iterator[Contestants]:
         yield {"ours": lambda: of("ours", ours), "theirs": lambda: of("theirs", theirs)}
 
-    return Scenario("told", opened, rows, warms_up=False)
+    return Scenario("given", opened, rows, warms_up=False)
 
 
 def test_a_ratio_is_made_of_figures_of_one_round_and_not_of_medians() -> None:
@@ -47,8 +52,8 @@ def test_what_is_not_ours_to_count_is_taken_off_before_the_ratio() -> None:
         what="lone",
         here=("ours", "rate"),
         without=("theirs", "rate"),
-        beside=("theirs", "rate"),
-        beside_what="theirs",
+        reference=("theirs", "rate"),
+        reference_what="theirs",
         unit="µs",
     )
 
@@ -70,8 +75,8 @@ def test_a_bound_is_reached_from_the_right_side(*, more_is_better: bool, ratio: 
     row = Row(
         what="it",
         here=("ours", "rate"),
-        beside=("theirs", "rate"),
-        beside_what="theirs",
+        reference=("theirs", "rate"),
+        reference_what="theirs",
         unit="",
         at_least=0.5,
         more_is_better=more_is_better,
