@@ -1,6 +1,6 @@
 """Replays a trace of LLM calls as usage of 200 users with limits, and checks that the server's totals are exact.
 
-    make demo                                     # a server of its own, and the real trace if it is at hand
+    make demo                                     # its own server, and the real trace if it is available
     make demo TRACE=calls.csv ADDRESS=host:port   # this trace, a running server
 
 Exit codes: 0 the totals are equal to the nano-dollar; 1 they are not, or a call failed; 2 the trace or the address
@@ -42,7 +42,7 @@ LIMIT_NANO_USD = 250_000_000
 TOP_SPENDERS = 10
 DIFFERENCES_SHOWN = 10
 TIMEOUT_SECONDS = 60.0
-#: For finding a server that somebody else runs, or not.
+#: How long to look for a server that was given by its address.
 FIND_SECONDS = 2.0
 
 console = Console(highlight=False)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             calls, source = drawn_trace(), "a trace drawn at random from a fixed seed, with the shape of the real one"
         if options.address:
-            BudgetClient(options.address).close()  # It does not connect, but knows what an address is.
+            BudgetClient(options.address).close()  # It does not connect, but checks the address.
     except (TraceRefused, ValueError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return EXIT_REFUSED
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with nullcontext(options.address) if options.address else own_server() as address:
             whose = "the running server" if options.address else "a server of its own, durable, on a temporary file,"
             _say(f"{whose} at {address}")
-            # A server that has just been started is surely there, and may be slow at first.
+            # A server that was just started exists, but may be slow at first.
             find_seconds = FIND_SECONDS if options.address else TIMEOUT_SECONDS
             with BudgetClient(address, timeout_seconds=TIMEOUT_SECONDS, connect_timeout_seconds=find_seconds) as client:
                 return run(client, calls)
@@ -93,8 +93,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(client: BudgetClient, calls: Sequence[LlmCall]) -> int:
-    """Replay, show and check; returns the exit code."""
-    # A project of its own for each run, so that one server can be given the demo again and again.
+    """Replay the trace, show the totals and check them. Returns the exit code."""
+    # Each run has its own project, so that the demo can run repeatedly on one server.
     project_id = f"demo-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     create_users(client, project_id, limit_nano_usd=LIMIT_NANO_USD)
     _say(
@@ -116,7 +116,7 @@ def run(client: BudgetClient, calls: Sequence[LlmCall]) -> int:
         f"{_usd(saved_nano_usd(calls, prices, refused))} was not spent"
     )
     _say(
-        f"{len(calls):,} calls judged in {seconds:.2f} s, {len(calls) - len(refused):,} of them durable charges: "
+        f"{len(calls):,} calls decided in {seconds:.2f} s, {len(calls) - len(refused):,} of them durable charges: "
         f"{len(calls) / seconds:,.0f} calls per second (batches of {BATCH_ITEMS}, {BATCHES_IN_FLIGHT} in flight)"
     )
     wrong = [
@@ -127,7 +127,7 @@ def run(client: BudgetClient, calls: Sequence[LlmCall]) -> int:
 
 
 def _replayed(client: BudgetClient, project_id: str, calls: Sequence[LlmCall]) -> tuple[frozenset[int], float]:
-    """The rows that were refused, and how many seconds it took."""
+    """Replay the trace. Returns the refused rows, and how many seconds it took."""
     columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("replaying", total=len(calls))
@@ -166,7 +166,7 @@ def _print_models(found: Totals) -> None:
 
 
 def _checked(expected: Totals, wrong: Sequence[str]) -> int:
-    """Say whether all that was looked at is right; returns the exit code."""
+    """Print whether all totals and refusals are right. Returns the exit code."""
     if not wrong:
         _say(
             f"check passed: {len(expected.cost_nano_usd_by_user)} users, "
@@ -182,12 +182,12 @@ def _checked(expected: Totals, wrong: Sequence[str]) -> int:
 
 
 def _say(sentence: str, *, style: str | None = None) -> None:
-    """Print a sentence as it is: a file's name is no markup, and a line that is piped is not broken."""
+    """Print a sentence unchanged: names of files are not markup, and lines in a pipe are not wrapped."""
     console.print(sentence, style=style, markup=False, emoji=False, soft_wrap=True)
 
 
 def _usd(nano_usd: int) -> str:
-    """Dollars with all nine decimals."""
+    """Format dollars with all nine decimals."""
     whole, rest = divmod(abs(nano_usd), NANO_USD_PER_USD)
     return f"{'-' if nano_usd < 0 else ''}${whole:,}.{rest:09d}"
 

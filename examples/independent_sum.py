@@ -1,6 +1,6 @@
-"""What a trace must have cost, summed with fractions of the standard library alone.
+"""Calculates what a trace must have cost, with only the fractions of the standard library.
 
-Nothing here uses budgetd's arithmetic: only the prices that the server publishes, the trace, and the rule that a call's
+It does not use budgetd's arithmetic, only the prices that the server publishes, the trace, and the rule that a call's
 cost is rounded once, half to even, to a whole nano-dollar.
 """
 
@@ -17,19 +17,19 @@ MTOK = 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What was spent, in nano-USD, and on how many calls."""
+    """Spending in nano-USD, and numbers of calls."""
 
     cost_nano_usd_by_user: Mapping[str, int]
     cost_nano_usd_by_model: Mapping[str, int]
     calls_by_model: Mapping[str, int]
-    #: Of all calls; kept apart, not summed from the others.
+    #: The cost of all calls, counted separately and not summed from the others.
     cost_nano_usd: int
 
 
 def independent_totals(
     calls: Sequence[LlmCall], price_by_model: Mapping[str, prices.ModelPrice], *, refused: Collection[int] = ()
 ) -> Totals:
-    """Price and sum every call of a trace but those of the refused rows."""
+    """Price and sum every call of a trace, except those of the refused rows."""
     by_user: Counter[str] = Counter()
     by_model: Counter[str] = Counter()
     calls_by_model: Counter[str] = Counter()
@@ -54,7 +54,7 @@ def independent_totals(
 def saved_nano_usd(
     calls: Sequence[LlmCall], price_by_model: Mapping[str, prices.ModelPrice], refused: Collection[int]
 ) -> int:
-    """What the refused calls would have cost."""
+    """Return what the refused calls would have cost."""
     return sum(_cost_nano_usd(price_by_model[model_of(row)], calls[row]) for row in refused)
 
 
@@ -65,36 +65,36 @@ def wrong_admissions(
     *,
     limit_nano_usd: int,
 ) -> Sequence[str]:
-    """Every admission that was wrong, one sentence each; empty: all were right.
+    """Return a sentence for each wrong decision. Empty if all were right.
 
-    In which order the calls of a user were judged is not known, but what a user has spent only grows: a call that was
-    rightly refused has no room in what was left in the end, either.
+    The order in which a user's calls were decided is not known, but spending only grows: a call that was rightly
+    refused has no room in the final rest of the limit, either.
     """
     spent = independent_totals(calls, price_by_model, refused=refused).cost_nano_usd_by_user
-    told = [f"user {user} has spent {cost}" for user, cost in sorted(spent.items()) if cost > limit_nano_usd]
+    wrong = [f"user {user} has spent {cost}" for user, cost in sorted(spent.items()) if cost > limit_nano_usd]
     for row in sorted(refused):
         cost, before = _cost_nano_usd(price_by_model[model_of(row)], calls[row]), spent.get(user_of(row), 0)
         if before + cost <= limit_nano_usd:
-            told.append(f"the call of row {row} was refused though user {user_of(row)} has room for it")
-    return told
+            wrong.append(f"the call of row {row} was refused though user {user_of(row)} has room for it")
+    return wrong
 
 
 def _cost_nano_usd(price: prices.ModelPrice, call: LlmCall) -> int:
     rates = price.rates
-    for tier in price.tiers:  # By rising length: the last one that the input exceeds holds for the whole call.
+    for tier in price.tiers:  # In ascending order: the last tier that the input exceeds applies to the whole call.
         if call.input_tokens > tier.above_input_tokens:
             rates = tier.rates
     exact = Fraction(call.input_tokens * rates.input_nano_usd_per_mtok, MTOK)
     exact += Fraction(call.output_tokens * rates.output_nano_usd_per_mtok, MTOK)
-    return round(exact)  # Python rounds a Fraction half to even, and exactly.
+    return round(exact)  # Python rounds a Fraction exactly, half to even.
 
 
 def differences(*, expected: Totals, found: Totals) -> Sequence[str]:
-    """Every total that is not what it must be, one sentence each; empty: all are equal to the nano-dollar.
+    """Return a sentence for each wrong total. Empty if all are equal to the nano-dollar.
 
-    The whole comes first, then models, then users.
+    The overall total comes first, then models, then users.
     """
-    told: list[str] = []
+    found_differences: list[str] = []
     for name, expected_by, found_by in (
         ("nano-USD in all", {"": expected.cost_nano_usd}, {"": found.cost_nano_usd}),
         ("nano-USD of model", expected.cost_nano_usd_by_model, found.cost_nano_usd_by_model),
@@ -104,7 +104,7 @@ def differences(*, expected: Totals, found: Totals) -> Sequence[str]:
         for key in sorted({*expected_by, *found_by}):
             ours, theirs = expected_by.get(key, 0), found_by.get(key, 0)
             if ours != theirs:
-                told.append(
+                found_differences.append(
                     f"{f'{name} {key}'.strip()}: the server has {theirs}, it must be {ours} ({theirs - ours:+})"
                 )
-    return told
+    return found_differences

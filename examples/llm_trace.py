@@ -1,8 +1,8 @@
-"""A trace of LLM calls: read from a CSV file, or drawn at random with the same shape; and who made which call.
+"""A trace of LLM calls, read from a CSV file or drawn at random with the same shape, and the user of each call.
 
-The real one is `AzureLLMInferenceTrace_conv.csv` of the repository Azure/AzurePublicDataset (CC-BY 4.0): 19,366 calls
-of a chat service in one hour, with the tokens that went in and came out. It names neither users nor models, so a rule
-on the row's number gives each call one of each.
+The real trace is `AzureLLMInferenceTrace_conv.csv` of the repository Azure/AzurePublicDataset (CC-BY 4.0): 19,366 calls
+of a chat service in one hour, with their input and output tokens. It names neither users nor models, so a rule assigns
+one of each to each call by the number of its row.
 """
 
 import csv
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 USERS = 200
-#: Well-known models of five providers. The last one's input costs 37.5 nano-dollars a token: every odd count is a tie
-#: that has to be rounded the right way.
+#: Well-known models of five providers. The last one's input costs 37.5 nano-dollars per token, so every odd count is a
+#: tie that must be rounded correctly.
 MODELS = (
     "gpt-4o",
     "gpt-4o-mini",
@@ -37,24 +37,24 @@ class LlmCall(NamedTuple):
 
 
 class TraceRefused(ValueError):
-    """The file cannot be used; the text says where and why."""
+    """The file cannot be used. The text says where and why."""
 
 
 def user_of(row: int) -> str:
-    """Who made the call of a row, counted from 0: rows take turns through all users."""
+    """Return the user of a row, counted from 0: rows go through all users in turn."""
     return f"user-{row % USERS:03d}"
 
 
 def model_of(row: int) -> str:
-    """The model of a row: neighbours use different ones, and each user goes through all of them in turn."""
+    """Return the model of a row: neighbours use different ones, and each user goes through all models in turn."""
     return MODELS[(row % USERS + row // USERS) % len(MODELS)]
 
 
 def read_trace(path: Path) -> Sequence[LlmCall]:
-    """Read the calls of a CSV file with the columns ContextTokens and GeneratedTokens; others are not looked at.
+    """Read the calls of a CSV file with the columns ContextTokens and GeneratedTokens. Other columns are ignored.
 
     Raises:
-        TraceRefused: There is no such file, or it holds something else.
+        TraceRefused: The file does not exist, or has other content.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -81,10 +81,10 @@ def _call(path: Path, line: int, row: dict[str, str | None]) -> LlmCall:
 
 
 def drawn_trace(calls: int = DRAWN_CALLS, *, seed: int = DRAWN_SEED) -> Sequence[LlmCall]:
-    """Calls with token counts distributed much as in the real trace, the same ones each time.
+    """Draw calls with a distribution of tokens near that of the real trace. The result is always the same.
 
-    Its input has a median of 1,020 and a mean of 1,155 tokens, 2 to 14,050; its output 129 and 211, 7 to 1,000: log-
-    normal distributions with the same mean and deviation of the logarithm come near, cut at the same bounds.
+    The real input has a median of 1,020 and a mean of 1,155 tokens, from 2 to 14,050; the output 129 and 211, from 7 to
+    1,000. Log-normal distributions with the same mean and deviation of the logarithm, cut at the same bounds, are near.
     """
     rng = random.Random(seed)
     return [

@@ -1,4 +1,4 @@
-"""A budgetd server of one's own for as long as a `with` block lasts: a process of its own, over a temporary file."""
+"""Runs a budgetd server during a `with` block, in its own process and on a temporary file."""
 
 import json
 import subprocess
@@ -15,18 +15,18 @@ POLL_SECONDS = 0.02
 
 
 class ServerFailed(RuntimeError):
-    """The server did not start; the text holds what it said."""
+    """The server did not start. The text has its output."""
 
 
 @contextmanager
 def own_server(*options: str) -> Iterator[str]:
-    """Start a server, give its address, and stop it at the end.
+    """Start a server, yield its address, and stop it at the end.
 
     Args:
-        options: More for `budgetd serve`.
+        options: More options for `budgetd serve`.
 
     Raises:
-        ServerFailed: It did not start.
+        ServerFailed: The server did not start.
     """
     with TemporaryDirectory(prefix="budgetd-demo-") as folder:
         log = Path(folder, "server.log")
@@ -34,7 +34,7 @@ def own_server(*options: str) -> Iterator[str]:
             process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "budgetd_server", "serve", "--log-json", "--log-level", "info"),
-                    # Port 0: the system chooses a free one, and the log says which.
+                    # Port 0: the system chooses a free port, which the log contains.
                     *("--listen", "127.0.0.1:0", "--http-listen", ""),
                     *("--database", str(Path(folder, "budgetd.db")), *options),
                 ],
@@ -49,7 +49,7 @@ def own_server(*options: str) -> Iterator[str]:
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Wait until the server says where it serves."""
+    """Wait until the server has logged its address, and return it."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         has_ended = process.poll() is not None

@@ -1,4 +1,4 @@
-"""Sends a trace to a server as usage, in batches with several in flight, and reads back what the server made of it."""
+"""Sends a trace to a server as usage, in batches with several in flight, and reads the server's totals."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -35,11 +35,10 @@ def replay(
     """Charge every call to its user, as tokens that the server prices, unless it would pass the user's limit.
 
     Args:
-        client: Its retries are safe: an item's request id is its row, so what was recorded already is not counted
-            again.
+        client: Its retries are safe: the request id of an item is its row, so no item counts twice.
         project_id: The project of the users.
         calls: The trace.
-        on_progress: Told the number of calls that have been answered, once a batch.
+        on_progress: Called after each batch with the number of calls that have been answered.
 
     Returns:
         The rows of the calls that were refused because they would have passed a limit.
@@ -82,12 +81,12 @@ def _charge(row: int, call: LlmCall) -> cost_pb.UpdateCostRequest:
 
 
 def prices_of(client: BudgetClient, models: Sequence[str]) -> Mapping[str, service.GetModelPriceResponse]:
-    """What the server says that each model costs."""
+    """Read the server's price of each model."""
     return {model: client.get_model_price(service.GetModelPriceRequest(model=model)) for model in models}
 
 
 def server_budgets(client: BudgetClient, project_id: str) -> Sequence[pb.Budget]:
-    """Every budget of the project, with limits and model costs."""
+    """Read every budget of the project, with limits and model costs."""
     request = service.ListBudgetsRequest(project_id=project_id, page_size=PAGE_SIZE, view=pb.BUDGET_VIEW_FULL)
     budgets: list[pb.Budget] = []
     while True:
@@ -99,7 +98,7 @@ def server_budgets(client: BudgetClient, project_id: str) -> Sequence[pb.Budget]
 
 
 def server_totals(budgets: Sequence[pb.Budget]) -> Totals:
-    """What the server has counted, by user and by model."""
+    """Return the server's totals by user and by model."""
     cost_by_model: Counter[str] = Counter()
     calls_by_model: Counter[str] = Counter()
     for budget in budgets:

@@ -1,12 +1,12 @@
 """Makes the shipped price catalogue from LiteLLM's price file.
 
-    .venv/bin/python tools/import_prices.py litellm-….whl        # read as a zip; nothing of it is imported
+    .venv/bin/python tools/import_prices.py litellm-….whl        # read as a zip; its code is not imported
     .venv/bin/python tools/import_prices.py prices.json --source my-prices-2026-12
 
-The result is LiteLLM's format, less everything that no price rests on (and every zero, which is no price), one model a
-line, so that a change of price is a line of a diff. Models that the new file no longer has keep their last price,
-marked retired: a call of yesterday must not become an error. The difference to the present catalogue is printed, and
-nothing is written with --dry-run.
+The result has LiteLLM's format without everything that does not affect a price, and without zeros, which are not
+prices. Each model has its own line, so that a changed price is one line of a diff. Models that the new file lacks keep
+their last price and are marked retired: calls that worked yesterday must not fail. The difference from the current
+catalogue is printed. With --dry-run nothing is written.
 """
 
 import argparse
@@ -23,17 +23,17 @@ CATALOGUE = Path(__file__).parents[1] / "server/budgetd_server/prices/data/catal
 WHEEL_MEMBER = "litellm/model_prices_and_context_window_backup.json"
 WHEEL_NAME = re.compile(r"litellm-([0-9.]+)-.*\.whl")
 
-#: A model of these kinds without any price is listed, so that the error can say "no price" and not "unknown".
+#: Models of these kinds are listed even without a price, so that the error can say "no price", not "unknown".
 TOKEN_MODES = ("chat", "responses", "completion", "embedding")
-#: What changes a price in `provider_specific_entry`, which has switches of other kinds too.
+#: What affects a price in `provider_specific_entry`, which also has other switches.
 FACTORS = frozenset({"us", "eu", "fast"})
 
 
 def main() -> None:
-    """Read, trim, compare, write."""
+    """Read the new prices, trim them, compare them with the catalogue, and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path, help="a litellm wheel, or a JSON file in LiteLLM's price format")
-    parser.add_argument("--source", help="what the catalogue's version begins with; default: the wheel's name")
+    parser.add_argument("--source", help="the first part of the catalogue's version; default: the wheel's name")
     parser.add_argument("--output", type=Path, default=CATALOGUE, help="the file to write")
     parser.add_argument("--dry-run", action="store_true", help="print the difference; write nothing")
     arguments = parser.parse_args()
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def read_file(path: Path) -> dict[str, dict[str, Any]]:
-    """A price file by model, from a JSON file or from inside a wheel."""
+    """Read a price file by model, from a JSON file or from inside a wheel."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
             return dict(json.loads(wheel.read(WHEEL_MEMBER)))
@@ -63,16 +63,16 @@ def read_file(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def sold(entries: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The entries that are models: all but those that explain something. Another name has what it stands for."""
+    """Return the entries that are models, without explanations. An alias has the entry of its model."""
     models = {name: entries.get(entry.get("alias_of", ""), {}) | entry for name, entry in entries.items()}
     return {name: entry for name, entry in models.items() if name != "sample_spec" and "litellm_provider" in entry}
 
 
 def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What prices a call in an entry; None for a model without any price, unless it is sold by the token."""
+    """Return the parts of an entry that affect a price. None if a model has no price and is not sold by the token."""
     kept = {key: value for key, value in entry.items() if value and litellm_keys.prices(key)}
     mode = kept.pop("mode", None)
-    # Search engines have tiers by number of results, which no usage tells.
+    # Search engines have tiers by number of results, which a usage does not contain.
     tiers = [tier for tier in kept.pop("tiered_pricing", ()) if "input_cost_per_token" in tier]
     if tiers:
         kept["tiered_pricing"] = [
@@ -90,12 +90,12 @@ def trimmed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def known_keys(entries: Mapping[str, Mapping[str, Any]], before: Mapping[str, Any]) -> list[str]:
-    """Every key that the format has or had, so that a misspelt one in an operator's file is noticed, and no old one."""
+    """Return every key that the format has or had: misspelt keys in an operator's file are found, old keys accepted."""
     return sorted({key for entry in entries.values() for key in entry} | set(before.get("known_keys", ())))
 
 
 def rendered(source: str, keys: list[str], models: Mapping[str, Mapping[str, Any]]) -> str:
-    """The catalogue as text: a head, then a line for each model, in order of name."""
+    """Format the catalogue: a head, then a line for each model, sorted by name."""
     lines = [f"{json.dumps(name)}:{json.dumps(models[name], separators=(',', ':'))}" for name in sorted(models)]
     keys_text = json.dumps(keys, separators=(",", ":"))
     head = f'{{"source":{json.dumps(source)},\n"known_keys":{keys_text},\n"models":{{\n'
@@ -103,7 +103,7 @@ def rendered(source: str, keys: list[str], models: Mapping[str, Mapping[str, Any
 
 
 def differences(present: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """A line for each model that is added, retired or priced differently."""
+    """Return a line for each model that is added, retired or priced differently."""
     lines = [f"+ {name}" for name in sorted(new.keys() - present.keys())]
     for name in sorted(present.keys() & new.keys()):
         if present[name] != new[name]:

