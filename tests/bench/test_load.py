@@ -32,7 +32,7 @@ def test_batches_hold_all_items_once_with_request_ids_in_order_of_time() -> None
 
 
 @pytest.mark.parametrize("with_h2load", [True, False])
-def test_both_generators_send_as_many_calls_as_they_are_told(stage: Stage, *, with_h2load: bool) -> None:
+def test_both_generators_send_as_many_calls_as_asked(stage: Stage, *, with_h2load: bool) -> None:
     path = stage.ledgers.with_budgets(20)
 
     with budgetd(path) as server:

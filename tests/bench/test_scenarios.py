@@ -29,7 +29,7 @@ def test_a_scenario_gives_a_ratio_for_each_of_its_rows(name: str, tmp_path: Path
     assert all(result.here[0] > 0 and result.reference[0] > 0 for result in results)
 
 
-def test_the_stages_of_a_charge_are_told_for_each_way_to_send_it(stage: Stage) -> None:
+def test_the_stages_of_a_charge_are_reported_for_each_way_to_send_it(stage: Stage) -> None:
     stages = stages_of_a_charge(stage)
 
     steps = {tuple(taken) for taken in stages.values()}

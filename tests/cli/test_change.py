@@ -60,7 +60,7 @@ def test_create_does_not_touch_a_budget_that_exists(server: RunningServer, give:
     assert budget_of(server, "alice").limits[0].amount == 5_000_000_000
 
 
-def test_create_replaces_when_told_to(server: RunningServer, done: Done) -> None:
+def test_create_replaces_when_asked_to(server: RunningServer, done: Done) -> None:
     done("create", "alice", "--usd", "5")
     server.charge(7)
 
@@ -166,7 +166,7 @@ def test_reset_wants_one_budget_or_all(give: Give, words: tuple[str, ...]) -> No
 # --- Limits on models.
 
 
-def test_create_with_models_makes_a_named_limit_and_tells_what_each_pattern_matches(
+def test_create_with_models_makes_a_named_limit_and_shows_what_each_pattern_matches(
     server: RunningServer, done: Done
 ) -> None:
     told = done("create", "alice", "--usd", "5", "--models", "claude-opus-4-5*", "--models", "gemini/gemini-2.5-pro")
@@ -187,7 +187,7 @@ def test_create_warns_of_a_pattern_that_matches_no_known_model(server: RunningSe
     assert [list(limit.models) for limit in budget_of(server, "alice").limits] == [["claude-opsu*"]]
 
 
-def test_create_tells_programs_what_each_pattern_matches(give: Give) -> None:
+def test_create_reports_to_programs_what_each_pattern_matches(give: Give) -> None:
     result = give("create", "alice", "--usd", "5", "--models", "claude-opsu*", "--json")
 
     assert (result.exit_code, result.stderr) == (0, "")

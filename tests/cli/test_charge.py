@@ -152,7 +152,7 @@ def test_a_text_that_is_no_utf8_is_refused(give: Give) -> None:
     assert "not UTF-8" in result.stderr
 
 
-def test_a_charge_tells_the_limits_of_all_budgets_that_it_counts_on(server: RunningServer, done: Done) -> None:
+def test_a_charge_returns_the_limits_of_all_budgets_that_it_counts_on(server: RunningServer, done: Done) -> None:
     server.create("team", pb.Limit(amount=10**9))
     server.create("bob", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=2), parent_budget_id="team")
 
@@ -192,7 +192,7 @@ def test_every_count_of_a_usage_is_a_part(server: RunningServer, done: Done) -> 
     assert {field.name: count for field, count in usage.ListFields()} == counts
 
 
-def test_parts_are_priced_beside_tokens(server: RunningServer, done: Done) -> None:
+def test_parts_are_priced_in_addition_to_tokens(server: RunningServer, done: Done) -> None:
     tokens = ("--input-tokens", "1000", "--output-tokens", "1000")
 
     done("charge", "alice", "--model", "claude-sonnet-4-5", *tokens, "--part", "web-searches=2")
@@ -257,7 +257,7 @@ def test_a_provider_that_has_no_such_model_is_named(server: RunningServer, give:
     assert server.spent() == 0
 
 
-def test_a_replay_on_a_deleted_budget_tells_no_limits(server: RunningServer, done: Done) -> None:
+def test_a_replay_on_a_deleted_budget_returns_no_limits(server: RunningServer, done: Done) -> None:
     again = ("charge", "alice", "--usd", "1", "--request-id", "call-1", "--json")
     first = json.loads(done(*again))
     server.stub.DeleteBudget(service.DeleteBudgetRequest(project_id=PROJECT, budget_id="alice"))

@@ -50,7 +50,7 @@ def test_a_server_that_drains_is_exit_code_1(draining_address: str) -> None:
     assert result.stderr == f"budgetd: {draining_address} is not serving: NOT_SERVING\n"
 
 
-def test_nobody_at_the_address_is_exit_code_1(silent_address: str) -> None:
+def test_no_server_at_the_address_is_exit_code_1(silent_address: str) -> None:
     result = CliRunner().invoke(app, ["health", "--address", silent_address])
 
     assert (result.exit_code, result.stdout) == (1, "")

@@ -148,7 +148,7 @@ def test_every_bad_field_is_a_violation(give: Give) -> None:
     assert [set(each) for each in violations] == [{"field", "description"}] * 2
 
 
-def test_a_failure_tells_the_numbers_and_the_request_id_that_settles_it(give: Give) -> None:
+def test_a_failure_has_the_numbers_and_the_request_id_that_settles_it(give: Give) -> None:
     error = json.loads(give("charge", "alice", "--model", "gpt-4x", "--input-tokens", "1", "--json").stderr)["error"]
 
     assert error["metadata"]["model"] == "gpt-4x"
@@ -210,7 +210,7 @@ def test_the_views_of_budgets_are_those_of_the_contract() -> None:
     assert found == FIRST_VIEW
 
 
-def test_the_page_tells_every_member_of_every_answer() -> None:
+def test_the_page_documents_every_member_of_every_answer() -> None:
     section = PAGE.text.partition("\n## JSON\n")[2].partition("\n## ")[0]
     members = set().union(*(case.members for case in CASES.values()))
 

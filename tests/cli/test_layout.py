@@ -134,7 +134,7 @@ def test_columns_of_a_table_are_aligned_though_some_characters_are_wide(monkeypa
 
 
 @pytest.mark.parametrize("width", ["60", "10"])
-def test_a_column_in_which_nothing_stands_is_left_out(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_column_is_left_out(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", width)
 
     lines = printed(("budget", "held", "spent", "labels"), [["alice", "-", "$1.00", ""], ["bob", "-", "-", ""]])

@@ -16,7 +16,7 @@ def migrate(path: Path, *options: str) -> str:
     return done.output
 
 
-def test_a_migration_tells_the_versions_and_where_the_copy_is(tmp_path: Path) -> None:
+def test_a_migration_reports_the_versions_and_where_the_copy_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     make_older(path, 1)
 
@@ -30,7 +30,7 @@ def test_a_migration_tells_the_versions_and_where_the_copy_is(tmp_path: Path) ->
     assert second == "up to date\n"
 
 
-def test_programs_are_told_the_same(tmp_path: Path) -> None:
+def test_programs_receive_the_same(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     make_older(path, 1)
 

@@ -35,7 +35,7 @@ def test_a_result_that_cannot_be_written_has_an_exit_code_of_its_own(tmp_path: P
         assert json.loads(errors)["error"]["reason"] == "OUTPUT"
 
 
-def test_a_pipe_that_nobody_reads_any_more_ends_the_command_without_a_word() -> None:
+def test_a_pipe_without_a_reader_ends_the_command_silently() -> None:
     with subprocess.Popen([*BUDGETD, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stderr is not None

@@ -156,6 +156,6 @@ def test_the_page_names_every_option_of_the_commands_that_ask(name: str) -> None
     assert [option for option in options_of(name) if option not in section and option != "--help"] == []
 
 
-def test_what_the_page_tells_to_run_does_what_it_says(server: RunningServer, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_do_what_it_says(server: RunningServer, tmp_path: Path) -> None:
     assert blocks.unmarked(PAGE) == []
     assert blocks.run(PAGE, blocks.Place(tmp_path, server.address)) > 0

@@ -17,7 +17,7 @@ from tests.rpc.running_server import PROJECT, RunningServer
 Done = Callable[..., str]
 
 
-def test_show_tells_limit_spent_remaining_window_rate_and_models(server: RunningServer, done: Done) -> None:
+def test_show_prints_limit_spent_remaining_window_rate_and_models(server: RunningServer, done: Done) -> None:
     done("create", "alice", "--usd", "5", "--per", "day", "--time-zone", "Europe/Berlin", "--label", "team=red")
     server.charge(1_000_000_001, model="gpt-4o", usage=pb.Usage(input_tokens=1_234, output_tokens=56))
 
@@ -30,7 +30,7 @@ def test_show_tells_limit_spent_remaining_window_rate_and_models(server: Running
         assert fact in told
 
 
-def test_show_tells_the_lifetime_beside_the_count(server: RunningServer, done: Done) -> None:
+def test_show_prints_the_lifetime_next_to_the_count(server: RunningServer, done: Done) -> None:
     server.create("alice")
     server.charge(2_000_000_000)
     done("reset", "alice")
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_shown_is_refused_and_none_is_made(
     assert not none.exists()
 
 
-def test_show_of_nobody_fails_with_the_reason(give: Give) -> None:
+def test_show_of_an_unknown_budget_fails_with_the_reason(give: Give) -> None:
     result = give("show", "nobody")
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -165,7 +165,7 @@ def test_list_shows_what_was_spent_of_each(server: RunningServer, done: Done) ->
     assert [word in table for word in ("200.0% EXCEEDED", "-$0.01", "no limit", "$0.000000001")] == [True] * 4
 
 
-def test_limits_are_told_in_their_own_units_beside_what_is_held(server: RunningServer, done: Done) -> None:
+def test_limits_are_returned_in_their_own_units_with_what_is_held(server: RunningServer, done: Done) -> None:
     tokens = pb.Limit(limit_id="tpm", unit=pb.UNIT_TOKENS, amount=100_000)
     calls = pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50)
     server.create("alice", pb.Limit(amount=5_000_000_000), tokens, calls)

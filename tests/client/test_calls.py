@@ -228,7 +228,7 @@ def test_the_default_deadline_is_ten_seconds(call: CallOnce) -> None:
 
 
 @both
-def test_a_deadline_that_passes_after_failures_tells_the_last_of_them(call: CallOnce) -> None:
+def test_a_deadline_that_passes_after_failures_reports_the_last_of_them(call: CallOnce) -> None:
     late = refused(e.DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED)
 
     with pytest.raises(e.DeadlineExceeded) as caught:

@@ -123,7 +123,7 @@ def test_a_server_that_went_away_is_waited_for_until_the_deadline(server: FakeSe
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "grpcs"])
-def test_an_address_where_nobody_listens_gives_an_error_that_says_what_to_do(server: FakeServer, scheme: str) -> None:
+def test_an_address_without_a_server_gives_an_error_that_says_what_to_do(server: FakeServer, scheme: str) -> None:
     server.stop()
 
     with (

@@ -104,7 +104,7 @@ def test_every_bad_field_is_named(server: FakeServer) -> None:
     )
 
 
-def test_a_mistake_of_the_server_tells_its_incident(server: FakeServer) -> None:
+def test_an_internal_error_of_the_server_has_its_incident_id(server: FakeServer) -> None:
     status = internal_status("abc123")
 
     got = raised_for(server, Refusal(grpc.StatusCode.INTERNAL, status.message, status.SerializeToString()))
@@ -124,7 +124,7 @@ def test_an_exceeded_budget_is_known_by_its_reason(server: FakeServer) -> None:
     assert len(server.asked) == 1
 
 
-def test_an_exceeded_budget_tells_its_limits(server: FakeServer) -> None:
+def test_an_exceeded_budget_has_its_limits(server: FakeServer) -> None:
     answer = of_budgetd(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_EXCEEDED", EXCEEDED)
 
     got = raised_for(server, answer)
@@ -133,7 +133,7 @@ def test_an_exceeded_budget_tells_its_limits(server: FakeServer) -> None:
     assert got.exceeded == EXCEEDED
 
 
-def test_an_item_that_exceeds_a_budget_tells_its_limits() -> None:
+def test_an_item_that_exceeds_a_budget_has_its_limits() -> None:
     item = budget_pb2.ItemError(code=8, reason="BUDGET_EXCEEDED", message="no", budget_exceeded=EXCEEDED)
 
     got = error_of_item(item)
@@ -142,7 +142,7 @@ def test_an_item_that_exceeds_a_budget_tells_its_limits() -> None:
     assert got.exceeded == EXCEEDED
 
 
-def test_an_exceeded_budget_whose_limits_are_not_told_has_none(server: FakeServer) -> None:
+def test_an_exceeded_budget_whose_limits_were_not_sent_has_none(server: FakeServer) -> None:
     alone = raised_for(server, of_budgetd(grpc.StatusCode.RESOURCE_EXHAUSTED, "BUDGET_EXCEEDED"))
     item = error_of_item(budget_pb2.ItemError(code=8, reason="BUDGET_EXCEEDED"))
 

@@ -100,7 +100,7 @@ def test_a_connected_manager_fails_within_its_timeout(server: FakeServer, loss: 
             assert shortest_seconds(call) <= TIMEOUT_SECONDS + MARGIN_SECONDS
 
 
-def test_a_black_hole_that_never_answered_is_told_within_the_timeout() -> None:
+def test_an_address_that_never_answers_is_reported_within_the_timeout() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         BudgetClient(f"127.0.0.1:{silent.getsockname()[1]}", timeout_seconds=TIMEOUT_SECONDS) as client,

@@ -88,7 +88,7 @@ def test_a_proxy_that_never_answers_is_named_by_the_deadline_too(
     assert "no_proxy=budgets.example" in str(caught.value)
 
 
-def test_what_a_proxy_answers_in_place_of_budgetd_is_told_with_its_variable() -> None:
+def test_what_a_proxy_answers_in_place_of_budgetd_is_reported_with_its_variable() -> None:
     failed = error_of_rpc(_Answered(), target="budgets.example:50051", has_answered=False, proxy_variable="grpc_proxy")
 
     assert isinstance(failed, CallFailed)

@@ -104,7 +104,7 @@ def test_refusals_have_their_classes(client: BudgetClient, budget_id: str) -> No
     assert {"budget_id", "cost_nano_usd"} <= {violation.field for violation in caught.value.field_violations}
 
 
-def test_a_refused_item_of_a_batch_raises_nothing_and_tells_its_error(client: BudgetClient, budget_id: str) -> None:
+def test_a_refused_item_of_a_batch_raises_nothing_and_has_its_error(client: BudgetClient, budget_id: str) -> None:
     items = [charge(budget_id), charge("nobody"), charge(budget_id)]
 
     response = client.batch_update_cost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))

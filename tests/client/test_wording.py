@@ -151,7 +151,7 @@ def test_violations_have_the_names_of_the_edge_too() -> None:
     assert [field for field, _ in error.field_violations] == ["--usd", "--per", "--request-id"]
 
 
-def test_of_very_many_bad_fields_the_number_is_told() -> None:
+def test_of_very_many_bad_fields_the_number_is_reported() -> None:
     many = domain.InvalidField([domain.FieldViolation(f"labels['{n}']", "must be short") for n in range(30)])
 
     error = reword(arrived(many), COMMAND_LINE)

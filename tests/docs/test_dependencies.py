@@ -77,7 +77,7 @@ def test_every_row_is_filled_in(heading: str) -> None:
     ("name", "licence"),
     [(name, cells[0]) for heading in list(GROUPS)[:3] for name, cells in rows(heading).items()],
 )
-def test_the_licence_told_is_the_one_of_the_installed_package(name: str, licence: str) -> None:
+def test_the_documented_licence_is_that_of_the_installed_package(name: str, licence: str) -> None:
     metadata = installed(name).metadata
     fields = [metadata.get_all(field) or [] for field in ("License-Expression", "License", "Classifier")]
     first_lines = [text.strip().splitlines()[0] for texts in fields for text in texts if text.strip()]
@@ -88,7 +88,7 @@ def test_the_licence_told_is_the_one_of_the_installed_package(name: str, licence
 @pytest.mark.parametrize(
     ("name", "size"), [(name, cells[2]) for heading in list(GROUPS)[:3] for name, cells in rows(heading).items()]
 )
-def test_the_size_told_is_about_that_of_the_installed_package(name: str, size: str) -> None:
+def test_the_documented_size_is_about_that_of_the_installed_package(name: str, size: str) -> None:
     match = re.fullmatch(r"([\d.]+) MB", size)
     files = [Path(str(file.locate())) for file in installed(name).files or [] if "__pycache__" not in str(file)]
 

@@ -59,7 +59,7 @@ def test_every_path_in_code_font_exists(page: Page) -> None:
 
 
 @every_page
-def test_every_identifier_in_code_font_stands_in_the_source(page: Page) -> None:
+def test_every_identifier_in_code_font_is_in_the_source(page: Page) -> None:
     words = _source_words()
     names = {name for span in page.spans() if (name := _as_identifier(span)) is not None}
 
@@ -67,7 +67,7 @@ def test_every_identifier_in_code_font_stands_in_the_source(page: Page) -> None:
 
 
 @every_page
-def test_every_value_told_of_a_constant_is_its_value(page: Page) -> None:
+def test_every_documented_value_of_a_constant_is_its_value(page: Page) -> None:
     told = re.findall(r"`([A-Z][A-Z_]+)` \(([\d,]+(?:\.\d+)?)\)", page.prose)
 
     wrong = [f"{name} is {_constants().get(name)}, not {value}" for name, value in told if not _is_value(name, value)]

@@ -94,5 +94,5 @@ def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_ports_that_the_readme_tells_are_the_defaults() -> None:
+def test_the_ports_of_the_readme_are_the_defaults() -> None:
     assert set(re.findall(r"127\.0\.0\.1:\d+", README.text)) <= {LISTEN_DEFAULT, HTTP_LISTEN_DEFAULT}

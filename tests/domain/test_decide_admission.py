@@ -57,7 +57,7 @@ def test_three_limits_of_one_budget_work_together(desk: Desk) -> None:
     assert "has no room for 1 call: 1 spent and 1 held" in over_calls.message
 
 
-def test_every_limit_and_level_without_room_is_told_the_fullest_first(desk: Desk) -> None:
+def test_every_limit_and_level_without_room_is_reported_the_fullest_first(desk: Desk) -> None:
     desk.decide(with_limits(limited(100), budget_id="org"))
     desk.decide(with_limits(limited(10), budget_id="team", parent_id="org"))
     desk.decide(with_limits(limited(5), CALLS, parent_id="team"))
@@ -120,7 +120,7 @@ def test_an_amount_that_overflows_with_what_is_spent_is_refused_whatever_the_lim
         desk.decide(reserve(1))
 
 
-def test_a_hold_that_is_due_refuses_nobody(desk: Desk) -> None:
+def test_a_hold_that_is_due_refuses_no_other(desk: Desk) -> None:
     desk.decide(with_limits(HOURLY))
     desk.decide(reserve(10, ttl_us=MINUTE_US))
     desk.now_us += MINUTE_US
@@ -140,7 +140,7 @@ def test_a_hold_that_is_due_refuses_nobody(desk: Desk) -> None:
         pytest.param(11, None, id="never"),
     ],
 )
-def test_a_refusal_tells_how_long_until_there_could_be_room(desk: Desk, asked: int, after_us: int | None) -> None:
+def test_a_refusal_reports_how_long_until_there_could_be_room(desk: Desk, asked: int, after_us: int | None) -> None:
     desk.decide(with_limits(HOURLY))
     desk.decide(charge(3))
     desk.decide(reserve(4, ttl_us=5 * MINUTE_US))
@@ -171,7 +171,7 @@ def test_an_estimate_gives_nothing_free_before_its_window_ends(desk: Desk) -> No
     assert refused(desk, reserve(1)).retry_after_us == 50 * MINUTE_US
 
 
-def test_the_last_of_several_limits_to_have_room_is_the_one_that_is_told(desk: Desk) -> None:
+def test_the_last_of_several_limits_to_have_room_is_the_one_that_is_reported(desk: Desk) -> None:
     desk.decide(with_limits(limited(10, every_us=DAY_US), budget_id="team"))
     desk.decide(with_limits(HOURLY, parent_id="team"))
     desk.decide(charge(10))
@@ -182,7 +182,7 @@ def test_the_last_of_several_limits_to_have_room_is_the_one_that_is_told(desk: D
 # --- Thresholds.
 
 
-def test_a_threshold_tells_once_a_window_at_the_charge_or_hold_that_reaches_it(desk: Desk) -> None:
+def test_a_threshold_fires_once_per_window_at_the_charge_or_hold_that_reaches_it(desk: Desk) -> None:
     desk.decide(with_limits(HOURLY))
     alerts = desk.state.tally.alerts
 

@@ -44,7 +44,7 @@ def desk() -> Desk:
 # --- Creating.
 
 
-def test_a_new_budget_stands_at_zero_in_the_window_of_now() -> None:
+def test_a_new_budget_is_at_zero_in_the_current_window() -> None:
     desk = Desk(now_us=MONDAY_US + 5 * HOUR_US)
 
     outcome = desk.decide(create(DAILY, labels={"team": "red"}))
@@ -235,14 +235,14 @@ def test_a_deleted_budget_is_not_found(desk: Desk, command: Command[Any]) -> Non
         desk.decide(command)
 
 
-def test_a_deletion_tells_that_one_was_deleted_and_is_an_entry(desk: Desk) -> None:
+def test_a_deletion_returns_that_one_was_deleted_and_is_an_entry(desk: Desk) -> None:
     outcome = desk.decide(delete())
 
     assert (outcome.entry_seq, outcome.result, outcome.budget) == (3, Deleted(1), None)
     assert desk.entries()[-1].kind is EntryKind.DELETE
 
 
-def test_an_id_created_anew_starts_at_zero_with_the_old_history_behind_it(desk: Desk) -> None:
+def test_an_id_created_again_starts_at_zero_and_keeps_its_old_history(desk: Desk) -> None:
     old_key = desk.budget().budget_key
     desk.decide(delete())
 

@@ -67,7 +67,7 @@ def test_a_charge_is_recorded_however_far_it_goes_over_the_limit(desk: Desk, spe
     assert desk.budget().main.sums.cost_nano_usd == spent
 
 
-def test_an_entry_holds_everything_that_the_charge_told(desk: Desk) -> None:
+def test_an_entry_has_everything_that_the_charge_gave(desk: Desk) -> None:
     command = charge(7, model="gpt", usage=USAGE, labels={"team": "red"}, request_id="one")._replace(event_at_us=5)
 
     desk.decide(command)

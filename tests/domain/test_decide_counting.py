@@ -94,7 +94,7 @@ def test_a_recount_puts_no_more_than_two_hundred_models_apart() -> None:
     assert desk.budget().models[OTHER_MODELS] == Sums(50, calls=50)
 
 
-def test_models_are_told_dearest_first_and_then_by_name() -> None:
+def test_models_are_reported_dearest_first_and_then_by_name() -> None:
     desk = a_desk()
     for model, cost in (("b", 5), ("c", 9), ("a", 5), ("", 1)):
         desk.decide(charge(cost, model=model))

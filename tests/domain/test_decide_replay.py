@@ -93,7 +93,7 @@ def test_an_id_belongs_to_its_rpc_and_its_project() -> None:
     assert [outcome.replayed for outcome in outcomes] == [False] * 4
 
 
-def test_a_replay_tells_the_limits_as_of_now(desk: Desk) -> None:
+def test_a_replay_returns_the_limits_as_of_now(desk: Desk) -> None:
     command = charge(3, request_id="one")
     desk.decide(command)
     desk.decide(charge(20))
@@ -113,7 +113,7 @@ def test_a_replayed_charge_that_wants_no_limits_gets_none(desk: Desk) -> None:
     assert desk.decide(command).limits == ()
 
 
-def test_a_replayed_command_on_a_budget_tells_the_budget_as_of_now(desk: Desk) -> None:
+def test_a_replayed_command_on_a_budget_returns_the_budget_as_of_now(desk: Desk) -> None:
     command = update(limit=limited(7), request_id="one")
     desk.decide(command)
     desk.decide(update(limit=limited(9)))

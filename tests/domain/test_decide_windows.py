@@ -64,7 +64,7 @@ def test_a_window_is_over_once_its_end_has_come(at_us: int, spent: int) -> None:
     assert outcome.limits[0].spent == spent
 
 
-def test_a_roll_is_an_entry_before_that_of_the_charge_and_tells_the_windows_skipped() -> None:
+def test_a_roll_is_an_entry_before_that_of_the_charge_and_has_the_windows_skipped() -> None:
     desk = a_desk()
     desk.now_us += 4 * DAY_US + HOUR_US
 

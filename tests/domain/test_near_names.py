@@ -61,7 +61,7 @@ def provider_of(name: str) -> str:
         pytest.param("zzzz", "vertex_ai", [], id="a provider whose models are nothing like it"),
     ],
 )
-def test_near_names_are_of_the_provider_that_was_told_and_of_several_others(
+def test_near_names_are_of_the_provider_that_was_given_and_of_several_others(
     sent: str, provider: str, near: list[str]
 ) -> None:
     assert NearNames(SERVED, provider_of).of(sent, provider)[: len(near) or None] == near

@@ -127,7 +127,7 @@ def test_a_part_is_refused_by_name_where_it_is_more_than_its_whole(parts: Parts,
     assert found == fields
 
 
-def test_parts_that_are_too_many_together_are_all_told_under_the_name_of_the_largest() -> None:
+def test_parts_that_are_too_many_together_are_all_reported_under_the_name_of_the_largest() -> None:
     parts = Parts(audio_input_tokens=60, image_input_tokens=70)
 
     (violation,) = usage_violations(WHOLE._replace(parts=parts))

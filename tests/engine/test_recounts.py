@@ -68,7 +68,7 @@ async def test_a_reset_between_the_two_steps_has_both_taken_again(bench: Bench) 
     assert bench.ledger.recounts == 2
 
 
-async def test_a_budget_that_never_stands_still_is_given_up_with_an_error_to_retry(bench: Bench) -> None:
+async def test_edits_of_a_budget_that_always_changes_are_given_up_with_an_error_to_retry(bench: Bench) -> None:
     await bench.create(limit=Limit(amount=1_000))
 
     async def reset() -> None:
@@ -81,7 +81,7 @@ async def test_a_budget_that_never_stands_still_is_given_up_with_an_error_to_ret
     assert bench.ledger.recounts == engines.RECOUNTS_MAX
 
 
-async def test_the_same_window_with_another_amount_is_not_counted_anew(bench: Bench) -> None:
+async def test_the_same_window_with_another_amount_is_not_counted_again(bench: Bench) -> None:
     await bench.create(limit=DAILY)
     await bench.engine.submit(bench.charge(5))
 

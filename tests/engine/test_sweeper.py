@@ -57,7 +57,7 @@ async def resets(bench: Bench, budget_id: str = "") -> list[tuple[Cause, int]]:
     return [(entry.cause, entry.windows_skipped) for _, entry in page.entries][::-1]
 
 
-async def test_a_hold_that_nobody_settles_is_given_back_at_its_time(bench: Bench) -> None:
+async def test_a_hold_that_is_not_settled_is_released_when_it_expires(bench: Bench) -> None:
     await bench.create(limit=DAILY)
     seq = await hold(bench)
     assert await bench.engine.sweeper.sweep() == 0
@@ -82,7 +82,7 @@ async def test_a_hold_that_is_to_be_booked_at_its_time_is(bench: Bench) -> None:
     assert await bench.spent() == 5
 
 
-async def test_a_silent_window_is_rolled_once_and_the_entry_tells_how_many_were_skipped(bench: Bench) -> None:
+async def test_a_silent_window_is_rolled_once_and_the_entry_has_how_many_were_skipped(bench: Bench) -> None:
     await bench.create(limit=DAILY)
     await bench.engine.submit(bench.charge(5))
     bench.clock.advance(days=3, seconds=3_600)

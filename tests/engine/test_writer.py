@@ -16,7 +16,7 @@ from tests.engine.watched_ledger import WatchedLedger
 # --- Answers and commits.
 
 
-async def test_nobody_is_answered_before_the_commit_has_returned(bench: Bench) -> None:
+async def test_no_caller_is_answered_before_the_commit_has_returned(bench: Bench) -> None:
     await bench.create()
     bench.ledger.after_commit.close()
 

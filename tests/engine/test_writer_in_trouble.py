@@ -15,7 +15,7 @@ from tests.engine.conftest import Bench
 # --- Callers that go.
 
 
-async def test_a_caller_that_goes_before_its_batch_begins_takes_its_command_along(bench: Bench) -> None:
+async def test_a_command_is_dropped_if_its_caller_cancels_before_the_batch_begins(bench: Bench) -> None:
     await bench.create()
     first = await first_in_hand(bench)
     bulk = begin_many(bench, 10)
@@ -155,7 +155,7 @@ async def test_health_goes_with_the_store_and_comes_back_without_a_caller(
     assert bench.value("budgetd_store_healthy") == 1
 
 
-async def test_a_mistake_in_one_command_fails_that_one_alone(bench: Bench) -> None:
+async def test_an_internal_error_in_one_command_fails_only_that_one(bench: Bench) -> None:
     await bench.create()
     first = await first_in_hand(bench)
     poison = bench.charge()._replace(cost_nano_usd="ten")  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ async def test_a_mistake_in_a_large_batch_leaves_other_callers_unharmed(bench: B
     assert bench.waiting == 0
 
 
-async def test_when_the_writer_dies_nobody_waits_for_it(bench: Bench) -> None:
+async def test_when_the_writer_dies_all_waiting_callers_are_answered(bench: Bench) -> None:
     await bench.create()
     first = await first_in_hand(bench)
     tasks = begin(bench, bench.charge())

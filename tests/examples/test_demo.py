@@ -69,7 +69,7 @@ def test_progress_reaches_the_number_of_calls(client: BudgetClient) -> None:
     assert sum(steps) == len(CALLS)
 
 
-def test_calls_that_would_pass_a_limit_are_refused_and_what_they_saved_is_told(
+def test_calls_that_would_pass_a_limit_are_refused_and_what_they_saved_is_reported(
     address: str, trace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "LIMIT_NANO_USD", LOW_NANO_USD)
@@ -186,7 +186,7 @@ def test_a_trace_that_cannot_be_used_is_exit_code_2(tmp_path: Path, capsys: pyte
     assert "none.csv cannot be read" in capsys.readouterr().err
 
 
-def test_an_address_where_nobody_is_is_exit_code_1(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_without_a_server_is_exit_code_1(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = demo.main(["--trace", str(trace), "--address", "127.0.0.1:1"])
 
     assert code == 1
@@ -211,6 +211,6 @@ def test_it_starts_and_stops_a_server_of_its_own(trace: Path) -> None:
     assert "check passed" in done.stdout
 
 
-def test_a_server_that_does_not_start_is_told_with_what_it_said() -> None:
+def test_a_server_that_does_not_start_is_reported_with_its_output() -> None:
     with pytest.raises(ServerFailed, match="queue-max must be at least 1"), own_server("--queue-max", "0"):
         pass

@@ -59,7 +59,7 @@ async def test_no_admission_passes_a_limit_while_64_clients_hold_settle_leave_an
 
 
 @pytest.mark.drill
-async def test_no_admission_passes_a_limit_as_it_stands_at_two_servers_whose_clocks_are_two_seconds_apart(
+async def test_no_admission_passes_a_current_limit_at_two_servers_whose_clocks_are_two_seconds_apart(
     database: Path, figure: Callable[[str], None]
 ) -> None:
     clock = ClockFile(database.with_suffix(".clock"), 2 * SECOND_US)

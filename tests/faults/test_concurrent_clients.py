@@ -43,7 +43,7 @@ async def test_two_servers_on_one_file_count_every_charge_once(database: Path) -
 
 
 @pytest.mark.drill
-async def test_two_servers_on_one_file_under_load_never_tell_a_client_of_the_lock(
+async def test_two_servers_on_one_file_under_load_never_report_the_lock_to_a_client(
     database: Path, figure: Callable[[str], None]
 ) -> None:
     first, second = await charge_through_two_servers(database, clients=32, charges_each=200)

@@ -31,7 +31,7 @@ def decide_wrongly(state: State, command: Command[Any], now_us: int) -> Outcome[
     return outcome
 
 
-async def test_a_mistake_in_one_command_fails_that_one_alone(
+async def test_an_internal_error_in_one_command_fails_only_that_one(
     database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger = await GatedLedger.open(database)
@@ -83,7 +83,7 @@ async def test_a_mistake_in_a_batch_fails_the_batch_and_sending_it_again_counts_
 
 
 @pytest.mark.parametrize("is_json", [pytest.param("true", id="as JSON"), pytest.param("false", id="as text")])
-async def test_the_log_tells_of_a_mistake_under_the_incident_id_and_not_what_callers_sent(
+async def test_the_log_has_an_internal_error_under_its_incident_id_and_not_what_callers_sent(
     database: Path, is_json: str
 ) -> None:
     environment = {"BUDGETD_LOG_JSON": is_json}

@@ -24,7 +24,7 @@ PAGE = service.ListEntriesRequest(project_id=PROJECT, page_size=1_000)
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 
 
-async def test_300_big_answers_that_are_never_read_cost_little_memory_and_nobodys_patience(database: Path) -> None:
+async def test_300_big_answers_that_are_never_read_cost_little_memory_and_delay_no_other_caller(database: Path) -> None:
     bounds = {"ROOM_SECONDS_MAX": 1.0, "UNREAD_SECONDS_MAX": 3.0}
 
     growth, server = await growth_by_unread_answers(database, program=planted("short_of_room"), bounds=bounds)

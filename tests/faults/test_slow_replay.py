@@ -26,7 +26,7 @@ def test_a_hold_that_passes_a_limit_is_named() -> None:
     ]
 
 
-def test_a_hold_that_passes_a_limit_beside_what_is_spent_is_named() -> None:
+def test_a_hold_that_passes_a_limit_together_with_what_is_spent_is_named() -> None:
     replay = replay_of(hold(1, 6), settle(2, 1, 5), hold(3, 5), Row(4, CHARGE, USER, (TEAM,), 1, 1))
 
     assert replay.passed == ["after entry 4 of kind 1, team/main: 6 spent and 5 held are above 10"]
@@ -79,7 +79,7 @@ def test_what_is_booked_late_is_no_admission() -> None:
     assert (replay.passed, replay.passed_on_time, replay.late) == ([], [], 1)
 
 
-def test_a_limit_that_is_passed_by_anything_else_on_time_is_told_apart() -> None:
+def test_a_limit_that_is_passed_by_anything_else_on_time_is_distinguished() -> None:
     replay = replay_of(hold(1, 9), settle(2, 1, 11))
 
     assert replay.passed == []

@@ -100,7 +100,7 @@ async def test_a_planted_deviation_is_named(
     assert (invariant, found, expected) in told
 
 
-async def test_a_file_that_agrees_is_told_so(ledger: Path) -> None:
+async def test_a_file_without_deviations_is_reported_as_such(ledger: Path) -> None:
     code, output, errors = await run_to_end("verify", "--database", str(ledger))
 
     assert (code, errors) == (0, "")

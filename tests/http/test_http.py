@@ -213,7 +213,9 @@ def test_calls_are_counted_by_code(observed: Observed) -> None:
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False], ids=["cancelled", "past its deadline"])
-def test_a_caller_that_goes_is_counted_as_gone_and_its_charge_stands(observed: Observed, is_cancelled: bool) -> None:
+def test_a_caller_that_cancels_is_counted_as_cancelled_and_its_charge_is_kept(
+    observed: Observed, is_cancelled: bool
+) -> None:
     server, ledger = observed.server, observed.ledger
     server.create()
     server.loop.call(ledger.before_commit.close)

@@ -83,7 +83,9 @@ async def test_an_empty_batch_is_no_trouble(ledger: Ledger) -> None:
     assert await carry_out(ledger) == []
 
 
-async def test_nobody_sees_a_batch_before_its_commit_and_everybody_afterwards(store: Store, ledger: Ledger) -> None:
+async def test_no_reader_sees_a_batch_before_its_commit_and_every_reader_afterwards(
+    store: Store, ledger: Ledger
+) -> None:
     await carry_out(ledger, create(DAILY))
     other = await store.open()
     decided, may_commit = threading.Event(), threading.Event()
@@ -131,7 +133,7 @@ async def test_a_caller_that_leaves_while_its_batch_runs_does_not_stop_it(ledger
     assert await spent(ledger) == 12
 
 
-async def test_a_commit_tells_how_long_it_took(ledger: Ledger) -> None:
+async def test_a_commit_reports_how_long_it_took(ledger: Ledger) -> None:
     _, committed = await ledger.commit(
         [], lambda *_: None, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS
     )
@@ -220,7 +222,7 @@ async def test_two_ledgers_that_charge_at_once_lose_nothing_and_count_no_request
         pytest.param([charge(5), reset(), delete(), create(DAILY)], id="charged, reset, deleted and created anew"),
     ],
 )
-async def test_an_id_can_be_taken_anew_in_the_batch_that_deletes_it(
+async def test_an_id_can_be_used_again_in_the_batch_that_deletes_it(
     ledger: Ledger, commands: list[Command[Any]]
 ) -> None:
     await carry_out(ledger, create(DAILY), charge(3))

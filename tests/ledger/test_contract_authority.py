@@ -204,7 +204,7 @@ async def test_a_budget_with_open_holds_is_deleted_by_force_alone_and_the_holds_
     assert (await ledger.load_budgets([(PROJECT, "bob")]))[(PROJECT, "bob")].lifetime_cost_nano_usd == 2
 
 
-async def test_a_limit_that_is_taken_away_and_added_again_counts_anew(ledger: Ledger) -> None:
+async def test_a_limit_that_is_removed_and_added_again_starts_at_zero(ledger: Ledger) -> None:
     await carry_out(ledger, with_limits(CALLS), reserve(1), charge(1))
     await carry_out(ledger, limits_of())
     assert (await ledger.load_budgets([ALICE]))[ALICE].named == {}

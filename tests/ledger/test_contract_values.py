@@ -199,7 +199,7 @@ async def test_an_entry_comes_back_with_every_field(ledger: Ledger) -> None:
     assert (created.usage, created.labels, created.event_at_us, rolled.cause) == (None, None, None, Cause.WINDOW_ENDED)
 
 
-async def test_an_entry_comes_back_with_all_that_it_tells_of_a_call(ledger: Ledger) -> None:
+async def test_an_entry_is_returned_with_everything_about_its_call(ledger: Ledger) -> None:
     usage = Usage(50, 40, 30, 20, 10, Parts(audio_input_tokens=5, cache_write_1h_tokens=3, pages=2))
     told: dict[str, Any] = {
         "other_names": ("openai/gpt", "gpt"),

@@ -47,7 +47,7 @@ def result(file: MemoryFile, command: Command[Any]) -> Result:
     return only
 
 
-def test_a_deletion_that_is_refused_tells_the_number_of_children_and_loads_none_of_them(file: MemoryFile) -> None:
+def test_a_deletion_that_is_refused_reports_the_number_of_children_and_loads_none_of_them(file: MemoryFile) -> None:
     file.commit([reserve(1, budget_id="child 0")], MONDAY_US)
 
     refused = result(file, delete(budget_id=BIG))

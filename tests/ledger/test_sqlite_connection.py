@@ -95,7 +95,7 @@ async def test_the_writer_of_a_ledger_commits_with_fsync_to_a_write_ahead_log(le
 # --- The lock.
 
 
-async def test_a_batch_whose_time_is_up_while_another_program_writes_is_told_to_try_again(
+async def test_a_batch_whose_time_is_up_while_another_program_writes_is_refused_with_a_reason_to_retry(
     ledger: SqliteLedger, stranger: sqlite3.Connection
 ) -> None:
     stranger.execute("BEGIN IMMEDIATE")
@@ -111,7 +111,7 @@ async def test_a_batch_whose_time_is_up_while_another_program_writes_is_told_to_
     assert await spent(ledger) == 5
 
 
-async def test_a_batch_waits_for_the_lock_and_tells_for_how_long(
+async def test_a_batch_waits_for_the_lock_and_reports_for_how_long(
     ledger: SqliteLedger, stranger: sqlite3.Connection
 ) -> None:
     stranger.execute("BEGIN IMMEDIATE")
@@ -190,7 +190,7 @@ async def test_proving_fails_while_the_store_takes_no_writes_and_succeeds_afterw
     assert stranger.execute("SELECT at_us FROM heartbeat").fetchall() == [(MONDAY_US,)]
 
 
-async def test_readers_that_leave_take_no_connection_along(ledger: SqliteLedger) -> None:
+async def test_readers_that_leave_keep_no_connection(ledger: SqliteLedger) -> None:
     reads = [asyncio.create_task(all_entries(ledger)) for _ in range(30)]
     await asyncio.sleep(0)
     for read in reads[::2]:
@@ -215,7 +215,7 @@ async def test_a_read_that_fails_says_so_and_the_next_one_works(
 
 
 @pytest.mark.parametrize("statement", ["UPDATE entries SET cost_nano_usd = 1", "DELETE FROM entries"])
-async def test_the_file_itself_lets_nobody_change_an_entry(stranger: sqlite3.Connection, statement: str) -> None:
+async def test_the_file_itself_refuses_every_change_of_an_entry(stranger: sqlite3.Connection, statement: str) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="entries never change"):
         stranger.execute(statement)
 

@@ -230,7 +230,7 @@ def put_backup_beside_former_log(path: Path) -> None:
     path.with_name("kept").rename(log)
 
 
-def test_a_backup_beside_the_log_of_the_former_file_is_not_touched_and_the_log_is_named(path: Path) -> None:
+def test_a_backup_next_to_the_log_of_the_former_file_is_not_touched_and_the_log_is_named(path: Path) -> None:
     put_backup_beside_former_log(path)
     log = path.with_name("budgetd.db-wal")
     before = path.read_bytes(), log.read_bytes()

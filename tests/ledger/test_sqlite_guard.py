@@ -244,7 +244,7 @@ def test_a_file_with_a_second_hard_link_is_not_opened(path: Path) -> None:
         open_file(path, migrates=True)
 
 
-async def test_a_symbolic_link_is_fine_and_the_log_lies_beside_the_file_itself(path: Path, tmp_path: Path) -> None:
+async def test_a_symbolic_link_is_accepted_and_the_log_is_next_to_the_file_itself(path: Path, tmp_path: Path) -> None:
     (tmp_path / "links").mkdir()
     by_link = tmp_path / "links" / "ledger.db"
     by_link.symlink_to(path)

@@ -107,7 +107,7 @@ def test_an_empty_file_is_a_new_one(path: Path) -> None:
 
 
 @pytest.mark.parametrize("half", OLDER)
-async def test_a_file_that_was_half_made_by_an_earlier_program_is_completed_by_whoever_opens_it(
+async def test_a_file_that_was_half_made_by_an_earlier_program_is_completed_by_the_next(
     path: Path, tmp_path: Path, half: int
 ) -> None:
     make_older(path, half, with_rows=False)
@@ -222,7 +222,7 @@ def test_what_programs_that_do_not_look_at_the_version_would_write_after_a_migra
 
 
 @pytest.mark.parametrize("older", OLDER)
-def test_an_older_file_that_holds_budgets_is_left_alone_unless_told(path: Path, older: int) -> None:
+def test_an_older_file_that_has_budgets_is_unchanged_without_the_migrate_flag(path: Path, older: int) -> None:
     make_older(path, older)
     before = path.read_bytes()
 
@@ -318,7 +318,7 @@ def test_the_same_copy_is_not_made_twice(path: Path, with_migration: Callable[[M
     assert [each.name for each in path.parent.glob("*.before-*")] == [f"budgetd.db.before-{NEWEST}"]
 
 
-def test_the_copy_lies_beside_the_file_that_a_symbolic_link_leads_to(path: Path, tmp_path: Path) -> None:
+def test_the_copy_is_next_to_the_file_that_a_symbolic_link_leads_to(path: Path, tmp_path: Path) -> None:
     make_older(path, 1)
     (tmp_path / "links").mkdir()
     link = tmp_path / "links" / "ledger.db"

@@ -93,7 +93,7 @@ async def test_a_file_that_was_moved_whole_is_used_under_its_new_name(
     assert kept(other) == find_place(other)
 
 
-async def test_a_copy_beside_a_file_that_is_in_use_is_a_file_of_its_own(ledger: SqliteLedger, path: Path) -> None:
+async def test_a_copy_next_to_a_file_that_is_in_use_is_a_file_of_its_own(ledger: SqliteLedger, path: Path) -> None:
     copy = path.with_name("copy.db")
     with closing(sqlite3.connect(path)) as source:
         source.execute("VACUUM INTO ?", (str(copy),))
@@ -128,7 +128,7 @@ def test_a_file_that_was_renamed_without_its_log_is_refused_until_the_log_has_it
     assert kept(other) == find_place(other)
 
 
-async def test_a_backup_beside_the_log_of_a_file_that_is_gone_is_opened_once_that_log_is_moved_away(
+async def test_a_backup_next_to_the_log_of_a_file_that_is_gone_is_opened_once_that_log_is_moved_away(
     ledger: SqliteLedger, path: Path
 ) -> None:
     copy, log = path.with_name("copy.db"), path.with_name("budgetd.db-wal")

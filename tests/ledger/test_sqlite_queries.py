@@ -135,7 +135,7 @@ def test_every_statement_that_is_used_exists() -> None:
     assert sorted(named(FOLDER) - QUERIES.keys()) == []
 
 
-def test_no_statement_stands_in_the_code() -> None:
+def test_no_sql_statement_is_in_the_code() -> None:
     shouting = re.compile(r"^\s*(SELECT|INSERT|DELETE|WITH) ")
     in_code = {word for word in words(FOLDER.rglob("*.py")) if shouting.match(word)}
 

@@ -40,7 +40,7 @@ def tampered(path: Path, script: str) -> list[Deviation]:
     return verify_file(path).deviations
 
 
-def test_a_sound_file_has_no_deviations_and_tells_what_was_looked_at(path: Path) -> None:
+def test_a_sound_file_has_no_deviations_and_reports_what_was_checked(path: Path) -> None:
     report = verify_file(path)
 
     assert report.deviations == []

@@ -169,7 +169,7 @@ def finish(file: MemoryFile) -> int:
         steps += 1
 
 
-def test_the_first_transaction_writes_the_root_alone_and_tells_how_many_are_deleted(file: MemoryFile) -> None:
+def test_the_first_transaction_writes_only_the_root_and_returns_how_many_are_deleted(file: MemoryFile) -> None:
     before = entries(file)
 
     (outcome,) = file.commit([forced()], MONDAY_US)
@@ -226,7 +226,7 @@ def test_a_step_where_nothing_is_deleted_writes_nothing(file: MemoryFile) -> Non
     assert file.connection.total_changes == changes
 
 
-def test_nobody_is_charged_below_a_deleted_budget(file: MemoryFile) -> None:
+def test_no_budget_is_charged_below_a_deleted_one(file: MemoryFile) -> None:
     file.commit([forced()], MONDAY_US)
 
     results = file.commit([charge(1, budget_id="device 1"), charge(1, budget_id="org")], MONDAY_US)
@@ -276,7 +276,7 @@ def test_that_a_hold_of_a_deleted_budget_is_booked_is_caught(file: MemoryFile, m
         let_a_hold_of_a_deleted_budget_expire(file)
 
 
-def test_what_holds_of_deleted_budgets_keep_refuses_nobody(file: MemoryFile) -> None:
+def test_what_holds_of_deleted_budgets_keep_refuses_no_other(file: MemoryFile) -> None:
     file.commit([reserve(8, budget_id="device 2"), forced()], MONDAY_US)
 
     (charged,) = file.commit([rejecting(10, budget_id="org")], MONDAY_US)

@@ -18,7 +18,7 @@ def desk() -> Desk:
     return desk_with_alice()
 
 
-def test_what_a_client_adds_is_charged_beside_what_others_add(desk: Desk) -> None:
+def test_what_a_client_adds_is_charged_in_addition_to_what_others_add(desk: Desk) -> None:
     client = Client(desk)
     desk.decide(charge(7))
 
@@ -131,7 +131,7 @@ def test_a_lower_cost_that_could_be_late_becomes_a_reset_once_it_cannot(desk: De
     assert (held_back, spent(desk, "bob")) == (50, 20)
 
 
-def test_a_model_that_is_gone_tells_a_reset_that_the_sum_does_not(desk: Desk) -> None:
+def test_a_model_that_is_gone_shows_a_reset_that_the_sum_does_not(desk: Desk) -> None:
     client = Client(desk)
     client.create("bob")
     client.charge("bob", 5, "o3")
@@ -145,7 +145,7 @@ def test_a_model_that_is_gone_tells_a_reset_that_the_sum_does_not(desk: Desk) ->
     assert desk.status("bob").lifetime_cost_nano_usd == 14
 
 
-def test_a_reset_by_others_stands_and_what_the_client_adds_counts(desk: Desk) -> None:
+def test_a_reset_by_others_is_kept_and_what_the_client_adds_counts(desk: Desk) -> None:
     client = Client(desk)
     desk.decide(reset())
 

@@ -228,7 +228,7 @@ def test_a_user_that_a_client_has_no_more_is_deleted_once(desk: Desk) -> None:
     assert [outcome.result for outcome in (first, again)] == [RecordSaved(has_changed=True), RecordSaved()]
 
 
-def test_a_user_that_others_have_made_anew_is_not_deleted(desk: Desk) -> None:
+def test_a_user_that_others_have_created_again_is_not_deleted(desk: Desk) -> None:
     client = Client(desk)
     desk.decide(delete())
     desk.decide(create(limited(7)))

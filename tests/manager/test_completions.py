@@ -86,7 +86,7 @@ def test_litellms_cost_is_taken_to_the_nano_dollar(cost: float, nano_usd: int) -
 
 
 @pytest.mark.parametrize("cost", [None, 0, 0.0])
-def test_a_cost_of_zero_may_mean_that_nobody_knew_the_price(cost: float | None) -> None:
+def test_a_cost_of_zero_may_mean_that_the_price_was_unknown(cost: float | None) -> None:
     told = {"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": cost}}
 
     assert read_answer(told).cost_nano_usd is None

@@ -322,7 +322,7 @@ def test_the_texts_among_the_parts_of_a_content_are_projected(manager: BudgetMan
     assert cost == pytest.approx(2 * 30e-6, abs=1e-9)
 
 
-def test_limits_beside_the_main_one_are_kept_and_are_none_of_the_classs_business(address: str) -> None:
+def test_limits_other_than_the_main_one_are_kept_and_hidden_from_the_class(address: str) -> None:
     calls = pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=50)
     budget = pb.Budget(project_id="limits", budget_id="alice", limits=[calls])
     with BudgetClient(address) as client:

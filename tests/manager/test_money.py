@@ -145,7 +145,7 @@ def test_a_line_of_a_batch_costs_half(manager: BudgetManager, name: str, model: 
         ),
     ],
 )
-def test_a_cost_that_the_answer_tells_is_the_cost(manager: BudgetManager, answer: Any, dollars: float) -> None:
+def test_a_cost_that_the_answer_reports_is_charged(manager: BudgetManager, answer: Any, dollars: float) -> None:
     manager.create_budget(10, "alice")
 
     manager.update_cost("alice", answer)
@@ -165,7 +165,7 @@ def test_d_a_zero_of_litellm_that_nothing_supports_is_no_price(manager: BudgetMa
     assert manager.get_current_cost("alice") == 0.0125
 
 
-def test_d_a_total_that_nothing_explains_is_only_told_if_the_cost_is(
+def test_d_an_unexplained_total_is_only_reported_if_the_cost_is_known(
     manager: BudgetManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("budgetd.usage.unread._warned", set())

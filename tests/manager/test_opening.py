@@ -78,7 +78,7 @@ def test_a_timeout_that_is_no_time_is_refused_before_a_file_is_made_or_a_server_
     assert not list(tmp_path.iterdir())
 
 
-def test_no_server_is_told_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_is_reported_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BUDGETD_CONNECT_TIMEOUT_SECONDS")
     began = time.monotonic()
 

@@ -53,7 +53,7 @@ def test_a_cost_that_is_none_is_refused_by_name(manager: BudgetManager, cost: An
     assert manager.get_current_cost("alice") == 0
 
 
-def test_the_model_may_be_given_beside_an_answer_that_has_none(manager: BudgetManager) -> None:
+def test_the_model_may_be_given_for_an_answer_that_has_none(manager: BudgetManager) -> None:
     answer = {"usage": {"inputTokens": 1_000, "outputTokens": 1_000, "totalTokens": 2_000}}
 
     assert cost_of(manager, answer, model="gpt-4o") == 0.0125

@@ -104,7 +104,7 @@ def test_an_answer_that_only_one_provider_gives_is_priced_as_its(
     assert manager.get_current_cost("alice") == pytest.approx(dollars, abs=1e-9)
 
 
-def test_a_cost_that_is_told_needs_no_row(manager: BudgetManager) -> None:
+def test_a_cost_that_is_given_needs_no_row(manager: BudgetManager) -> None:
     manager.create_budget(10, "alice")
 
     manager.update_cost("alice", answer_of("llama-3.3-70b-versatile", "groq", 0.25))

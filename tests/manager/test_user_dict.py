@@ -15,7 +15,7 @@ COMPLETION = {"model": "gpt-4o-mini", "usage": {"prompt_tokens": 1_000, "complet
 COST = 0.00045
 
 
-def test_it_looks_like_the_dictionary_that_it_stands_for(manager: BudgetManager) -> None:
+def test_it_looks_like_the_dictionary_that_it_replaces(manager: BudgetManager) -> None:
     manager.create_budget(10, "alice")
     manager.create_budget(20, "bob")
     manager.update_cost("alice", COMPLETION)

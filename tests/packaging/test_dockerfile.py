@@ -15,7 +15,7 @@ def test_build_tools_stay_in_the_first_of_two_stages() -> None:
     assert installers == [STAGES[0]]
 
 
-def test_every_stage_stands_on_a_slim_python_of_a_named_version() -> None:
+def test_every_stage_is_based_on_a_slim_python_of_a_named_version() -> None:
     images = {stage.image for stage in STAGES}
 
     assert len(images) == 1

@@ -12,7 +12,7 @@ from tests.parity.sides import Side
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_sequence_of_calls_tells_ours_from_theirs(seed: int, ours: Side, tmp_path: Path) -> None:
+def test_no_sequence_of_calls_distinguishes_ours_from_theirs(seed: int, ours: Side, tmp_path: Path) -> None:
     theirs = Amended("project", tmp_path)
 
     lockstep = Lockstep(theirs, ours.open(), seed=seed)

@@ -94,7 +94,7 @@ def test_a_custom_price_is_the_price(manager: BudgetManager) -> None:
         ("openai/never-heard-of", UnknownModel),
     ],
 )
-def test_a_zero_or_nothing_of_litellm_that_nobody_gave_is_refused(
+def test_a_default_zero_or_none_of_litellm_is_refused(
     manager: BudgetManager, model: str, refusal: type[Exception]
 ) -> None:
     answer = completion(model)
@@ -147,7 +147,7 @@ def test_an_answer_without_a_cost_is_priced_as_its_providers(
         ),
     ],
 )
-def test_a_cost_that_litellms_object_tells_is_the_cost(
+def test_a_cost_that_litellms_object_reports_is_charged(
     manager: BudgetManager, model: str, told: dict[str, Any], beside: dict[str, Any], dollars: float
 ) -> None:
     usage = litellm.Usage(prompt_tokens=1_000, completion_tokens=1_000, total_tokens=2_000, **told)

@@ -140,7 +140,7 @@ def test_a_threshold_is_inclusive_for_the_provider_that_bills_so(shipped: Catalo
     assert shipped.find("gemini/gemini-2.5-pro", 0).tiers[0].above_input_tokens == 200_000
 
 
-def test_every_key_of_the_format_that_tells_a_price_is_priced_or_listed_with_a_reason() -> None:
+def test_every_key_of_the_format_that_affects_a_price_is_priced_or_listed_with_a_reason() -> None:
     known_keys = read_catalogue(SHIPPED).known_keys
 
     assert len([key for key in known_keys if litellm_keys.is_price(key)]) > 150
@@ -194,7 +194,7 @@ def test_loading_takes_little_memory() -> None:
     assert peak_bytes < 15 * 2**20
 
 
-def test_the_shipped_file_is_in_order_with_its_licence_beside_it() -> None:
+def test_the_shipped_file_is_in_order_with_its_licence_next_to_it() -> None:
     names = list(json.loads(SHIPPED.read_text("utf-8"))["models"])
 
     assert names == sorted(names)

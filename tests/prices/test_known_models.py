@@ -61,7 +61,7 @@ def test_names_behind_every_character_are_found() -> None:
     assert KnownModels([("x\U0010ffff\U0010ffff", "m"), ("y", "n")]).matching("x*") == Matches(1, ("m",))
 
 
-def test_an_alias_matches_the_model_that_it_stands_for(tmp_path: Path) -> None:
+def test_an_alias_matches_its_model(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('version = 1\n[aliases]\n"prod-chat" = "gpt-4o"\n', encoding="utf-8")
     prices: Catalogue = load_prices([own])

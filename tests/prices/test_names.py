@@ -165,7 +165,7 @@ def providers(shipped: Catalogue) -> list[str]:
     return sorted({shipped.find(name, 0).provider for name in shipped.models()})
 
 
-def test_every_row_of_the_catalogue_is_found_by_its_own_name_and_with_its_provider_told(shipped: Catalogue) -> None:
+def test_every_row_of_the_catalogue_is_found_by_its_own_name_and_with_its_provider_given(shipped: Catalogue) -> None:
     wrong = []
     for name in shipped.models():
         provider = shipped.find(name, 0).provider
@@ -264,7 +264,7 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
         ),
     ],
 )
-def test_a_refused_name_is_told_what_may_have_been_meant(
+def test_a_refused_name_is_answered_with_similar_names(
     shipped: Catalogue, model: str, provider: str, near: str
 ) -> None:
     with pytest.raises(UnknownModel) as refused:

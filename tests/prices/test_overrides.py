@@ -129,7 +129,7 @@ def test_a_period_begins_at_its_moment_and_keeps_what_it_does_not_change(write: 
     assert after.rates == before.rates._replace(input=10**9)
 
 
-def test_an_alias_stands_for_its_model_and_the_model_knows_it(write: WriteFile) -> None:
+def test_an_alias_is_resolved_to_its_model_and_the_model_lists_it(write: WriteFile) -> None:
     path = write("p.toml", toml('[aliases]\n"prod-chat" = "gpt-4o"'))
 
     prices = load_prices([path])
@@ -329,7 +329,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> N
     assert [word in str(refused.value) for word in ("missing.toml", "binary.toml")] == [True, True]
 
 
-def test_every_fault_of_every_file_is_told_at_once_and_a_long_list_is_cut(write: WriteFile) -> None:
+def test_every_fault_of_every_file_is_reported_at_once_and_a_long_list_is_cut(write: WriteFile) -> None:
     first = write("a.toml", toml("".join(f'[models."m{number}"]\nwrong = 1\nfree = true\n' for number in range(30))))
     second = write("b.toml", "version = 2")
 
@@ -376,7 +376,7 @@ def test_a_reload_of_a_broken_file_keeps_every_old_price(write: WriteFile) -> No
     assert prices.price("m", Usage(10**6), at_us=0).cost_nano_usd == 10**9
 
 
-def test_the_version_tells_an_override_from_none_and_one_from_another(write: WriteFile) -> None:
+def test_the_version_distinguishes_an_override_from_none_and_from_another(write: WriteFile) -> None:
     one = write("a.toml", toml('[models."m"]\ninput_usd_per_mtok = "1"'))
     other = write("b.toml", toml('[models."m"]\ninput_usd_per_mtok = "2"'))
 

@@ -50,7 +50,7 @@ def assert_true_to_the_moment(server: RunningServer, refused: Failure, amount_na
 # --- What is refused.
 
 
-def test_every_limit_without_room_is_told_on_every_level_the_worst_first(server: RunningServer) -> None:
+def test_every_limit_without_room_is_reported_on_every_level_the_worst_first(server: RunningServer) -> None:
     server.create("org", pb.Limit(amount=1_000), pb.Limit(limit_id="tokens", unit=pb.UNIT_TOKENS, amount=50))
     server.create(
         "alice",
@@ -98,7 +98,7 @@ def test_exactly_the_amount_has_room_and_one_more_has_none(server: RunningServer
     assert server.reserve(0).granted_nano_usd == 0  # A part of zero is never refused.
 
 
-def test_tokens_are_asked_for_only_where_they_are_told(server: RunningServer) -> None:
+def test_tokens_are_asked_for_only_where_they_are_given(server: RunningServer) -> None:
     server.create("alice", pb.Limit(limit_id="tokens", unit=pb.UNIT_TOKENS, amount=10))
     server.charge(1, usage=pb.Usage(input_tokens=11))
 
@@ -134,7 +134,7 @@ def test_what_is_left_is_granted_if_it_is_of_use(server: RunningServer) -> None:
     assert set(failing(refused)) == {("alice", ""), ("alice", "calls")}
 
 
-def test_a_refused_item_of_a_batch_tells_its_limits(server: RunningServer) -> None:
+def test_a_refused_item_of_a_batch_has_its_limits(server: RunningServer) -> None:
     server.create("alice", pb.Limit(amount=10))
     items = [cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=4, admission=REJECT) for _ in range(4)]
 
@@ -194,7 +194,9 @@ def test_a_hold_that_will_be_booked_makes_no_room_and_the_end_of_the_window_does
         ),
     ],
 )
-def test_no_time_is_told_if_none_would_do(server: RunningServer, limit: pb.Limit, spent: int, amount: int) -> None:
+def test_no_time_is_reported_if_waiting_does_not_help(
+    server: RunningServer, limit: pb.Limit, spent: int, amount: int
+) -> None:
     server.create("alice", limit)
     server.charge(spent)
 

@@ -105,7 +105,7 @@ def test_a_text_that_is_not_utf_8_is_refused(place: Place, wrong: bytes, shared:
 
 
 @pytest.mark.parametrize("rpc", [rpc for rpc in VALID if REQUIRED[rpc]])
-def test_an_empty_message_is_told_every_field_that_it_lacks(rpc: str, shared: RunningServer) -> None:
+def test_an_empty_message_is_refused_with_every_field_that_it_lacks(rpc: str, shared: RunningServer) -> None:
     failed = failure(lambda: shared.call(rpc, b""))
 
     assert list(failed.violations) == REQUIRED[rpc]

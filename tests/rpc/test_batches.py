@@ -113,7 +113,9 @@ def test_an_item_may_be_repeated_by_the_single_call_and_the_other_way_round(serv
     assert server.spent() == 11
 
 
-def test_limits_are_told_once_a_touched_budget_after_the_whole_batch_and_only_if_asked(server: RunningServer) -> None:
+def test_limits_are_returned_once_for_each_touched_budget_after_the_whole_batch_and_only_if_asked(
+    server: RunningServer,
+) -> None:
     server.create("alice", pb.Limit(amount=10))
     server.create("bob", pb.Limit(amount=10))
     server.create("carol")

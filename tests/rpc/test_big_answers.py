@@ -36,7 +36,9 @@ def chain(server: RunningServer) -> str:
     return parent_id
 
 
-def test_the_limits_of_a_whole_tree_arrive_with_every_call_that_tells_them(server: RunningServer, chain: str) -> None:
+def test_the_limits_of_a_whole_tree_arrive_with_every_call_that_returns_limits(
+    server: RunningServer, chain: str
+) -> None:
     who: Any = {"project_id": PROJECT, "budget_id": chain}
     item = cost_pb.UpdateCostRequest(budget_id=chain, cost_nano_usd=1)
 
@@ -74,7 +76,7 @@ def test_a_refusal_by_a_whole_tree_arrives(server: RunningServer, chain: str) ->
     assert len(exceeded.limits) + exceeded.omitted_limits == DEPTH_MAX * LIMITS_MAX
 
 
-def test_one_budgets_limits_are_told_whole(server: RunningServer) -> None:
+def test_the_limits_of_one_budget_are_reported_completely(server: RunningServer) -> None:
     server.create("alice", *biggest_limits())
 
     assert {len(limit.models) for limit in server.charge(1).limits} == {MODEL_PATTERNS_MAX}

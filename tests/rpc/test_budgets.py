@@ -102,7 +102,7 @@ def test_a_limit_counts_in_the_window_that_was_asked_for(
     assert again.limits == created.limits  # What is answered may be sent.
 
 
-def test_a_window_that_ends_beyond_all_timestamps_is_told_with_the_last_one(server: RunningServer) -> None:
+def test_a_window_that_ends_beyond_all_timestamps_is_returned_with_the_last_one(server: RunningServer) -> None:
     anchor = Timestamp(seconds=253_402_300_799)
     limit = pb.Limit(amount=5, window=fixed(86_400 * 3_653, anchor), reset_mode=pb.RESET_MODE_ON_REQUEST)
 
@@ -192,7 +192,7 @@ def test_each_view_adds_to_the_one_before(server: RunningServer) -> None:
     assert basic.labels == {"team": "x"}
 
 
-def test_models_are_told_dearest_first(server: RunningServer) -> None:
+def test_models_are_reported_dearest_first(server: RunningServer) -> None:
     server.create()
     for model, cost in (("b", 1), ("a", 1), ("c", 9), ("", 5)):
         server.charge(cost, model=model)
@@ -213,7 +213,7 @@ def test_the_current_cost_of_a_budget_without_a_limit_is_what_it_has_spent(serve
     assert not current.limits
 
 
-def test_the_current_cost_tells_the_total_budget_even_if_it_is_zero(server: RunningServer) -> None:
+def test_the_current_cost_has_the_total_budget_even_if_it_is_zero(server: RunningServer) -> None:
     server.create("alice", pb.Limit(amount=0))
     server.charge(7)
 
@@ -307,7 +307,7 @@ def test_a_repeated_update_is_answered_before_its_etag_and_existence_are_looked_
 # --- Deleting.
 
 
-def test_a_deleted_budget_is_gone_and_its_id_begins_anew_at_zero(server: RunningServer) -> None:
+def test_a_deleted_budget_is_gone_and_its_id_starts_again_at_zero(server: RunningServer) -> None:
     first = server.create("alice", pb.Limit(amount=5))
     server.charge(3)
 

@@ -39,7 +39,7 @@ def alice(server: RunningServer) -> RunningServer:
 # --- Three ways to tell a cost.
 
 
-def test_a_cost_that_is_told_is_the_cost(alice: RunningServer) -> None:
+def test_a_cost_that_is_given_is_charged(alice: RunningServer) -> None:
     answer = update(alice, cost_nano_usd=7)
 
     assert (answer.cost_nano_usd, answer.limits[0].spent, answer.replayed) == (7, 7, False)
@@ -64,7 +64,7 @@ def test_usage_is_priced_exactly(alice: RunningServer) -> None:
     assert (entry.model, entry.usage, entry.price_version) == ("gpt-4o", USAGE, shipped_prices().version)
 
 
-def test_with_a_cost_the_usage_only_tells_the_tokens(alice: RunningServer) -> None:
+def test_with_a_cost_the_usage_only_gives_the_tokens(alice: RunningServer) -> None:
     answer = update(alice, cost_nano_usd=7, usage=USAGE, model="no such model")
 
     assert answer.cost_nano_usd == 7
@@ -81,7 +81,7 @@ def test_text_is_counted_and_priced(alice: RunningServer) -> None:
     assert entry.price_version == shipped_prices().version
 
 
-def test_with_a_cost_the_text_only_tells_the_tokens(alice: RunningServer) -> None:
+def test_with_a_cost_the_text_only_gives_the_tokens(alice: RunningServer) -> None:
     answer = update(alice, cost_nano_usd=7, model="gpt-4o", text=TEXT)
 
     assert answer.cost_nano_usd == 7

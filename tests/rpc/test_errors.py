@@ -210,7 +210,7 @@ def test_a_request_id_with_other_content_is_refused(server: RunningServer) -> No
 # --- Errors to retry.
 
 
-def test_a_full_queue_tells_when_to_come_again(watched: tuple[RunningServer, WatchedLedger]) -> None:
+def test_a_full_queue_reports_when_to_retry(watched: tuple[RunningServer, WatchedLedger]) -> None:
     server, ledger = watched
     server.create()
     server.loop.call(ledger.before_commit.close)
@@ -262,7 +262,7 @@ def _assert_tells_nothing(failed: Failure) -> None:
 
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["in a write", "in a read"])
-def test_an_unexpected_error_tells_an_incident_id_that_is_in_the_log_and_nothing_else(
+def test_an_unexpected_error_returns_an_incident_id_that_is_in_the_log_and_nothing_else(
     watched: tuple[RunningServer, WatchedLedger], is_read: bool, caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
     server, ledger = watched
@@ -282,7 +282,7 @@ def test_an_unexpected_error_tells_an_incident_id_that_is_in_the_log_and_nothing
     assert server.stored() == before
 
 
-def test_no_refusal_tells_anything_of_the_machine(server: RunningServer) -> None:
+def test_no_refusal_reveals_anything_about_the_machine(server: RunningServer) -> None:
     """Each RPC, refused in every way that an empty, a missing and a strange name can bring about."""
     for rpc in VALID:
         for body in (b"", b"\xff", VALID[rpc].SerializeToString(), VALID[rpc].SerializeToString() + b"\x07"):
@@ -365,7 +365,7 @@ def _exceeded(name: str, limits: int) -> BudgetExceeded:
 
 @pytest.mark.parametrize("name", ["alice", "😀" * 64], ids=["usual", "long"])
 @pytest.mark.parametrize("limits", [1, 2, 16, 17, 64 * 33])
-def test_a_refusal_tells_as_many_limits_as_arrive_and_counts_the_rest(name: str, limits: int) -> None:
+def test_a_refusal_has_as_many_limits_as_fit_and_counts_the_rest(name: str, limits: int) -> None:
     error = _exceeded(name, limits)
     status = status_of(error)
     details = {detail.TypeName(): detail for detail in status.details}
@@ -390,7 +390,7 @@ def test_no_error_passes_the_bound_of_its_details_nor_loses_one() -> None:
         assert len(kinds) == 1 or not isinstance(error, InvalidField) or kinds[1] == "google.rpc.BadRequest"
 
 
-def test_an_items_error_says_what_the_call_alone_would_have_been_told() -> None:
+def test_an_items_error_is_that_of_the_single_call() -> None:
     for error in _longest():
         item, status = item_error(error), status_of(error)
         info = error_details_pb2.ErrorInfo()

@@ -72,7 +72,7 @@ def test_while_it_drains_a_server_is_not_serving_finishes_what_it_has_and_refuse
     watch.cancel()
 
 
-def test_a_store_that_takes_no_writes_is_told_to_whoever_watches(
+def test_a_store_that_takes_no_writes_is_reported_to_every_watcher(
     watched: tuple[RunningServer, WatchedLedger],
 ) -> None:
     server, ledger = watched

@@ -64,7 +64,7 @@ def test_a_missing_additional_budget_refuses_the_charge_unless_it_may_be_skipped
     assert spent(tree, "alice", "tag") == [5, 5]
 
 
-def test_items_of_a_batch_count_on_trees_too_and_each_touched_limit_is_told_once(tree: RunningServer) -> None:
+def test_items_of_a_batch_count_on_trees_too_and_each_touched_limit_is_returned_once(tree: RunningServer) -> None:
     items = [cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=1, additional_budget_ids=["tag"])] * 3
     batch = cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items, include_limits=True)
 
@@ -88,7 +88,7 @@ def test_more_than_64_budgets_are_refused(tree: RunningServer) -> None:
     assert failure(lambda: tree.stub.ProjectCost(request)).violations == refused.violations
 
 
-def test_where_ancestors_stand_is_told_if_asked(tree: RunningServer) -> None:
+def test_the_limits_of_ancestors_are_returned_if_asked(tree: RunningServer) -> None:
     tree.charge(5)
     request = cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id="alice", include_ancestors=True)
 
@@ -100,7 +100,7 @@ def test_where_ancestors_stand_is_told_if_asked(tree: RunningServer) -> None:
 # --- Admission.
 
 
-def test_a_refusal_tells_every_level_and_all_its_details(tree: RunningServer) -> None:
+def test_a_refusal_has_every_level_with_all_details(tree: RunningServer) -> None:
     refused = failure(lambda: tree.reserve(200, model="gpt-4o"))
 
     exceeded = refused.detail(pb.BudgetExceeded)
@@ -119,7 +119,7 @@ def test_a_charge_that_asks_to_be_refused_is_and_others_are_not(tree: RunningSer
     assert tree.charge(11, admission=cost_pb.ADMISSION_ALWAYS).limits[0].is_exceeded
 
 
-def test_an_item_of_a_batch_that_is_refused_tells_the_same_and_disturbs_no_other(tree: RunningServer) -> None:
+def test_an_item_of_a_batch_that_is_refused_has_the_same_error_and_disturbs_no_other(tree: RunningServer) -> None:
     items = [
         cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=6, admission=cost_pb.ADMISSION_REJECT_OVER_LIMIT)
     ] * 2

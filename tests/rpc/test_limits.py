@@ -143,7 +143,7 @@ def test_a_limit_that_is_not_there_cannot_be_reset(server: RunningServer) -> Non
     assert list(refused.violations) == ["limit_ids[1]"]
 
 
-def test_the_wait_that_a_refusal_tells_is_the_truth(server: RunningServer) -> None:
+def test_the_wait_that_a_refusal_reports_is_right(server: RunningServer) -> None:
     server.create("alice", MONTHLY, DAILY)
     server.charge(2 * USD)
 

@@ -99,7 +99,7 @@ def test_filters_are_all_optional_and_all_must_pass(server: RunningServer) -> No
     assert budget_ids(server, labels={"team": "z"}) == []
 
 
-def test_the_used_ratio_is_that_of_now_even_if_nobody_has_rolled_the_window(server: RunningServer) -> None:
+def test_the_used_ratio_is_that_of_now_even_if_the_window_was_not_rolled(server: RunningServer) -> None:
     hour = pb.Window(fixed=pb.FixedWindow(length=Duration(seconds=3_600)))
     server.create("alice", pb.Limit(amount=10, window=hour))
     server.charge(9)

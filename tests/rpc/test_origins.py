@@ -67,14 +67,16 @@ def settle(server: RunningServer, reservation_id: str, **fields: Any) -> reserva
 
 
 @pytest.mark.parametrize(("telling", "source"), TELLINGS)
-def test_a_charge_tells_who_told_its_cost(alice: RunningServer, telling: dict[str, Any], source: int) -> None:
+def test_a_charge_has_the_source_of_its_cost(alice: RunningServer, telling: dict[str, Any], source: int) -> None:
     alice.stub.UpdateCost(cost_pb.UpdateCostRequest(project_id=PROJECT, budget_id="alice", **telling))
 
     assert alice.entries()[0].cost_source == source
 
 
 @pytest.mark.parametrize(("telling", "source"), TELLINGS)
-def test_an_item_of_a_batch_tells_who_told_its_cost(alice: RunningServer, telling: dict[str, Any], source: int) -> None:
+def test_an_item_of_a_batch_has_the_source_of_its_cost(
+    alice: RunningServer, telling: dict[str, Any], source: int
+) -> None:
     item = cost_pb.UpdateCostRequest(budget_id="alice", **telling)
     alice.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[item]))
 
@@ -82,7 +84,7 @@ def test_an_item_of_a_batch_tells_who_told_its_cost(alice: RunningServer, tellin
 
 
 @pytest.mark.parametrize(("telling", "source"), TELLINGS)
-def test_a_settlement_tells_who_told_its_cost(alice: RunningServer, telling: dict[str, Any], source: int) -> None:
+def test_a_settlement_has_the_source_of_its_cost(alice: RunningServer, telling: dict[str, Any], source: int) -> None:
     settle(alice, alice.reserve(1).reservation_id, **telling)
 
     settled, held = alice.entries()[:2]
@@ -90,7 +92,7 @@ def test_a_settlement_tells_who_told_its_cost(alice: RunningServer, telling: dic
 
 
 @pytest.mark.parametrize("how", ["charge", "item", "settlement"])
-def test_an_entry_tells_parts_terms_names_and_unread_fields_as_they_were_sent(alice: RunningServer, how: str) -> None:
+def test_an_entry_has_parts_terms_names_and_unread_fields_as_they_were_sent(alice: RunningServer, how: str) -> None:
     told: dict[str, Any] = {
         "cost_nano_usd": 5,
         "cost_source": pb.COST_SOURCE_PROVIDER,

@@ -31,7 +31,7 @@ def told(answer: service.CreateBudgetResponse | service.UpdateBudgetResponse) ->
     ]
 
 
-def test_a_new_budget_tells_of_each_pattern_in_order(server: RunningServer) -> None:
+def test_a_new_budget_returns_the_matches_of_each_pattern_in_order(server: RunningServer) -> None:
     opus = shipped_prices().matching(OPUS)
 
     answer = create(server, pb.Limit(amount=1), limit("b", "gpt-4o", OPUS), limit("a", SLIP))
@@ -43,7 +43,7 @@ def test_a_new_budget_tells_of_each_pattern_in_order(server: RunningServer) -> N
     assert [each.models for each in answer.budget.limits] == [[], [SLIP], ["gpt-4o", OPUS]]
 
 
-def test_a_repeated_request_tells_the_same(server: RunningServer) -> None:
+def test_a_repeated_request_returns_the_same(server: RunningServer) -> None:
     first = create(server, limit("a", OPUS), request_id="r1")
 
     again = create(server, limit("a", OPUS), request_id="r1")
@@ -52,13 +52,13 @@ def test_a_repeated_request_tells_the_same(server: RunningServer) -> None:
     assert told(again) == told(first) != []
 
 
-def test_a_change_of_limits_tells_of_the_patterns_that_it_sets(server: RunningServer) -> None:
+def test_a_change_of_limits_returns_the_matches_of_the_patterns_that_it_sets(server: RunningServer) -> None:
     create(server, limit("a", OPUS))
 
     assert [each[:3] for each in told(update(server, limit("b", SLIP)))] == [("b", SLIP, 0)]
 
 
-def test_what_sets_no_pattern_tells_of_none(server: RunningServer) -> None:
+def test_what_sets_no_pattern_returns_no_matches(server: RunningServer) -> None:
     assert told(create(server, pb.Limit(amount=1))) == []
     assert told(update(server, limit("a", OPUS), paths=("labels",))) == []
 

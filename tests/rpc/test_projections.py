@@ -198,7 +198,7 @@ def test_no_price_is_listed_twice_or_left_out_when_others_come_between_two_pages
     assert "gpt-4o#first" in reloadable.models()
 
 
-def test_a_price_tells_its_rates_and_where_it_comes_from(server: RunningServer) -> None:
+def test_a_price_has_its_rates_and_its_source(server: RunningServer) -> None:
     answer = server.stub.GetModelPrice(service.GetModelPriceRequest(model="openai/gpt-4o"))
 
     assert answer.price_version == shipped_prices().version
@@ -235,13 +235,13 @@ def test_a_price_tells_its_rates_and_where_it_comes_from(server: RunningServer) 
     )
 
 
-def test_a_price_tells_what_is_no_token(server: RunningServer) -> None:
+def test_a_price_has_what_is_not_a_token(server: RunningServer) -> None:
     answer = server.stub.GetModelPrice(service.GetModelPriceRequest(model="whisper-1"))
 
     assert answer.price.count_rates == price_pb.CountRates(audio_input_second_nano_usd_per_million=10**11)
 
 
-def test_an_operators_prices_tiers_free_models_and_fallback_are_told_as_such(start: Start, tmp_path: Path) -> None:
+def test_an_operators_prices_tiers_free_models_and_fallback_are_returned_as_such(start: Start, tmp_path: Path) -> None:
     path = tmp_path / "prices.toml"
     path.write_text(
         """

@@ -77,7 +77,7 @@ def test_a_hold_counts_until_it_is_settled_and_the_cost_afterwards(alice: Runnin
     assert reservation(alice, held).state == COMMITTED
 
 
-def test_what_was_spent_above_the_hold_is_booked_in_full_and_told(alice: RunningServer) -> None:
+def test_what_was_spent_above_the_hold_is_booked_in_full_and_returned(alice: RunningServer) -> None:
     held = alice.reserve(60)
 
     settled = commit(alice, held, 150)
@@ -347,7 +347,7 @@ def test_holds_are_listed_newest_first_by_budget_and_state(alice: RunningServer)
     [(rpb.ON_EXPIRY_RELEASE, EXPIRED), (rpb.ON_EXPIRY_COMMIT, ESTIMATED)],
     ids=["given back", "booked"],
 )
-def test_what_has_become_of_a_hold_is_told_by_the_clock_before_and_after_any_entry_says_so(
+def test_the_state_of_a_hold_follows_the_clock_before_and_after_its_entry(
     alice: RunningServer, on_expiry: rpb.OnExpiry.ValueType, state: int
 ) -> None:
     held = [alice.reserve(1, ttl=Duration(seconds=60), on_expiry=on_expiry) for _ in range(3)]

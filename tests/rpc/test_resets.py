@@ -140,7 +140,7 @@ def test_a_window_that_is_over_is_reset_once_on_its_grid(server: RunningServer, 
     assert read(server).lifetime_cost_nano_usd == 9
 
 
-def test_a_repeated_reset_on_duration_tells_what_the_first_one_did(server: RunningServer) -> None:
+def test_a_repeated_reset_on_duration_returns_what_the_first_one_did(server: RunningServer) -> None:
     server.create("alice", daily(on_request=True))
     early = reset_on_duration(server, request_id="early")
     server.clock.advance(days=1)

@@ -47,7 +47,7 @@ def test_a_page_waits_and_is_then_refused_and_small_answers_go_on(server: Runnin
 
 
 @pytest.mark.usefixtures("full")
-def test_a_charge_whose_answer_is_dropped_is_told_under_the_same_request_id(
+def test_a_charge_whose_answer_is_dropped_is_answered_under_the_same_request_id(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = failure(lambda: server.charge(1, "big", request_id="r"))

@@ -138,7 +138,7 @@ def test_unread_fields_beyond_the_answer_of_a_batch_are_left_out_and_counted(
     assert counted(alice.server.metrics, "xai") == 3
 
 
-def test_a_dialect_that_was_not_told_is_counted_as_unknown(alice: RunningServer) -> None:
+def test_a_dialect_that_was_not_given_is_counted_as_unknown(alice: RunningServer) -> None:
     alice.charge(1, unread_fields=UNREAD)
 
     assert counted(alice.server.metrics, "unknown") == 1

@@ -281,7 +281,7 @@ def _two(moved: str = "") -> pb.Usage:
 
 
 @pytest.mark.parametrize("rpc", ["UpdateCost", "ReserveCost", "CommitReservation"])
-def test_every_count_of_every_request_is_part_of_what_a_request_id_stands_for(rpc: str) -> None:
+def test_every_count_of_every_request_is_part_of_the_digest_of_a_request_id(rpc: str) -> None:
     def digest_of(usage: pb.Usage) -> str:
         request: Any = type(VALID[rpc])()
         request.CopyFrom(VALID[rpc])

@@ -162,7 +162,7 @@ def test_every_flag_and_its_environment_variable_is_documented_with_its_default(
         assert meaning, flag
 
 
-def test_every_field_of_the_configuration_is_documented_beside_its_flag() -> None:
+def test_every_field_of_the_configuration_is_documented_next_to_its_flag() -> None:
     told = [name for row in rows(PAGE) for name in names(row[3])]
 
     assert sorted(told) == sorted(field.name for field in fields(Config))

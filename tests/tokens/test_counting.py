@@ -142,7 +142,7 @@ def test_the_hashes_are_the_ones_that_tiktoken_expects() -> None:
     assert "MIT License" in (DATA / "LICENSE.tiktoken").read_text("utf-8")
 
 
-def test_an_encoding_is_loaded_once_whoever_asks() -> None:
+def test_an_encoding_is_loaded_once_for_all_callers() -> None:
     loads: list[str] = []
     together = threading.Barrier(8)
 

@@ -88,7 +88,7 @@ def test_unread_fields_are_paths_and_never_values() -> None:
         ),
     ],
 )
-def test_a_name_that_no_path_may_have_is_escaped_so_that_it_costs_nobody_a_charge(
+def test_a_name_that_no_path_may_have_is_escaped_so_that_no_charge_is_lost(
     names: list[str], sent: tuple[str, ...], tmp_path: Path
 ) -> None:
     answer = of("gpt-4o", {"prompt_tokens": 10, "completion_tokens": 1, **dict.fromkeys(names, 5)})

@@ -32,7 +32,7 @@ def test_an_older_file_is_migrated_by_the_first_call_after_a_copy(tmp_path: Path
     copy.close()
 
 
-def test_an_older_file_is_migrated_once_nobody_else_has_its_lock(
+def test_an_older_file_is_migrated_once_no_other_program_has_its_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_MS", 20)

@@ -99,7 +99,7 @@ def test_two_managers_with_other_prices_share_one_file(price_file: Path, tmp_pat
     assert one.get_current_cost("u") == other.get_current_cost("u") == pytest.approx(0.012 + 1.01)
 
 
-def test_a_fault_in_a_price_file_is_told_when_the_manager_is_made(tmp_path: Path) -> None:
+def test_a_fault_in_a_price_file_is_reported_when_the_manager_is_made(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text('version = 1\n[models."m"]\nprice = 1\n', "utf-8")
 

@@ -274,7 +274,7 @@ charge(10)
     assert spent(database) == 30
 
 
-def test_a_program_killed_under_load_loses_nothing_that_it_was_told_of(database: Path) -> None:
+def test_a_program_killed_under_load_loses_nothing_that_was_acknowledged(database: Path) -> None:
     command = program(
         """
 def charge_and_tell():

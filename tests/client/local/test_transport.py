@@ -123,7 +123,7 @@ def test_a_refusal_is_the_one_that_comes_over_grpc(client: BudgetClient, connect
     assert refusal(call, client) == refusal(call, connected)
 
 
-def test_a_mistake_of_ours_tells_an_incident_id_that_is_in_the_log(
+def test_an_internal_error_has_an_incident_id_that_is_in_the_log(
     client: BudgetClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def planted(*_: Any) -> NoReturn:
@@ -274,7 +274,7 @@ def test_a_file_that_is_none_of_ours_is_refused_and_another_try_is_allowed(tmp_p
     assert spent(foreign) == 1
 
 
-def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with local(tmp_path / "nowhere" / "ledger.db") as client, pytest.raises(errors.DatabaseRefused, match="nowhere"):
         client.update_cost(charge())
 

@@ -121,7 +121,7 @@ def test_what_is_no_file_is_not_replaced_by_force_either(give: Give, tmp_path: P
         pytest.param(("--user-cost-json", "--database", "none.db"), "none.db does not exist", id="no ledger"),
     ],
 )
-def test_what_cannot_be_exported_as_told_is_exit_code_2(
+def test_what_cannot_be_exported_as_asked_is_exit_code_2(
     give: Give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

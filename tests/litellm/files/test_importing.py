@@ -84,7 +84,7 @@ def test_what_was_spent_since_stays(server: RunningServer, done: Done, file: Pat
     assert server.spent() == 1_200_007
 
 
-def test_a_dry_run_tells_the_same_and_writes_nothing(server: RunningServer, give: Give, file: Path) -> None:
+def test_a_dry_run_reports_the_same_and_writes_nothing(server: RunningServer, give: Give, file: Path) -> None:
     server.create("zoë 😀")
     before = server.stored()
 
@@ -188,7 +188,7 @@ def test_a_user_that_was_deleted_or_replaced_since_is_left(
     assert server.stored() == before
 
 
-def test_an_import_that_was_cut_short_is_completed_beside_what_was_spent_since(
+def test_an_import_that_was_cut_short_is_completed_and_keeps_what_was_spent_since(
     server: RunningServer, give: Give, file: Path
 ) -> None:
     record = read_content(saved(SOME)).records[0]
@@ -231,7 +231,7 @@ def test_users_beyond_one_batch_of_charges_are_all_charged(server: RunningServer
     assert {record["current_cost"] for record in records_of(server).values()} == {0.03}
 
 
-def test_what_is_refused_and_lost_is_told_and_the_rest_is_imported(
+def test_what_is_refused_and_lost_is_reported_and_the_rest_is_imported(
     server: RunningServer, give: Give, file: Path
 ) -> None:
     content = saved({"bad": {"total_budget": -1}, "odd": {"total_budget": 1, "x": 2}, **SOME})
@@ -302,7 +302,7 @@ def test_what_cannot_be_done_as_given_is_exit_code_2(
 
 
 @pytest.mark.usefixtures("brief_search")
-def test_a_server_that_does_not_answer_is_told_with_what_was_not_reached(give: Give, file: Path) -> None:
+def test_a_server_that_does_not_answer_is_reported_with_what_was_not_reached(give: Give, file: Path) -> None:
     result = give("import", str(file), "--address", "127.0.0.1:1")
 
     assert result.exit_code == 1

@@ -84,7 +84,7 @@ def test_a_cut_in_the_middle_of_a_user_loses_that_user_and_none_before_it() -> N
         assert list(records(result)) == [user for user, (_, end) in spans.items() if end <= length]
 
 
-def test_a_cut_is_told_with_its_byte_the_user_and_what_is_legible() -> None:
+def test_a_cut_is_reported_with_its_byte_the_user_and_what_is_legible() -> None:
     content = saved(SOME)
     cut = content.index(b"7.25") + 2
 
@@ -238,7 +238,7 @@ def test_a_name_that_is_no_text_is_refused_and_never_read_as_another(name: bytes
     assert [(each.field, each.rule) for each in result.faults] == [("user", "must be 1 to 256 bytes of UTF-8")]
 
 
-def test_of_a_user_that_stands_twice_the_last_record_counts() -> None:
+def test_of_a_user_that_occurs_twice_the_last_record_counts() -> None:
     result = read_content(b'{"a": {"total_budget": 1}, "b": {"total_budget": 2}, "a": {"total_budget": 3}}')
 
     assert {user: record.total_nano_usd for user, record in records(result).items()} == {

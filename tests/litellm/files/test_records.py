@@ -67,13 +67,13 @@ def test_a_name_that_breaks_a_rule_is_refused(user: str) -> None:
     assert [(each.user, each.field) for each in result.faults] == [(user, "user")]
 
 
-def test_every_breach_of_a_record_is_told() -> None:
+def test_every_breach_of_a_record_is_reported() -> None:
     result = result_of({"total_budget": -1, "duration": 0, "current_cost": "x"})
 
     assert [each.field for each in result.faults] == ["total_budget", "duration", "current_cost"]
 
 
-def test_keys_that_are_no_part_of_a_record_are_told_and_left_out() -> None:
+def test_keys_that_are_no_part_of_a_record_are_reported_and_left_out() -> None:
     result = result_of({"total_budget": 1, "soft_budget": 2})
 
     assert [(note.user, note.sentence) for note in result.notes] == [
@@ -131,7 +131,7 @@ def test_an_amount_is_rounded_once_half_to_even() -> None:
     assert [each.total_nano_usd for each in result.records] == [2, 123456789123456790]
 
 
-def test_a_digest_tells_figures_apart_and_not_the_order_of_models() -> None:
+def test_a_digest_distinguishes_figures_and_not_the_order_of_models() -> None:
     def digest(**record: Any) -> str:
         return result_of({"total_budget": 1, **record}).records[0].digest
 

@@ -65,7 +65,7 @@ def test_a_caller_that_goes_before_its_body_is_whole_has_saved_nothing(hosted: H
     assert hosted.server.stored() == before
 
 
-def test_what_comes_after_the_told_length_is_no_part_of_the_body(hosted: Hosted) -> None:
+def test_what_comes_after_the_declared_length_is_not_part_of_the_body(hosted: Hosted) -> None:
     body = b'{"project_name": "project", "user_dict": {"alice": {"total_budget": 1}}}'
     with hosted.connect() as caller:
         head = f"POST /set_budget HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -90,7 +90,7 @@ def test_a_body_with_two_lengths_is_not_read_both_ways(hosted: Hosted) -> None:
     assert hosted.load() == {}
 
 
-def test_more_calls_than_are_served_at_a_time_are_turned_away_and_told_to_come_again(start: Start) -> None:
+def test_more_calls_than_are_served_at_a_time_are_refused_with_a_time_to_retry(start: Start) -> None:
     hosted = start(calls_max=2)
     callers = [begin(hosted, 100) for _ in range(2)]
 

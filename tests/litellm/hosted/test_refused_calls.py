@@ -75,7 +75,9 @@ def test_a_body_without_a_project_is_refused_with_a_sentence_and_stores_nothing(
         pytest.param(holding("x"), "got 'x'", id="a text"),
     ],
 )
-def test_a_save_without_a_dictionary_is_refused_and_deletes_nobody(hosted: Hosted, body: object, sentence: str) -> None:
+def test_a_save_without_a_dictionary_is_refused_and_deletes_no_user(
+    hosted: Hosted, body: object, sentence: str
+) -> None:
     hosted.save_whole({"alice": ALICE})
     before = hosted.server.stored()
 
@@ -203,7 +205,7 @@ def test_other_methods_than_post_are_refused(shared: Hosted, path: str, method: 
 # --- A server that cannot.
 
 
-def test_a_store_that_is_away_is_told_and_the_same_save_again_completes_it(hosted: Hosted) -> None:
+def test_a_store_that_is_away_is_reported_and_the_same_save_again_completes_it(hosted: Hosted) -> None:
     away = StoreUnavailable("the store could not write (full)", metadata={"kind": "full"})
     hosted.ledger.failures.append(away)
 
@@ -216,7 +218,7 @@ def test_a_store_that_is_away_is_told_and_the_same_save_again_completes_it(hoste
     assert hosted.server.spent() == 10**9
 
 
-def test_a_save_whose_commit_was_not_told_counts_once_when_it_is_sent_again(hosted: Hosted) -> None:
+def test_a_save_whose_commit_was_not_acknowledged_counts_once_when_it_is_sent_again(hosted: Hosted) -> None:
     hosted.ledger.failures_after_commit.append(StoreUnavailable("the outcome is not known", metadata={"kind": "io"}))
 
     assert hosted.post("/set_budget", holding({"alice": ALICE})).status_code == 503
@@ -247,7 +249,7 @@ def test_a_server_that_drains_answers_that_it_does(hosted: Hosted, path: str) ->
     stopping.result(PATIENCE_SECONDS)
 
 
-def test_a_mistake_of_ours_is_told_by_an_incident_that_is_in_the_log_and_by_nothing_else(hosted: Hosted) -> None:
+def test_an_internal_error_is_answered_with_an_incident_that_is_in_the_log_and_nothing_else(hosted: Hosted) -> None:
     hosted.ledger.failures.append(RuntimeError("the inner works"))
 
     answer = hosted.post("/set_budget", holding({"alice": ALICE}))

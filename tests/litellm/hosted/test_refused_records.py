@@ -146,7 +146,7 @@ def test_a_number_that_no_float_holds_is_the_fault_of_one_record_and_not_of_all(
     assert hosted.server.spent("bob") == 250_000_000
 
 
-def test_all_that_is_wrong_with_a_record_is_told_at_once(shared: Hosted) -> None:
+def test_all_that_is_wrong_with_a_record_is_reported_at_once(shared: Hosted) -> None:
     told = shared.refused({"alice": {"duration": 0, "current_cost": -1}})
 
     fields = {each.partition(":")[0] for each in told["alice"].split("; ")}
@@ -168,7 +168,7 @@ def test_a_known_user_whose_record_is_refused_stays_as_it_is_until_a_good_one_co
     assert hosted.server.spent() == 1_500_000_000
 
 
-def test_of_many_refused_records_a_hundred_are_told_and_three_logged(hosted: Hosted) -> None:
+def test_of_many_refused_records_a_hundred_are_reported_and_three_logged(hosted: Hosted) -> None:
     answer = hosted.save({f"user{number}": {"total_budget": -1} for number in range(150)} | {"bob": BOB})
 
     (logged,) = [each for each in hosted.logs if each["event"] == "records were refused"]
@@ -178,7 +178,7 @@ def test_of_many_refused_records_a_hundred_are_told_and_three_logged(hosted: Hos
     assert hosted.server.spent("bob") == 250_000_000
 
 
-def test_keys_that_are_nowhere_kept_are_told_and_the_record_is_carried_out(hosted: Hosted) -> None:
+def test_keys_that_are_not_kept_are_reported_and_the_record_is_carried_out(hosted: Hosted) -> None:
     answer = hosted.save({"alice": having(team="blue", note="x"), "bob": BOB})
 
     assert answer == {"status": "success", "ignored": {"alice": ["note", "team"]}}
@@ -209,11 +209,11 @@ def test_costs_that_would_not_fit_into_the_count_are_refused_whole(hosted: Hoste
     assert hosted.server.stored() == before
 
 
-def test_keys_that_are_no_unicode_are_told_escaped(hosted: Hosted) -> None:
+def test_keys_that_are_no_unicode_are_reported_escaped(hosted: Hosted) -> None:
     assert hosted.save({"alice": having(**{"\ud800": "\ud800"})})["ignored"] == {"alice": ["\\ud800"]}
 
 
-def test_of_what_is_wrong_with_one_record_a_little_is_told_and_the_rest_counted(hosted: Hosted) -> None:
+def test_of_many_faults_of_one_record_a_few_are_reported_and_the_rest_counted(hosted: Hosted) -> None:
     told = hosted.refused({"alice": having(model_cost={f"model {number}": -1 for number in range(1_000)})})
 
     assert told["alice"].endswith("; and 992 more")

@@ -376,7 +376,7 @@ def test_each_result_has_its_sample_before_it_happens(shared: Hosted, result: st
 # --- Origin.
 
 
-def test_what_a_save_charges_is_told_by_a_gateway(hosted: Hosted) -> None:
+def test_what_a_save_charges_has_a_gateway_as_its_source(hosted: Hosted) -> None:
     view = {"alice": made()}
     charge(view["alice"], 0.5)
 

@@ -54,7 +54,7 @@ def test_records_that_the_store_refuses_are_counted_as_unavailable_charges(hoste
     assert counts == [0, 0, 2], "carol's record was refused before it could be a charge"
 
 
-def test_of_two_saves_of_one_client_at_once_the_later_one_stands(hosted: Hosted) -> None:
+def test_of_two_saves_of_one_client_at_once_the_later_one_wins(hosted: Hosted) -> None:
     hosted.save_whole({"alice": {"total_budget": 10}})
     view, changed = hosted.load(), hosted.load()
     changed["alice"] = {**view["alice"], "total_budget": 20}
@@ -105,7 +105,7 @@ def test_a_body_of_millions_of_empty_arrays_is_refused_before_it_is_parsed(
     assert answer.json()["message"] == "the body must have at most 10 objects and arrays"
 
 
-def test_a_body_for_which_there_is_no_room_for_long_is_told_to_come_again(
+def test_a_body_for_which_there_is_no_room_for_long_is_refused_with_a_time_to_retry(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "ROOM_SECONDS_MAX", 0.05)

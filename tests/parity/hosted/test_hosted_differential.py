@@ -27,7 +27,7 @@ def runs_by(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_sequence_of_calls_tells_budgetd_from_a_dictionary(
+def test_no_sequence_of_calls_distinguishes_budgetd_from_a_dictionary(
     seed: int, dictionary: DictionaryServer, budgetd: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs_by(budgetd.clock, monkeypatch)

@@ -33,7 +33,7 @@ def test_the_class_is_litellms_own_and_its_source_is_what_the_package_was_publis
     assert published.hash.value == base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def test_every_method_is_the_one_that_stands_in_its_source() -> None:
+def test_every_method_is_the_one_in_its_source() -> None:
     source = inspect.getfile(litellm.BudgetManager)
 
     methods = {name: each for name, each in vars(litellm.BudgetManager).items() if callable(each)}
