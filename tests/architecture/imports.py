@@ -17,7 +17,7 @@ _CLOCKS = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a part of the tree may import beside the standard library."""
+    """What a part of the tree may import in addition to the standard library."""
 
     #: Its own and other parts of its distribution, by their paths; a path stands for everything below it.
     parts: frozenset[str] = frozenset()
@@ -101,7 +101,7 @@ def imports_of(source: str, path: str, modules: frozenset[str]) -> tuple[Import,
     """Everything that a file imports, wherever in it, for type checkers or at run time.
 
     Args:
-        source: What stands in it.
+        source: Its text.
         path: Where it is, from the folder that holds its top-level package.
         modules: The dotted names of all modules of that package: `from a import b` imports `a.b` if that is one.
     """

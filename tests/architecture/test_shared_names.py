@@ -27,7 +27,7 @@ OF_THE_SERVER = {
     ("local", "budgetd_server.config"): "Config",
     ("local", "budgetd_server.embedded"): "Answer Embedded",
 }
-#: A module that is imported whole, so that nobody sees which of its names are used.
+#: A module that is imported as a whole, so that the used names are not visible.
 WHOLE = "(the whole module)"
 
 Table = dict[tuple[str, str], set[str]]

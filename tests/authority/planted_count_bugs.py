@@ -26,7 +26,7 @@ def begins_again_always(patch: Patch) -> None:
 
 
 def steps_from_now(patch: Patch) -> None:
-    """The next fixed window begins when somebody comes, not on its grid."""
+    """The next fixed window begins at the next command, not on its grid."""
 
     def stepped(window: Any, stored: Span, now_us: int) -> Roll | None:
         roll = rolled(window, stored, now_us)
@@ -84,7 +84,7 @@ def forgets_refused_content(patch: Patch) -> None:
 
 
 def erases_lifetime(patch: Patch) -> None:
-    """A count that begins again takes the lifetime along."""
+    """A count that begins again also resets the lifetime."""
 
     def begin(budget: BudgetState, counter: Counter, **options: Any) -> None:
         counting.begin_again(budget, counter, **options)
@@ -142,7 +142,7 @@ def leaves_a_trace(patch: Patch) -> None:
 
 
 def inherits_lifetime(patch: Patch) -> None:
-    """An id that is created anew begins with what its former incarnation spent."""
+    """An id that is created again begins with what its former budget spent."""
     new = configure._new_budget  # noqa: SLF001
 
     def heir(turn: Turn, command: Any) -> BudgetState:

@@ -11,7 +11,7 @@ from tests.rpc.running_server import LoopThread, RunningServer, Setup
 
 Give = Callable[..., Result]
 
-#: Settings of whoever runs the tests must not reach the commands.
+#: The settings of the person who runs the tests must not reach the commands.
 VARIABLES = ("BUDGETD_ADDRESS", "BUDGETD_LISTEN", "BUDGETD_PROJECT", "BUDGETD_TOKEN", "COLUMNS")
 
 

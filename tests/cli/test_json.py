@@ -1,4 +1,4 @@
-"""With `--json` every command tells programs what it did, or why it failed, and never a zero that it does not know."""
+"""With `--json` every command reports to programs what it did, or why it failed, and never an unknown value as zero."""
 
 import json
 import re

@@ -18,7 +18,7 @@ Done = Callable[..., str]
 WIDTHS = (60, 80, 120)
 SPENT = 987_654_321_987_654_321
 TOKENS = 123_456_789_012
-#: What the commands have to say of the budget below, beside its name.
+#: What the commands must print about the budget below, in addition to its name.
 SHOWN = (
     *("$1,000,000,000.00", usd_text(SPENT), usd_text(10**18 - SPENT), "98.8%", "2026-04-01 00:00:00 UTC"),
     *(f"{TOKENS:,}", f"{10**18:,} tokens", f"{10**18 - TOKENS:,} tokens"),

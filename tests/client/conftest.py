@@ -15,7 +15,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    """A server that answers as it is told."""
+    """A server with scripted answers."""
     fake = FakeServer()
     yield fake
     fake.stop()

@@ -1,4 +1,4 @@
-"""A gRPC server that answers as it is told, and remembers what it was asked."""
+"""A gRPC server with scripted answers that records its requests."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -53,7 +53,7 @@ def of_budgetd(code: grpc.StatusCode, reason: str, *more: Message, **metadata: s
 
 
 class FakeServer:
-    """Serves BudgetService on a port of 127.0.0.1; everything succeeds with an empty response unless told otherwise."""
+    """Serves BudgetService on a port of 127.0.0.1; every call succeeds with an empty response unless scripted otherwise."""
 
     def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
@@ -82,7 +82,7 @@ class FakeServer:
         self._server.stop(None).wait()
 
     def break_off(self) -> None:
-        """End every connection, and the calls that hang on it; nobody listens any more."""
+        """End every connection and its calls, and stop listening."""
         self._server.stop(None)
 
     def _handler(self, rpc: str) -> "grpc.RpcMethodHandler[Any, Any]":

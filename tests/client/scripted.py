@@ -15,7 +15,7 @@ from budgetd.transport.channel import Endpoint, GrpcTransport
 
 
 class FakeClock:
-    """Seconds that pass when somebody sleeps, or when a call takes its time."""
+    """Seconds that pass during sleeps and calls."""
 
     def __init__(self) -> None:
         self.now = 1_000.0

@@ -47,7 +47,7 @@ class ServerProcess:
         except AssertionError:
             self._process.wait()
             raise
-        # A pipe that nobody empties would stop the server once it is full.
+        # A pipe that is not read would block the server once it is full.
         self._reader = threading.Thread(target=_emptied, args=(self._process.stdout,))
         self._reader.start()
         self.http_port = int(serving["http_port"])

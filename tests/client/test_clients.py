@@ -1,4 +1,4 @@
-"""The clients over gRPC: against a server that answers as it is told, and against budgetd itself."""
+"""The clients over gRPC: against a server with scripted answers, and against budgetd itself."""
 
 import asyncio
 import threading

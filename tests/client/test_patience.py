@@ -25,12 +25,12 @@ Loss = Callable[[FakeServer, ExitStack], None]
 
 
 def refused(server: FakeServer, _: ExitStack) -> None:
-    """Nobody listens any more."""
+    """The server no longer listens."""
     server.stop()
 
 
 def black_hole(server: FakeServer, stack: ExitStack) -> None:
-    """Somebody listens, and never says a word."""
+    """A listener accepts connections and never answers."""
     server.stop()
     stack.enter_context(socket.create_server(("127.0.0.1", server.port), reuse_port=False))
 

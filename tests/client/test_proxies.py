@@ -14,7 +14,7 @@ from budgetd.v1 import budget_service_pb2 as service
 from tests.client.fake_server import FakeServer
 
 READ = service.GetBudgetRequest()
-#: A port at which nobody listens.
+#: A port without a listener.
 PROXY = "http://user:s3cret@127.0.0.1:1"
 
 

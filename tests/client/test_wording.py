@@ -16,7 +16,7 @@ from budgetd_server.domain import errors as domain
 from budgetd_server.rpc.errors import STATUS, status_of
 from tests.cli.test_program import ASKING, options_of
 
-#: An error for each reason of the server whose sentence may name a field; others tell of ids and numbers alone.
+#: An error for each reason of the server whose sentence may name a field; others have only ids and numbers.
 SAMPLES: dict[str, domain.BudgetError] = {
     "UNKNOWN_MODEL": domain.UnknownModel("gpt-4x", near=("gpt-4", "gpt-5")),
     "UNPRICED_USAGE": domain.UnpricedUsage("gpt-4o", "reasoning_tokens"),
@@ -31,7 +31,7 @@ SAMPLES: dict[str, domain.BudgetError] = {
     "HAS_CHILDREN": domain.HasChildren("team", 3),
     "HAS_OPEN_RESERVATIONS": domain.HasOpenReservations("alice", 2),
 }
-#: What callers of the contract can write, and nobody else.
+#: What only callers of the contract can write.
 CONTRACT = re.compile(r"\b(cost_nano_usd|budget_id|project_id|the price file|send|force|budget\.\w+|limits\[)")
 SAID = {
     "UNKNOWN_MODEL": {
@@ -230,7 +230,7 @@ def test_every_option_in_the_table_exists() -> None:
     told = [name.split(" ") for name in COMMAND_LINE.fields.values() if name.startswith("--")]
 
     assert {option for option, *_ in told} <= options
-    assert {option for option, *value in told if value} == {"--part"}, "no other option stands with a value"
+    assert {option for option, *value in told if value} == {"--part"}, "no other option has a value"
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def _command(block: Block, place: Place, names: str) -> Sequence[str]:
             if "awaited" in block.marks:
                 code = f"async def main():\n{indent(code, '    ')}\nimport asyncio\nasyncio.run(main())"
             return [sys.executable, "-c", names + code if "continued" in block.marks else code]
-    raise AssertionError(f"nobody knows how to run {block.language!r}")
+    raise AssertionError(f"no way is known to run {block.language!r}")
 
 
 def _names_of(block: Block) -> str:
@@ -124,5 +124,5 @@ def _compare(page: Page, block: Block, printed: str) -> None:
 
 
 def _even(text: str) -> str:
-    """Without spaces at the ends of lines, which nobody sees."""
+    """Remove the invisible spaces at the ends of lines."""
     return "\n".join(line.rstrip() for line in text.splitlines())

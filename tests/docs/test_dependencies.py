@@ -1,4 +1,4 @@
-"""`docs/dependencies.md` tells every direct dependency, and nothing that is none."""
+"""`docs/dependencies.md` lists every direct dependency and nothing else."""
 
 import re
 import tomllib

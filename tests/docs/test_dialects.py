@@ -14,7 +14,7 @@ from tests.docs.pages import page
 
 PAGE = page("docs/prices.md")
 DIALECTS = {dialect.name: dialect for dialect in ORDER}
-#: What must be told as well, and be more, for parts of other wholes than input and output.
+#: What must also be given, and be more, for parts of other wholes than input and output.
 WHOLES = {
     "cached_audio_input_tokens": ("input_tokens", "output_tokens", "audio_input_tokens", "cached_input_tokens"),
     "cached_image_input_tokens": ("input_tokens", "output_tokens", "image_input_tokens", "cached_input_tokens"),

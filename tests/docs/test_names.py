@@ -19,7 +19,7 @@ SERVER = REPOSITORY / "server" / "budgetd_server"
 SOURCE = ("server", "clients", "proto", "tests", "examples", "bench", "tools")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
-#: Names in code font that belong to somebody else.
+#: Names in code font that belong to other projects.
 FOREIGN = re.compile(
     r"google\.|grpc\.|litellm|prometheus|json_each|ioerr_|pkg_resources|grpc_health_probe|"
     r"project_name|total_budget|update_cost|projected_cost|create_budget|BudgetManager|user_dict"
@@ -207,7 +207,7 @@ def _constants() -> dict[str, set[float]]:
 
 
 def _number(node: ast.expr) -> float | None:
-    """What an expression of literals comes to; None: it has other parts."""
+    """Evaluate an expression of literals. Returns None if it has other parts."""
     match node:
         case ast.Constant(value=int() | float() as value):
             return value

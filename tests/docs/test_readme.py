@@ -80,7 +80,7 @@ def test_the_variables_given_to_make_are_known_to_it() -> None:
 def test_the_demo_runs_as_the_readme_says(tmp_path: Path) -> None:
     trace = tmp_path / "file.csv"
     trace.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "2023-11-16 18:15:46,374,44\n" * 250)
-    # Nothing is to be set up: the tests may run beside each other, and elsewhere than in .venv.
+    # Nothing is to be set up: the tests may run in parallel, and elsewhere than in .venv.
     python = f"BIN={Path(sys.executable).parent}"
     done = subprocess.run(
         ["make", "-o", ".venv/.installed-editable", "demo", python, "TRACE=" + str(trace), "ADDRESS="],

@@ -122,7 +122,7 @@ def create(
     request_id: str | None = None,
     project_id: str = PROJECT,
 ) -> CreateBudget:
-    """A budget to be made, or made anew."""
+    """A budget to be created, or created again."""
     return CreateBudget(
         project_id=project_id,
         budget_id=budget_id,
@@ -184,7 +184,7 @@ def reset_many(
     is_last: bool = True,
     project_id: str = PROJECT,
 ) -> ResetManyOnDuration:
-    """A step of a run over all budgets, the last one unless told."""
+    """A step of a run over all budgets, the last one by default."""
     return ResetManyOnDuration(
         project_id=project_id,
         budget_ids=budget_ids,

@@ -1,4 +1,4 @@
-"""Commands about trees, limits and reservations, beside those of the desk."""
+"""Commands about trees, limits and reservations, in addition to those of the desk."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""May it be spent: every limit is asked, on every level, and a refusal tells when to come again."""
+"""Admission: every limit is checked on every level, and a refusal reports when to retry."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Windows keep their rules: beside a slow oracle, at every change of a clock, and when clocks step back."""
+"""Windows keep their rules: compared with a slow oracle, at every change of a clock, and when clocks step back."""
 
 from typing import cast
 from zoneinfo import ZoneInfoNotFoundError

@@ -116,7 +116,7 @@ def _first_seen(names: Iterable[Seen]) -> Iterator[Seen]:
 
 
 def _windows(names: Iterable[Seen]) -> list[tuple[int, int]]:
-    """From each opening to the next, without the first window, whose opening nobody saw."""
+    """From each opening to the next, without the first window, whose opening is unknown."""
     return list(pairwise(at_s for at_s, _ in _first_seen(names)))[1:]
 
 

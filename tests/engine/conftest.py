@@ -62,7 +62,7 @@ class Bench:
 
 
 QUEUE_MAX = 10_000
-#: What the writer is told that a transaction takes, so that the size of its batches is not that of a busy machine.
+#: The time that the writer believes a transaction to take, so that the size of its batches is not that of a busy machine.
 FAST_SECONDS = 0.001
 
 

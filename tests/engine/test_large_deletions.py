@@ -1,4 +1,4 @@
-"""Deletions of large trees: answered after the first transaction, and finished in steps by whoever sweeps the file."""
+"""Deletions of large trees: answered after the first transaction, and finished in steps by any process that sweeps the file."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sweeper: what nobody touches expires and rolls all the same, once, however many sweep."""
+"""The sweeper: untouched holds expire and untouched windows roll, once, with any number of sweepers."""
 
 import asyncio
 from typing import Any

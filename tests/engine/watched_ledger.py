@@ -1,4 +1,4 @@
-"""A real ledger that tells what it is asked for, and can be held up or made to fail where a test says so."""
+"""A real ledger that records its calls, and that a test can pause or make fail."""
 
 import asyncio
 from collections import deque
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Gate:
-    """Open at first. Closed, it holds whoever comes, and tells that somebody has."""
+    """Open at first. When closed, it holds each arrival and reports it."""
 
     def __init__(self) -> None:
         self._open = asyncio.Event()
@@ -33,7 +33,7 @@ class Gate:
         self._open.set()
 
     async def arrival(self) -> None:
-        """Wait until one more has come to the closed gate."""
+        """Wait until one more has arrived at the closed gate."""
         await self._arrived.acquire()
 
     async def passed(self) -> None:

@@ -1,6 +1,6 @@
 """A program with clients that hold, commit, release, forget, and go away in the middle of calls; made to be killed.
 
-It writes what it was told to a file, line by line, as it is told.
+It writes each answer to a file as one line, as soon as it arrives.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ USERS = 16
 TAG = "tag:x"
 PATIENCE_SECONDS = 20
 MODES = [*[reservation_pb.RESERVE_MODE_ALL_OR_NOTHING] * 4, reservation_pb.RESERVE_MODE_UP_TO_AVAILABLE]
-#: A limit refused, or the hold has ended: nothing else may be told.
+#: A limit refused, or the hold has ended: no other reason is allowed.
 _EXPECTED = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.FAILED_PRECONDITION}
 
 
@@ -50,7 +50,7 @@ class Log:
         self._file.write(json.dumps(line).encode() + b"\n")
 
     def take_error(self, error: grpc.aio.AioRpcError) -> None:
-        """Note a refusal, by the limits that it names; or that something else was told than was to be expected."""
+        """Note a refusal, by the limits that it names; or an unexpected answer."""
         if error.code() not in _EXPECTED:
             self.write(unexpected=f"{error.code()} {error.details()}")
         for key, value in error.trailing_metadata() or ():
@@ -71,7 +71,7 @@ class Client:
     Args:
         stub: The connection.
         name: Makes its request ids differ from those of others, also of those that were killed before.
-        log: Where it tells what it was told.
+        log: Where it writes the answers that it received.
     """
 
     def __init__(self, stub: "BudgetServiceAsyncStub", name: str, log: Log) -> None:
@@ -83,7 +83,7 @@ class Client:
 
     async def work_until(self, at: float) -> None:
         """Work; what has begun by then is finished."""
-        # A connection may take more than one attempt on a busy machine; once it stands, nothing may break it.
+        # A connection may take more than one attempt on a busy machine; once it is made, nothing may break it.
         await self._stub.GetCurrentCost(cost_of(TAG), wait_for_ready=True, timeout=PATIENCE_SECONDS)
         while time.monotonic() < at:
             try:

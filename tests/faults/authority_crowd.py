@@ -1,4 +1,4 @@
-"""Processes full of clients, some of which are killed and started anew, and what all of them were told."""
+"""Processes full of clients, some of which are killed and started again, and the answers that they received."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ class AuthorityCrowd:
 
     Args:
         addresses: Of the servers; the processes are divided among them.
-        folder: Where the processes write what they were told.
+        folder: Where the processes write the answers that they received.
         processes: How many there are.
         clients_each: How many clients each has.
     """

@@ -1,4 +1,4 @@
-"""What drills say to a server: connections, requests, and what an error's details tell."""
+"""How drills call a server: connections, requests, and the details of errors."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -66,7 +66,7 @@ def new_budget(budget_id: str = BUDGET, *, window: pb.Window | None = None) -> s
 
 
 def charge(request_id: str, cost_nano_usd: int, budget_id: str = BUDGET) -> cost_pb.UpdateCostRequest:
-    """A charge of a cost that the caller tells."""
+    """A charge with a cost that the caller gives."""
     return cost_pb.UpdateCostRequest(
         project_id=PROJECT, budget_id=budget_id, model="m", cost_nano_usd=cost_nano_usd, request_id=request_id
     )
@@ -78,7 +78,7 @@ def cost_of(budget_id: str = BUDGET) -> cost_pb.GetCurrentCostRequest:
 
 
 class Told:
-    """What an error tells its caller, taken apart."""
+    """The parts of an error that a caller receives."""
 
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         self.code = error.code()

@@ -1,4 +1,4 @@
-"""Compares what callers were told with what a file holds: the judge of every drill.
+"""Compares the answers of callers with the content of a file: the judge of every drill.
 
 It reads the file through plain SQL of its own, not through the code under test, and looks at a copy, so that the file
 itself is recovered by the server that opens it next.
@@ -26,7 +26,7 @@ SELECT c.cost_nano_usd, c.lifetime_cost_nano_usd
 
 
 class Record:
-    """What the callers of one budget have sent, and what they were told.
+    """What the callers of one budget have sent, and the answers that they received.
 
     Args:
         budget_id: The budget that all of them charge.
@@ -36,7 +36,7 @@ class Record:
         self.budget_id = budget_id
         #: The cost under each request id that was ever sent.
         self.sent: dict[str, int] = {}
-        #: The entry that each acknowledged request id was told.
+        #: The entry that was returned for each acknowledged request id.
         self.acknowledged: dict[str, str] = {}
         self.contradictions: list[str] = []
 
@@ -48,18 +48,18 @@ class Record:
         """A request was answered; a second answer must name the same entry."""
         if self.acknowledged.setdefault(request_id, entry_id) != entry_id:
             told = self.acknowledged[request_id]
-            self.contradictions.append(f"{request_id} was told entry {told}, and then {entry_id}")
+            self.contradictions.append(f"{request_id} was answered with entry {told}, and then {entry_id}")
 
     def is_settled(self) -> bool:
         """Whether every request that was sent has been acknowledged."""
         return self.sent.keys() == self.acknowledged.keys()
 
     def total_nano_usd(self) -> int:
-        """What all acknowledged charges come to."""
+        """The sum of all acknowledged charges."""
         return sum(self.sent[request_id] for request_id in self.acknowledged)
 
     def faults_of(self, path: Path) -> list[str]:
-        """Everything in a file that contradicts what callers were told, or itself. Nobody may write to it meanwhile."""
+        """Everything in a file that contradicts the answers of callers, or itself. No program may write to it meanwhile."""
         with tempfile.TemporaryDirectory() as folder:
             copy = copied(path, Path(folder))
             connection = sqlite3.connect(copy)
@@ -77,9 +77,13 @@ class Record:
         faults += [f"{each} is acknowledged and missing" for each in self.acknowledged if each not in times]
         for request_id, seq, cost_nano_usd in found:
             if self.sent.get(request_id) != cost_nano_usd:
-                faults.append(f"{request_id} was sent as {self.sent.get(request_id)}, and stands as {cost_nano_usd}")
+                faults.append(
+                    f"{request_id} was sent as {self.sent.get(request_id)}, and is recorded as {cost_nano_usd}"
+                )
             if self.acknowledged.get(request_id, f"e{seq}") != f"e{seq}":
-                faults.append(f"{request_id} was told {self.acknowledged[request_id]}, and stands as e{seq}")
+                faults.append(
+                    f"{request_id} was answered with {self.acknowledged[request_id]}, and is recorded as e{seq}"
+                )
         return faults
 
 
@@ -93,7 +97,7 @@ def copied(path: Path, folder: Path) -> Path:
 
 
 def deviations_of(path: Path) -> list[str]:
-    """What `budgetd verify` finds in a file that nobody writes to."""
+    """What `budgetd verify` finds in a file that no program writes to."""
     with tempfile.TemporaryDirectory() as folder:
         return [str(each) for each in verify_file(copied(path, Path(folder))).deviations]
 
@@ -104,7 +108,7 @@ def _faults_of_counts(found: list[tuple[str, int, int]], counts: tuple[int, int]
         return ["the budget is missing"]
     names = ("the window's count", "the lifetime's count")
     return [
-        f"{name} is {count}, and its entries come to {total}"
+        f"{name} is {count}, and the sum of its entries is {total}"
         for name, count in zip(names, counts, strict=True)
         if count != total
     ]

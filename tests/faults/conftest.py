@@ -1,4 +1,4 @@
-"""Fixtures of the fault drills, and what they measured, told at the end of a run."""
+"""Fixtures of the fault drills, and the report of their measurements at the end of a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def database(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Tells a measured figure, never asserted, at the end of the run."""
+    """Reports a measured figure, which is never asserted, at the end of the run."""
     return lambda sentence: record_property(_FIGURE, sentence)
 
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Tell the figures."""
+    """Report the figures."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
     figures = [
         (report.nodeid.rpartition("::")[2], sentence)

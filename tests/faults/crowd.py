@@ -1,6 +1,6 @@
 """The load of the drills: clients that charge one budget at once, each over a connection of its own.
 
-What a client is not told it sends again, under the same request id, to the next server that the crowd is led to; so a
+What a client receives no answer to it sends again, under the same request id, to the next server that the crowd is led to; so a
 crowd outlives any number of servers.
 """
 
@@ -24,7 +24,7 @@ class Crowd:
         charges_each: How many charges each has to make.
         name: Makes the request ids of several crowds on one budget differ.
         copies: How often each charge is sent at the same time, under one request id.
-        record: Where to note what is told; None: a record of its own.
+        record: Where to note the answers; None: a record of its own.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Crowd:
         self.record = record or Record()
         self.copies = copies
         self.worst_seconds = 0.0
-        #: What clients were told instead of an answer.
+        #: The errors that clients received instead of an answer.
         self.refusals: list[str] = []
         #: Answers that said they were a repetition.
         self.replays = 0

@@ -26,7 +26,7 @@ class ClockFile:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a server that follows it has to be told."""
+        """The environment of a server that follows it."""
         return {_FILE: str(self._path)}
 
     def set_ahead(self, ahead_us: int) -> None:

@@ -139,7 +139,7 @@ class _Watched:
 
 
 class FailsAfterCommitLedger(SqliteLedger):
-    """Commits, and then says that it could not, as often as it is told to."""
+    """Commits, and then reports that it could not, for a given number of times."""
 
     times = 0
 

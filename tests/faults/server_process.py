@@ -20,7 +20,7 @@ _HTTP_PORT = re.compile(r"\bhttp_port\W+(\d+|unix:)")
 
 
 def planted(name: str) -> Sequence[str]:
-    """A program beside this file that plants a mistake and then runs the real server."""
+    """A program next to this file that plants an error and then runs the real server."""
     return (sys.executable, str(HERE / f"{name}.py"))
 
 

@@ -95,7 +95,7 @@ async def load_tree(
 
 
 def tree(lifetime_nano_usd: int) -> list[pb.Budget]:
-    """An organisation, its teams, their users, and a tag beside them."""
+    """An organisation, its teams, their users, and a tag in addition to them."""
     org = [
         pb.Limit(amount=ORG_NANO_USD, window=SECOND),
         pb.Limit(limit_id="ever", amount=lifetime_nano_usd, window=EVER),
@@ -153,7 +153,7 @@ def judge_of_one_server(database: Path, crowd: AuthorityCrowd, seconds: float, f
 
 
 def judged(database: Path, crowd: AuthorityCrowd) -> Replay:
-    """The replay of a file that contradicts neither itself nor what clients were told."""
+    """The replay of a file that contradicts neither itself nor the answers of clients."""
     assert deviations_of(database) == []
     replay = replayed(database)
     assert replay.passed == []
@@ -164,17 +164,17 @@ def judged(database: Path, crowd: AuthorityCrowd) -> Replay:
 
 
 def contradictions(replay: Replay, told: Iterable[dict[str, Any]]) -> list[str]:
-    """Everything that clients were told, and that is not in the ledger like that; and what may never be told."""
+    """Every answer of a client that the ledger contradicts, and every answer that is never allowed."""
     faults = []
     for line in told:
         if "unexpected" in line:
             faults.append(line["unexpected"])
         elif "amount" in line and replay.granted.get(int(line["hold"][1:])) != line["amount"]:
-            faults.append(f"{line} stands as {replay.granted.get(int(line['hold'][1:]))}")
+            faults.append(f"{line} is recorded as {replay.granted.get(int(line['hold'][1:]))}")
         elif "charge" in line and replay.booked.get(int(line["charge"][1:])) != line["cost"]:
-            faults.append(f"{line} stands as {replay.booked.get(int(line['charge'][1:]))}")
+            faults.append(f"{line} is recorded as {replay.booked.get(int(line['charge'][1:]))}")
         elif "commit" in line and replay.settled.get(int(line["hold"][1:])) != line["cost"]:
-            faults.append(f"{line} stands as {replay.settled.get(int(line['hold'][1:]))}")
+            faults.append(f"{line} is recorded as {replay.settled.get(int(line['hold'][1:]))}")
     return faults
 
 

@@ -1,4 +1,4 @@
-"""Callers that go away: what has begun stands, what has not does not run, and nothing is left in the queue."""
+"""Callers that cancel: what has begun is kept, what has not begun does not run, and nothing is left in the queue."""
 
 import asyncio
 import random
@@ -37,7 +37,7 @@ async def test_500_calls_cancelled_at_random_and_sent_again_come_to_the_exact_su
         assert spent.current_cost_nano_usd == sum(record.sent.values()) == record.total_nano_usd()
         assert inside.waiting() == 0
         assert inside.server.engine.writer.is_healthy
-        assert False in told, "nobody was cancelled"
+        assert False in told, "no call was cancelled"
     assert len(record.sent) == CALLS
     assert record.faults_of(database) == []
 
@@ -47,7 +47,7 @@ async def cancel_at_random(inside: Inside, record: Record, number: int) -> bool:
     chance = random.Random(number)
     request_id, cost_nano_usd = f"c-{number}", chance.randint(1, 10**6)
     record.send(request_id, cost_nano_usd)
-    # A few at a time: otherwise nobody would be answered within milliseconds.
+    # A few at a time: otherwise no call would be answered within milliseconds.
     await asyncio.sleep(chance.uniform(0, 1.0))
     call = inside.stub.UpdateCost(charge(request_id, cost_nano_usd))
     if number % 20:

@@ -1,7 +1,7 @@
 """Clocks that step back across the end of a window and forward again: nothing is wiped, nothing is counted twice.
 
 Whether one server's clock is set back or two servers on one file disagree by an hour is all the same to the counter:
-it is told times that go back and forth.
+it receives times that go back and forth.
 """
 
 import random
@@ -89,7 +89,7 @@ async def test_a_clock_that_steps_back_an_hour_over_a_windows_end_and_forward_ag
 
         assert len(await servers.resets()) == 1
     faults = servers.record.faults_of(database)
-    assert faults == ["the window's count is 111, and its entries come to 1111"]
+    assert faults == ["the window's count is 111, and the sum of its entries is 1111"]
 
 
 @pytest.mark.parametrize(("window", "end"), WINDOWS)

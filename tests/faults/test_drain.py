@@ -13,7 +13,7 @@ from tests.faults.calls import Told, channel_to, charge, new_budget, stub_on
 from tests.faults.checker import Record
 from tests.faults.server_process import BUDGETD, planted, running
 
-#: Calls that are answered before the server is told to go.
+#: The number of answered calls before the server is asked to stop.
 BEFORE = 200
 
 
@@ -21,7 +21,9 @@ async def test_callers_that_never_pause_hear_that_the_server_goes_and_nothing_el
     told = await told_during_a_drain(database, connections=4, callers_each=16)
 
     assert {code for code, _ in told} == {"OK", "UNAVAILABLE"}
-    assert told["UNAVAILABLE", "SHUTTING_DOWN"] > told["UNAVAILABLE", ""], "most hear the reason, not a broken line"
+    assert told["UNAVAILABLE", "SHUTTING_DOWN"] > told["UNAVAILABLE", ""], (
+        "most receive the reason, not a broken connection"
+    )
 
 
 async def test_a_server_that_lets_grpc_cancel_is_caught(database: Path) -> None:
@@ -51,7 +53,7 @@ async def test_64_callers_live_through_ten_drains(database: Path, figure: Callab
 async def told_during_a_drain(
     database: Path, *, connections: int, callers_each: int, program: Sequence[str] = BUDGETD, name: str = ""
 ) -> Counter[tuple[str, str]]:
-    """What callers were told, by code and reason, who sent the next charge at once until their server was gone."""
+    """The answers of callers, by code and reason, who sent the next charge at once until their server was gone."""
     told = Counter[tuple[str, str]]()
     enough, connected = asyncio.Event(), asyncio.Barrier(connections)
 

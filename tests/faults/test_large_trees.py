@@ -22,7 +22,7 @@ from tests.faults.steady_load import compared, steady_load
 
 OTHERS = 50
 SIZES = (2_000, 8_000, 66_680)
-#: How much longer than in proportion the largest may take, beside the smallest: the machine may be busy.
+#: How much longer than in proportion to the smallest the largest may take: the machine may be busy.
 SLOWER_MAX = 2.0
 FINISHED_SECONDS_MAX = 300
 BEFORE_SECONDS = 4.0

@@ -56,7 +56,7 @@ class Load:
         self.record = Record()
         self.is_over = False
         self.progress = asyncio.Event()
-        #: Of calls that began after the fault: how many were acknowledged, and what the others were told.
+        #: Of calls that began after the fault: how many were acknowledged, and the errors of the others.
         self.late_acknowledged = 0
         self.late_told: list[Told] = []
 

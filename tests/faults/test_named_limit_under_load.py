@@ -93,7 +93,7 @@ async def spent_by_limit(database: Path) -> Mapping[str, int]:
 
 
 def sums_of_entries(database: Path) -> Mapping[str, int]:
-    """What the limits have to come to, from every entry of the file."""
+    """The counts that the limits must have, from every entry of the file."""
     with closing(sqlite3.connect(database)) as connection:
         sums = connection.execute(_SUMS).fetchall()
     money = sum(cost_nano_usd for _, cost_nano_usd, _ in sums)

@@ -146,7 +146,7 @@ async def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "content"
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody, not even root, can write to")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that is read-only even for root")
 async def test_a_folder_that_takes_no_files_is_refused() -> None:
     line = await refusal(Path("/proc/ledger.db"))
 
@@ -167,7 +167,7 @@ async def test_a_folder_without_permission_to_write_is_refused(tmp_path: Path) -
 
 @pytest.fixture
 def busy_address() -> Iterator[str]:
-    """An address that somebody listens on."""
+    """An address with a listener."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 

@@ -1,4 +1,4 @@
-"""SIGTERM under load: everything acknowledged is there, nobody hangs, and nothing is thrown about."""
+"""SIGTERM under load: everything acknowledged is there, no call hangs, and no exception escapes."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A store that is away: locked by another process, or on a full disk. Calls wait or are told to try again."""
+"""A store that is away: locked by another process, or on a full disk. Calls wait, or are refused as retryable."""
 
 import asyncio
 import resource
@@ -30,7 +30,7 @@ LOCK_WAIT_SECONDS = 5.0
 
 
 class Drill:
-    """A server in a process of its own with one budget, a client, and what that client was told."""
+    """A server in a process of its own with one budget, a client, and the errors that it received."""
 
     def __init__(self, server: ServerProcess, channel: grpc.aio.Channel) -> None:
         self.server = server
@@ -143,7 +143,7 @@ async def test_a_server_on_a_full_disk_is_not_serving_and_recovers_by_itself(dat
 
 
 def assert_says_to_try_again(failures: Sequence[Told]) -> None:
-    """Each is UNAVAILABLE with the reason and the wait that the contract promises, and tells nothing of the file."""
+    """Each is UNAVAILABLE with the reason and the wait that the contract promises, and reveals nothing about the file."""
     for told in failures:
         assert (told.code, told.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
         assert told.retry is not None

@@ -1,4 +1,4 @@
-"""A store that fails: callers are told to try again, nothing is counted twice, and health comes back by itself."""
+"""A store that fails: calls are refused as retryable, nothing is counted twice, and health returns by itself."""
 
 from pathlib import Path
 

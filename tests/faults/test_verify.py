@@ -1,4 +1,4 @@
-"""`budgetd verify` names what does not agree: each deviation is planted, and must be told."""
+"""`budgetd verify` names what does not agree: each deviation is planted, and must be reported."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The HTTP port: probes that tell the truth, and metrics that count every call without naming a caller."""
+"""The HTTP port: probes that are correct, and metrics that count every call without naming a caller."""
 
 from typing import Any
 
@@ -226,7 +226,7 @@ def test_a_caller_that_cancels_is_counted_as_cancelled_and_its_charge_is_kept(
         call.cancel()
     else:
         assert call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    server.loop.run(server.server._in_flight.none())  # noqa: SLF001 - nothing else tells when.
+    server.loop.run(server.server._in_flight.none())  # noqa: SLF001 - nothing else shows when.
     server.loop.call(ledger.before_commit.open)
     server.charge(1)
 

@@ -6,7 +6,7 @@ from budgetd_server.ledger.steps import Rows, Steps, T
 
 
 async def carried_out_awaiting(rows: Rows, steps: Steps[T]) -> T:
-    """Carry out steps, and return what they come to; others go on between a statement and its rows."""
+    """Carry out steps, and return their result; others go on between a statement and its rows."""
     try:
         statement, parameters = next(steps)
         while True:

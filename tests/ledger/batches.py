@@ -35,7 +35,7 @@ from tests.domain.desk import DAY_US, HOUR_US, MONDAY_US
 T = TypeVar("T")
 
 SECOND_US = 1_000_000
-#: The first stands for most commands, so that they meet each other.
+#: Most commands use the first, so that they meet each other.
 PROJECTS = ("shop", "shop", "shop", "bank")
 IDS = ("org", "team", "other", "alice", "bob", "tpl")
 MODELS = ("", "m1", "m2", "m3", "m4", "_other")
@@ -62,7 +62,7 @@ class Batches:
     """Draws batches by a seed.
 
     Args:
-        seed: The same one draws the same batches, as long as they come to the same.
+        seed: The same one draws the same batches, as long as their results are the same.
         see: What is known of a project now.
     """
 
@@ -94,7 +94,7 @@ class Batches:
         )
 
     def first(self) -> list[Command[Any]]:
-        """A tree and a template in each project, so that nobody begins with nothing."""
+        """A tree and a template in each project, so that no history begins empty."""
         parents = {"org": "", "team": "org", "other": "org", "alice": "team", "bob": "other", "tpl": "team"}
         return [
             self._creation(project_id, budget_id, parent_id)

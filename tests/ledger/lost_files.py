@@ -1,4 +1,4 @@
-"""What can become of a database file while somebody has it open."""
+"""What can happen to a database file while a program has it open."""
 
 from collections.abc import Callable
 from pathlib import Path

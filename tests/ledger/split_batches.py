@@ -167,7 +167,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> set[tuple[type, 
 
 
 def _told(result: Result) -> Any:
-    """A result without the sums by model, of which each answer tells those that were at hand."""
+    """A result without the sums by model, of which each answer has those that were loaded."""
     if isinstance(result, StaleRecount):
         return "stale"
     if isinstance(result, Outcome):

@@ -2,7 +2,7 @@
 
 Three ledgers carry out the same random batches: in one transaction each, cut at random places, and one command at a
 time. They have to keep and answer the same. That this can fail is shown by planting the faults that once were there:
-what a batch needs was loaded along the tree as it was before the batch, and nobody noticed what was lacking.
+what a batch needs was loaded along the tree as it was before the batch, and nothing noticed what was lacking.
 """
 
 import os
@@ -95,7 +95,7 @@ def test_what_was_decided_without_all_that_it_needs_is_never_written(monkeypatch
 
 
 def loads_sums_along_the_tree_before_the_batch(patch: Patch) -> None:
-    """Sums by model of budgets that the batch brings above a charge are made anew, and overwrite the stored ones."""
+    """Sums by model of budgets that the batch brings above a charge are made again, and overwrite the stored ones."""
     patch.setattr(StoredParts, "look_for", lambda *_: None)
 
 
@@ -112,7 +112,7 @@ def loads_holds_along_the_tree_before_the_batch(patch: Patch) -> None:
 
 
 def asks_of_large_trees_as_they_were_before_the_batch(patch: Patch) -> None:
-    """What is below a budget is not loaded, and nobody notices that the batch itself has changed it."""
+    """What is below a budget is not loaded, and nothing notices that the batch itself has changed it."""
     patch.setattr(
         State, "large_tree", lambda state, budget: state.large_trees.get((budget.project_key, budget.budget_key))
     )

@@ -34,7 +34,7 @@ WAIT_SECONDS = 60
 
 
 async def spent(ledger: Ledger, budget_id: str = ALICE, project_id: str = PROJECT) -> int:
-    """What a budget's main counter stands at in the store."""
+    """The value of a budget's main counter in the store."""
     key = (project_id, budget_id)
     return (await ledger.load_budgets([key]))[key].main.sums.cost_nano_usd
 
@@ -216,10 +216,10 @@ async def test_two_ledgers_that_charge_at_once_lose_nothing_and_count_no_request
 @pytest.mark.parametrize(
     "commands",
     [
-        pytest.param([delete(), create(DAILY)], id="deleted and created anew"),
+        pytest.param([delete(), create(DAILY)], id="deleted and created again"),
         pytest.param([delete(), create(DAILY), delete(), create(DAILY)], id="the same twice"),
-        pytest.param([create(DAILY, replaces=True), delete(), create(DAILY)], id="replaced, deleted and created anew"),
-        pytest.param([charge(5), reset(), delete(), create(DAILY)], id="charged, reset, deleted and created anew"),
+        pytest.param([create(DAILY, replaces=True), delete(), create(DAILY)], id="replaced, deleted and created again"),
+        pytest.param([charge(5), reset(), delete(), create(DAILY)], id="charged, reset, deleted and created again"),
     ],
 )
 async def test_an_id_can_be_used_again_in_the_batch_that_deletes_it(

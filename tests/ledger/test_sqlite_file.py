@@ -184,7 +184,7 @@ def test_a_file_that_must_not_be_used_is_refused_by_name_and_left_as_it_is(
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
     assert content(path) == before
-    assert [each.name for each in path.parent.iterdir()] == [path.name], "looking at a file leaves nothing beside it"
+    assert [each.name for each in path.parent.iterdir()] == [path.name], "looking at a file leaves no other file"
 
 
 @pytest.mark.parametrize("is_there", [True, False], ids=["an empty file", "no file"])

@@ -49,7 +49,7 @@ def with_migration(monkeypatch: pytest.MonkeyPatch) -> Callable[[Migration], Non
 
 
 def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
-    """What a file answers to somebody else."""
+    """What a file returns to another program."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(statement).fetchall()
 

@@ -1,4 +1,4 @@
-"""One file is used under one name: renamed, linked, copied and mounted files, while somebody is at work and later."""
+"""One file is used under one name: renamed, linked, copied and mounted files, during use and later."""
 
 import os
 import re

@@ -17,7 +17,7 @@ QUERIES = load_queries("sqlite")
 FOLDER = Path(queries.__file__).parent
 #: They look at everything, and say so.
 WHOLE = {name for name in QUERIES if name.startswith("verify_")}
-#: The newest of a project's rows, by the last key: one step down the tree, though the plan does not tell.
+#: The newest of a project's rows, by the last key: one step down the tree, though the plan does not show it.
 NEWEST = {"load_projects", "last_budget_key", "last_project_key", "newest_entries"}
 
 
@@ -104,7 +104,7 @@ def test_no_statement_asks_for_all_columns() -> None:
 
 
 def words(files: Iterable[Path]) -> set[str]:
-    """Every text that stands in some code of the ledger."""
+    """Every text in the code of the ledger."""
     return {
         node.value
         for file in files

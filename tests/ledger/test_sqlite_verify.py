@@ -32,7 +32,7 @@ async def path(tmp_path: Path) -> Path:
 
 
 def tampered(path: Path, script: str) -> list[Deviation]:
-    """What deviates once somebody has laid hands on the file."""
+    """The deviations after a manual change of the file."""
     connection = sqlite3.connect(path)
     connection.executescript("DROP TRIGGER entries_are_never_changed; DROP TRIGGER entries_are_never_deleted;")
     connection.executescript(script)
@@ -135,7 +135,7 @@ BOB = "project_key = 1 AND budget_key = 2"
             "5: a request id has its entry",
             4,
             "one",
-            id="a request names somebody else's entry",
+            id="a request names the entry of another",
         ),
         pytest.param(
             "UPDATE entries SET request_id = (SELECT request_id FROM entries WHERE project_key = 1 AND seq = 3)"
@@ -293,7 +293,7 @@ async def tree(tmp_path: Path) -> Path:
             "UPDATE reservations SET budget_key = 1 WHERE seq = 3",
             "a reservation has its entry",
             "reservation 3",
-            id="a hold is somebody else's",
+            id="a hold belongs to another",
         ),
         pytest.param(
             "UPDATE budgets SET deleted_at_us = 1 WHERE budget_key = 1",

@@ -20,7 +20,7 @@ from tests.ledger.toy_rows import Tables, ToyRows
 
 
 class ToyLedger(SteppedLedger):
-    """A ledger on tables that any number of ledgers of this process share, with the lock of whoever writes."""
+    """A ledger on tables that any number of ledgers of this process share, with the lock of the current writer."""
 
     def __init__(self, tables: Tables, lock: threading.Lock) -> None:
         self._tables, self._lock = tables, lock

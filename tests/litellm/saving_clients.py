@@ -42,7 +42,7 @@ class Client:
         self.imported_at_us = desk.now_us
 
     def create(self, user: str, total: int = 1_000, *, length_us: int | None = None) -> None:
-        """`create_budget`: whatever the user was, it begins anew."""
+        """Do `create_budget`: the user starts again, whatever its former state."""
         self._marked.discard(user)
         if length_us is None:
             self.users[user] = Record(total)
@@ -85,7 +85,7 @@ class Client:
 
     def drop(self, user: str) -> DropRecord:
         """What comes of a save in which a user is missing that was given."""
-        assert self._until_key is not None, "without a view nobody knows what is missing"
+        assert self._until_key is not None, "without a view it is unknown what is missing"
         clients = (self._name, f"{self._name}/new")
         return DropRecord(project_id=PROJECT, budget_id=user, clients=clients, given_until_key=self._until_key)
 
@@ -145,7 +145,7 @@ class Post:
         self._sent: list[Sent] = []
 
     def send(self, sent: Sent, *, may_be_lost: bool = True) -> None:
-        """Take a snapshot along."""
+        """Include a snapshot."""
         if not may_be_lost or self._random.random() < 0.8:
             self._sent.append(sent)
             if self._random.random() < 0.2:

@@ -1,4 +1,4 @@
-"""What a saved record comes to, beside what its client was given, has saved before, and what others have done since."""
+"""How a saved record becomes commands, given what its client received and saved before, and what others did since."""
 
 from dataclasses import replace
 

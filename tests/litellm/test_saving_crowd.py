@@ -1,4 +1,4 @@
-"""Random clients of the self-hosted protocol, whose saves come late, twice or never, beside others who charge."""
+"""Random clients of the self-hosted protocol, whose saves come late, twice or never, while others charge."""
 
 from collections import Counter
 from random import Random

@@ -32,7 +32,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BudgetMa
 
 
 def an_unused_address() -> str:
-    """An address at which nobody listens."""
+    """An address without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{taken.getsockname()[1]}"

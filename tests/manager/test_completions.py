@@ -56,7 +56,7 @@ def as_object(value: Any) -> Any:
         pytest.param(
             {"input_tokens": 50, "output_tokens": 5, "cache_read_input_tokens": 30, "cache_creation_input_tokens": 20},
             usage(100, 5, 30, 20),
-            id="Anthropic's own form, caches beside the input",
+            id="Anthropic's own form, caches outside the input",
         ),
         pytest.param(
             {

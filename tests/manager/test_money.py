@@ -1,6 +1,6 @@
 """What real answers cost, from their reading to the ledger: dollars derived by hand from the shipped prices.
 
-The kinds are those of tests/usage: A parts, B totals, C dialects, D costs that the answer tells.
+The kinds are those of tests/usage: A parts, B totals, C dialects, D costs that the answer reports.
 """
 
 from typing import Any
@@ -40,13 +40,13 @@ _CASES = {case.name: case.answer for case in CASES}
         ("A9 the tier of the answer", 0.005625),
         ("A9 the tier of the usage", 0.0225),
         ("A9 the usual tier", 0.01125),
-        ("A9 Anthropic's speed beside its usual tier", 2 * (1_000 * 5e-6 + 1_000 * 25e-6)),
-        ("A9 the usual tier of the answer beside another of its usage", 0.0225),
+        ("A9 Anthropic's speed next to its usual tier", 2 * (1_000 * 5e-6 + 1_000 * 25e-6)),
+        ("A9 the usual tier of the answer next to another of its usage", 0.0225),
         ("A9 Google's tier in camel case", 1_000 * 0.15e-6 + 1_000 * 1.25e-6),
         ("A9 Google's tier in snake case", 1_000 * 0.54e-6 + 1_000 * 4.5e-6),
         ("A audio that a tool brought, without a total", 0.001055),
-        ("B what a tool brought beside the prompt, by LiteLLM", 0.0032908),
-        ("B what a tool brought beside the prompt, by Google", 0.0032908),
+        ("B tool results outside the prompt, by LiteLLM", 0.0032908),
+        ("B tool results outside the prompt, by Google", 0.0032908),
         ("B a cache that the input has and the total adds again", 2 * 4.4e-6 + 4_993 * 5.5e-6 + 19 * 22e-6),
         (
             "B a cache that was read and written, in the input and added again",
@@ -64,12 +64,12 @@ _CASES = {case.name: case.answer for case in CASES}
             30 * 0.2e-6 + 30 * 6.5e-6 + 45 * 0.45e-6,
         ),
         ("C2 Google's embeddings with characters alone", 30 * 0.025e-6),
-        ("B1 reasoning beside the completion", 9_992 * 1.25e-6 + 128 * 0.2e-6 + 5_809 * 2.5e-6),
-        ("B2 thoughts that only the total tells", 20 * 0.3e-6 + 603 * 2.5e-6),
-        ("B3 zeros beside real counts", 23 * 2.5e-6 + 1_056 * 10e-6),
+        ("B1 reasoning outside the completion", 9_992 * 1.25e-6 + 128 * 0.2e-6 + 5_809 * 2.5e-6),
+        ("B2 thoughts that only the total shows", 20 * 0.3e-6 + 603 * 2.5e-6),
+        ("B3 zeros next to real counts", 23 * 2.5e-6 + 1_056 * 10e-6),
         ("B4 a total alone", 3_576 * 0.12e-6),
-        ("B5 a cache beside the prompt, by Google", 5 * 0.3e-6 + 13_710 * 0.03e-6 + 20 * 2.5e-6),
-        ("B6 a cache beside the prompt, by Anthropic", 31 * 3e-6 + 1_253 * 3.75e-6 + 467 * 15e-6),
+        ("B5 a cache outside the prompt, by Google", 5 * 0.3e-6 + 13_710 * 0.03e-6 + 20 * 2.5e-6),
+        ("B6 a cache outside the prompt, by Anthropic", 31 * 3e-6 + 1_253 * 3.75e-6 + 467 * 15e-6),
         ("B7 the last piece of a stream", 0.0125),
         ("C1 DeepSeek's cache", 0.0000574),
     ],

@@ -1,4 +1,4 @@
-"""What a manager charges for an answer that tells its cost, or counts something that nobody knows."""
+"""What a manager charges for an answer that reports its cost, or has an unknown count."""
 
 import linecache
 import warnings
@@ -16,7 +16,7 @@ CHAT = {"prompt_tokens": 1_000, "completion_tokens": 1_000, "total_tokens": 2_00
 
 
 def cost_of(manager: BudgetManager, answer: Any = None, **more: Any) -> float:
-    """What one charge comes to."""
+    """The cost of one charge."""
     manager.create_budget(10, "alice")
     manager.update_cost("alice", answer, **more)
     return manager.get_current_cost("alice")

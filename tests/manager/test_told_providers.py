@@ -1,4 +1,4 @@
-"""Kind E, end to end: where an answer tells who served it, the model is priced as that provider's and no other's."""
+"""Kind E, end to end: if an answer shows its provider, the model is priced as that provider's and no other's."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +29,7 @@ def answer_of(model: str, provider: str, cost: float | None = None) -> Any:
         pytest.param("meta-llama/Llama-3.3-70B-Instruct-Turbo", "together_ai", 2_000 * 1.04e-6, id="E2 together_ai"),
         pytest.param("moonshot-v1-8k", "moonshot", 1_000 * 0.2e-6 + 1_000 * 2e-6, id="E2 moonshot"),
         pytest.param("ft:gpt-4o-mini-2024-07-18:acme::AbCd123", "openai", 0.0015, id="E3 fine-tuned"),
-        pytest.param("ft:gpt-4o-mini-2024-07-18:acme::AbCd123", "", 0.0015, id="E3 fine-tuned, none told"),
+        pytest.param("ft:gpt-4o-mini-2024-07-18:acme::AbCd123", "", 0.0015, id="E3 fine-tuned, none given"),
         pytest.param(f"bedrock/us-east-1/{SONNET}", "bedrock", 0.018, id="E4 region"),
         pytest.param(f"bedrock/converse/us.{SONNET}", "bedrock", 0.0198, id="E4 route converse"),
         pytest.param(f"invoke/us.{SONNET}", "bedrock", 0.0198, id="E4 route invoke"),
@@ -52,7 +52,7 @@ def test_an_answer_is_priced_as_its_providers(
     ("model", "provider"),
     [
         pytest.param("llama-3.3-70b-versatile", "groq", id="E1 another provider's row alone has the name"),
-        pytest.param("llama-3.3-70b-versatile", "", id="E1 none told"),
+        pytest.param("llama-3.3-70b-versatile", "", id="E1 none given"),
         pytest.param("gpt-4o", "groq", id="E1 a bare row of another provider"),
         pytest.param("claude-sonnet-4-5", "bedrock", id="E1 the same model elsewhere"),
     ],

@@ -1,4 +1,4 @@
-"""A manager that makes a new database beside LiteLLM's file says so, with the command to type, and imports nothing."""
+"""A manager that makes a new database next to LiteLLM's file says so, with the command to type, and imports nothing."""
 
 import json
 import shlex
@@ -35,7 +35,7 @@ def test_the_manager_names_the_file_and_imports_nothing(folder: Path) -> None:
 
     assert len(caught) == 1
     assert f"user_cost.json ({size_bytes:,} bytes)" in str(caught[0].message)
-    assert caught[0].filename == __file__, "the warning points at whoever makes the manager"
+    assert caught[0].filename == __file__, "the warning points at the line that makes the manager"
 
 
 def test_the_page_shows_what_it_says(folder: Path) -> None:

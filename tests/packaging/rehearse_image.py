@@ -29,7 +29,7 @@ _COMMAND_SECONDS_MAX = 30
 
 
 class Rehearsal:
-    """One build, in `folder`: the stage at work in `root`, the earlier ones beside it under their names."""
+    """One build, in `folder`: the stage at work in `root`, the earlier ones next to it under their names."""
 
     def __init__(self, folder: Path, python: str) -> None:
         self.folder = folder
@@ -159,7 +159,7 @@ def try_serving(rehearsal: Rehearsal, final: Stage) -> None:
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    # The server listens there, and the health command asks there; nobody asks for metrics.
+    # The server listens there, and the health command asks there; nothing asks for metrics.
     rehearsal.environment |= {
         "BUDGETD_LISTEN": address,
         "BUDGETD_ADDRESS": address,

@@ -88,7 +88,7 @@ def build(folder: str, target: Path) -> Path:
 
 
 def first_command() -> list[str]:
-    """What the README tells a newcomer to type first, in a checkout."""
+    """The first commands of the README, in a checkout."""
     (command,) = next(block.code for block in page("README.md").blocks() if block.language == "sh").splitlines()
     return command.split()
 

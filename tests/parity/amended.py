@@ -25,7 +25,7 @@ class RefusedError(ValueError):
 class Amended(Theirs):
     """LiteLLM's class, apart from its defects."""
 
-    #: Tells `Lockstep` to edit this one as `amended_edits.py` has it, too, where it stands on the other side.
+    #: Makes `Lockstep` also apply the edit of `amended_edits.py` to this one on the other side.
     is_amended = True
 
     def __init__(self, project_name: str, folder: Path) -> None:

@@ -44,7 +44,7 @@ def pop_model(manager: Any, user: str, model: str) -> float:
 
 
 def delete_duration(manager: Any, user: str) -> None:
-    """Let the budget never end: it has no window, whose times could be told."""
+    """Let the budget never end: it has no window, whose times could be shown."""
     for key in ("duration", "created_at", "last_updated_at"):
         del manager.user_dict[user][key]
 

@@ -42,7 +42,7 @@ def charge_object(draw: Draw) -> Step:
     user, model = draw.user(), draw.random.choice(list(CHAT_MODELS))
     tokens, make = draw.tokens(model), draw.random.choice([completion, response])
     told = make(model, tokens)
-    # A model or a text alone says nothing beside a completion.
+    # A model or a text alone has no effect with a completion.
     idle = draw.random.choice([{}, {}, {"model": "gpt-4o"}, {"input_text": "hello"}])
     return Step(
         f"update_cost({user!r}, {make.__name__}({model!r}, {tokens}), **{idle})",

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.parity.theirs import litellm
 
-#: Models, and whether their answers may tell of cached and of reasoning tokens.
+#: Models, and whether their answers may have cached and reasoning tokens.
 CHAT_MODELS = {
     "gpt-3.5-turbo": (False, False),
     "gpt-4o": (True, False),
@@ -24,13 +24,13 @@ UNKNOWN_MODEL = "no-such-model"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a completion tells that it used."""
+    """The usage that a completion reports."""
 
     prompt: int
     completion: int
-    #: The part of `prompt` that was read from a cache; None: not told.
+    #: The part of `prompt` that was read from a cache. None: not reported.
     cached: int | None = None
-    #: The part of `completion` that was spent on reasoning; None: not told.
+    #: The part of `completion` that was spent on reasoning. None: not reported.
     reasoning: int | None = None
 
 

@@ -33,7 +33,7 @@ class Size(NamedTuple):
 
 
 class Gate:
-    """Opens for all processes at once, when all have come to it."""
+    """Opens for all processes at once, when all have arrived."""
 
     def __init__(self) -> None:
         self.come_end, self.opened_end = os.pipe()
@@ -54,7 +54,7 @@ class Gate:
 
 
 def wait_at(arrive_end: int, come_end: int) -> None:
-    """Say that this process has come, and wait until nobody holds the other end open."""
+    """Report that this process has arrived, and wait until the other end is closed everywhere."""
     os.write(arrive_end, b".")
     os.close(arrive_end)
     os.read(come_end, 1)

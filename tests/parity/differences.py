@@ -145,7 +145,7 @@ DIFFERENCES = (
     ),
     Difference(
         name="current-cost-below-models",
-        sentence="A current cost cannot be set below what the models come to.",
+        sentence="A current cost cannot be set below the sum of the models.",
         show=scenarios.a_current_cost_below_the_models,
         theirs=("taken", 1e-7),
         ours=("refused by name", scenarios.CHEAP_COST),
@@ -159,7 +159,7 @@ DIFFERENCES = (
     ),
     Difference(
         name="deleted-duration",
-        sentence="A budget whose duration is deleted has no window, whose times could be told.",
+        sentence="A budget whose duration is deleted has no window, whose times could be shown.",
         show=scenarios.a_deleted_duration,
         theirs=["created_at", "last_updated_at", "total_budget"],
         ours=["total_budget"],

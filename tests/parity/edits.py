@@ -26,7 +26,7 @@ def set_total_budget(draw: Draw) -> Step:
 
 
 def set_current_cost(draw: Draw) -> Step:
-    """Another sum, whatever the models come to."""
+    """Another sum, independent of the models."""
     return _set(draw.user(), "current_cost", draw.amount())
 
 
@@ -47,7 +47,7 @@ def set_model_cost(draw: Draw) -> Step:
 
 
 def put_record(draw: Draw) -> Step:
-    """A whole record, for somebody new or in place of another."""
+    """A whole record, for a new user or in place of another."""
     user = draw.random.choice(USERS)
     record: dict[str, Any] = {"total_budget": draw.amount()}
     if draw.random.random() < 0.7:

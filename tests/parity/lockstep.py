@@ -13,7 +13,7 @@ from tests.parity.steps import draw_step
 
 #: After how many steps the whole of `user_dict` is compared.
 WHOLE_EVERY_STEPS = 5
-#: How many steps a complaint tells.
+#: The number of steps that a failure reports.
 TOLD_STEPS = 12
 
 

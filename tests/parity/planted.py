@@ -10,7 +10,7 @@ from tests.parity.theirs import Theirs
 
 
 class DriftingWindows(Amended):
-    """A window begins when somebody asks."""
+    """A window begins at the first request."""
 
     def reset_on_duration(self, *args: Any, **kwargs: Any) -> Any:
         """Without the amendment."""
@@ -57,7 +57,7 @@ class TwoNanoDollarsTooMuch(Amended):
 
 
 class CachedTokensAtFullPrice(Amended):
-    """Nobody looks whether tokens were cached."""
+    """Cached tokens are priced like others."""
 
     def update_cost(self, *args: Any, **kwargs: Any) -> Any:
         """Without the details of a dict."""
@@ -69,7 +69,7 @@ class CachedTokensAtFullPrice(Amended):
 
 
 class OtherMessage(Amended):
-    """Strangers are told of in a sentence."""
+    """Unknown users are reported in a sentence."""
 
     def get_total_budget(self, *args: Any, **kwargs: Any) -> Any:
         """With another message."""
@@ -80,7 +80,7 @@ class OtherMessage(Amended):
 
 
 class OtherException(Amended):
-    """Strangers are told of by another class."""
+    """Unknown users are reported by another class."""
 
     def get_current_cost(self, *args: Any, **kwargs: Any) -> Any:
         """With another class."""

@@ -58,7 +58,7 @@ def local_side(folder: Path) -> Side:
 
 
 def hosted_side(address: str) -> Side:
-    """Ours over a server that others use as well; windows begin anew only when asked to, as with LiteLLM's class."""
+    """Ours over a server that others use as well; windows begin again only on request, as with LiteLLM's class."""
     run = uuid.uuid4()
     return _Opened(
         "hosted", lambda project: BudgetManager(f"{project} {run}", "hosted", address, reset_mode="on_request")

@@ -20,7 +20,7 @@ from tests.parity.theirs import litellm
 
 PROJECT, USER = "project", "alice"
 CALLS, CALLERS, FIT = 1_000, 64, 50
-#: Where money is a float: fifty times 0.1 comes to 4.999999999999998.
+#: Where money is a float: fifty times 0.1 is 4.999999999999998.
 FIT_FLOAT = 51
 BUDGET_USD = 5.0
 BUDGET_NANO_USD, CALL_NANO_USD = 5_000_000_000, 100_000_000
@@ -78,7 +78,7 @@ def held(client: BudgetClient, seconds: float) -> bool:
 def tell(capsys: pytest.CaptureFixture[str], what: str, through: int) -> None:
     """Print a figure, past what pytest hides."""
     with capsys.disabled():
-        print(f"\n{what}: {through} of {CALLS} calls let through, {FIT} fit")  # noqa: T201 - It is what is told.
+        print(f"\n{what}: {through} of {CALLS} calls let through, {FIT} fit")  # noqa: T201 - the report.
 
 
 @pytest.mark.parametrize("seconds", CALL_SECONDS)

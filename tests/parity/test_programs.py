@@ -1,4 +1,4 @@
-"""The programs of LiteLLM's page run on ours with another import and another address, and come to the same figures."""
+"""The programs of LiteLLM's page run on ours with another import and another address, and have the same figures."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict

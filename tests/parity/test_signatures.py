@@ -9,7 +9,7 @@ from budgetd import BudgetManager
 from tests.parity.comparing import differences, outcome
 from tests.parity.theirs import litellm
 
-#: Without what it logs with when LiteLLM is told to be verbose.
+#: Without what it logs with when LiteLLM is set to be verbose.
 METHODS = [name for name in vars(litellm.BudgetManager) if not name.startswith("_") and name != "print_verbose"]
 
 

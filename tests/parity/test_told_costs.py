@@ -1,4 +1,4 @@
-"""What LiteLLM's own objects tell of their cost, and of who served them, from its own code to the ledger."""
+"""The cost and provider that LiteLLM's own objects report, from its own code to the ledger."""
 
 import copy
 from collections.abc import Iterator
@@ -40,13 +40,13 @@ def completion(model: str, **more: Any) -> Any:
 
 
 def hidden(answer: Any) -> dict[str, Any]:
-    """What LiteLLM keeps beside an answer."""
+    """What LiteLLM keeps in addition to an answer."""
     told: dict[str, Any] = answer._hidden_params  # noqa: SLF001 - nothing else has it.
     return told
 
 
 def charged(manager: BudgetManager, answer: Any) -> float:
-    """What one charge comes to."""
+    """The cost of one charge."""
     before = manager.get_current_cost("alice")
     manager.update_cost("alice", answer)
     return manager.get_current_cost("alice") - before

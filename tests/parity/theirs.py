@@ -24,7 +24,7 @@ with warnings.catch_warnings():
 class Theirs(litellm.BudgetManager):  # type: ignore[misc]
     """LiteLLM's class in a folder of its own, whose saves are done when its methods return.
 
-    Its file is always in the working folder, and it saves on a thread that nobody waits for. Nothing else is changed.
+    Its file is always in the working folder, and it saves on a thread that is not awaited. Nothing else is changed.
     """
 
     def __init__(self, project_name: str, folder: Path) -> None:

@@ -100,7 +100,7 @@ PRICED = {
     ),
     "counts: characters spoken": ("tts-1", of(characters=5000), STANDARD_TERMS, 75_000_000),
     "counts: queries ranked": ("rerank-v3.5", of(queries=3), STANDARD_TERMS, 6_000_000),
-    "counts: queries, whatever tokens are told": ("rerank-v3.5", of(900, queries=3), STANDARD_TERMS, 6_000_000),
+    "counts: queries, with any tokens": ("rerank-v3.5", of(900, queries=3), STANDARD_TERMS, 6_000_000),
     "counts: pages read": ("mistral/mistral-ocr-latest", of(pages=7), STANDARD_TERMS, 28_000_000),
     "counts: pages read in a batch": ("mistral/mistral-ocr-latest", of(pages=7), BATCH, 14_000_000),
     "counts: an image by its pixels": (
@@ -139,7 +139,7 @@ def test_a_part_that_has_a_price_is_priced(shipped: Catalogue, case: str) -> Non
 
 REFUSED = {
     "a tier that the model is not sold in": ("claude-sonnet-4-5", THOUSAND, PRIORITY, "service_tier"),
-    "a tier that nobody knows": ("gpt-5", THOUSAND, CallTerms(service_tier="ludicrous"), "service_tier"),
+    "an unknown tier": ("gpt-5", THOUSAND, CallTerms(service_tier="ludicrous"), "service_tier"),
     "a tier in a batch": ("gpt-5", THOUSAND, CallTerms(service_tier="flex", is_batch=True), "service_tier"),
     "a batch without a price and without a rule": ("deepseek/deepseek-chat", THOUSAND, BATCH, "is_batch"),
     "a place that has no price": (OPUS, THOUSAND, CallTerms(inference_geo="eu"), "inference_geo"),
@@ -154,7 +154,7 @@ REFUSED = {
     "queries": ("gpt-5", of(10, 10, queries=1), STANDARD_TERMS, "queries"),
     "pages": ("gpt-5", of(10, 10, pages=1), STANDARD_TERMS, "pages"),
     "output of an embedding": ("text-embedding-3-small", of(10, 10, queries=0), BATCH, "output_tokens"),
-    "an image whose size is not told": (
+    "an image whose size is not given": (
         "fal_ai/fal-ai/nano-banana-2",
         of(output_images=1),
         STANDARD_TERMS,

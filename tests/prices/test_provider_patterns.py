@@ -39,7 +39,7 @@ def counts(pattern: str, model: str, provider: str = "") -> bool:
         pytest.param("bedrock/*", "claude-9", "bedrock_converse", id="a branch without a row"),
         pytest.param("bedrock_converse/*", "claude-9", "bedrock_converse", id="the provider as it was given"),
         pytest.param("groq/*", "llama-3.3-70b-versatile", "groq", id="rows that have the prefix"),
-        pytest.param("azure/*", "my-deployment", "azure", id="a name that nobody knows"),
+        pytest.param("azure/*", "my-deployment", "azure", id="an unknown name"),
     ],
 )
 def test_a_limit_on_a_provider_counts_a_call_that_it_serves(pattern: str, model: str, provider: str) -> None:

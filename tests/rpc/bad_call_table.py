@@ -1,4 +1,4 @@
-"""What is refused of how a call was served, of who told its cost, and of the parts of its usage."""
+"""What is refused of the terms of a call, of the source of its cost, and of the parts of its usage."""
 
 from collections.abc import Mapping
 

@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
     @property
     def rule(self) -> Rule | Exempt | Descend | None:
-        """None: nobody has thought of it."""
+        """None if the table has no entry for it."""
         if self.fields[-1].type == FieldDescriptor.TYPE_BOOL:
             return Exempt("both values are fine")
         own, of_message = self.keys

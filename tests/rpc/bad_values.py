@@ -47,7 +47,7 @@ class Descend:
     """A message whose fields have rules of their own; `bad` are wrongs of the message as a whole.
 
     Args:
-        bad: (told, what to do to the request, the path that is named, words of the refusal).
+        bad: (name, what to do to the request, the path that is named, words of the refusal).
     """
 
     bad: Sequence[tuple[str, Callable[[Any], object], str, Sequence[str]]] = ()

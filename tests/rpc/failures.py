@@ -1,4 +1,4 @@
-"""What a failed call tells, taken apart."""
+"""The parts of the error of a failed call."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Failure:
 
     @property
     def retry_seconds(self) -> float | None:
-        """How long the caller is asked to wait; None: it is not told."""
+        """How long the caller is asked to wait. None if the error does not say."""
         retry = self.detail(error_details_pb2.RetryInfo)
         return None if retry is None else retry.retry_delay.ToMicroseconds() / 1e6
 

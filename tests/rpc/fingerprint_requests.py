@@ -116,7 +116,7 @@ NEWER: Mapping[str, list[Any]] = {
     "CommitReservation": [reservation_pb.CommitReservationRequest(**HELD, model=MODEL, cost_nano_usd=5, usage=_PARTS)],
 }
 
-#: One for all: each would read its vocabularies anew.
+#: One for all: each would read its vocabularies again.
 _TOKENS = AsyncTokenCounter()
 
 

@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 90.0
 
 
 class FakeClock:
-    """The server's clock: it stands still until it is moved."""
+    """The server's clock: it does not move by itself."""
 
     def __init__(self) -> None:
         self.now_us = NOW_US
@@ -128,7 +128,7 @@ class RunningServer:
         return bytes(call(body, timeout=PATIENCE_SECONDS))
 
     def stored(self) -> dict[str, list[Any]]:
-        """Everything that the file holds, but for the heartbeat: to tell that nothing was recorded."""
+        """Everything that the file holds, except the heartbeat: shows that nothing was recorded."""
         connection = sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)
         try:
             tables = (
@@ -166,7 +166,7 @@ class RunningServer:
             answer.result(PATIENCE_SECONDS)
 
     def charge(self, cost_nano_usd: int, budget_id: str = "alice", **fields: Any) -> cost_pb.UpdateCostResponse:
-        """Charge a budget with a cost that is told."""
+        """Charge a budget with a given cost."""
         fields = {"project_id": PROJECT, "budget_id": budget_id, **fields}
         return self.stub.UpdateCost(cost_pb.UpdateCostRequest(cost_nano_usd=cost_nano_usd, **fields))
 

@@ -1,4 +1,4 @@
-"""What may be held or charged, and what a refusal tells: every limit without room, and when to come again."""
+"""What may be held or charged, and what a refusal reports: every limit without room, and when to retry."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def failing(refused: Failure) -> list[tuple[str, str]]:
 
 
 def assert_true_to_the_moment(server: RunningServer, refused: Failure, amount_nano_usd: int, **fields: Any) -> None:
-    """A moment before the time that the refusal tells there is no room, and then there is."""
+    """Just before the time that the refusal reports there is no room, and then there is."""
     wait_seconds = refused.retry_seconds
     assert wait_seconds is not None
     server.clock.advance(seconds=wait_seconds - MOMENT_S)
@@ -189,9 +189,7 @@ def test_a_hold_that_will_be_booked_makes_no_room_and_the_end_of_the_window_does
     [
         pytest.param(within(HOUR_S, amount=10), 0, 11, id="more than the limit ever has"),
         pytest.param(pb.Limit(amount=10), 10, 1, id="spent for ever"),
-        pytest.param(
-            within(HOUR_S, amount=10, reset_mode=pb.RESET_MODE_ON_REQUEST), 10, 1, id="spent until somebody resets it"
-        ),
+        pytest.param(within(HOUR_S, amount=10, reset_mode=pb.RESET_MODE_ON_REQUEST), 10, 1, id="spent until a reset"),
     ],
 )
 def test_no_time_is_reported_if_waiting_does_not_help(

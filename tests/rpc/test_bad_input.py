@@ -98,7 +98,7 @@ def test_a_wrong_value_is_refused_by_name_and_nothing_is_recorded(case: Case, ta
 
 
 def _assert_only_the_bad_item_fails(case: Case, server: RunningServer) -> None:
-    """The bad item stands between two good ones."""
+    """The bad item is between two good ones."""
     assert isinstance(case.request, cost_pb.BatchUpdateCostRequest)
     (bad,) = case.request.requests
     good = cost_pb.UpdateCostRequest(budget_id="alice", cost_nano_usd=1)

@@ -12,7 +12,7 @@ from tests.rpc.valid_requests import MODEL
 
 
 def item(cost_nano_usd: int = 1, budget_id: str = "alice", **fields: object) -> cost_pb.UpdateCostRequest:
-    """An item that tells its cost."""
+    """An item with its cost."""
     return cost_pb.UpdateCostRequest(budget_id=budget_id, cost_nano_usd=cost_nano_usd, **fields)  # type: ignore[arg-type]
 
 

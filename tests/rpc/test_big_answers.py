@@ -1,4 +1,4 @@
-"""Answers that tell of as much as budgets can have: they always arrive."""
+"""Answers with as much as budgets can have: they always arrive."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ def test_a_batch_whose_limits_do_not_fit_the_answer_is_refused_beforehand(
             cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items[:count], include_limits=True)
         )
 
-    # Of four budgets, patterns are told whole; of more, one a limit.
+    # Of four budgets, all patterns are returned; of more, one per limit.
     assert list(failure(lambda: send(4)).violations) == ["include_limits"]
     assert server.stored() == before
     answer = send(10)

@@ -1,4 +1,4 @@
-"""Costs that happened: three ways to tell them, request ids, corrections, and what the answers hold."""
+"""Costs that happened: three ways to give them, request ids, corrections, and what the answers hold."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def alice(server: RunningServer) -> RunningServer:
     return server
 
 
-# --- Three ways to tell a cost.
+# --- Three ways to give a cost.
 
 
 def test_a_cost_that_is_given_is_charged(alice: RunningServer) -> None:

@@ -1,4 +1,4 @@
-"""What failing calls tell: a code, a reason, details to act on, and nothing of the server's inside."""
+"""The errors of failing calls: a code, a reason, details to act on, and nothing of the server's internals."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -253,7 +253,7 @@ def _assert_retry(failed: Failure, *, nanos: int) -> None:
     assert (retry.retry_delay.seconds, retry.retry_delay.nanos) == (0, nanos)
 
 
-# --- Mistakes of ours.
+# --- Internal errors.
 
 
 def _assert_tells_nothing(failed: Failure) -> None:
@@ -314,7 +314,7 @@ def test_hundreds_of_violations_of_long_values_arrive_in_a_small_trailer(server:
 
 
 def _longest() -> list[BudgetError]:
-    """Each error with the longest names that can come to it."""
+    """Each error with the longest names that it can have."""
     name = "😀" * 64
     return [
         InvalidField([FieldViolation(name * 2, name * 4)] * 500),

@@ -1,4 +1,4 @@
-"""Who told a cost, how the call was served, and what it used: what an entry tells of both is what was sent."""
+"""The source of a cost, the terms of the call, and its usage: an entry has them as they were sent."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.rpc.running_server import PROJECT, RunningServer, Setup, shipped_pric
 
 TEXT = pb.Text(input="How do I center a div?", output="With flexbox.")
 USAGE = pb.Usage(input_tokens=1_000, output_tokens=1_000)
-#: Every part that a usage may tell, and what holds them.
+#: Every part that a usage may have, and what contains them.
 PARTS = pb.Usage(
     input_tokens=1_000,
     output_tokens=900,
@@ -45,7 +45,7 @@ GPT_4O_NANO_USD, AZURE_US_NANO_USD = 12_500_000, 13_750_000
 TELLINGS = [
     pytest.param({"cost_nano_usd": 5}, pb.COST_SOURCE_CALLER, id="a cost"),
     pytest.param({"cost_nano_usd": 0}, pb.COST_SOURCE_CALLER, id="a cost of zero"),
-    pytest.param({"cost_nano_usd": 5, "usage": USAGE}, pb.COST_SOURCE_CALLER, id="a cost beside a usage"),
+    pytest.param({"cost_nano_usd": 5, "usage": USAGE}, pb.COST_SOURCE_CALLER, id="a cost with a usage"),
     pytest.param({"cost_nano_usd": 5, "cost_source": 1}, pb.COST_SOURCE_CALLER, id="a cost of the caller's"),
     pytest.param({"cost_nano_usd": 5, "cost_source": 2}, pb.COST_SOURCE_GATEWAY, id="a cost of a gateway's"),
     pytest.param({"cost_nano_usd": 5, "cost_source": 3}, pb.COST_SOURCE_PROVIDER, id="a cost of the provider's"),

@@ -1,4 +1,4 @@
-"""CreateBudget and UpdateBudget tell which known models each pattern of a limit matches, and refuse none of them."""
+"""CreateBudget and UpdateBudget return which known models each pattern of a limit matches, and refuse none of them."""
 
 from google.protobuf.field_mask_pb2 import FieldMask
 

@@ -146,7 +146,7 @@ def test_a_hold_expires_at_its_time_and_can_be_extended_before(alice: RunningSer
 
     alice.clock.advance(seconds=60)
 
-    assert alice.reserve(40).granted_nano_usd == 40, "what is due refuses nobody"
+    assert alice.reserve(40).granted_nano_usd == 40, "a hold that is due refuses no other"
     assert (reservation(alice, short).state, reservation(alice, long).state) == (EXPIRED, OPEN)
 
 

@@ -1,7 +1,7 @@
 """Names that limits match by are stored with each entry: another resolver or catalogue changes no count.
 
 The released ledger is one of version 2, whose resolver knew other names: `sonar-pro` was `perplexity/sonar-pro`, and
-neither a region nor a date was left out of a name. Costs are powers of two, so that a sum tells its entries.
+neither a region nor a date was left out of a name. Costs are powers of two, so that a sum shows its entries.
 """
 
 from collections.abc import Callable, Iterator

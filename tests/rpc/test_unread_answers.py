@@ -32,7 +32,7 @@ def full(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sil
 
 def held(server: RunningServer) -> int:
     """How many bytes of answers are on their way."""
-    return server.server._room._bytes  # noqa: SLF001 - nothing else tells.
+    return server.server._room._bytes  # noqa: SLF001 - nothing else shows it.
 
 
 @pytest.mark.usefixtures("full")

@@ -26,7 +26,7 @@ DAY = pb.CalendarWindow(unit=pb.CALENDAR_UNIT_DAY)
 HOLD = "r2"
 HELD: Any = {"project_id": PROJECT, "reservation_id": HOLD}
 
-#: A request for each RPC that is carried out as it stands: project "project" has a budget "alice" and no other, and on
+#: A request for each RPC that is valid as it is: project "project" has a budget "alice" and no other, and on
 #: it the hold HOLD.
 VALID: Mapping[str, Message] = {
     "CreateBudget": service.CreateBudgetRequest(budget=pb.Budget(project_id=PROJECT, budget_id="new")),
@@ -81,7 +81,7 @@ _PRICED = ("UpdateCostRequest", "ProjectCostRequest", "ReserveCostRequest", "Com
 
 #: What has to go before a field can be set, so that the field's own fault is the only one.
 MAKES_ROOM: Mapping[str, Callable[[Any], object]] = {
-    # No price may stand in the way of what tells how a call was served, or who told its cost.
+    # No missing price may hide the terms of a call or the source of its cost.
     **{
         f"{request}.{name}": _tell_cost for request in _PRICED for name in ("provider", "service_tier", "inference_geo")
     },

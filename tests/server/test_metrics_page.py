@@ -1,4 +1,4 @@
-"""The page about metrics tells of each one that a server shows, and of no other."""
+"""The page about metrics documents exactly the metrics that a server shows."""
 
 import sys
 from pathlib import Path
@@ -56,7 +56,7 @@ def shown(loop_thread: LoopThread, tmp_path: Path) -> Shown:
     metrics: Shown = {}
     for family in text_string_to_metric_families(text):
         labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
-        # When counters began is told beside each, for OpenMetrics; nobody looks at it.
+        # Each counter has a second series with its start, for OpenMetrics, which is not checked.
         if not family.name.endswith("_created"):
             metrics[family.name + "_total" * (family.type == "counter")] = (family.type, labels)
     return metrics

@@ -89,7 +89,7 @@ async def test_a_file_that_is_no_socket_is_never_removed(tmp_path: Path, setting
 
 
 def leave_socket(path: Path) -> None:
-    """A socket that nobody listens on."""
+    """A socket without a listener."""
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
 

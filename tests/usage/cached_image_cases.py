@@ -65,7 +65,7 @@ CACHED_IMAGES = (
         {**_COUNTS, "output_tokens": 10},
     ),
     Case(
-        "A4 images beside the cached ones, as LiteLLM had Google's",
+        "A4 images in addition to the cached ones, as LiteLLM had Google's",
         "openai_chat",
         of(
             "gemini/gemini-2.5-flash",

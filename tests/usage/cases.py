@@ -301,7 +301,7 @@ PARTS = (
 
 TOTALS = (
     Case(
-        "B1 reasoning beside the completion",
+        "B1 reasoning outside the completion",
         "xai",
         of(
             "xai/grok-4.20",
@@ -335,13 +335,13 @@ TOTALS = (
         {"input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 40},
     ),
     Case(
-        "B2 thoughts that only the total tells",
+        "B2 thoughts that only the total shows",
         "openai_chat",
         of("gemini/gemini-2.5-flash", {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623}),
         {"input_tokens": 20, "output_tokens": 603, "reasoning_tokens": 405},
     ),
     Case(
-        "B3 zeros beside real counts",
+        "B3 zeros next to real counts",
         "openai_chat",
         of(
             "gpt-4o",
@@ -362,7 +362,7 @@ TOTALS = (
         {"input_tokens": 3_576},
     ),
     Case(
-        "B5 a cache beside the prompt, by Google",
+        "B5 a cache outside the prompt, by Google",
         "openai_chat",
         of(
             "gemini-2.5-flash",
@@ -371,13 +371,13 @@ TOTALS = (
         {"input_tokens": 13_715, "output_tokens": 20, "cached_input_tokens": 13_710},
     ),
     Case(
-        "B6 a cache beside the prompt, by Anthropic",
+        "B6 a cache outside the prompt, by Anthropic",
         "openai_chat",
         of("claude-sonnet-4-5", {"prompt_tokens": 31, "completion_tokens": 467, "cache_creation_input_tokens": 1_253}),
         {"input_tokens": 1_284, "output_tokens": 467, "cache_write_tokens": 1_253},
     ),
     Case(
-        "B6 a small cache beside the prompt, shown by the total",
+        "B6 a small cache outside the prompt, shown by the total",
         "openai_chat",
         of(
             "claude-sonnet-4-5",

@@ -7,7 +7,7 @@ _AUDIO = {"modality": "AUDIO", "token_count": 6}
 
 GOOGLE = (
     Case(
-        "C2 Gemini in snake case, thoughts beside the candidates",
+        "C2 Gemini in snake case, thoughts outside the candidates",
         "gemini",
         {
             "model_version": "gemini-2.5-flash",
@@ -56,7 +56,7 @@ GOOGLE = (
         {"service_tier": "priority"},
     ),
     Case(
-        "C2 Gemini whose total shows thoughts that are not told",
+        "C2 Gemini whose total shows thoughts that are not counted",
         "gemini",
         of("gemini-2.5-pro", {"prompt_token_count": 20, "candidates_token_count": 198, "total_token_count": 623}),
         {"input_tokens": 20, "output_tokens": 603, "reasoning_tokens": 405},
@@ -237,7 +237,7 @@ CHATS = (
 
 OTHERS = (
     Case(
-        "A9 Anthropic's speed beside its usual tier",
+        "A9 Anthropic's speed next to its usual tier",
         "anthropic",
         message(
             "claude-opus-4-8",
@@ -247,7 +247,7 @@ OTHERS = (
         {"service_tier": "fast"},
     ),
     Case(
-        "A9 the usual tier of the answer beside another of its usage",
+        "A9 the usual tier of the answer next to another of its usage",
         "openai_chat",
         of("gpt-5", {**U, "service_tier": "priority"}, service_tier="auto"),
         {"input_tokens": 1_000, "output_tokens": 1_000},
@@ -290,7 +290,7 @@ OTHERS = (
         {"audio_input_milliseconds": 61_500},
     ),
     Case(
-        "C2 whisper, by its length beside the text",
+        "C2 whisper, by its length next to the text",
         "transcription",
         {"model": "whisper-1", "text": "hello", "duration": "3.1415"},
         {"audio_input_milliseconds": 3_142},

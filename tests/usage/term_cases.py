@@ -24,7 +24,7 @@ TERMS = (
     Case("A9 Google's usual tier", "gemini", _gemini(serviceTier="standard"), _U),
     Case("A9 a tier of Google's that is not given", "gemini", _gemini(serviceTier="SERVICE_TIER_UNSPECIFIED"), _U),
     Case(
-        "A9 Google's tier beside its usual traffic",
+        "A9 Google's tier next to its usual traffic",
         "gemini",
         _gemini(serviceTier="flex", trafficType="ON_DEMAND"),
         _U,

@@ -38,7 +38,7 @@ class AsConstants:
 
 
 class AsProperties:
-    """Fields that are computed, beside a method."""
+    """Computed fields and a method."""
 
     @property
     def prompt_tokens(self) -> int:

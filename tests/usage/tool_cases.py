@@ -80,13 +80,13 @@ TOOLS = (
         {"input_tokens": 60, "output_tokens": 20, "image_input_tokens": 50},
     ),
     Case(
-        "B what a tool brought beside the prompt, by LiteLLM",
+        "B tool results outside the prompt, by LiteLLM",
         "openai_chat",
         of("gemini/gemini-2.5-flash", _CHAT),
         {"input_tokens": 10_336, "output_tokens": 76},
     ),
     Case(
-        "B what a tool brought beside the prompt, by Google",
+        "B tool results outside the prompt, by Google",
         "gemini",
         _gemini(_NATIVE),
         {"input_tokens": 10_336, "output_tokens": 76},
@@ -146,13 +146,13 @@ CACHES = (
         {"input_tokens": 4_995, "output_tokens": 19, "cache_write_tokens": 4_993},
     ),
     Case(
-        "B a cache beside the input of OpenAI's model, since it exceeds it",
+        "B a cache outside the input of OpenAI's model, since it exceeds it",
         "bedrock_converse",
         _converse(_SOL, 5_014, **{**_WRITTEN, "inputTokens": 2}),
         {"input_tokens": 4_995, "output_tokens": 19, "cache_write_tokens": 4_993},
     ),
     Case(
-        "B a cache beside the larger input of another maker's model",
+        "B a cache outside the larger input of another maker's model",
         "bedrock_converse",
         _converse("us.anthropic.claude-sonnet-4-5-20250929-v1:0", 10_007, **_WRITTEN),
         {"input_tokens": 9_988, "output_tokens": 19, "cache_write_tokens": 4_993},

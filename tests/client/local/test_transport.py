@@ -94,7 +94,7 @@ REFUSED: dict[str, Call] = {
     "wrong etag": lambda client: client.delete_budget(
         service.DeleteBudgetRequest(project_id=PROJECT, budget_id=BUDGET, etag="none")
     ),
-    "more bad fields than are told": lambda client: client.batch_update_cost(
+    "more bad fields than are reported": lambda client: client.batch_update_cost(
         cost_pb.BatchUpdateCostRequest(project_id="\n" * 200, requests=[charge()] * 10_001)
     ),
 }

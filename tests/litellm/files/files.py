@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 Record = dict[str, Any]
 Users = dict[str, Record]
 
-#: Users with and without a window, with costs, with none, and with costs that come to nothing.
+#: Users with and without a window, with costs, with none, and with costs that sum to zero.
 SOME: Users = {
     "alice": {
         "total_budget": 10,

@@ -169,7 +169,7 @@ def test_a_user_that_was_imported_with_other_figures_is_never_charged_again(
     assert server.stored() == before
 
 
-@pytest.mark.parametrize("again", ["deleted", "deleted and made anew", "replaced"])
+@pytest.mark.parametrize("again", ["deleted", "deleted and created again", "replaced"])
 def test_a_user_that_was_deleted_or_replaced_since_is_left(
     server: RunningServer, give: Give, done: Done, file: Path, again: str
 ) -> None:
@@ -178,7 +178,7 @@ def test_a_user_that_was_deleted_or_replaced_since_is_left(
         done("create", "alice", "--replace")
     else:
         server.stub.DeleteBudget(service.DeleteBudgetRequest(project_id=PROJECT, budget_id="alice"))
-    if again == "deleted and made anew":
+    if again == "deleted and created again":
         server.create("alice")
     before = server.stored()
 

@@ -1,4 +1,4 @@
-"""Reading `user_cost.json`: everything that is whole is saved, nothing is made up, and what is lost is told."""
+"""Reading `user_cost.json`: everything that is whole is saved, nothing is invented, and what is lost is reported."""
 
 import json
 from itertools import product

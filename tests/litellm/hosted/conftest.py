@@ -79,7 +79,7 @@ class Hosted(NamedTuple):
 
     def calls_served(self) -> int:
         """How many calls are being served, or wait for their turn."""
-        in_flight = self.server.server._in_flight  # noqa: SLF001 - nothing else tells.
+        in_flight = self.server.server._in_flight  # noqa: SLF001 - nothing else shows it.
         return self.server.loop.call(lambda: in_flight.count)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from tests.litellm.hosted.conftest import Records, charge, reset
 from tests.rpc.running_server import PROJECT
 
-#: What stands where something else should.
+#: Values of wrong types and kinds.
 VALUES: tuple[Any, ...] = (
     *(None, True, False, "", "text", "1.5", [], {}, [1], {"a": 1}),
     *(0, -0.0, 1, -1, 0.1, 1e-9, 1e-300, 1e300, -1e300, 10**9, 10**9 + 1, 2**63, 2**64, 10**30),
@@ -85,7 +85,7 @@ def _records(body: Any) -> list[dict[str, Any]]:
 
 
 def _value(random: Random, more: tuple[Any, ...] = ()) -> Any:
-    """A value of any kind, of which nobody else has a part: it may be damaged, too."""
+    """A value of any kind, not shared with others: it may be damaged, too."""
     return deepcopy(random.choice((*more, *VALUES)))
 
 
@@ -110,7 +110,7 @@ def _key(random: Random, body: Any) -> Any:
 
 
 def _marker(random: Random, body: Any) -> Any:
-    """A marker is of another view, or tells something else than was given."""
+    """A marker is of another view, or has something else than was given."""
     for record in random.sample(_records(body), min(2, len(_records(body)))):
         marker = record.get("budgetd")
         if not isinstance(marker, dict):

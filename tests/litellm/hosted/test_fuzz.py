@@ -43,7 +43,7 @@ class Rounds(NamedTuple):
 
 
 class Watch:
-    """Looks at a ledger from outside: what stands in it, and whether anything was written."""
+    """Looks at a ledger from outside: its content, and whether anything was written."""
 
     def __init__(self, hosted: Hosted) -> None:
         self._hosted = hosted
@@ -54,13 +54,13 @@ class Watch:
         return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
 
     def budgets(self) -> Budgets:
-        """All budgets as gRPC tells them, by id."""
+        """All budgets as gRPC returns them, by id."""
         request = service.ListBudgetsRequest(project_id=PROJECT, page_size=100, view=pb.BUDGET_VIEW_FULL)
         found = self._hosted.server.stub.ListBudgets(request).budgets
         return {each.budget_id: each.SerializeToString(deterministic=True) for each in found}
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
 
 
@@ -91,7 +91,7 @@ def send(hosted: Hosted, body: bytes) -> httpx.Response:
 
 
 def forget(hosted: Hosted) -> None:
-    """Let go of what only tests keep."""
+    """Release what only tests keep."""
     hosted.logs.clear()
     hosted.ledger.commits.clear()
     hosted.ledger.lock_waits_seconds.clear()
@@ -213,7 +213,7 @@ def test_after_all_of_it_the_ledger_is_sound_and_everybody_can_be_read(shared: H
     assert verify_file(shared.server.database).deviations == []
 
 
-# --- Names and views that nobody will send again.
+# --- Names and views that are never sent again.
 
 
 def grown_bytes(hosted: Hosted, bodies: list[bytes]) -> int:

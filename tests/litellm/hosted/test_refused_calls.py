@@ -115,7 +115,7 @@ def test_a_body_that_is_nested_deeply_is_refused_at_any_depth(shared: Hosted, bo
             id="a record as it was given",
         ),
         pytest.param('{{"total_budget": 1, "created_at": {deep}}}', id="the time at which it was made"),
-        pytest.param('{{"total_budget": 1, "more": {deep}, "duration": {deep}}}', id="a key that nobody knows"),
+        pytest.param('{{"total_budget": 1, "more": {deep}, "duration": {deep}}}', id="an unknown key"),
     ],
 )
 def test_a_record_that_is_nested_deeply_is_refused_at_any_depth(shared: Hosted, record: str, depth: int) -> None:

@@ -1,4 +1,4 @@
-"""What saves of LiteLLM's class come to, seen through gRPC: what its process did, once, and nothing else."""
+"""The effects of saves of LiteLLM's class, seen through gRPC: what its process did, once, and nothing else."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def made(total_budget: float = 10, *, days: int | None = None, at: float = NOW_U
 
 
 def budget(hosted: Hosted, budget_id: str = "alice") -> pb.Budget:
-    """A budget as gRPC tells it."""
+    """A budget as gRPC returns it."""
     request = service.GetBudgetRequest(project_id=PROJECT, budget_id=budget_id, view=pb.BUDGET_VIEW_FULL)
     return hosted.server.stub.GetBudget(request).budget
 
@@ -319,7 +319,7 @@ def test_a_user_with_children_is_not_deleted_and_the_answer_says_so(hosted: Host
     assert "child" in told["team"]
     assert hosted.server.spent("team") == hosted.server.spent() == 3 * USD // 2
     charge(view["alice"], 0.5)
-    assert list(hosted.refused(view)) == ["team"], "it is told again with every save"
+    assert list(hosted.refused(view)) == ["team"], "it is reported again with every save"
     assert hosted.server.spent() == 2 * USD
 
 

@@ -1,4 +1,4 @@
-"""Saves whose outcome nobody knows, that meet each other, or for which there is no room."""
+"""Saves whose outcome is unknown, that meet each other, or for which there is no room."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -36,7 +36,7 @@ def ask_and_never_read(hosted: Hosted) -> socket.socket:
 
 def held(hosted: Hosted) -> int:
     """How many bytes of answers are on their way."""
-    return hosted.server.server._room._bytes  # noqa: SLF001 - nothing else tells.
+    return hosted.server.server._room._bytes  # noqa: SLF001 - nothing else shows it.
 
 
 def test_while_there_is_no_room_a_load_is_turned_away_and_may_come_again(

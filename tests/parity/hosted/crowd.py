@@ -5,7 +5,7 @@ project, charges from the line `go` on until the line `stop` and so many charges
 succeeds. Then it writes what it has charged, as JSON: nano-dollars by user and model, and how many saves have failed.
 
 Users there are not yet are created on the way, by the one process or by both. Saves fail while the server is away, on
-threads that nobody hears of.
+threads whose errors are not reported.
 """
 
 import json
@@ -115,7 +115,7 @@ def count_failed_saves() -> Counter[str]:
 
 
 def main(api_base: str, name: str, threads: str, charges: str, kind: str) -> None:
-    """Load, charge, save, tell."""
+    """Load, charge, save and report."""
     failed = count_failed_saves()
     manager = opener(api_base)(PROJECT)
     to_create = users_to_create(name, have_durations=kind == "have-durations")

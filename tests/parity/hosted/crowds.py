@@ -34,7 +34,7 @@ class Size(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a process tells at its end."""
+    """The report of a process at its end."""
 
     charged: Charged
     charges: int
@@ -43,7 +43,7 @@ class Told(NamedTuple):
 
 
 class Crowd:
-    """Processes that have loaded the project and begin when they are told to."""
+    """Processes that have loaded the project and begin on a signal."""
 
     def __init__(self, api_base: str, size: Size, *, have_durations: bool) -> None:
         kind = "have-durations" if have_durations else "any"
@@ -58,7 +58,7 @@ class Crowd:
         self._tell("go\n")
 
     def stop(self) -> list[Told]:
-        """Let them end, once they have charged as often as they are to; what they tell."""
+        """Let them end, once they have made all their charges, and return their reports."""
         self._tell("stop\n")
         told = [json.loads(_line(process)) for process in self._processes]
         ends = [(process.wait(), process.stderr.read() if process.stderr else "") for process in self._processes]
@@ -119,7 +119,7 @@ class GrpcCaller:
         try:
             while not self._stopping.wait(PAUSE_SECONDS):
                 self._charge()
-        except Exception as error:  # noqa: BLE001 - It is told by those who wait.
+        except Exception as error:  # noqa: BLE001 - it is raised where it is awaited.
             with self._has_charged:
                 self._failures.append(error)
                 self._has_charged.notify_all()
@@ -149,7 +149,7 @@ def sums(*charged: Mapping[str, Counter[str]]) -> Charged:
 
 
 def kept_by_budgetd(client: BudgetClient, users: Iterable[str]) -> Charged:
-    """What the server says that was spent, by user and model; raises where the models do not come to the whole."""
+    """What the server says that was spent, by user and model. Raises if the models do not add up to the whole."""
     kept: Charged = {}
     for user in users:
         models = client.get_model_cost(cost_pb.GetModelCostRequest(project_id=PROJECT, budget_id=user)).models
@@ -181,5 +181,5 @@ def _line(process: "subprocess.Popen[str]") -> str:
 
 
 def seconds_since(began_at: float) -> str:
-    """How long it took, as it is told."""
+    """The duration, as it is printed."""
     return f"{time.monotonic() - began_at:.1f} s"

@@ -9,7 +9,7 @@ from tests.parity.drawing import USERS, Draw, Step, called
 
 #: A user that is never created again, so that every save brings a marker back once the project was loaded.
 ANCHOR = "anchor"
-#: Whoever makes the steps opens a new manager for this one, and calls nothing.
+#: The caller of the steps opens a new manager for this one, and calls nothing.
 RESTART = Step("a new BudgetManager", lambda _manager: None)
 
 

@@ -1,6 +1,6 @@
 """A program: runs one of the programs of LiteLLM's page on each of some servers, as a process of its own would.
 
-`python -m tests.parity.hosted.run_programs NAME BUDGET CALLS API_BASE...` writes what each server has come to, as JSON.
+`python -m tests.parity.hosted.run_programs NAME BUDGET CALLS API_BASE...` writes the result of each server as JSON.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.parity.hosted.unmodified import opener, wait_for_saves
 def run(
     program: Callable[..., programs.Figures], api_base: str, *, total_budget: float, calls: int, saves_again: bool
 ) -> dict[str, Any]:
-    """What a program says, and what the next one will be told.
+    """The output of a program, and the input of the next one.
 
     Args:
         program: It makes its manager itself.

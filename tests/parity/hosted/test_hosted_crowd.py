@@ -47,7 +47,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 def tell(capsys: pytest.CaptureFixture[str], text: str) -> None:
     """Print, past what pytest hides."""
     with capsys.disabled():
-        print(f"\n{text}")  # noqa: T201 - It is what is told.
+        print(f"\n{text}")  # noqa: T201 - the report.
 
 
 def create_early_users(client: BudgetClient) -> None:
@@ -71,7 +71,7 @@ def all_users(size: Size, *, has_early: bool) -> list[str]:
 def charge_through_power_cuts(
     server: ServerProcess, size: Size, *, has_early: bool, power_cuts: int
 ) -> tuple[list[Told], dict[str, Counter[str]]]:
-    """What the processes tell, and what was charged over gRPC."""
+    """The reports of the processes, and what was charged over gRPC."""
     crowd = Crowd(f"http://127.0.0.1:{server.http_port}", size, have_durations=not has_early)
     try:
         caller = GrpcCaller(server.address, all_users(size, has_early=has_early))

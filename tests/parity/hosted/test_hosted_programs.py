@@ -1,4 +1,4 @@
-"""The programs of LiteLLM's page, with LiteLLM's class and one's own address, come to the same figures on budgetd."""
+"""The programs of LiteLLM's page, with LiteLLM's class and one's own address, have the same figures on budgetd."""
 
 import json
 import os
@@ -24,7 +24,7 @@ ARGUMENTS = ("2e-4", "4")
 
 
 def run_in_a_process(program: Callable[..., Any], *api_bases: str) -> list[dict[str, Any]]:
-    """What a program, in a process of its own, comes to on each server."""
+    """The result of a program in its own process on each server."""
     command = [sys.executable, "-m", "tests.parity.hosted.run_programs", program.__name__, *ARGUMENTS, *api_bases]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""The page for those who move from LiteLLM runs as it stands, with LiteLLM installed."""
+"""The page for those who move from LiteLLM runs unchanged, with LiteLLM installed."""
 
 import asyncio
 from pathlib import Path

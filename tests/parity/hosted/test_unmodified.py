@@ -27,7 +27,7 @@ def test_the_class_is_litellms_own_and_its_source_is_what_the_package_was_publis
     source = Path(inspect.getfile(type(manager)))
     digest = hashlib.sha256(source.read_bytes()).digest()
     with capsys.disabled():
-        print(f"\nLiteLLM {package.version}, {SOURCE}: sha256 {digest.hex()}")  # noqa: T201 - It is what is told.
+        print(f"\nLiteLLM {package.version}, {SOURCE}: sha256 {digest.hex()}")  # noqa: T201 - the report.
     assert type(manager) is litellm.BudgetManager
     assert source.samefile(str(published.locate()))
     assert published.hash.value == base64.urlsafe_b64encode(digest).decode().rstrip("=")

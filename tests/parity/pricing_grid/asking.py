@@ -15,7 +15,7 @@ types: Any = importlib.import_module("litellm.types.utils")
 reading: Any = importlib.import_module("litellm.llms.base_llm.ocr.transformation")
 filming: Any = importlib.import_module("litellm.llms.openai.cost_calculation")
 
-#: Providers whose branches are told as one.
+#: Providers whose branches are reported as one.
 _BRANCHED = ("vertex_ai", "bedrock", "fireworks_ai")
 
 
@@ -27,7 +27,7 @@ def cost_usd(name: str, entry: dict[str, Any], cell: Cell) -> float:
 
 
 def provider_of(entry: dict[str, Any]) -> str:
-    """The provider as LiteLLM's answers tell it, less the branch."""
+    """The provider as in LiteLLM's answers, without the branch."""
     provider = str(entry["litellm_provider"])
     return next((short for short in _BRANCHED if provider.startswith(short)), provider)
 
@@ -105,7 +105,7 @@ def usage_of(name: str, provider: str, cell: Cell) -> Any:
     elif parts.web_searches:
         more["server_tool_use"] = {"web_search_requests": parts.web_searches}
     prompt = usage.input_tokens
-    if parts.citation_tokens:  # Which it has beside the prompt's.
+    if parts.citation_tokens:  # In addition to the prompt's.
         prompt -= parts.citation_tokens
     told = litellm.Usage(
         prompt_tokens=prompt,

@@ -31,7 +31,7 @@ def reason_of(
     Args:
         name: The model's.
         entry: Its row.
-        price: What that comes to with us.
+        price: Our price of it.
         cell: The call.
         theirs_nano_usd: LiteLLM's figure.
         once: The price of the model whose name has the provider once, if this one has it twice.
@@ -244,7 +244,7 @@ def _float(entry: Entry, key: str) -> float | None:
     return None if value is None else float(value)
 
 
-#: What the newest LiteLLM has mended.
+#: What the newest LiteLLM has fixed.
 MENDED = frozenset(
     {
         "perplexity caches",
@@ -254,7 +254,7 @@ MENDED = frozenset(
         "cached images of 1.106.2",
     }
 )
-#: The provider stands twice in the name.
+#: The provider occurs twice in the name.
 TWICE = "a provider twice"
 WHY_TWICE = "LiteLLM has the price of perplexity/sonar for perplexity/perplexity/sonar, which has a row of its own"
 

@@ -1,4 +1,4 @@
-"""Our prices beside LiteLLM's over a whole price file: what is equal, what differs and why."""
+"""Our prices compared with LiteLLM's over a whole price file: what is equal, what differs and why."""
 
 import json
 import random

@@ -14,7 +14,7 @@ from tests.parity.pricing_grid.differences import MENDED, REASONS, TWICE, WHY_TW
 
 SEED = random.SystemRandom().randrange(10**6)
 APART = {grid.ZERO, grid.RAISES}
-#: Of the calls that LiteLLM has a price for, so many may differ for a listed reason that the newest has not mended.
+#: Of the calls that LiteLLM has a price for, so many may differ for a listed reason that the newest has not fixed.
 LISTED_SHARE_MAX = 0.02
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "prices.md"
 
