@@ -169,11 +169,11 @@ def test_reset_wants_one_budget_or_all(give: Give, words: tuple[str, ...]) -> No
 def test_create_with_models_makes_a_named_limit_and_shows_what_each_pattern_matches(
     server: RunningServer, done: Done
 ) -> None:
-    told = done("create", "alice", "--usd", "5", "--models", "claude-opus-4-5*", "--models", "gemini/gemini-2.5-pro")
+    printed = done("create", "alice", "--usd", "5", "--models", "claude-opus-4-5*", "--models", "gemini/gemini-2.5-pro")
 
     (limit,) = budget_of(server, "alice").limits
     assert (limit.limit_id, list(limit.models)) == ("models", ["claude-opus-4-5*", "gemini/gemini-2.5-pro"])
-    created, opus, gemini = told.splitlines()
+    created, opus, gemini = printed.splitlines()
     assert created == "created alice: $5.00 per lifetime for claude-opus-4-5*, gemini/gemini-2.5-pro"
     assert re.fullmatch(r"claude-opus-4-5\* matches \d+ known models, such as \S+, \S+, \S+", opus)
     assert gemini == "gemini/gemini-2.5-pro matches 1 known model: gemini/gemini-2.5-pro"

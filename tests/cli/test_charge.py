@@ -156,9 +156,9 @@ def test_a_charge_returns_the_limits_of_all_budgets_that_it_counts_on(server: Ru
     server.create("team", pb.Limit(amount=10**9))
     server.create("bob", pb.Limit(limit_id="calls", unit=pb.UNIT_CALLS, amount=2), parent_budget_id="team")
 
-    told = done("charge", "bob", "--usd", "0.25")
+    printed = done("charge", "bob", "--usd", "0.25")
 
-    assert "calls of bob: 1 call of 2 calls spent, team: $0.25 of $1.00 spent" in told
+    assert "calls of bob: 1 call of 2 calls spent, team: $0.25 of $1.00 spent" in printed
 
 
 # --- How the call was served, and what else it used.
@@ -270,7 +270,7 @@ def test_a_replay_on_a_deleted_budget_returns_no_limits(server: RunningServer, d
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "printed"),
     [
         pytest.param(
             ("--model", "gpt-4o", "--input-tokens", "3", "--cached-input-tokens", "5"),
@@ -286,10 +286,10 @@ def test_a_replay_on_a_deleted_budget_returns_no_limits(server: RunningServer, d
         pytest.param(("--usd", "999999999"), "--usd: must be from $0 to $", id="money"),
     ],
 )
-def test_a_refusal_has_the_words_that_were_typed(give: Give, options: tuple[str, ...], told: str) -> None:
+def test_a_refusal_has_the_words_that_were_typed(give: Give, options: tuple[str, ...], printed: str) -> None:
     result = give("charge", "alice", *options)
 
     assert result.exit_code == 1
-    assert told in " ".join(result.stderr.split())
+    assert printed in " ".join(result.stderr.split())
     assert "nano" not in result.stderr
     assert "_tokens" not in result.stderr

@@ -57,13 +57,13 @@ def test_show_and_list_fit_the_screen_with_every_number_whole(
 @pytest.mark.parametrize("words", [("show", "rich"), ("list",)], ids=["show", "list"])
 @pytest.mark.usefixtures("rich")
 def test_json_is_the_same_on_every_screen(words: tuple[str, ...], done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = set()
+    outputs = set()
     for width in WIDTHS:
         monkeypatch.setenv("COLUMNS", str(width))
-        told.add(done(*words, "--json"))
+        outputs.add(done(*words, "--json"))
 
-    assert len(told) == 1
-    assert told.pop().count("\n") == 1
+    assert len(outputs) == 1
+    assert outputs.pop().count("\n") == 1
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -78,9 +78,11 @@ def test_the_package_runs_as_a_program() -> None:
 
 
 def test_help_lists_every_command() -> None:
-    told = CliRunner().invoke(app, ["--help"]).stdout
+    printed = CliRunner().invoke(app, ["--help"]).stdout
 
-    assert [name for name, command in COMMANDS.items() if f"  {name} " not in told or command.summary not in told] == []
+    assert [
+        name for name, command in COMMANDS.items() if f"  {name} " not in printed or command.summary not in printed
+    ] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

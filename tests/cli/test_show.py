@@ -21,13 +21,13 @@ def test_show_prints_limit_spent_remaining_window_rate_and_models(server: Runnin
     done("create", "alice", "--usd", "5", "--per", "day", "--time-zone", "Europe/Berlin", "--label", "team=red")
     server.charge(1_000_000_001, model="gpt-4o", usage=pb.Usage(input_tokens=1_234, output_tokens=56))
 
-    told = done("show", "alice")
+    printed = done("show", "alice")
 
     for fact in (
         *("team=red", "day, Europe/Berlin", "$5.00", "$1.000000001", "$3.999999999", "20.0%"),
         *("2026-03-10 23:00:00 UTC", "rate an hour", "gpt-4o", "1,234", "56"),
     ):
-        assert fact in told
+        assert fact in printed
 
 
 def test_show_prints_the_lifetime_next_to_the_count(server: RunningServer, done: Done) -> None:
@@ -45,7 +45,7 @@ def test_show_has_no_rate_of_what_a_reset_has_taken_back(server: RunningServer, 
 
     done("reset", "alice")
 
-    assert ["runs out" in told for told in (before, done("show", "alice"))] == [True, False]
+    assert ["runs out" in printed for printed in (before, done("show", "alice"))] == [True, False]
     (status,) = json.loads(done("show", "alice", "--json"))["limit_statuses"]
     assert status["burn_rate_per_hour"] == "0"
 
@@ -172,10 +172,10 @@ def test_limits_are_returned_in_their_own_units_with_what_is_held(server: Runnin
     server.charge(1_000_000_000, model="gpt-4o", usage=pb.Usage(input_tokens=1_234))
     server.reserve(2_000_000_000)
 
-    told = done("show", "alice")
+    printed = done("show", "alice")
 
     for fact in ("100,000 tokens", "1,234 tokens", "98,766 tokens", "50 calls", "48 calls", "held", "$2.00", "60.0%"):
-        assert fact in told
+        assert fact in printed
 
 
 def test_a_list_takes_no_other_limit_for_the_main_one(server: RunningServer, done: Done) -> None:

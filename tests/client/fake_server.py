@@ -53,7 +53,7 @@ def of_budgetd(code: grpc.StatusCode, reason: str, *more: Message, **metadata: s
 
 
 class FakeServer:
-    """Serves BudgetService on a port of 127.0.0.1; every call succeeds with an empty response unless scripted otherwise."""
+    """Serves BudgetService on a port of 127.0.0.1. Without a script, calls succeed with an empty response."""
 
     def __init__(self, port: int = 0) -> None:
         self.asked: list[Asked] = []
@@ -98,10 +98,10 @@ class FakeServer:
             self.asked.append(Asked(rpc, request, metadata, context.time_remaining()))
             self.may_answer.wait(10)
             if self.next_answers:
-                told = self.next_answers.pop(0)
-                if told.trailer is not None:
-                    context.set_trailing_metadata(((STATUS_TRAILER, told.trailer),))
-                context.abort(told.code, told.message)
+                script = self.next_answers.pop(0)
+                if script.trailer is not None:
+                    context.set_trailing_metadata(((STATUS_TRAILER, script.trailer),))
+                context.abort(script.code, script.message)
             return response_class()
 
         return answer

@@ -227,10 +227,10 @@ def test_a_rule_names_fields_and_money_in_the_words_of_the_edge(rule: str, comma
 
 def test_every_option_in_the_table_exists() -> None:
     options = {option for name in ASKING for option in options_of(name)}
-    told = [name.split(" ") for name in COMMAND_LINE.fields.values() if name.startswith("--")]
+    reported = [name.split(" ") for name in COMMAND_LINE.fields.values() if name.startswith("--")]
 
-    assert {option for option, *_ in told} <= options
-    assert {option for option, *value in told if value} == {"--part"}, "no other option has a value"
+    assert {option for option, *_ in reported} <= options
+    assert {option for option, *value in reported if value} == {"--part"}, "no other option has a value"
 
 
 @pytest.mark.parametrize(

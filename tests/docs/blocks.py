@@ -90,8 +90,8 @@ def _run(page: Page, block: Block, place: Place, names: str) -> str:
         timeout=BLOCK_SECONDS,
         check=False,
     )
-    told = f"{page.name}: exit code {done.returncode} of\n{block.code}\n{done.stdout}{done.stderr}"
-    assert done.returncode == 0, told
+    failure_text = f"{page.name}: exit code {done.returncode} of\n{block.code}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, failure_text
     return done.stdout
 
 

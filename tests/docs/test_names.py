@@ -68,9 +68,11 @@ def test_every_identifier_in_code_font_is_in_the_source(page: Page) -> None:
 
 @every_page
 def test_every_documented_value_of_a_constant_is_its_value(page: Page) -> None:
-    told = re.findall(r"`([A-Z][A-Z_]+)` \(([\d,]+(?:\.\d+)?)\)", page.prose)
+    documented = re.findall(r"`([A-Z][A-Z_]+)` \(([\d,]+(?:\.\d+)?)\)", page.prose)
 
-    wrong = [f"{name} is {_constants().get(name)}, not {value}" for name, value in told if not _is_value(name, value)]
+    wrong = [
+        f"{name} is {_constants().get(name)}, not {value}" for name, value in documented if not _is_value(name, value)
+    ]
 
     assert wrong == []
 
@@ -219,5 +221,5 @@ def _number(node: ast.expr) -> float | None:
     return None
 
 
-def _is_value(name: str, told: str) -> bool:
-    return float(told.replace(",", "")) in _constants().get(name, set())
+def _is_value(name: str, documented: str) -> bool:
+    return float(documented.replace(",", "")) in _constants().get(name, set())

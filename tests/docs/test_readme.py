@@ -62,9 +62,9 @@ def test_a_block_that_does_something_else_is_noticed(text: str, complaint: str, 
 
 
 def test_the_table_of_rpcs_is_that_of_the_contract() -> None:
-    told = [rpc for cells in README.table_rows("RPCs") for rpc in re.findall(r"`(\w+)`", cells[0])]
+    documented = [rpc for cells in README.table_rows("RPCs") for rpc in re.findall(r"`(\w+)`", cells[0])]
 
-    assert sorted(told) == sorted(RPCS)
+    assert sorted(documented) == sorted(RPCS)
 
 
 def test_the_variables_given_to_make_are_known_to_it() -> None:

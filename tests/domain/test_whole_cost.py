@@ -179,16 +179,16 @@ def cached_for_certain(usage: Usage) -> tuple[int, int]:
 
 @given(overlapping_usages())
 def test_overlapping_parts_are_charged_neither_twice_nor_less_than_nothing(usage: Usage) -> None:
-    told = {**usage._asdict(), **usage.parts._asdict()}
-    told["cached_audio_input_tokens"], told["cached_image_input_tokens"] = cached_for_certain(usage)
+    stated = {**usage._asdict(), **usage.parts._asdict()}
+    stated["cached_audio_input_tokens"], stated["cached_image_input_tokens"] = cached_for_certain(usage)
 
     charged = tokens_by_rate(usage)
 
-    assert charged["cached_audio_input"] == told["cached_audio_input_tokens"]
-    assert charged["cached_image_input"] == told["cached_image_input_tokens"]
+    assert charged["cached_audio_input"] == stated["cached_audio_input_tokens"]
+    assert charged["cached_image_input"] == stated["cached_image_input_tokens"]
 
     for rate, tokens in charged.items():
-        assert 0 <= tokens <= told[f"{rate}_tokens"], rate
+        assert 0 <= tokens <= stated[f"{rate}_tokens"], rate
     assert sum(charged[rate] for rate in OF_OUTPUT) == usage.output_tokens
     assert sum(tokens for rate, tokens in charged.items() if rate not in OF_OUTPUT) == usage.input_tokens
 
@@ -227,8 +227,8 @@ def test_audio_and_images_that_only_the_cache_has_room_for_cost_what_they_cost_c
 ) -> None:
     usage = Usage(1_000, 0, 900, parts=Parts(**{f"{kind}_input_tokens": 800}))
     names = {"cached": f"cached_{kind}_input"}
-    told = {"input": 3, f"{kind}_input": 10} | {names.get(name, name): rate for name, rate in rates.items()}
-    price = Rates(output=MTOK, **{name: rate * MTOK for name, rate in told.items()})
+    stated = {"input": 3, f"{kind}_input": 10} | {names.get(name, name): rate for name, rate in rates.items()}
+    price = Rates(output=MTOK, **{name: rate * MTOK for name, rate in stated.items()})
 
     assert cost(ModelPrice(model="any", rates=price), usage) == cost_usd
 

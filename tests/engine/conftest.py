@@ -62,7 +62,7 @@ class Bench:
 
 
 QUEUE_MAX = 10_000
-#: The time that the writer believes a transaction to take, so that the size of its batches is not that of a busy machine.
+#: The time that the writer believes a transaction to take, so that its batches do not depend on the machine's load.
 FAST_SECONDS = 0.001
 
 
@@ -70,7 +70,7 @@ FAST_SECONDS = 0.001
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """An engine that works, with nothing in its ledger."""
     ledger = WatchedLedger(await SqliteLedger.open(tmp_path / "budgetd.db"))
-    ledger.told_seconds = FAST_SECONDS
+    ledger.reported_seconds = FAST_SECONDS
     clock, metrics = FakeClock(), Metrics()
     engine = Engine(ledger, clock, metrics, queue_max=QUEUE_MAX)
     engine.start()

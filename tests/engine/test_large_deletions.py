@@ -1,4 +1,4 @@
-"""Deletions of large trees: answered after the first transaction, and finished in steps by any process that sweeps the file."""
+"""Deletions of large trees: answered after the first transaction, finished in steps by any process that sweeps."""
 
 import asyncio
 from pathlib import Path

@@ -114,7 +114,7 @@ async def test_many_sweepers_at_once_write_each_roll_once(bench: Bench, monkeypa
     assert await resets(bench) == [(Cause.WINDOW_ENDED, 0)] * 10
 
 
-async def test_a_step_that_fails_by_a_mistake_of_ours_keeps_no_other_from_its_turn(
+async def test_a_step_that_fails_by_an_internal_error_keeps_no_other_from_its_turn(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweepers, "STEP_MAX", 1)
@@ -123,7 +123,7 @@ async def test_a_step_that_fails_by_a_mistake_of_ours_keeps_no_other_from_its_tu
     bench.clock.advance(days=1)
 
     async def mistaken(step: Sweep) -> Outcome[Any]:
-        assert list(step.budget_ids) != ["first"], "a planted mistake"
+        assert list(step.budget_ids) != ["first"], "a planted bug"
         return await bench.engine.submit(step)
 
     assert await Sweeper(bench.ledger, mistaken, bench.clock).sweep() == 1

@@ -173,9 +173,9 @@ async def test_large_batches_take_turns_and_each_keeps_its_order(bench: Bench) -
 async def test_a_slow_store_gets_smaller_batches_and_a_fast_one_larger_again(bench: Bench) -> None:
     await bench.create()
 
-    bench.ledger.told_seconds = 10 * writers.BATCH_SECONDS
+    bench.ledger.reported_seconds = 10 * writers.BATCH_SECONDS
     await bench.engine.submit_many([bench.charge() for _ in range(1_000)])
-    bench.ledger.told_seconds = writers.BATCH_SECONDS / 100
+    bench.ledger.reported_seconds = writers.BATCH_SECONDS / 100
     await bench.engine.submit_many([bench.charge() for _ in range(1_000)])
 
     sizes = [len(commands) for commands in bench.ledger.commits]

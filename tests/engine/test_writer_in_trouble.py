@@ -135,12 +135,12 @@ async def test_health_goes_with_the_store_and_comes_back_without_a_caller(
 ) -> None:
     await bench.create()
     monkeypatch.setattr(writers, "PROVE_SECONDS", 0)
-    told: list[bool] = []
+    health_seen: list[bool] = []
     is_back = asyncio.Event()
 
     def on_health() -> None:
-        told.append(bench.engine.writer.is_healthy)
-        if told[-1]:
+        health_seen.append(bench.engine.writer.is_healthy)
+        if health_seen[-1]:
             is_back.set()
 
     bench.engine.writer.on_health = on_health
@@ -151,7 +151,7 @@ async def test_health_goes_with_the_store_and_comes_back_without_a_caller(
     assert bench.value("budgetd_store_healthy") == 0
     await soon(is_back.wait())
 
-    assert told == [False, True]
+    assert health_seen == [False, True]
     assert bench.value("budgetd_store_healthy") == 1
 
 
@@ -193,7 +193,7 @@ async def test_a_command_that_alone_asks_for_ever_more_fails(bench: Bench) -> No
     assert await bench.spent() == 0
 
 
-async def test_a_mistake_in_a_large_batch_leaves_other_callers_unharmed(bench: Bench) -> None:
+async def test_an_internal_error_in_a_large_batch_leaves_other_callers_unharmed(bench: Bench) -> None:
     await bench.create()
     first = await first_in_hand(bench)
     poison = bench.charge()._replace(cost_nano_usd="ten")  # type: ignore[arg-type]

@@ -63,7 +63,7 @@ class WatchedLedger:
         self.failures_after_commit: deque[BaseException] = deque()
         self.load_failures: deque[BaseException] = deque()
         #: What a transaction is said to have taken, in seconds; None: the truth.
-        self.told_seconds: float | None = None
+        self.reported_seconds: float | None = None
         #: Awaited after each recount.
         self.on_recounted: Callable[[], Awaitable[object]] | None = None
 
@@ -82,8 +82,8 @@ class WatchedLedger:
         await self.after_commit.passed()
         if self.failures_after_commit:
             raise self.failures_after_commit.popleft()
-        if self.told_seconds is not None:
-            committed = Committed(0.0, self.told_seconds)
+        if self.reported_seconds is not None:
+            committed = Committed(0.0, self.reported_seconds)
         return outcomes, committed
 
     async def prove(self, now_us: int) -> None:

@@ -37,10 +37,10 @@ def test_a_server_s_totals_equal_the_independent_sum(
 ) -> None:
     code = demo.main(["--trace", str(trace), "--address", address])
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 0
-    assert "check passed: 200 users, 6 models" in told
-    assert "calls per second" in told
+    assert "check passed: 200 users, 6 models" in printed
+    assert "calls per second" in printed
 
 
 def test_it_can_be_run_against_one_server_again_and_again(address: str, trace: Path) -> None:
@@ -76,10 +76,10 @@ def test_calls_that_would_pass_a_limit_are_refused_and_what_they_saved_is_report
 
     code = demo.main(["--trace", str(trace), "--address", address])
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 0
-    assert "(0 of 200 users are over their limit)" in told
-    match = re.search(r"([\d,]+) calls of (\d+) users were refused .*: \$([\d.]+) was not spent", told)
+    assert "(0 of 200 users are over their limit)" in printed
+    match = re.search(r"([\d,]+) calls of (\d+) users were refused .*: \$([\d.]+) was not spent", printed)
     assert match is not None
     assert min(int(match[1].replace(",", "")), int(match[2]), float(match[3])) > 0
 
@@ -142,11 +142,11 @@ def test_a_lost_or_changed_row_fails_the_check_and_names_its_user_and_model(
 
     code = demo.main(["--trace", str(trace), "--address", address])
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 1
-    assert "check FAILED" in told
-    assert f"user {user_of(row)}:" in told
-    assert f"model {model_of(row)}:" in told
+    assert "check FAILED" in printed
+    assert f"user {user_of(row)}:" in printed
+    assert f"model {model_of(row)}:" in printed
 
 
 def test_a_price_that_is_a_thousandth_of_a_cent_per_million_tokens_off_fails_the_check(
@@ -162,10 +162,10 @@ def test_a_price_that_is_a_thousandth_of_a_cent_per_million_tokens_off_fails_the
 
     code = demo.main(["--trace", str(trace), "--address", address])
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert code == 1
-    assert "model gpt-4o:" in told
-    assert "model gpt-4o-mini:" not in told
+    assert "model gpt-4o:" in printed
+    assert "model gpt-4o-mini:" not in printed
 
 
 def test_a_refused_call_ends_the_demo_with_the_reason(

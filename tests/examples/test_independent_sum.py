@@ -69,9 +69,9 @@ EXPECTED = Totals(
     ids=["a user has more", "a user has none", "a user too many", "a model", "a call is lost", "the whole"],
 )
 def test_every_total_that_differs_is_named_with_both_figures(found: Totals, sentence: str) -> None:
-    (told,) = differences(expected=EXPECTED, found=found)
+    (difference,) = differences(expected=EXPECTED, found=found)
 
-    assert sentence in told
+    assert sentence in difference
 
 
 def test_equal_totals_differ_in_nothing() -> None:

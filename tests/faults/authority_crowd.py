@@ -56,14 +56,14 @@ class AuthorityCrowd:
                     await process.wait()
         assert codes == [0] * len(running)
 
-    def told(self) -> list[dict[str, Any]]:
+    def answers(self) -> list[dict[str, Any]]:
         """Every line that the processes wrote."""
         paths = sorted(self._folder.glob("clients-*.log"))
         return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
     def refused_by(self) -> Counter[str]:
         """How often each limit refused those that were not killed."""
-        return sum((Counter(line["refused_by"]) for line in self.told() if "refused_by" in line), Counter())
+        return sum((Counter(line["refused_by"]) for line in self.answers() if "refused_by" in line), Counter())
 
     async def _start(self, index: int, end: float) -> asyncio.subprocess.Process:
         self._started += 1

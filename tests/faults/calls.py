@@ -77,7 +77,7 @@ def cost_of(budget_id: str = BUDGET) -> cost_pb.GetCurrentCostRequest:
     return cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=budget_id)
 
 
-class Told:
+class Refusal:
     """The parts of an error that a caller receives."""
 
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
@@ -104,12 +104,12 @@ class Told:
             self.retry = error_details_pb2.RetryInfo.FromString(value)
 
 
-async def refusal_of(call: Awaitable[object]) -> Told:
+async def refusal_of(call: Awaitable[object]) -> Refusal:
     """The error of a call that must fail."""
     try:
         answer = await call
     except grpc.aio.AioRpcError as error:
-        return Told(error)
+        return Refusal(error)
     raise AssertionError(f"the call was expected to fail, and answered {answer}")
 
 

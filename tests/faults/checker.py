@@ -47,8 +47,8 @@ class Record:
     def acknowledge(self, request_id: str, entry_id: str) -> None:
         """A request was answered; a second answer must name the same entry."""
         if self.acknowledged.setdefault(request_id, entry_id) != entry_id:
-            told = self.acknowledged[request_id]
-            self.contradictions.append(f"{request_id} was answered with entry {told}, and then {entry_id}")
+            earlier = self.acknowledged[request_id]
+            self.contradictions.append(f"{request_id} was answered with entry {earlier}, and then {entry_id}")
 
     def is_settled(self) -> bool:
         """Whether every request that was sent has been acknowledged."""
@@ -59,7 +59,7 @@ class Record:
         return sum(self.sent[request_id] for request_id in self.acknowledged)
 
     def faults_of(self, path: Path) -> list[str]:
-        """Everything in a file that contradicts the answers of callers, or itself. No program may write to it meanwhile."""
+        """Everything in a file that contradicts the answers of callers, or itself. It must not be written meanwhile."""
         with tempfile.TemporaryDirectory() as folder:
             copy = copied(path, Path(folder))
             connection = sqlite3.connect(copy)

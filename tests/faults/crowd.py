@@ -1,6 +1,6 @@
 """The load of the drills: clients that charge one budget at once, each over a connection of its own.
 
-What a client receives no answer to it sends again, under the same request id, to the next server that the crowd is led to; so a
+A request without an answer is sent again, under the same request id, to the next server that the crowd is led to. So a
 crowd outlives any number of servers.
 """
 

@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, which leaves it to gRPC to end the connections when it stops."""
+"""A program with a planted bug: the real server, which leaves it to gRPC to end the connections when it stops."""
 
 from budgetd_server.cli import main
 from budgetd_server.rpc import server

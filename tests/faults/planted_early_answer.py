@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, answering its callers before COMMIT.
+"""A program with a planted bug: the real server, answering its callers before COMMIT.
 
 With EARLY_ANSWER_DIES_AT=n, the process dies in its n-th batch, after the answers and before the COMMIT.
 """

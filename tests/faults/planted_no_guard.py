@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, which does not look whether its file is still at its path."""
+"""A program with a planted bug: the real server, which does not look whether its file is still at its path."""
 
 from budgetd_server.cli import main
 from budgetd_server.ledger.sqlite.guard import FileGuard

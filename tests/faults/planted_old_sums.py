@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, which overwrites sums by model that a batch has not loaded."""
+"""A program with a planted bug: the real server, which overwrites sums by model that a batch has not loaded."""
 
 from budgetd_server.cli import main
 from budgetd_server.domain.lacking import StoredParts

@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, writing with synchronous=NORMAL, which syncs no commit."""
+"""A program with a planted bug: the real server, writing with synchronous=NORMAL, which syncs no commit."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, which follows links to its file and claims no name for it."""
+"""A program with a planted bug: the real server, which follows links to its file and claims no name for it."""
 
 import os
 

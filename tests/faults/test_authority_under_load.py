@@ -74,7 +74,7 @@ async def test_no_admission_passes_a_current_limit_at_two_servers_whose_clocks_a
         crowd = AuthorityCrowd(addresses, database.parent, processes=4, clients_each=16)
         await load_tree(servers, crowd, seconds=LOAD_SECONDS, kills=7, lifetime_nano_usd=250_000)
 
-    tell(judged(database, crowd), crowd, LOAD_SECONDS, figure)
+    report(judged(database, crowd), crowd, LOAD_SECONDS, figure)
 
 
 async def load_tree(
@@ -143,7 +143,7 @@ async def is_any_open(stub: "BudgetServiceAsyncStub", request: reservation_pb.Li
 def judge_of_one_server(database: Path, crowd: AuthorityCrowd, seconds: float, figure: Callable[[str], None]) -> None:
     """With one clock, nothing else than a late commit may pass a limit either, and no window ends twice."""
     replay = judged(database, crowd)
-    tell(replay, crowd, seconds, figure)
+    report(replay, crowd, seconds, figure)
     assert replay.passed_on_time == []
     for limit in every_limit(replay):
         ends = [at_us // SECOND_US for at_us in limit.reset_at_us]
@@ -158,15 +158,15 @@ def judged(database: Path, crowd: AuthorityCrowd) -> Replay:
     replay = replayed(database)
     assert replay.passed == []
     assert replay.open_holds() == 0
-    assert contradictions(replay, crowd.told()) == []
+    assert contradictions(replay, crowd.answers()) == []
     assert min(replay.kinds[kind] for kind in (HOLD, SETTLE, RELEASE, EXPIRE)) > 0
     return replay
 
 
-def contradictions(replay: Replay, told: Iterable[dict[str, Any]]) -> list[str]:
+def contradictions(replay: Replay, answers: Iterable[dict[str, Any]]) -> list[str]:
     """Every answer of a client that the ledger contradicts, and every answer that is never allowed."""
     faults = []
-    for line in told:
+    for line in answers:
         if "unexpected" in line:
             faults.append(line["unexpected"])
         elif "amount" in line and replay.granted.get(int(line["hold"][1:])) != line["amount"]:
@@ -182,7 +182,7 @@ def every_limit(replay: Replay) -> list[BlockingLimit]:
     return [limit for limits in replay.limits.values() for limit in limits]
 
 
-def tell(replay: Replay, crowd: AuthorityCrowd, seconds: float, figure: Callable[[str], None]) -> None:
+def report(replay: Replay, crowd: AuthorityCrowd, seconds: float, figure: Callable[[str], None]) -> None:
     """How much was going on, and what each limit of the organisation let through, in times of its amount."""
     refused_by = crowd.refused_by()
     kinds = replay.kinds

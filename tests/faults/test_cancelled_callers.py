@@ -28,7 +28,7 @@ async def test_500_calls_cancelled_at_random_and_sent_again_come_to_the_exact_su
     async with serving(database) as inside:
         await inside.stub.CreateBudget(new_budget())
 
-        told = await asyncio.gather(*(cancel_at_random(inside, record, number) for number in range(CALLS)))
+        outcomes = await asyncio.gather(*(cancel_at_random(inside, record, number) for number in range(CALLS)))
         for request_id, cost_nano_usd in record.sent.items():
             answer = await inside.stub.UpdateCost(charge(request_id, cost_nano_usd))
             record.acknowledge(request_id, answer.entry_id)
@@ -37,7 +37,7 @@ async def test_500_calls_cancelled_at_random_and_sent_again_come_to_the_exact_su
         assert spent.current_cost_nano_usd == sum(record.sent.values()) == record.total_nano_usd()
         assert inside.waiting() == 0
         assert inside.server.engine.writer.is_healthy
-        assert False in told, "no call was cancelled"
+        assert False in outcomes, "no call was cancelled"
     assert len(record.sent) == CALLS
     assert record.faults_of(database) == []
 
@@ -69,13 +69,13 @@ async def test_a_command_whose_deadline_passes_in_the_queue_does_not_run(databas
         patient = asyncio.create_task(charged(inside, "patient", 10))
         await until(lambda: ledger.commits == 2)
 
-        told = await refusal_of(inside.stub.UpdateCost(charge("impatient", 5), timeout=0.05))
+        refusal = await refusal_of(inside.stub.UpdateCost(charge("impatient", 5), timeout=0.05))
         # The server hears of the deadline by itself.
         await until(lambda: cancelled(inside) == 1)
         ledger.gate.set()
         record.acknowledge("patient", (await patient).entry_id)
 
-        assert told.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert refusal.code is grpc.StatusCode.DEADLINE_EXCEEDED
         await until(lambda: inside.waiting() == 0)
         assert (await inside.stub.GetCurrentCost(cost_of())).current_cost_nano_usd == 10
     assert record.faults_of(database) == [], "an entry that was not sent here is that of the impatient caller"

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from budgetd import AsyncBudgetClient
-from tests.faults.calls import Told, channel_to, charge, new_budget, stub_on
+from tests.faults.calls import Refusal, channel_to, charge, new_budget, stub_on
 from tests.faults.checker import Record
 from tests.faults.server_process import BUDGETD, planted, running
 
@@ -18,10 +18,10 @@ BEFORE = 200
 
 
 async def test_callers_that_never_pause_hear_that_the_server_goes_and_nothing_else(database: Path) -> None:
-    told = await told_during_a_drain(database, connections=4, callers_each=16)
+    answers = await answers_during_a_drain(database, connections=4, callers_each=16)
 
-    assert {code for code, _ in told} == {"OK", "UNAVAILABLE"}
-    assert told["UNAVAILABLE", "SHUTTING_DOWN"] > told["UNAVAILABLE", ""], (
+    assert {code for code, _ in answers} == {"OK", "UNAVAILABLE"}
+    assert answers["UNAVAILABLE", "SHUTTING_DOWN"] > answers["UNAVAILABLE", ""], (
         "most receive the reason, not a broken connection"
     )
 
@@ -29,9 +29,9 @@ async def test_callers_that_never_pause_hear_that_the_server_goes_and_nothing_el
 async def test_a_server_that_lets_grpc_cancel_is_caught(database: Path) -> None:
     program = planted("planted_cancelling_stop")
 
-    told = await told_during_a_drain(database, connections=4, callers_each=16, program=program)
+    answers = await answers_during_a_drain(database, connections=4, callers_each=16, program=program)
 
-    assert told["CANCELLED", ""] > 0
+    assert answers["CANCELLED", ""] > 0
 
 
 async def test_our_client_goes_on_with_the_next_server_and_is_counted_once(database: Path) -> None:
@@ -40,21 +40,21 @@ async def test_our_client_goes_on_with_the_next_server_and_is_counted_once(datab
 
 @pytest.mark.drill
 async def test_64_callers_live_through_ten_drains(database: Path, figure: Callable[[str], None]) -> None:
-    told = Counter[tuple[str, str]]()
+    answers = Counter[tuple[str, str]]()
     for turn in range(10):
         shape = (1, 64) if turn % 2 else (64, 1)
-        told += await told_during_a_drain(database, connections=shape[0], callers_each=shape[1], name=f"{turn}")
+        answers += await answers_during_a_drain(database, connections=shape[0], callers_each=shape[1], name=f"{turn}")
 
-    assert {code for code, _ in told} == {"OK", "UNAVAILABLE"}
-    figure(", ".join(f"{count} times {code} {reason}".strip() for (code, reason), count in told.most_common()))
+    assert {code for code, _ in answers} == {"OK", "UNAVAILABLE"}
+    figure(", ".join(f"{count} times {code} {reason}".strip() for (code, reason), count in answers.most_common()))
     assert await faults_of_drains(database.with_name("drains.db"), drains=10, callers=64) == []
 
 
-async def told_during_a_drain(
+async def answers_during_a_drain(
     database: Path, *, connections: int, callers_each: int, program: Sequence[str] = BUDGETD, name: str = ""
 ) -> Counter[tuple[str, str]]:
     """The answers of callers, by code and reason, who sent the next charge at once until their server was gone."""
-    told = Counter[tuple[str, str]]()
+    answers = Counter[tuple[str, str]]()
     enough, connected = asyncio.Event(), asyncio.Barrier(connections)
 
     async with running(database, program=program) as server:
@@ -65,12 +65,12 @@ async def told_during_a_drain(
                 number += 1
                 try:
                     await stub_on(channel).UpdateCost(charge(f"{name}-{caller}-{number}", 1), timeout=30)
-                    told["OK", ""] += 1
-                    if told["OK", ""] >= BEFORE:
+                    answers["OK", ""] += 1
+                    if answers["OK", ""] >= BEFORE:
                         enough.set()
                 except grpc.aio.AioRpcError as error:
-                    heard = Told(error)
-                    told[heard.code.name, heard.reason] += 1
+                    heard = Refusal(error)
+                    answers[heard.code.name, heard.reason] += 1
                     if not heard.reason:
                         return
 
@@ -85,7 +85,7 @@ async def told_during_a_drain(
         server.terminate()
         await calling
         assert await server.ended() == 0
-    return told
+    return answers
 
 
 async def faults_of_drains(database: Path, *, drains: int, callers: int) -> list[str]:

@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2
 from budgetd_server.ledger.sqlite.migrations import newest_version
 from budgetd_server.ledger.sqlite.verify import verify_file
 from tests.faults.calls import (
-    Told,
+    Refusal,
     channel_to,
     charge,
     eventually,
@@ -58,7 +58,7 @@ class Load:
         self.progress = asyncio.Event()
         #: Of calls that began after the fault: how many were acknowledged, and the errors of the others.
         self.late_acknowledged = 0
-        self.late_told: list[Told] = []
+        self.late_refusals: list[Refusal] = []
 
     async def client(self, address: str, name: int) -> None:
         """Charge until five calls that began after the fault have ended."""
@@ -74,7 +74,7 @@ class Load:
                     answer = await stub.UpdateCost(charge(request_id, 1_000), timeout=30)
                 except grpc.aio.AioRpcError as error:
                     if is_late:
-                        self.late_told.append(Told(error))
+                        self.late_refusals.append(Refusal(error))
                 else:
                     self.record.acknowledge(request_id, answer.entry_id)
                     self.late_acknowledged += is_late
@@ -112,16 +112,16 @@ async def test_nothing_is_acknowledged_after_a_fault_of_the_file_under_load(
         load = await loaded(server, database, fault)
 
         assert load.late_acknowledged == 0
-        assert len(load.late_told) == 5 * CLIENTS
-        assert {(told.code, told.reason) for told in load.late_told} == {
+        assert len(load.late_refusals) == 5 * CLIENTS
+        assert {(logged.code, logged.reason) for logged in load.late_refusals} == {
             (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
         }
         assert await anext(turns) == NOT_SERVING
         assert await asyncio.to_thread(readiness, server) == 503
-        told = [line for line in server.lines if "nothing is acknowledged" in line]
-        assert len(told) == 1
-        assert str(database) in told[0]
-        assert words in told[0]
+        logged = [line for line in server.lines if "nothing is acknowledged" in line]
+        assert len(logged) == 1
+        assert str(database) in logged[0]
+        assert words in logged[0]
         server.terminate()
         assert await server.ended() == 0
         assert not server.stray_lines()
@@ -155,13 +155,13 @@ async def test_no_second_server_starts_under_another_name_and_the_first_serves_o
 
         code, _, errors = await run_to_end("serve", "--database", str(database), *NO_PORTS)
         record.send("after", 1_000)
-        told = await refusal_of(stub.UpdateCost(charge("after", 1_000)))
+        refusal = await refusal_of(stub.UpdateCost(charge("after", 1_000)))
         database.with_name("real.db").replace(database)
         await eventually(lambda: acknowledged(stub, record, "after"))
 
     assert (code, errors.count("\n")) == (2, 1)
     assert f"{database} is in use by another program, and was last used in this folder, under the name" in errors
-    assert told.reason == "STORE_UNAVAILABLE"
+    assert refusal.reason == "STORE_UNAVAILABLE"
     assert record.faults_of(database) == []
 
 
@@ -253,8 +253,8 @@ async def test_a_server_whose_file_was_migrated_ends_with_one_line(database: Pat
 
         assert await server.ended() == 2
 
-    (told,) = [line for line in server.lines if "another budgetd has migrated it" in line]
-    assert str(database) in told
+    (logged,) = [line for line in server.lines if "another budgetd has migrated it" in line]
+    assert str(database) in logged
     assert not server.stray_lines()
 
 

@@ -73,14 +73,14 @@ async def pass_midnight(
             swept = time.monotonic()
         await end_in_order(server)
     before, during = load.seconds(began, midnight), load.seconds(midnight, swept)
-    tell(figure, before, during, budgets=budgets, swept_seconds=swept - midnight)
+    report(figure, before, during, budgets=budgets, swept_seconds=swept - midnight)
 
     assert resets_in(database) == {f"daily-{number}": 1 for number in range(budgets)}
     assert deviations_of(database) == []
     return before, during
 
 
-def tell(
+def report(
     figure: Callable[[str], None], before: list[float], during: list[float], *, budgets: int, swept_seconds: float
 ) -> None:
     figure(

@@ -1,4 +1,4 @@
-"""Controls: mistakes that lose acknowledged charges are planted, and the drills' judge must see them.
+"""Controls: bugs that lose acknowledged charges are planted, and the drills' judge must see them.
 
 The power losses are made by a small library that is preloaded into the server and keeps a copy of only what the server
 has synced; after a kill, that copy is what a machine without power would come back with.

@@ -1,4 +1,4 @@
-"""Peers that do not read their answers: memory stays bounded, they are disconnected, and no other caller waits for them."""
+"""Peers that do not read their answers: memory stays bounded, they are disconnected, and no other caller waits."""
 
 import asyncio
 import json

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2
 
-from tests.faults.calls import Told, channel_to, charge, cost_of, health_turns, new_budget, refusal_of, stub_on
+from tests.faults.calls import Refusal, channel_to, charge, cost_of, health_turns, new_budget, refusal_of, stub_on
 from tests.faults.checker import Record
 from tests.faults.lock import locked
 from tests.faults.planted_ledgers import SmallDiskLedger
@@ -65,10 +65,10 @@ async def test_calls_wait_out_a_lock_that_another_process_holds_for_a_second(dat
 async def test_a_call_waits_for_the_lock_no_longer_than_its_deadline(database: Path) -> None:
     async with drilling(database) as drill:
         with locked(database):
-            told = await refusal_of(drill.charge("impatient", timeout_seconds=0.3))
+            refusal = await refusal_of(drill.charge("impatient", timeout_seconds=0.3))
         await drill.charge("impatient")
 
-        assert told.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
+        assert refusal.code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
         assert await drill.spent() == 1_000
     assert drill.record.faults_of(database) == []
 
@@ -99,7 +99,7 @@ async def test_a_full_disk_fails_charges_and_not_reads_until_there_is_room(datab
     async with serving_ledger(ledger) as inside:
         await inside.stub.CreateBudget(new_budget())
 
-        async def fill() -> Told:
+        async def fill() -> Refusal:
             """Charge with long ids until the disk is full."""
             for number in range(10_000):
                 request_id = f"{number:064}"
@@ -107,18 +107,18 @@ async def test_a_full_disk_fails_charges_and_not_reads_until_there_is_room(datab
                 try:
                     answer = await inside.stub.UpdateCost(charge(request_id, 1))
                 except grpc.aio.AioRpcError as error:
-                    return Told(error)
+                    return Refusal(error)
                 record.acknowledge(request_id, answer.entry_id)
             raise AssertionError("the disk was never full")
 
         ledger.is_full = True
-        told = await fill()
+        refusal = await fill()
         read = await inside.stub.GetCurrentCost(cost_of())
         ledger.is_full = False
         last = list(record.sent)[-1]
         record.acknowledge(last, (await inside.stub.UpdateCost(charge(last, 1))).entry_id)
 
-        assert_says_to_try_again([told])
+        assert_says_to_try_again([refusal])
         assert read.current_cost_nano_usd == len(record.sent) - 1
     assert record.faults_of(database) == []
 
@@ -142,12 +142,12 @@ async def test_a_server_on_a_full_disk_is_not_serving_and_recovers_by_itself(dat
     assert drill.record.faults_of(database) == []
 
 
-def assert_says_to_try_again(failures: Sequence[Told]) -> None:
-    """Each is UNAVAILABLE with the reason and the wait that the contract promises, and reveals nothing about the file."""
-    for told in failures:
-        assert (told.code, told.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
-        assert told.retry is not None
-        assert "ledger.db" not in told.raw
+def assert_says_to_try_again(failures: Sequence[Refusal]) -> None:
+    """Each is UNAVAILABLE with the reason and wait that the contract promises, and reveals nothing about the file."""
+    for refusal in failures:
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+        assert refusal.retry is not None
+        assert "ledger.db" not in refusal.raw
 
 
 @asynccontextmanager

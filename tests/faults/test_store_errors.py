@@ -22,14 +22,14 @@ async def test_a_charge_whose_commit_only_seemed_to_fail_is_replayed_and_not_cou
         ledger.times = 1
 
         record.send("once", 500)
-        told = await refusal_of(inside.stub.UpdateCost(charge("once", 500)))
+        refusal = await refusal_of(inside.stub.UpdateCost(charge("once", 500)))
         retry = await inside.stub.UpdateCost(charge("once", 500))
         record.acknowledge("once", retry.entry_id)
 
-        assert (told.code, told.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
-        assert told.info.domain == "budgetd"
-        assert told.retry is not None
-        assert told.retry.retry_delay.ToMilliseconds() > 0
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE")
+        assert refusal.info.domain == "budgetd"
+        assert refusal.retry is not None
+        assert refusal.retry.retry_delay.ToMilliseconds() > 0
         assert retry.replayed
         assert retry.cost_nano_usd == 500
         assert (await inside.stub.GetCurrentCost(cost_of())).current_cost_nano_usd == 500

@@ -95,9 +95,9 @@ async def test_a_planted_deviation_is_named(
     with closing(sqlite3.connect(ledger)) as connection:
         connection.executescript(tampering)
 
-    told = [(each.invariant, each.found, each.expected) for each in verify_file(ledger).deviations]
+    deviations = [(each.invariant, each.found, each.expected) for each in verify_file(ledger).deviations]
 
-    assert (invariant, found, expected) in told
+    assert (invariant, found, expected) in deviations
 
 
 async def test_a_file_without_deviations_is_reported_as_such(ledger: Path) -> None:

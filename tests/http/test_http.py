@@ -176,7 +176,7 @@ def test_refusals_are_counted_by_reason_those_of_items_too(observed: Observed) -
         cost_pb.UpdateCostRequest(budget_id="nobody", model="no such model", usage=pb.Usage(input_tokens=1)),
     ]
     server.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=items))
-    observed.ledger.failures.extend([RuntimeError("a mistake")] * 2)
+    observed.ledger.failures.extend([RuntimeError("an internal error")] * 2)
     failure(lambda: server.charge(1))
 
     counts = {

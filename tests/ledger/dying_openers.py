@@ -24,7 +24,7 @@ STEP_BYTES = 3_500
 
 
 class _WithoutTransactions(sqlite3.Connection):
-    """The planted mistake."""
+    """The planted bug."""
 
     def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
         if statement.startswith(("BEGIN", "COMMIT")):
@@ -43,8 +43,8 @@ def main(original: Path, folder: Path, way: str, *, is_planted: bool) -> None:
         if not child:
             _child(path, writing, way, number, is_planted=is_planted)
         os.close(writing)
-        with os.fdopen(reading) as told:
-            at = told.read()
+        with os.fdopen(reading) as channel:
+            at = channel.read()
         _, status = os.waitpid(child, 0)
         if status == 0:
             return
@@ -52,7 +52,7 @@ def main(original: Path, folder: Path, way: str, *, is_planted: bool) -> None:
         sys.stdout.write(f"{path}\t{at.splitlines()[0] if at else at}\n")
 
 
-def _child(path: Path, told: int, way: str, number: int, *, is_planted: bool) -> None:
+def _child(path: Path, channel: int, way: str, number: int, *, is_planted: bool) -> None:
     factory = _WithoutTransactions if is_planted else sqlite3.Connection
     connect, left = sqlite3.connect, number
 
@@ -60,7 +60,7 @@ def _child(path: Path, told: int, way: str, number: int, *, is_planted: bool) ->
         nonlocal left
         left -= 1
         if way == "statements" and left == 0:
-            os.write(told, statement.encode()[:200])
+            os.write(channel, statement.encode()[:200])
             os.kill(os.getpid(), signal.SIGKILL)
 
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -73,7 +73,7 @@ def _child(path: Path, told: int, way: str, number: int, *, is_planted: bool) ->
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, ((number - 1) * STEP_BYTES, resource.RLIM_INFINITY))
-        os.write(told, f"byte {(number - 1) * STEP_BYTES}".encode())
+        os.write(channel, f"byte {(number - 1) * STEP_BYTES}".encode())
     open_file(path, migrates=True)
     os._exit(0)
 

@@ -166,7 +166,7 @@ def play(seed: int, batches: int, patch: pytest.MonkeyPatch) -> set[tuple[type, 
     return met
 
 
-def _told(result: Result) -> Any:
+def _comparable(result: Result) -> Any:
     """A result without the sums by model, of which each answer has those that were loaded."""
     if isinstance(result, StaleRecount):
         return "stale"

@@ -97,7 +97,7 @@ class Stepped:
         found = self.in_steps.commit(other, now_us)
         first, second = _names(self.at_once), _names(self.in_steps)
         for command, mine, theirs in zip(commands, expected, found, strict=True):
-            answer, right = _told(command, theirs, second), _told(command, mine, first)
+            answer, right = _comparable(command, theirs, second), _comparable(command, mine, first)
             assert answer == right, (command, answer, right)
 
     def compare_reads(self, now_us: int) -> None:
@@ -201,7 +201,7 @@ def _rows(file: MemoryFile, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield projects[row.pop("project_key")], row
 
 
-def _told(command: Command[Any], result: Result, names: dict[Any, Any]) -> Any:
+def _comparable(command: Command[Any], result: Result, names: dict[Any, Any]) -> Any:
     """An answer without numbers of entries, and without what holds keep that are still to be released."""
     if isinstance(command, Sweep):
         return None
@@ -238,6 +238,6 @@ def _kept(file: MemoryFile, names: dict[Any, Any]) -> Any:
             if "seq" in row:
                 row["entry"] = names[(project_id, row["seq"])]
             row.pop("ended_at_us", None)
-            told = {column: value for column, value in row.items() if column not in _LATER}
-            kept[table][json.dumps([project_id, told], default=repr)] += 1
+            kept_columns = {column: value for column, value in row.items() if column not in _LATER}
+            kept[table][json.dumps([project_id, kept_columns], default=repr)] += 1
     return kept

@@ -49,15 +49,15 @@ async def test_a_batch_is_kept_whole(ledger: Ledger) -> None:
     assert await spent(ledger) == 12
 
 
-async def test_a_mistake_while_deciding_leaves_nothing_of_the_batch(ledger: Ledger) -> None:
+async def test_an_internal_error_while_deciding_leaves_nothing_of_the_batch(ledger: Ledger) -> None:
     await carry_out(ledger, create(DAILY))
     commands: list[Command[Any]] = [charge(5, request_id="one"), create(DAILY, budget_id="bob")]
 
     def mistaken(state: State, _: int) -> None:
         decide_all(commands, state, MONDAY_US)
-        raise RuntimeError("a mistake")
+        raise RuntimeError("an internal error")
 
-    with pytest.raises(RuntimeError, match="a mistake"):
+    with pytest.raises(RuntimeError, match="an internal error"):
         await ledger.commit(commands, mistaken, clock=lambda: MONDAY_US, lock_wait_seconds=LOCK_WAIT_SECONDS)
 
     assert await spent(ledger) == 0
@@ -163,7 +163,7 @@ async def test_a_request_is_replayed_when_the_store_is_opened_again(store: Store
     command = charge(5, request_id="one")
     first = await store.open()
     await carry_out(first, create(DAILY))
-    (told,) = await carry_out(first, command)
+    (reported,) = await carry_out(first, command)
     await first.close()
 
     second = await store.open()
@@ -171,7 +171,7 @@ async def test_a_request_is_replayed_when_the_store_is_opened_again(store: Store
     total = await spent(second)
     await second.close()
 
-    assert (again.entry_seq, again.result, again.replayed) == (told.entry_seq, told.result, True)
+    assert (again.entry_seq, again.result, again.replayed) == (reported.entry_seq, reported.result, True)
     assert total == 5
 
 
@@ -203,10 +203,10 @@ async def test_two_ledgers_that_charge_at_once_lose_nothing_and_count_no_request
     other = await store.open()
     commands = [charge(number, request_id=f"charge {number}") for number in range(1, 41)]
 
-    told = await asyncio.gather(*(carry_out(each, command) for command in commands for each in (ledger, other)))
+    reported = await asyncio.gather(*(carry_out(each, command) for command in commands for each in (ledger, other)))
     await other.close()
 
-    assert sorted(outcome.replayed for (outcome,) in told) == [False] * 40 + [True] * 40
+    assert sorted(outcome.replayed for (outcome,) in reported) == [False] * 40 + [True] * 40
     assert await spent(ledger) == sum(range(1, 41))
 
 

@@ -87,10 +87,10 @@ async def test_two_ledgers_that_hold_at_once_pass_no_limit(store: Store, ledger:
     await carry_out(ledger, with_limits(limited(50), budget_id="team"), with_limits(parent_id="team"))
     other = await store.open()
 
-    told = await asyncio.gather(*(commit(each, reserve(1), reserve(1)) for _ in range(40) for each in (ledger, other)))
+    pairs = await asyncio.gather(*(commit(each, reserve(1), reserve(1)) for _ in range(40) for each in (ledger, other)))
     await other.close()
 
-    results = [result for pair in told for result in pair]
+    results = [result for pair in pairs for result in pair]
     assert sum(isinstance(result, Outcome) for result in results) == 50
     assert all(isinstance(result, Outcome | BudgetExceeded) for result in results)
 

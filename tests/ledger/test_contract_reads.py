@@ -111,7 +111,7 @@ async def test_a_project_that_never_was_has_no_budgets(ledger: Ledger) -> None:
 
 
 @pytest.fixture
-async def told(ledger: Ledger) -> Ledger:
+async def filled(ledger: Ledger) -> Ledger:
     """A ledger with a little of everything: seven entries of alice, two of bob, an hour between batches."""
     await carry_out(ledger, create(DAILY), create(DAILY, budget_id="bob", request_id="made"))
     batches: list[list[Command[Any]]] = [
@@ -125,25 +125,25 @@ async def told(ledger: Ledger) -> Ledger:
     return ledger
 
 
-async def test_entries_of_a_project_are_listed_newest_first_with_their_budgets(told: Ledger) -> None:
-    entries = await all_entries(told)
+async def test_entries_of_a_project_are_listed_newest_first_with_their_budgets(filled: Ledger) -> None:
+    entries = await all_entries(filled)
 
     assert [entry.seq for _, entry in entries] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
     assert [budget_id for budget_id, _ in entries] == [ALICE] * 5 + ["bob", ALICE, "bob", ALICE]
 
 
-async def test_entries_of_a_budget_are_its_own(told: Ledger) -> None:
-    assert [entry.seq for _, entry in await all_entries(told, budget_id="bob")] == [4, 2]
-    assert [entry.seq for _, entry in await all_entries(told, budget_id=ALICE)] == [9, 8, 7, 6, 5, 3, 1]
+async def test_entries_of_a_budget_are_its_own(filled: Ledger) -> None:
+    assert [entry.seq for _, entry in await all_entries(filled, budget_id="bob")] == [4, 2]
+    assert [entry.seq for _, entry in await all_entries(filled, budget_id=ALICE)] == [9, 8, 7, 6, 5, 3, 1]
 
 
-async def test_entries_of_a_budget_id_go_back_through_all_its_incarnations(told: Ledger) -> None:
-    await carry_out(told, delete())
-    after_deletion = [entry.seq for _, entry in await all_entries(told, budget_id=ALICE)]
-    await carry_out(told, create(DAILY), delete(), create(DAILY))
-    await carry_out(told, charge(1))
+async def test_entries_of_a_budget_id_go_back_through_all_its_incarnations(filled: Ledger) -> None:
+    await carry_out(filled, delete())
+    after_deletion = [entry.seq for _, entry in await all_entries(filled, budget_id=ALICE)]
+    await carry_out(filled, create(DAILY), delete(), create(DAILY))
+    await carry_out(filled, charge(1))
 
-    entries = await all_entries(told, budget_id=ALICE)
+    entries = await all_entries(filled, budget_id=ALICE)
 
     assert after_deletion == [10, 9, 8, 7, 6, 5, 3, 1]
     assert [entry.seq for _, entry in entries] == [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 3, 1]
@@ -169,10 +169,10 @@ async def test_entries_of_a_budget_id_go_back_through_all_its_incarnations(told:
     ],
     ids=str,
 )
-async def test_entries_are_filtered(told: Ledger, filters: dict[str, object], expected: list[int]) -> None:
+async def test_entries_are_filtered(filled: Ledger, filters: dict[str, object], expected: list[int]) -> None:
     query = replace(EntryQuery(project_id=PROJECT, page_size=100), **filters)  # type: ignore[arg-type]
 
-    page = await told.list_entries(query)
+    page = await filled.list_entries(query)
 
     assert [entry.seq for _, entry in page.entries] == expected
     assert page.next_seq is None
@@ -182,42 +182,42 @@ async def test_entries_are_filtered(told: Ledger, filters: dict[str, object], ex
 @pytest.mark.parametrize("kinds", [(), (EntryKind.CHARGE,), (EntryKind.DELETE,)], ids=["all", "charges", "deletions"])
 @pytest.mark.parametrize(("page_size", "rows_max"), [(1, 100), (2, 100), (100, 1), (100, 2), (2, 3), (9, 9), (7, 7)])
 async def test_pages_of_any_size_hold_every_entry_once(
-    told: Ledger, budget_id: str, kinds: tuple[EntryKind, ...], page_size: int, rows_max: int
+    filled: Ledger, budget_id: str, kinds: tuple[EntryKind, ...], page_size: int, rows_max: int
 ) -> None:
     query = EntryQuery(project_id=PROJECT, budget_id=budget_id, kinds=kinds, page_size=page_size, rows_max=rows_max)
     found: list[Entry] = []
     next_seq: int | None = None
     for _ in range(20):
-        page = await told.list_entries(replace(query, from_seq=next_seq))
+        page = await filled.list_entries(replace(query, from_seq=next_seq))
         assert len(page.entries) <= min(page_size, rows_max)
         found += [entry for _, entry in page.entries]
         next_seq = page.next_seq
         if next_seq is None:
             break
 
-    everything = [entry for _, entry in await all_entries(told, budget_id=budget_id)]
+    everything = [entry for _, entry in await all_entries(filled, budget_id=budget_id)]
     assert next_seq is None
     assert found == [entry for entry in everything if not kinds or entry.kind in kinds]
 
 
-async def test_a_page_goes_on_where_it_stopped_whatever_is_written_meanwhile(told: Ledger) -> None:
+async def test_a_page_goes_on_where_it_stopped_whatever_is_written_meanwhile(filled: Ledger) -> None:
     query = EntryQuery(project_id=PROJECT, page_size=5)
-    first = await told.list_entries(query)
-    await carry_out(told, charge(1), charge(2))
+    first = await filled.list_entries(query)
+    await carry_out(filled, charge(1), charge(2))
 
-    second = await told.list_entries(replace(query, from_seq=first.next_seq))
+    second = await filled.list_entries(replace(query, from_seq=first.next_seq))
 
     assert [entry.seq for _, entry in second.entries] == [4, 3, 2, 1]
 
 
-async def test_entries_of_a_budget_that_never_was_are_not_found(told: Ledger) -> None:
+async def test_entries_of_a_budget_that_never_was_are_not_found(filled: Ledger) -> None:
     for project_id, budget_id in ((PROJECT, "nobody"), ("nowhere", ALICE)):
         with pytest.raises(BudgetNotFound):
-            await all_entries(told, project_id, budget_id)
+            await all_entries(filled, project_id, budget_id)
 
 
-async def test_a_project_that_never_was_has_no_entries(told: Ledger) -> None:
-    assert await all_entries(told, "nowhere") == []
+async def test_a_project_that_never_was_has_no_entries(filled: Ledger) -> None:
+    assert await all_entries(filled, "nowhere") == []
 
 
 # --- Recounts.

@@ -201,18 +201,18 @@ async def test_an_entry_comes_back_with_every_field(ledger: Ledger) -> None:
 
 async def test_an_entry_is_returned_with_everything_about_its_call(ledger: Ledger) -> None:
     usage = Usage(50, 40, 30, 20, 10, Parts(audio_input_tokens=5, cache_write_1h_tokens=3, pages=2))
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "other_names": ("openai/gpt", "gpt"),
         "cost_source": CostSource.PROVIDER,
         "terms": CallTerms("openai", "flex", is_batch=True, inference_geo="us"),
         "unread_fields": ("usage.new_tokens", "usage.ünread"),
     }
-    await carry_out(ledger, create(), charge(7, model="gpt-2", usage=usage)._replace(**told))
+    await carry_out(ledger, create(), charge(7, model="gpt-2", usage=usage)._replace(**reported))
 
     (_, entry), _ = await all_entries(ledger)
 
     assert entry.usage == usage
-    assert {name: getattr(entry, name) for name in told} == told
+    assert {name: getattr(entry, name) for name in reported} == reported
 
 
 async def test_no_usage_and_a_usage_of_nothing_are_two_things(ledger: Ledger) -> None:

@@ -104,10 +104,10 @@ async def test_a_batch_whose_time_is_up_while_another_program_writes_is_refused_
     with pytest.raises(StoreUnavailable) as refusal:
         await ledger.commit([command], lambda *_: None, clock=lambda: MONDAY_US, lock_wait_seconds=0.0)
     stranger.execute("ROLLBACK")
-    (told,) = await carry_out(ledger, command)
+    (reported,) = await carry_out(ledger, command)
 
     assert refusal.value.metadata == {"kind": "busy"}
-    assert not told.replayed
+    assert not reported.replayed
     assert await spent(ledger) == 5
 
 
@@ -145,9 +145,9 @@ async def test_after_an_error_of_the_store_the_next_batch_has_a_new_connection_a
     with pytest.raises(StoreUnavailable) as refusal:
         await commit(ledger, charge(2, request_id="two"))
     stranger.execute("DROP TRIGGER full")
-    (told,) = await carry_out(ledger, charge(2, request_id="two"))
+    (reported,) = await carry_out(ledger, charge(2, request_id="two"))
 
-    assert not told.replayed
+    assert not reported.replayed
     assert ledger._writer is not before  # noqa: SLF001
     assert await spent(ledger) == 3
     assert "planted" not in str(refusal.value)
@@ -163,7 +163,7 @@ async def test_a_failed_batch_leaves_no_lock_behind(ledger: SqliteLedger, strang
     stranger.execute("DROP TRIGGER full")
 
 
-async def test_a_mistake_while_deciding_keeps_the_connection_and_frees_the_lock(
+async def test_an_internal_error_while_deciding_keeps_the_connection_and_frees_the_lock(
     ledger: SqliteLedger, stranger: sqlite3.Connection
 ) -> None:
     before = ledger._writer  # noqa: SLF001

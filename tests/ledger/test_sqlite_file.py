@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "budgetd.db"
 
 
-def told(path: Path, script: str) -> None:
+def run_script(path: Path, script: str) -> None:
     """Do something to a file behind budgetd's back."""
     connection = sqlite3.connect(path)
     connection.executescript(script)
@@ -124,20 +124,20 @@ def make_text(path: Path) -> None:
 
 
 def make_foreign(path: Path) -> None:
-    told(path, "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);")
+    run_script(path, "CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);")
 
 
 def make_marked_foreign(path: Path) -> None:
-    told(path, "PRAGMA application_id = 252006673; VACUUM;")
+    run_script(path, "PRAGMA application_id = 252006673; VACUUM;")
 
 
 def make_foreign_with_log(path: Path) -> None:
-    told(path, "PRAGMA journal_mode = WAL; CREATE TABLE theirs (x);")
+    run_script(path, "PRAGMA journal_mode = WAL; CREATE TABLE theirs (x);")
 
 
 def make_newer(path: Path) -> None:
     open_file(path, migrates=False)
-    told(path, f"PRAGMA user_version = {newest_version() + 1};")
+    run_script(path, f"PRAGMA user_version = {newest_version() + 1};")
 
 
 def make_cut(path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_log_without_its_file_is_refused_and_not_touched(path: Path, is_there:
     assert content(path) == b""
 
 
-def put_backup_beside_former_log(path: Path) -> None:
+def put_backup_next_to_former_log(path: Path) -> None:
     """Restore an early backup, and leave the log of the ledger that had grown since."""
     open_file(path, migrates=False)
     backup = path.read_bytes()
@@ -231,7 +231,7 @@ def put_backup_beside_former_log(path: Path) -> None:
 
 
 def test_a_backup_next_to_the_log_of_the_former_file_is_not_touched_and_the_log_is_named(path: Path) -> None:
-    put_backup_beside_former_log(path)
+    put_backup_next_to_former_log(path)
     log = path.with_name("budgetd.db-wal")
     before = path.read_bytes(), log.read_bytes()
 
@@ -241,8 +241,8 @@ def test_a_backup_next_to_the_log_of_the_former_file_is_not_touched_and_the_log_
         open_file(path, migrates=True)
     found = verify_file(path).deviations
 
-    for told in (str(refusal.value), found[0].expected):
-        assert f"{log} is the log of the former file: move it and budgetd.db-shm away" in str(told)
+    for reported in (str(refusal.value), found[0].expected):
+        assert f"{log} is the log of the former file: move it and budgetd.db-shm away" in str(reported)
     assert (path.read_bytes(), log.read_bytes()) == before
 
     log.unlink()

@@ -38,14 +38,14 @@ async def ledger(path: Path) -> AsyncIterator[SqliteLedger]:
     await ledger.close()
 
 
-def beside(path: Path, end: str) -> Path:
+def with_suffix(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
 def copy_over(path: Path) -> None:
     """The same bytes under another inode."""
-    shutil.copy(path, beside(path, ".copy"))
-    beside(path, ".copy").rename(path)
+    shutil.copy(path, with_suffix(path, ".copy"))
+    with_suffix(path, ".copy").rename(path)
 
 
 FAULTS = [
@@ -63,9 +63,9 @@ FAULTS = [
 async def test_nothing_is_acknowledged_after_a_fault_of_the_file_or_of_its_log(
     ledger: SqliteLedger, path: Path, fault: Fault, words: str, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with beside(path, "-wal").open("rb") as log:
+    with with_suffix(path, "-wal").open("rb") as log:
         before = log.read()
-        fault(beside(path, end))
+        fault(with_suffix(path, end))
         with pytest.raises(StoreUnavailable) as refusal:
             await carry_out(ledger, charge(7))
         log.seek(0)
@@ -83,11 +83,11 @@ async def test_nothing_is_acknowledged_after_a_fault_of_the_file_or_of_its_log(
     assert refusal.value.metadata == {"kind": "file_lost"}
     assert str(path) not in str(refusal.value)
     assert isinstance(ledger.trouble, FileLost)
-    told = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"]
-    assert len(told) == 1, "once, however often it fails"
-    assert str(beside(path, end)) in told[0]
-    assert words in told[0]
-    assert "nothing is acknowledged" in told[0]
+    logged = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"]
+    assert len(logged) == 1, "once, however often it fails"
+    assert str(with_suffix(path, end)) in logged[0]
+    assert words in logged[0]
+    assert "nothing is acknowledged" in logged[0]
 
 
 async def test_a_file_that_has_taken_the_place_is_never_used(ledger: SqliteLedger, path: Path) -> None:
@@ -107,24 +107,24 @@ async def test_a_log_of_others_is_left_alone_when_the_ledger_is_closed(
     ledger: SqliteLedger, path: Path, ends: tuple[str, ...]
 ) -> None:
     for end in ends:
-        beside(path, end).rename(beside(path, f"{end}-of-this-program"))
-        beside(path, end).write_bytes(b"of another program")
-    log, file = beside(path, "-wal").read_bytes(), path.read_bytes()
+        with_suffix(path, end).rename(with_suffix(path, f"{end}-of-this-program"))
+        with_suffix(path, end).write_bytes(b"of another program")
+    log, file = with_suffix(path, "-wal").read_bytes(), path.read_bytes()
 
     await ledger.close()
 
-    assert (beside(path, "-wal").read_bytes(), path.read_bytes()) == (log, file)
+    assert (with_suffix(path, "-wal").read_bytes(), path.read_bytes()) == (log, file)
 
 
 async def test_a_log_that_was_deleted_is_in_the_file_once_the_ledger_is_closed(
     ledger: SqliteLedger, path: Path
 ) -> None:
-    beside(path, "-wal").unlink()
+    with_suffix(path, "-wal").unlink()
 
     await ledger.close()
 
     assert verify_file(path).counts["entries"] == 2
-    assert not beside(path, "-wal").exists()
+    assert not with_suffix(path, "-wal").exists()
 
 
 @pytest.mark.parametrize("ends", [("-wal",), ("-wal", "-shm")], ids=" and ".join)
@@ -133,14 +133,14 @@ async def test_a_file_whose_log_was_deleted_in_use_is_not_opened_until_the_log_i
 ) -> None:
     monkeypatch.setattr(place, "WAIT_SECONDS", 0.02)
     for end in ends:
-        beside(path, end).unlink()
+        with_suffix(path, end).unlink()
 
     for use in (lambda: open_file(path, migrates=False), lambda: verify_file(path)):
         with pytest.raises(
             LedgerRefused, match=r"its log .*-wal was deleted, moved or replaced: .*by SIGTERM: it writes"
         ):
             use()
-    assert not beside(path, "-wal").exists(), "a second log would keep the first one from getting into the file"
+    assert not with_suffix(path, "-wal").exists(), "a second log would keep the first one from getting into the file"
     await ledger.close()
 
     open_file(path, migrates=False)
@@ -150,10 +150,10 @@ async def test_a_file_whose_log_was_deleted_in_use_is_not_opened_until_the_log_i
 async def test_an_empty_log_of_a_program_that_only_reads_does_not_cost_what_was_committed(
     ledger: SqliteLedger, path: Path
 ) -> None:
-    beside(path, "-wal").unlink()
+    with_suffix(path, "-wal").unlink()
     with closing(sqlite3.connect(path)) as reader, pytest.raises(sqlite3.OperationalError):
         reader.execute("SELECT * FROM entries")
-    assert beside(path, "-wal").read_bytes() == b""
+    assert with_suffix(path, "-wal").read_bytes() == b""
 
     for use in (lambda: open_file(path, migrates=False), lambda: verify_file(path)):
         with pytest.raises(LedgerRefused, match=r"its log .* was deleted, moved or replaced"):
@@ -168,10 +168,10 @@ async def test_a_file_whose_log_was_deleted_after_a_kill_is_sound_and_as_of_the_
 ) -> None:
     await ledger.prove(MONDAY_US)
     for end in ("", "-shm"):
-        shutil.copy(beside(path, end), beside(path, f"{end}.kept"))
+        shutil.copy(with_suffix(path, end), with_suffix(path, f"{end}.kept"))
     await ledger.close()
     for end in ("", "-shm"):
-        beside(path, f"{end}.kept").rename(beside(path, end))
+        with_suffix(path, f"{end}.kept").rename(with_suffix(path, end))
 
     open_file(path, migrates=False)
 
@@ -332,8 +332,10 @@ async def test_an_older_process_notices_a_migration_before_its_next_commit(
     assert refusal.value.metadata == {"kind": "outdated"}
     assert isinstance(ledger.trouble, FileOutdated)
     assert ledger.outdated.is_set()
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"]
-    assert f"{path} now has tables of version {newest_version() + 1}" in told
+    (logged,) = [
+        record.getMessage() for record in caplog.records if record.name == "budgetd_server.ledger.sqlite.ledger"
+    ]
+    assert f"{path} now has tables of version {newest_version() + 1}" in logged
     with closing(sqlite3.connect(path)) as newer:
         assert newer.execute("SELECT count(*) FROM entries WHERE kind = 1").fetchone() == (1,)
 

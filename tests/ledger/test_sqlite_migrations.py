@@ -355,7 +355,7 @@ def test_an_older_file_that_there_is_no_room_to_copy_is_left_as_it_is(path: Path
 # --- Scripts.
 
 
-def test_a_migration_that_ends_within_a_statement_is_a_mistake() -> None:
+def test_a_migration_that_ends_within_a_statement_is_refused() -> None:
     statements = split_statements("SELECT 1;\nSELECT 2\n")
 
     assert next(statements) == "SELECT 1;\n"

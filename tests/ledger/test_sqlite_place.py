@@ -208,9 +208,9 @@ async def test_a_file_that_is_mounted_by_itself_is_refused(
     mounted.parent.mkdir()
     mounted.touch()
 
-    told = opened_with_mount(f'mount --bind "{path}" "{mounted}"', mounted, seen)
+    output = opened_with_mount(f'mount --bind "{path}" "{mounted}"', mounted, seen)
 
-    assert re.match(f"LedgerRefused: {mounted} {words}", told)
+    assert re.match(f"LedgerRefused: {mounted} {words}", output)
     assert list(mounted.parent.iterdir()) == [mounted]
     await carry_out(ledger, charge(7))
 
@@ -219,18 +219,18 @@ async def test_a_folder_that_is_mounted_is_the_same_place(ledger: SqliteLedger, 
     mounted = tmp_path / "mounted"
     mounted.mkdir()
 
-    told = opened_with_mount(f'mount --bind "{tmp_path}" "{mounted}"', mounted / path.name)
+    output = opened_with_mount(f'mount --bind "{tmp_path}" "{mounted}"', mounted / path.name)
 
-    assert told == ""
+    assert output == ""
     await carry_out(ledger, charge(7))
 
 
 def test_a_folder_that_is_read_only_is_named(path: Path, tmp_path: Path) -> None:
     open_file(path, migrates=False)
 
-    told = opened_with_mount(f'mount --bind "{tmp_path}" "{tmp_path}" && mount -o remount,ro,bind "{tmp_path}"', path)
+    output = opened_with_mount(f'mount --bind "{tmp_path}" "{tmp_path}" && mount -o remount,ro,bind "{tmp_path}"', path)
 
-    assert told.startswith(f"LedgerRefused: {path}: the folder {tmp_path} cannot be written")
+    assert output.startswith(f"LedgerRefused: {path}: the folder {tmp_path} cannot be written")
 
 
 LOCKED = """

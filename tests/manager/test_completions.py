@@ -33,7 +33,7 @@ def as_object(value: Any) -> Any:
 
 @pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("given", "expected"),
     [
         pytest.param(CHAT, usage(100, 50), id="a chat completion"),
         pytest.param(
@@ -71,8 +71,8 @@ def as_object(value: Any) -> Any:
         pytest.param({"prompt_tokens": 100.0, "completion_tokens": 50}, usage(100, 50), id="a whole float"),
     ],
 )
-def test_a_usage_is_read_from_every_form(shape: Any, told: Any, expected: Any) -> None:
-    answer = read_answer(shape({"model": "m", "id": "c1", "usage": told}))
+def test_a_usage_is_read_from_every_form(shape: Any, given: Any, expected: Any) -> None:
+    answer = read_answer(shape({"model": "m", "id": "c1", "usage": given}))
 
     assert (answer.model, answer.cost_nano_usd, answer.usage, answer.completion_id) == ("m", None, expected, "c1")
     assert not answer.unread_fields
@@ -80,16 +80,16 @@ def test_a_usage_is_read_from_every_form(shape: Any, told: Any, expected: Any) -
 
 @pytest.mark.parametrize(("cost", "nano_usd"), [(0.1, 100_000_000), (1e-9, 1), (2.5e-9, 2), (3.5e-9, 4)])
 def test_litellms_cost_is_taken_to_the_nano_dollar(cost: float, nano_usd: int) -> None:
-    told = {"model": "m", "_hidden_params": {"response_cost": cost}}
+    given = {"model": "m", "_hidden_params": {"response_cost": cost}}
 
-    assert read_answer(told).cost_nano_usd == read_answer(as_object(told)).cost_nano_usd == nano_usd
+    assert read_answer(given).cost_nano_usd == read_answer(as_object(given)).cost_nano_usd == nano_usd
 
 
 @pytest.mark.parametrize("cost", [None, 0, 0.0])
 def test_a_cost_of_zero_may_mean_that_the_price_was_unknown(cost: float | None) -> None:
-    told = {"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": cost}}
+    given = {"model": "m", "usage": CHAT, "_hidden_params": {"response_cost": cost}}
 
-    assert read_answer(told).cost_nano_usd is None
+    assert read_answer(given).cost_nano_usd is None
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,14 @@ def test_the_manager_names_the_file_and_imports_nothing(folder: Path) -> None:
 
 
 def test_the_page_shows_what_it_says(folder: Path) -> None:
-    (told,) = (block.code for block in page("docs/litellm-compatibility.md").blocks() if "is new" in block.code)
+    (documented,) = (block.code for block in page("docs/litellm-compatibility.md").blocks() if "is new" in block.code)
     size_bytes = (folder / "user_cost.json").stat().st_size
 
     with pytest.warns(UserCostFileFound) as caught:
         BudgetManager("chat").close()
 
     text = str(caught[0].message).replace(str(folder), "/srv/chat").replace(f"({size_bytes} ", "(292,113 ")
-    assert text == " ".join(told.split())
+    assert text == " ".join(documented.split())
 
 
 @pytest.mark.parametrize("project", ["project", "two words; rm -rf *"])

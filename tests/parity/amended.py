@@ -106,11 +106,11 @@ def _check_user(user: Any) -> None:
         raise RefusedError("user")
 
 
-def _check_completion(told: Any) -> None:
-    if isinstance(told, Mapping | litellm.ModelResponse):
-        usage = told.get("usage")
+def _check_completion(given: Any) -> None:
+    if isinstance(given, Mapping | litellm.ModelResponse):
+        usage = given.get("usage")
         tokens = plain_tokens(usage) if usage else {}
-        if told.get("model") and tokens and all(count >= 0 for count in tokens.values()):
+        if given.get("model") and tokens and all(count >= 0 for count in tokens.values()):
             return
     raise RefusedError("completion_obj")
 

@@ -41,12 +41,12 @@ def charge_object(draw: Draw) -> Step:
     """A completion, as LiteLLM returns it or made by hand."""
     user, model = draw.user(), draw.random.choice(list(CHAT_MODELS))
     tokens, make = draw.tokens(model), draw.random.choice([completion, response])
-    told = make(model, tokens)
+    given = make(model, tokens)
     # A model or a text alone has no effect with a completion.
     idle = draw.random.choice([{}, {}, {"model": "gpt-4o"}, {"input_text": "hello"}])
     return Step(
         f"update_cost({user!r}, {make.__name__}({model!r}, {tokens}), **{idle})",
-        lambda manager: manager.update_cost(user=user, completion_obj=told, **idle),
+        lambda manager: manager.update_cost(user=user, completion_obj=given, **idle),
     )
 
 
@@ -54,10 +54,10 @@ def charge_dict(draw: Draw) -> Step:
     """A completion as a dict."""
     user, model = draw.user(), draw.random.choice(list(CHAT_MODELS))
     tokens = draw.tokens(model)
-    told = response(model, tokens).model_dump()
+    given = response(model, tokens).model_dump()
     return Step(
         f"update_cost({user!r}, response({model!r}, {tokens}).model_dump())",
-        lambda manager: manager.update_cost(user, told),
+        lambda manager: manager.update_cost(user, given),
     )
 
 

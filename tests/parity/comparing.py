@@ -88,14 +88,14 @@ def _same_number(theirs: float, ours: float, where: str) -> bool:
 
 
 def _between_errors(theirs: Exception, ours: Exception) -> list[str]:
-    told = f"theirs {type(theirs).__name__}({str(theirs)!r}), ours {type(ours).__name__}({str(ours)!r})"
+    both = f"theirs {type(theirs).__name__}({str(theirs)!r}), ours {type(ours).__name__}({str(ours)!r})"
     if isinstance(theirs, RefusedError):
         is_same = isinstance(ours, ValueError | TypeError) and theirs.argument in str(ours)
     elif type(theirs).__module__.startswith("litellm"):
         is_same = isinstance(ours, litellm.BadRequestError) and UNKNOWN_MODEL in str(ours)
     else:
         is_same = isinstance(ours, type(theirs)) and _message(theirs) == _message(ours)
-    return [] if is_same else [told]
+    return [] if is_same else [both]
 
 
 def _message(error: Exception) -> str:

@@ -36,8 +36,8 @@ class Tokens:
 
 def completion(model: str, tokens: Tokens) -> Any:
     """A ModelResponse as `litellm.completion` returns it, with LiteLLM's own cost among its hidden parameters."""
-    told = response(model, tokens)
-    return litellm.completion(model=model, messages=[{"role": "user", "content": "Hello"}], mock_response=told)
+    given = response(model, tokens)
+    return litellm.completion(model=model, messages=[{"role": "user", "content": "Hello"}], mock_response=given)
 
 
 def response(model: str, tokens: Tokens) -> Any:

@@ -67,5 +67,5 @@ class Draw:
 
 def called(method: str, *args: Any, **kwargs: Any) -> Step:
     """The step that calls a method with these arguments."""
-    told = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
-    return Step(f"{method}({told})", lambda manager: getattr(manager, method)(*args, **kwargs))
+    call_arguments = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+    return Step(f"{method}({call_arguments})", lambda manager: getattr(manager, method)(*args, **kwargs))

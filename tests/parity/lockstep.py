@@ -14,7 +14,7 @@ from tests.parity.steps import draw_step
 #: After how many steps the whole of `user_dict` is compared.
 WHOLE_EVERY_STEPS = 5
 #: The number of steps that a failure reports.
-TOLD_STEPS = 12
+REPORTED_STEPS = 12
 
 
 _LOOKS: tuple[Callable[[Any], Any], ...] = (
@@ -38,7 +38,7 @@ class Lockstep:
         self._ours = ours
         self._seed = seed
         self._draw = Draw(seed, begun_at=int(time.time()))
-        self._told: deque[str] = deque(maxlen=TOLD_STEPS)
+        self._recent: deque[str] = deque(maxlen=REPORTED_STEPS)
         #: How often each kind of step returned, and how often it raised.
         self.returned: Counter[str] = Counter()
         self.raised: Counter[str] = Counter()
@@ -52,7 +52,7 @@ class Lockstep:
         for number in range(steps):
             self._draw.known = list(self._theirs.user_dict)
             kind, step = draw_step(self._draw)
-            self._told.append(f"{number}: {step.text}")
+            self._recent.append(f"{number}: {step.text}")
             theirs = self._step(step)
             (self.returned if theirs.error is None else self.raised)[kind] += 1
             if number % WHOLE_EVERY_STEPS == 0:
@@ -73,8 +73,8 @@ class Lockstep:
         is_amended = getattr(self._ours, "is_amended", False)
         ours = outcome((is_amended and step.amended) or step.call, self._ours)
         # Each reads the clock by itself; ours is asked what it read, within the time that its call took.
-        told = ours.value.get("created_at") if isinstance(ours.value, dict) else None
-        self._theirs.called_at = min(max(told or 0, before), time.time())
+        created_at = ours.value.get("created_at") if isinstance(ours.value, dict) else None
+        self._theirs.called_at = min(max(created_at or 0, before), time.time())
         theirs = outcome(step.amended or step.call, self._theirs)
         self._compare(theirs, ours)
         return theirs
@@ -82,4 +82,4 @@ class Lockstep:
     def _compare(self, theirs: Outcome, ours: Outcome) -> None:
         found = differences(theirs, ours)
         if found:
-            raise Deviation("\n  ".join([f"seed {self._seed}:", *found, "after these steps:", *self._told]))
+            raise Deviation("\n  ".join([f"seed {self._seed}:", *found, "after these steps:", *self._recent]))

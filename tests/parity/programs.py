@@ -45,9 +45,9 @@ def texts(open_manager: Opener, *, total_budget: float, calls: int) -> Figures:
     user = "12345"
     manager.create_budget(total_budget=total_budget, user=user, duration="daily")
 
-    told = {"input_text": "hello world", "output_text": "it's a sunny day in san francisco"}
+    both_texts = {"input_text": "hello world", "output_text": "it's a sunny day in san francisco"}
     for _ in range(calls):
-        manager.update_cost(user=user, model="gpt-3.5-turbo", **told)
+        manager.update_cost(user=user, model="gpt-3.5-turbo", **both_texts)
 
     return _figures(manager, user, [])
 

@@ -75,7 +75,7 @@ def held(client: BudgetClient, seconds: float) -> bool:
     return True
 
 
-def tell(capsys: pytest.CaptureFixture[str], what: str, through: int) -> None:
+def report(capsys: pytest.CaptureFixture[str], what: str, through: int) -> None:
     """Print a figure, past what pytest hides."""
     with capsys.disabled():
         print(f"\n{what}: {through} of {CALLS} calls let through, {FIT} fit")  # noqa: T201 - the report.
@@ -91,7 +91,7 @@ def test_of_ours_fifty_are_let_through(seconds: float, tmp_path: Path, capsys: p
         through = let_through(lambda: held(client, seconds))
 
         spent = client.get_current_cost(cost_pb.GetCurrentCostRequest(project_id=PROJECT, budget_id=USER))
-    tell(capsys, f"budgetd, {CALLERS} threads, calls of {seconds * 1e3:g} ms", through)
+    report(capsys, f"budgetd, {CALLERS} threads, calls of {seconds * 1e3:g} ms", through)
     assert (through, spent.current_cost_nano_usd) == (FIT, BUDGET_NANO_USD)
 
 
@@ -102,7 +102,7 @@ def test_of_theirs_one_more_is_let_through_even_one_after_another(
 
     through = let_through(lambda: checked(manager, 0), callers=1)
 
-    tell(capsys, "LiteLLM, 1 thread", through)
+    report(capsys, "LiteLLM, 1 thread", through)
     assert through == FIT_FLOAT
 
 
@@ -114,7 +114,7 @@ def test_of_theirs_more_are_let_through_at_once(
 
     through = let_through(lambda: checked(manager, seconds))
 
-    tell(capsys, f"LiteLLM, {CALLERS} threads, calls of {seconds * 1e3:g} ms", through)
+    report(capsys, f"LiteLLM, {CALLERS} threads, calls of {seconds * 1e3:g} ms", through)
     assert through >= FIT_FLOAT
     if seconds:  # Without, it is a matter of luck.
         assert through > FIT_FLOAT

@@ -71,7 +71,7 @@ def import_file(path: Path) -> dict[str, Any]:
     return report
 
 
-def told(path: Path, reading: Reading, kept: Collection[str]) -> str:
+def summary_of(path: Path, reading: Reading, kept: Collection[str]) -> str:
     """What became of a file, in a sentence."""
     damages = "; ".join(each.sentence for each in reading.damages) or "nothing else is wrong"
     lost = f"{USERS - len(kept):,} lost"
@@ -124,7 +124,7 @@ def test_what_a_killed_process_leaves_is_saved_as_far_as_it_is_whole(
 
         kept = kept_in(path.parent / "budgetd.db")
         with capsys.disabled():
-            sys.stdout.write(f"\n{told(path, reading, kept.keys())}\n")
+            sys.stdout.write(f"\n{summary_of(path, reading, kept.keys())}\n")
         assert (first["imported"], again["imported"], again["already_imported"]) == (len(kept), 0, len(kept))
         for user, record in kept.items():
             assert figures(record) in held(content, user)

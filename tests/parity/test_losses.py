@@ -35,12 +35,12 @@ def left_by_litellm(folder: Path) -> float | None:
         return None
 
 
-def tell(capsys: pytest.CaptureFixture[str], whose: str, size: Size, cost: float | None) -> None:
+def report(capsys: pytest.CaptureFixture[str], whose: str, size: Size, cost: float | None) -> None:
     """Print how many charges are left, past what pytest hides."""
     left = 0 if cost is None else round(cost / CHARGE_COST)
-    told = "the file is torn" if cost is None else f"{left} left, {size.charges - left} lost"
+    result = "the file is torn" if cost is None else f"{left} left, {size.charges - left} lost"
     with capsys.disabled():
-        print(f"\n{whose}, {size}: of {size.charges} charges {told}")
+        print(f"\n{whose}, {size}: of {size.charges} charges {result}")
 
 
 def test_ours_loses_no_charge(
@@ -52,7 +52,7 @@ def test_ours_loses_no_charge(
     manager = BudgetManager(PROJECT)
     cost = manager.get_current_cost(USER)
     manager.close()
-    tell(capsys, "budgetd", SIZE, cost)
+    report(capsys, "budgetd", SIZE, cost)
     assert (done.returncode, done.stderr) == (0, "")
     assert round(cost * 1e9) == SIZE.charges * 600
 
@@ -61,6 +61,6 @@ def test_theirs_loses_charges(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     done = run_crowd("litellm", SMALLER, tmp_path)
 
     cost = left_by_litellm(tmp_path)
-    tell(capsys, "LiteLLM", SMALLER, cost)
+    report(capsys, "LiteLLM", SMALLER, cost)
     assert done.returncode == 0, done.stderr
     assert cost is None or cost < SMALLER.charges * CHARGE_COST / 2

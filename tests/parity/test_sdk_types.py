@@ -50,14 +50,14 @@ BILLED = {"billed_units": {"input_tokens": 5.0, "output_tokens": 12.0}, "tokens"
 
 def test_every_count_of_googles_content_is_read_or_known() -> None:
     candidate = {"finishReason": "STOP", "groundingMetadata": {"webSearchQueries": ["a", "b"]}}
-    told = google.GenerateContentResponse.model_validate(
+    given = google.GenerateContentResponse.model_validate(
         {"modelVersion": "gemini-2.5-flash", "usageMetadata": GOOGLE_USAGE, "candidates": [candidate]}
     )
 
-    answer = read_answer(told)
+    answer = read_answer(given)
 
     # A count that the library gains is missing above, and this fails.
-    assert told.usage_metadata.model_fields_set == set(type(told.usage_metadata).model_fields)
+    assert given.usage_metadata.model_fields_set == set(type(given.usage_metadata).model_fields)
     # Google bills its searches by the query, and not the 7 tokens that they found.
     assert answer.usage == Usage(**{**GOOGLE_COUNTS, "input_tokens": GOOGLE_COUNTS["input_tokens"] - 7}, web_searches=2)
     assert (answer.model, answer.service_tier, answer.unread_fields) == ("gemini-2.5-flash", "priority", ())
@@ -65,11 +65,11 @@ def test_every_count_of_googles_content_is_read_or_known() -> None:
 
 def test_every_count_of_googles_live_sessions_is_read_or_known() -> None:
     usage = {name.replace("candidates", "response"): value for name, value in GOOGLE_USAGE.items()}
-    told = google.LiveServerMessage.model_validate({"usageMetadata": {**usage, "serviceTier": "priority"}})
+    given = google.LiveServerMessage.model_validate({"usageMetadata": {**usage, "serviceTier": "priority"}})
 
-    answer = read_answer(told, model="gemini-live-2.5-flash")
+    answer = read_answer(given, model="gemini-live-2.5-flash")
 
-    assert told.usage_metadata.model_fields_set == set(type(told.usage_metadata).model_fields)
+    assert given.usage_metadata.model_fields_set == set(type(given.usage_metadata).model_fields)
     assert answer.usage == Usage(**GOOGLE_COUNTS)
     assert (answer.service_tier, answer.unread_fields) == ("priority", ())
 
@@ -85,13 +85,13 @@ def test_every_count_of_googles_embeddings_is_read_or_known() -> None:
     details = [{"modality": "TEXT", "tokenCount": 3}, {"modality": "IMAGE", "tokenCount": 4}]
     statistics = {"truncated": False, "tokenCount": 7.0, "tokensDetails": details}
     made = {"embeddings": [{"values": [0.1], "statistics": statistics}], "metadata": {"billableCharacterCount": 30}}
-    told = google.EmbedContentResponse.model_validate(made)
+    given = google.EmbedContentResponse.model_validate(made)
 
-    answer = read_answer(told, model="gemini-embedding-2")
+    answer = read_answer(given, model="gemini-embedding-2")
 
     # A count that the library gains is missing above, and this fails.
-    assert set(type(told.embeddings[0].statistics).model_fields) == {"truncated", "token_count", "tokens_details"}
-    assert set(type(told.metadata).model_fields) == {"billable_character_count"}
+    assert set(type(given.embeddings[0].statistics).model_fields) == {"truncated", "token_count", "tokens_details"}
+    assert set(type(given.metadata).model_fields) == {"billable_character_count"}
     assert (answer.usage, answer.unread_fields) == (Usage(input_tokens=7, image_input_tokens=4), ())
 
 
@@ -132,8 +132,8 @@ def test_mistrals_chats_are_read_with_counts_that_its_library_does_not_know_yet(
     whole = mistral.ChatCompletionResponse.model_validate(mistral_chat(usage))
     piece = mistral.CompletionChunk.model_validate(mistral_chat(usage, object="chat.completion.chunk"))
 
-    for told in (whole, piece):
-        answer = read_answer(told)
+    for given in (whole, piece):
+        answer = read_answer(given)
 
         assert answer.usage == Usage(input_tokens=100, output_tokens=20, cached_input_tokens=64)
         assert (answer.dialect, answer.service_tier, answer.unread_fields) == ("mistral", "priority", ())
@@ -199,8 +199,8 @@ def test_coheres_chats_are_read_of_which_the_billed_units_count() -> None:
     last = cohere.MessageEndStreamedChatResponseV2.model_validate(end)
     first_version = cohere.NonStreamedChatResponse.model_validate({"text": "Hello", "meta": BILLED})
 
-    for told in (whole, last.delta, first_version):
-        answer = read_answer(told, model="command-a-03-2025")
+    for given in (whole, last.delta, first_version):
+        answer = read_answer(given, model="command-a-03-2025")
 
         assert answer.usage == Usage(input_tokens=5, output_tokens=12)
         assert (answer.dialect, answer.unread_fields) == ("cohere", ())

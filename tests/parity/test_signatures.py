@@ -15,8 +15,8 @@ METHODS = [name for name in vars(litellm.BudgetManager) if not name.startswith("
 
 def parameters(method: Any) -> list[tuple[str, Any, Any]]:
     """The name, the kind and the default of each parameter; how a time is left out is a difference of the table."""
-    told = inspect.signature(method).parameters.values()
-    return [(each.name, each.kind, None if each.name == "created_at" else each.default) for each in told]
+    found = inspect.signature(method).parameters.values()
+    return [(each.name, each.kind, None if each.name == "created_at" else each.default) for each in found]
 
 
 @pytest.mark.parametrize("method", ["__init__", *METHODS])

@@ -26,8 +26,8 @@ _CHATS = [case for case in CASES if "completion_tokens" in case.answer.get("usag
 
 def read_response(case: Case) -> Answer:
     """The same answer as LiteLLM's own object, as its code makes one of a provider's."""
-    told = {name: value for name, value in case.answer.items() if name not in {"model", "usage", "object", "choices"}}
-    response = litellm.ModelResponse(model=case.answer["model"], usage=litellm.Usage(**case.answer["usage"]), **told)
+    given = {name: value for name, value in case.answer.items() if name not in {"model", "usage", "object", "choices"}}
+    response = litellm.ModelResponse(model=case.answer["model"], usage=litellm.Usage(**case.answer["usage"]), **given)
     return read_answer(response)
 
 
@@ -47,7 +47,7 @@ def test_an_openai_completion_is_read() -> None:
         "prompt_tokens_details": {"cached_tokens": 7},
         "completion_tokens_details": {"audio_tokens": 482, "accepted_prediction_tokens": 3},
     }
-    told = chat.ChatCompletion.model_validate(
+    given = chat.ChatCompletion.model_validate(
         {
             "id": "c1",
             "model": "gpt-audio",
@@ -59,7 +59,7 @@ def test_an_openai_completion_is_read() -> None:
         }
     )
 
-    answer = read_answer(told)
+    answer = read_answer(given)
 
     expected = Usage(input_tokens=17, output_tokens=592, cached_input_tokens=7, audio_output_tokens=482)
     assert (answer.usage, answer.service_tier, answer.unread_fields) == (expected, "flex", ())
@@ -73,15 +73,15 @@ def test_an_openai_response_and_the_last_event_of_its_stream_are_read() -> None:
         "input_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 5},
         "output_tokens_details": {"reasoning_tokens": 40},
     }
-    told = responses.Response.model_construct(id="r1", model="gpt-5", object="response", usage=usage)
+    given = responses.Response.model_construct(id="r1", model="gpt-5", object="response", usage=usage)
     event = responses.ResponseCompletedEvent.model_construct(
-        type="response.completed", response=told, sequence_number=9
+        type="response.completed", response=given, sequence_number=9
     )
 
     expected = Usage(
         input_tokens=100, output_tokens=50, cached_input_tokens=30, cache_write_tokens=5, reasoning_tokens=40
     )
-    assert read_answer(told).usage == read_answer(event).usage == expected
+    assert read_answer(given).usage == read_answer(event).usage == expected
 
 
 def test_openais_pieces_of_streams_are_refused_until_the_last() -> None:
@@ -121,20 +121,20 @@ def test_openais_images_transcriptions_and_embeddings_are_read() -> None:
 
 def test_b4_litellms_embeddings_with_a_total_alone_are_read() -> None:
     usage = litellm.Usage(prompt_tokens=0, total_tokens=3_576)
-    told = litellm.EmbeddingResponse(model="voyage-multimodal-3", data=[{"embedding": [0.1]}], usage=usage)
+    given = litellm.EmbeddingResponse(model="voyage-multimodal-3", data=[{"embedding": [0.1]}], usage=usage)
 
-    assert read_answer(told).usage == Usage(input_tokens=3_576)
+    assert read_answer(given).usage == Usage(input_tokens=3_576)
 
 
 def test_litellms_responses_are_read() -> None:
     usage = litellm.types.llms.openai.ResponseAPIUsage(
         input_tokens=100, output_tokens=50, total_tokens=150, input_tokens_details={"cached_tokens": 30}
     )
-    told = litellm.types.llms.openai.ResponsesAPIResponse.model_construct(
+    given = litellm.types.llms.openai.ResponsesAPIResponse.model_construct(
         id="r1", model="gpt-5", created_at=1, usage=usage
     )
 
-    assert read_answer(told).usage == Usage(input_tokens=100, output_tokens=50, cached_input_tokens=30)
+    assert read_answer(given).usage == Usage(input_tokens=100, output_tokens=50, cached_input_tokens=30)
 
 
 @pytest.mark.parametrize(

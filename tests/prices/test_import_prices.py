@@ -37,10 +37,10 @@ def a_wheel(folder: Path, entries: dict[str, Any]) -> Path:
 def test_a_wheel_becomes_a_catalogue_of_what_has_a_price(tmp_path: Path) -> None:
     output = tmp_path / "catalogue.json"
 
-    told = run(a_wheel(tmp_path, ENTRIES), "--output", output)
+    printed = run(a_wheel(tmp_path, ENTRIES), "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == ["+ a-chat", "+ a-latest", "+ a-picture", "+ a-zero"]
+    assert printed.splitlines() == ["+ a-chat", "+ a-latest", "+ a-picture", "+ a-zero"]
     assert list(prices.models()) == ["a-chat", "a-latest", "a-picture", "a-zero"]
     assert prices.find("a-picture", 0).rates.output_image == 4 * 10**13
     assert prices.version.startswith("litellm-9.9.9+")
@@ -61,10 +61,10 @@ def test_a_model_that_the_new_file_drops_keeps_its_price(tmp_path: Path) -> None
     run(a_wheel(tmp_path, ENTRIES), "--output", output)
     newer.write_text(json.dumps({"b": {"litellm_provider": "b", "input_cost_per_token": 2e-6}}), "utf-8")
 
-    told = run(newer, "--source", "mine", "--output", output)
+    printed = run(newer, "--source", "mine", "--output", output)
 
     prices = load_prices(catalogue_path=output)
-    assert told.splitlines() == [
+    assert printed.splitlines() == [
         "+ b",
         "- a-chat retired",
         "- a-latest retired",

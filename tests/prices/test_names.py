@@ -169,13 +169,13 @@ def test_every_row_of_the_catalogue_is_found_by_its_own_name_and_with_its_provid
     wrong = []
     for name in shipped.models():
         provider = shipped.find(name, 0).provider
-        for told in ("", provider):
+        for stated in ("", provider):
             try:
-                found = shipped.price(name, Usage(1), at_us=0, terms=CallTerms(told)).model
+                found = shipped.price(name, Usage(1), at_us=0, terms=CallTerms(stated)).model
             except UnpricedUsage as refusal:
                 found = refusal.metadata["model"]
-            if found != name and found != f"{family(told)}/{name}":
-                wrong.append((name, told, found))
+            if found != name and found != f"{family(stated)}/{name}":
+                wrong.append((name, stated, found))
 
     assert wrong == []
 
@@ -186,18 +186,18 @@ def test_however_a_name_is_spelled_no_other_providers_row_is_found(
     shipped: Catalogue, providers: list[str], data: st.DataObject
 ) -> None:
     name = data.draw(st.sampled_from(shipped.models()))
-    told = data.draw(st.sampled_from(["", *providers]))
+    stated = data.draw(st.sampled_from(["", *providers]))
     spelling = data.draw(st.sampled_from(SPELLINGS))
     rest, bare = name.partition("/")[2] or name, name.rpartition("/")[2]
     sent = spelling.format(name=name, rest=rest, bare=bare, provider=shipped.find(name, 0).provider)
     try:
-        row = shipped.price(sent, Usage(), at_us=0, terms=CallTerms(told)).model
+        row = shipped.price(sent, Usage(), at_us=0, terms=CallTerms(stated)).model
     except UnknownModel:
         return
 
     owner = family(shipped.find(row, 0).provider)
-    if told:
-        assert owner == family(told)
+    if stated:
+        assert owner == family(stated)
     elif row != sent.removeprefix("litellm_proxy/"):
         prefix = sent.removeprefix("litellm_proxy/").partition("/")[0]
         forms = {

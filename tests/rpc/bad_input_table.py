@@ -38,8 +38,8 @@ def _calendar(**fields: Any) -> pb.Limit:
     return pb.Limit(amount=1, window=pb.Window(calendar=pb.CalendarWindow(**fields)))
 
 
-def _wrong_limit(told: str, limit: pb.Limit, field: str, *words: str) -> Any:
-    return told, lambda budget: _limits_of(budget, limit), f"budget.limits[0].{field}", words
+def _wrong_limit(title: str, limit: pb.Limit, field: str, *words: str) -> Any:
+    return title, lambda budget: _limits_of(budget, limit), f"budget.limits[0].{field}", words
 
 
 _RATIOS_17 = pb.AlertRatios(values=[number / 17 for number in range(1, 18)])

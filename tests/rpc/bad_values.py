@@ -19,7 +19,7 @@ _NOW_S = NOW_US // SECOND_US
 class Bad(NamedTuple):
     """One value that must be refused."""
 
-    told: str
+    title: str
     value: Any
     #: Words of the rule, and of the value where it is short enough to be shown whole.
     words: Sequence[str]
@@ -245,7 +245,7 @@ TTL = Rule(
         Bad("negative", Duration(seconds=-60), ("1 second to 24 hours", "-60 s")),
         Bad("a moment too short", Duration(nanos=999_999_000), ("1 second to 24 hours", "0.999999 s")),
         Bad("too long", Duration(seconds=86_401), ("1 second to 24 hours", "86401 s")),
-        *(each for each in LENGTH.bad if each.value.nanos and each.told != "a moment too short"),
+        *(each for each in LENGTH.bad if each.value.nanos and each.title != "a moment too short"),
     ],
     (Duration(seconds=1), Duration(seconds=86_400)),
 )

@@ -30,13 +30,13 @@ def main(address: str) -> None:
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
         answer = call(request, timeout=90)
-        told = {
+        report = {
             "services": sorted(database.get_services()),
             "fields": [field.name for field in method.input_type.fields],
             "answer": MessageToDict(answer, preserving_proto_field_name=True),
             "ours": [name for name in sys.modules if name.partition(".")[0] in ("budgetd", "budgetd_server")],
         }
-    print(json.dumps(told))  # noqa: T201 - its result.
+    print(json.dumps(report))  # noqa: T201 - its result.
 
 
 if __name__ == "__main__":

@@ -46,16 +46,16 @@ def _cases() -> Iterator[Any]:
         if isinstance(rule, Rule):
             for bad in rule.bad:
                 yield pytest.param(
-                    _value_case(place, bad), id=f"{place.names}-{bad.told}".encode().decode("ascii", "replace")
+                    _value_case(place, bad), id=f"{place.names}-{bad.title}".encode().decode("ascii", "replace")
                 )
         elif isinstance(rule, Descend):
-            for told, spoil, field, words in rule.bad:
+            for title, spoil, field, words in rule.bad:
                 request, message, path = reached(place)
                 is_budget = place.fields[-1].name == "budget"
                 spoil(message.budget if is_budget else message)
                 yield pytest.param(
                     Case(place.rpc, request, f"{path}{field}" if path.startswith("requests") else field, tuple(words)),
-                    id=f"{place.names}-{told}",
+                    id=f"{place.names}-{title}",
                 )
 
 

@@ -238,23 +238,23 @@ def test_a_refused_charge_does_not_use_its_request_id_up(server: RunningServer) 
     assert not server.charge(7, request_id="r1").replayed
 
 
-@pytest.mark.parametrize("told", [{"usage": pb.Usage(input_tokens=10)}, {"text": TEXT}], ids=["by usage", "by text"])
+@pytest.mark.parametrize("given", [{"usage": pb.Usage(input_tokens=10)}, {"text": TEXT}], ids=["by usage", "by text"])
 def test_a_repeated_charge_is_answered_even_when_its_model_has_lost_its_price(
-    start: Start, tmp_path: Path, told: dict[str, object]
+    start: Start, tmp_path: Path, given: dict[str, object]
 ) -> None:
     path = tmp_path / "prices.toml"
     path.write_text('version = 1\n[models."acme"]\ninput_usd_per_mtok = "1"\noutput_usd_per_mtok = "1"\n', "utf-8")
     prices = ReloadablePrices([path])
     server = start(Setup(prices=prices))
     server.create()
-    first = update(server, model="acme", request_id="r1", **told)
+    first = update(server, model="acme", request_id="r1", **given)
     path.write_text("version = 1\n", "utf-8")
     server.loop.call(prices.reload)
 
-    again = update(server, model="acme", request_id="r1", **told)
+    again = update(server, model="acme", request_id="r1", **given)
 
     assert (again.replayed, again.cost_nano_usd) == (True, first.cost_nano_usd)
-    assert failure(lambda: update(server, model="acme", request_id="r2", **told)).reason == "UNKNOWN_MODEL"
+    assert failure(lambda: update(server, model="acme", request_id="r2", **given)).reason == "UNKNOWN_MODEL"
     assert server.spent() == first.cost_nano_usd
 
 

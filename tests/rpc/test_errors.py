@@ -256,9 +256,9 @@ def _assert_retry(failed: Failure, *, nanos: int) -> None:
 # --- Internal errors.
 
 
-def _assert_tells_nothing(failed: Failure) -> None:
-    told = [failed.message, failed.status.message, str(failed.info)]
-    assert not [leak for leak in LEAKS for text in told if leak in text]
+def _assert_reveals_nothing(failed: Failure) -> None:
+    sent = [failed.message, failed.status.message, str(failed.info)]
+    assert not [leak for leak in LEAKS for text in sent if leak in text]
 
 
 @pytest.mark.parametrize("is_read", [False, True], ids=["in a write", "in a read"])
@@ -273,7 +273,7 @@ def test_an_unexpected_error_returns_an_incident_id_that_is_in_the_log_and_nothi
     failed = failure(server.spent if is_read else lambda: server.charge(1))
 
     assert (failed.code, failed.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
-    _assert_tells_nothing(failed)
+    _assert_reveals_nothing(failed)
     (incident_id,) = dict(failed.info.metadata).values()
     assert incident_id in failed.message
     logged = caplog.text + "".join(capsys.readouterr())
@@ -289,7 +289,7 @@ def test_no_refusal_reveals_anything_about_the_machine(server: RunningServer) ->
             try:
                 server.call(rpc, body)
             except grpc.RpcError as error:
-                _assert_tells_nothing(failure_of(error))
+                _assert_reveals_nothing(failure_of(error))
 
 
 # --- Sizes.
@@ -370,12 +370,12 @@ def test_a_refusal_has_as_many_limits_as_fit_and_counts_the_rest(name: str, limi
     status = status_of(error)
     details = {detail.TypeName(): detail for detail in status.details}
 
-    told = pb.BudgetExceeded.FromString(details["budgetd.v1.BudgetExceeded"].value)
+    sent = pb.BudgetExceeded.FromString(details["budgetd.v1.BudgetExceeded"].value)
     assert list(details)[:2] == ["google.rpc.ErrorInfo", "google.rpc.RetryInfo"]
     assert "google.rpc.QuotaFailure" in details
-    assert len(told.limits) + told.omitted_limits == limits
-    assert len(told.limits) >= 1
-    assert item_error(error).budget_exceeded == told
+    assert len(sent.limits) + sent.omitted_limits == limits
+    assert len(sent.limits) >= 1
+    assert item_error(error).budget_exceeded == sent
     assert status.ByteSize() <= DETAILS_BYTES_MAX
 
 

@@ -198,16 +198,16 @@ def test_a_request_id_with_any_field_changed_is_refused(prepared: RunningServer,
 def test_every_field_of_a_request_is_changed_by_one_of_the_requests_above(prepared: RunningServer, rpc: str) -> None:
     requests = [*REQUESTS[rpc], *NEWER.get(rpc, [])]
     original = {digest(rpc, request, shipped_prices()) for request in requests}
-    told: set[str] = set()
+    given: set[str] = set()
     for request in requests:
         for path, changed in changes(rpc, request):
             try:
                 if digest(rpc, changed, shipped_prices()) not in original:
-                    told.add(path)
+                    given.add(path)
             except Exception:  # noqa: BLE001 - a change that breaks a rule shows nothing.
                 continue
 
-    assert set(paths_of(rpc, METHODS[rpc])) - told == set()
+    assert set(paths_of(rpc, METHODS[rpc])) - given == set()
 
 
 @pytest.mark.parametrize(("rpc", "index"), CASES)

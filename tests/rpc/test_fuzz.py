@@ -24,7 +24,7 @@ from tests.rpc.failures import Failure, failure_of
 from tests.rpc.running_server import NOW_US, PROJECT, SECOND_US, LoopThread, RunningServer, Setup
 from tests.rpc.valid_requests import HOUR, MODEL, VALID
 
-#: What a request can bring about; anything else is a mistake of the server.
+#: What a request can bring about; anything else is an internal error.
 EXPECTED = {code for error, code in STATUS.items() if issubclass(error, Refusal)}
 
 _TEXTS = st.one_of(

@@ -93,7 +93,7 @@ def test_a_settlement_has_the_source_of_its_cost(alice: RunningServer, telling: 
 
 @pytest.mark.parametrize("how", ["charge", "item", "settlement"])
 def test_an_entry_has_parts_terms_names_and_unread_fields_as_they_were_sent(alice: RunningServer, how: str) -> None:
-    told: dict[str, Any] = {
+    charge_fields: dict[str, Any] = {
         "cost_nano_usd": 5,
         "cost_source": pb.COST_SOURCE_PROVIDER,
         "model": "gpt-4o-2024-08-06",
@@ -107,12 +107,12 @@ def test_an_entry_has_parts_terms_names_and_unread_fields_as_they_were_sent(alic
         "labels": {"job": "x"},
     }
     if how == "charge":
-        alice.charge(budget_id="alice", **told)
+        alice.charge(budget_id="alice", **charge_fields)
     elif how == "item":
-        item = cost_pb.UpdateCostRequest(budget_id="alice", **told)
+        item = cost_pb.UpdateCostRequest(budget_id="alice", **charge_fields)
         alice.stub.BatchUpdateCost(cost_pb.BatchUpdateCostRequest(project_id=PROJECT, requests=[item]))
     else:
-        settle(alice, alice.reserve(1).reservation_id, **told)
+        settle(alice, alice.reserve(1).reservation_id, **charge_fields)
 
     entry = alice.entries()[0]
     assert entry.usage == PARTS

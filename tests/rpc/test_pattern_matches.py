@@ -25,7 +25,9 @@ def update(
     return server.stub.UpdateBudget(service.UpdateBudgetRequest(budget=budget, update_mask=FieldMask(paths=paths)))
 
 
-def told(answer: service.CreateBudgetResponse | service.UpdateBudgetResponse) -> list[tuple[str, str, int, list[str]]]:
+def matches_of(
+    answer: service.CreateBudgetResponse | service.UpdateBudgetResponse,
+) -> list[tuple[str, str, int, list[str]]]:
     return [
         (each.limit_id, each.pattern, each.matched_count, list(each.example_models)) for each in answer.pattern_matches
     ]
@@ -37,9 +39,9 @@ def test_a_new_budget_returns_the_matches_of_each_pattern_in_order(server: Runni
     answer = create(server, pb.Limit(amount=1), limit("b", "gpt-4o", OPUS), limit("a", SLIP))
 
     assert opus.matched_count > 3
-    assert told(answer)[1:] == [("b", OPUS, opus.matched_count, list(opus.examples)), ("a", SLIP, 0, [])]
-    assert told(answer)[0][:2] == ("b", "gpt-4o")
-    assert told(answer)[0][2] >= 1
+    assert matches_of(answer)[1:] == [("b", OPUS, opus.matched_count, list(opus.examples)), ("a", SLIP, 0, [])]
+    assert matches_of(answer)[0][:2] == ("b", "gpt-4o")
+    assert matches_of(answer)[0][2] >= 1
     assert [each.models for each in answer.budget.limits] == [[], [SLIP], ["gpt-4o", OPUS]]
 
 
@@ -49,18 +51,18 @@ def test_a_repeated_request_returns_the_same(server: RunningServer) -> None:
     again = create(server, limit("a", OPUS), request_id="r1")
 
     assert again.replayed
-    assert told(again) == told(first) != []
+    assert matches_of(again) == matches_of(first) != []
 
 
 def test_a_change_of_limits_returns_the_matches_of_the_patterns_that_it_sets(server: RunningServer) -> None:
     create(server, limit("a", OPUS))
 
-    assert [each[:3] for each in told(update(server, limit("b", SLIP)))] == [("b", SLIP, 0)]
+    assert [each[:3] for each in matches_of(update(server, limit("b", SLIP)))] == [("b", SLIP, 0)]
 
 
 def test_what_sets_no_pattern_returns_no_matches(server: RunningServer) -> None:
-    assert told(create(server, pb.Limit(amount=1))) == []
-    assert told(update(server, limit("a", OPUS), paths=("labels",))) == []
+    assert matches_of(create(server, pb.Limit(amount=1))) == []
+    assert matches_of(update(server, limit("a", OPUS), paths=("labels",))) == []
 
 
 def test_an_answer_about_very_many_patterns_has_no_examples(server: RunningServer) -> None:

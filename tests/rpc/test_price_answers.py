@@ -20,7 +20,7 @@ from tests.rpc.running_server import NOW_US, PROJECT, RunningServer, Setup
 from tests.rpc.valid_requests import USAGE
 
 #: Fields of `ModelPrice` that the message does not have, or has under another name.
-NOT_TOLD = {
+NOT_GIVEN = {
     "multipliers": "as `places` and `fast`",
     "periods": "a price is that of one moment",
     "aliases": "other names, and no prices",
@@ -47,9 +47,9 @@ def times(cost_nano_usd: int, factor: price_pb.PriceFactor) -> int:
 
 
 def test_every_field_of_a_price_is_returned_or_has_a_reason_not_to_be() -> None:
-    told = {field.name for field in price_pb.ModelPrice.DESCRIPTOR.fields}
+    answered = {field.name for field in price_pb.ModelPrice.DESCRIPTOR.fields}
 
-    assert set(ModelPrice.__dataclass_fields__) - told == set(NOT_TOLD)
+    assert set(ModelPrice.__dataclass_fields__) - answered == set(NOT_GIVEN)
 
 
 @pytest.mark.parametrize(("model", "has_speed"), [("claude-opus-4-8", True), ("claude-sonnet-4-6", False)])
@@ -131,6 +131,6 @@ _OFF_PEAK = st.builds(
 
 @given(_OFF_PEAK, st.integers(NOW_US, NOW_US + 14 * 86_400 * 10**6))
 def test_the_hours_of_a_price_hold_when_pricing_says_so(off_peak: OffPeak, at_us: int) -> None:
-    told = model_price(ModelPrice(model="any", off_peak=off_peak)).off_peak
+    answered = model_price(ModelPrice(model="any", off_peak=off_peak)).off_peak
 
-    assert is_quiet(told, at_us) is off_peak.is_at(at_us)
+    assert is_quiet(answered, at_us) is off_peak.is_at(at_us)

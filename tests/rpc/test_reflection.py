@@ -18,13 +18,13 @@ def test_a_client_without_our_code_lists_describes_and_charges(server: RunningSe
         [sys.executable, CLIENT, server.address], cwd=tmp_path, capture_output=True, text=True, timeout=150, check=True
     )
 
-    told = json.loads(ran.stdout)
-    assert told["services"] == [
+    report = json.loads(ran.stdout)
+    assert report["services"] == [
         "budgetd.v1.BudgetService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     ]
-    assert told["fields"] == [field.name for field in cost_pb.UpdateCostRequest.DESCRIPTOR.fields]
-    assert told["answer"]["cost_nano_usd"] == str(1_000 * 2_500)
-    assert told["ours"] == []
+    assert report["fields"] == [field.name for field in cost_pb.UpdateCostRequest.DESCRIPTOR.fields]
+    assert report["answer"]["cost_nano_usd"] == str(1_000 * 2_500)
+    assert report["ours"] == []
     assert server.spent() == 1_000 * 2_500

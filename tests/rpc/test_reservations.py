@@ -366,8 +366,8 @@ def test_the_state_of_a_hold_follows_the_clock_before_and_after_its_entry(
         if is_written:
             failure(lambda: alice.reserve(101))  # Holds that are due are expired before anybody is refused.
             assert len(alice.entries(kinds=[pb.ENTRY_KIND_EXPIRE])) == 3
-        told = reservation(alice, held[0])
-        assert (told.state, told.end_time.ToMicroseconds()) == (state, alice.clock.now_us)
-        assert (told.held_nano_usd, told.end_time) == (1, told.expire_time)
+        sent = reservation(alice, held[0])
+        assert (sent.state, sent.end_time.ToMicroseconds()) == (state, alice.clock.now_us)
+        assert (sent.held_nano_usd, sent.end_time) == (1, sent.expire_time)
         assert ids(state) == [each.reservation_id for each in reversed(held)]
         assert len(ids(OPEN)) == 1

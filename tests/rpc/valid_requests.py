@@ -72,7 +72,7 @@ PARTS: Mapping[str, Message] = {
 }
 
 
-def _tell_cost(request: Any) -> None:
+def _give_cost(request: Any) -> None:
     request.ClearField("usage")
     setattr(request, "amount_nano_usd" if request.DESCRIPTOR.name == "ReserveCostRequest" else "cost_nano_usd", 1)
 
@@ -83,9 +83,9 @@ _PRICED = ("UpdateCostRequest", "ProjectCostRequest", "ReserveCostRequest", "Com
 MAKES_ROOM: Mapping[str, Callable[[Any], object]] = {
     # No missing price may hide the terms of a call or the source of its cost.
     **{
-        f"{request}.{name}": _tell_cost for request in _PRICED for name in ("provider", "service_tier", "inference_geo")
+        f"{request}.{name}": _give_cost for request in _PRICED for name in ("provider", "service_tier", "inference_geo")
     },
-    **{f"{request}.cost_source": _tell_cost for request in ("UpdateCostRequest", "CommitReservationRequest")},
+    **{f"{request}.cost_source": _give_cost for request in ("UpdateCostRequest", "CommitReservationRequest")},
     "UpdateCostRequest.text": lambda request: request.ClearField("usage"),
     "ProjectCostRequest.text": lambda request: request.ClearField("usage"),
     "ProjectCostRequest.messages": lambda request: request.ClearField("usage"),

@@ -157,15 +157,15 @@ def test_every_flag_and_its_environment_variable_is_documented_with_its_default(
     assert list(documented) == list(options)
     for flag, (_, variable, default, _, meaning) in documented.items():
         assert names(variable) == [options[flag].envvar], flag
-        told = {"off": False, "none": None}.get(default, (names(default) or [""])[0])
-        assert str(told) == str(options[flag].default), flag
+        stated = {"off": False, "none": None}.get(default, (names(default) or [""])[0])
+        assert str(stated) == str(options[flag].default), flag
         assert meaning, flag
 
 
 def test_every_field_of_the_configuration_is_documented_next_to_its_flag() -> None:
-    told = [name for row in rows(PAGE) for name in names(row[3])]
+    stated = [name for row in rows(PAGE) for name in names(row[3])]
 
-    assert sorted(told) == sorted(field.name for field in fields(Config))
+    assert sorted(stated) == sorted(field.name for field in fields(Config))
 
 
 def test_the_flags_default_to_what_the_configuration_defaults_to() -> None:

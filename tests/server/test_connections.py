@@ -67,7 +67,7 @@ def test_looking_leaves_no_descriptor_behind(listening: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("documented", "name"),
     [
         ("ipv4:127.0.0.1:40000", "127.0.0.1 40000"),
         ("ipv6:%5B::1%5D:40000", "::1 40000"),
@@ -77,8 +77,8 @@ def test_looking_leaves_no_descriptor_behind(listening: socket.socket) -> None:
         ("unix:/run/budgetd.sock", "unix"),
     ],
 )
-def test_a_peer_is_named_as_its_socket_is(told: str, name: str) -> None:
-    assert peer_name(told) == name
+def test_a_peer_is_named_as_its_socket_is(documented: str, name: str) -> None:
+    assert peer_name(documented) == name
 
 
 def test_a_listener_that_is_ended_can_be_called_no_more_and_its_owner_accepts_without_an_error(

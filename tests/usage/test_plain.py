@@ -19,8 +19,8 @@ def draw_plain(choose: random.Random) -> dict[str, Any]:
     usage: dict[str, Any] = {"prompt_tokens": 100, "completion_tokens": 60, "total_tokens": 160}
     for name, parts in (("prompt_tokens_details", INPUT_DETAILS), ("completion_tokens_details", OUTPUT_DETAILS)):
         if choose.random() < 0.7:
-            told = choose.sample(sorted(parts), choose.randint(0, 3))
-            usage[name] = {part: choose.choice((0, None, 1, 30, 60)) for part in told}
+            given = choose.sample(sorted(parts), choose.randint(0, 3))
+            usage[name] = {part: choose.choice((0, None, 1, 30, 60)) for part in given}
     if choose.random() < 0.3:
         usage[choose.choice(NAMES)] = choose.choice(COUNTS)
     if choose.random() < 0.2:

@@ -290,9 +290,9 @@ for _ in range(8):
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        told = len(process.stdout.read(300))
+        reported = len(process.stdout.read(300))
         process.send_signal(signal.SIGKILL)
-        told += len(process.stdout.read())
+        reported += len(process.stdout.read())
         assert process.stderr.read() == b""
 
     verified = subprocess.run(
@@ -303,4 +303,4 @@ for _ in range(8):
         env=environment(),
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert told <= spent(database) <= told + 8
+    assert reported <= spent(database) <= reported + 8

@@ -297,15 +297,15 @@ def test_without_a_name_the_file_is_that_of_the_environment_or_of_the_folder_of_
     monkeypatch.chdir(here)
     monkeypatch.delenv("BUDGETD_DATABASE", raising=False)
     nameless = BudgetClient.over(LocalTransport())
-    monkeypatch.setenv("BUDGETD_DATABASE", "sqlite:///told.db")
-    told = BudgetClient.over(LocalTransport())
+    monkeypatch.setenv("BUDGETD_DATABASE", "sqlite:///variable.db")
+    from_variable = BudgetClient.over(LocalTransport())
     monkeypatch.chdir(tmp_path)
 
-    for client in (nameless, told):
+    for client in (nameless, from_variable):
         with client:
             client.create_budget(create())
 
-    assert sorted(each.name for each in here.iterdir()) == ["budgetd.db", "told.db"]
+    assert sorted(each.name for each in here.iterdir()) == ["budgetd.db", "variable.db"]
     assert list(tmp_path.iterdir()) == [here]
 
 

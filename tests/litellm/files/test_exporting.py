@@ -34,9 +34,9 @@ def test_the_records_are_those_of_the_manager(server: RunningServer, done: Done)
 def test_import_and_export_give_the_file_again(done: Done, file: Path, tmp_path: Path) -> None:
     done("import", str(file))
 
-    told = done(*EXPORT, "--output", str(tmp_path / "copy.json"))
+    report = done(*EXPORT, "--output", str(tmp_path / "copy.json"))
 
-    assert told == f"wrote 4 users to {tmp_path / 'copy.json'}\n"
+    assert report == f"wrote 4 users to {tmp_path / 'copy.json'}\n"
     assert json.loads((tmp_path / "copy.json").read_bytes()) == SOME
 
 

@@ -33,9 +33,9 @@ def report_of(give: Give, file: Path, *options: str) -> tuple[int, dict[str, Any
 
 
 def test_users_are_there_with_the_figures_of_the_file(server: RunningServer, done: Done, file: Path) -> None:
-    told = done("import", str(file))
+    report = done("import", str(file))
 
-    assert told == "imported 4 users with $7.2512 to project project\n"
+    assert report == "imported 4 users with $7.2512 to project project\n"
     assert records_of(server) == SOME
 
 
@@ -56,9 +56,9 @@ def test_what_is_imported_is_history_and_no_news(server: RunningServer, done: Do
     budgets = server.stub.ListBudgets(request).budgets
     metrics = server.server.metrics.registry
     assert sum(budget.current_cost_nano_usd for budget in budgets) == 7_251_200_000
-    told = [status for budget in budgets for status in budget.limit_statuses]
-    assert [each for each in told if each.burn_rate_per_hour or each.HasField("exhaustion_time")] == []
-    assert [each.HasField("burn_rate_per_hour") for each in told] == [not each.spent for each in told]
+    statuses = [status for budget in budgets for status in budget.limit_statuses]
+    assert [each for each in statuses if each.burn_rate_per_hour or each.HasField("exhaustion_time")] == []
+    assert [each.HasField("burn_rate_per_hour") for each in statuses] == [not each.spent for each in statuses]
     assert metrics.get_sample_value("budgetd_charged_nano_usd_total") == 0
     alerts = [sample for family in metrics.collect() if family.name == "budgetd_alerts" for sample in family.samples]
     assert alerts == []
@@ -69,9 +69,9 @@ def test_a_second_import_changes_nothing_and_says_so(server: RunningServer, done
     done("import", str(file))
     before = server.stored()
 
-    told = done("import", str(file))
+    report = done("import", str(file))
 
-    assert told.splitlines() == ["imported 0 users with $0.00 to project project", "4 users already imported"]
+    assert report.splitlines() == ["imported 0 users with $0.00 to project project", "4 users already imported"]
     assert server.stored() == before
 
 
@@ -88,17 +88,17 @@ def test_a_dry_run_reports_the_same_and_writes_nothing(server: RunningServer, gi
     server.create("zoë 😀")
     before = server.stored()
 
-    code, foretold = report_of(give, file, "--dry-run")
+    code, dry_report = report_of(give, file, "--dry-run")
 
     assert server.stored() == before
-    assert (code, foretold["dry_run"], foretold["imported"], foretold["imported_nano_usd"]) == (
+    assert (code, dry_report["dry_run"], dry_report["imported"], dry_report["imported_nano_usd"]) == (
         1,
         True,
         3,
         "7251200000",
     )
-    _, told = report_of(give, file)
-    assert {**told, "dry_run": True} == foretold
+    _, report = report_of(give, file)
+    assert {**report, "dry_run": True} == dry_report
     assert report_of(give, file, "--dry-run")[1]["already_imported"] == 3
 
 
@@ -160,12 +160,12 @@ def test_a_user_that_was_imported_with_other_figures_is_never_charged_again(
     before = server.stored()
     file.write_bytes(saved({**SOME, "alice": {**SOME["alice"], **change}}))
 
-    foretold = report_of(give, file, "--dry-run")[1]
-    code, told = report_of(give, file)
+    dry_report = report_of(give, file, "--dry-run")[1]
+    code, report = report_of(give, file)
 
-    assert (code, told["already_imported"]) == (1, 3)
-    assert told["left"] == foretold["left"]
-    assert [(each["user"], each["reason"]) for each in told["left"]] == [("alice", "OTHER_FIGURES")]
+    assert (code, report["already_imported"]) == (1, 3)
+    assert report["left"] == dry_report["left"]
+    assert [(each["user"], each["reason"]) for each in report["left"]] == [("alice", "OTHER_FIGURES")]
     assert server.stored() == before
 
 
@@ -182,9 +182,9 @@ def test_a_user_that_was_deleted_or_replaced_since_is_left(
         server.create("alice")
     before = server.stored()
 
-    told = report_of(give, file)[1]
+    report = report_of(give, file)[1]
 
-    assert [each["user"] for each in told["left"]] == ["alice"]
+    assert [each["user"] for each in report["left"]] == ["alice"]
     assert server.stored() == before
 
 
@@ -195,10 +195,10 @@ def test_an_import_that_was_cut_short_is_completed_and_keeps_what_was_spent_sinc
     server.stub.CreateBudget(create_request(PROJECT, record))
     server.charge(7)
 
-    foretold = report_of(give, file, "--dry-run")[1]
-    told = report_of(give, file)[1]
+    dry_report = report_of(give, file, "--dry-run")[1]
+    report = report_of(give, file)[1]
 
-    assert (foretold["imported"], told["imported"]) == (4, 4)
+    assert (dry_report["imported"], report["imported"]) == (4, 4)
     assert server.spent() == 1_200_007
     assert report_of(give, file)[1]["already_imported"] == 4
 

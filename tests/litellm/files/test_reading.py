@@ -191,7 +191,7 @@ def test_no_content_is_an_exception_but_json_of_another_kind(content: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "report"),
     [
         pytest.param(b"NaN", "NaN", id="no number"),
         pytest.param(b"-Infinity", "-Infinity", id="infinite"),
@@ -200,7 +200,7 @@ def test_no_content_is_an_exception_but_json_of_another_kind(content: bytes) -> 
     ],
 )
 @pytest.mark.parametrize("indent", [4, None])
-def test_a_number_that_is_none_costs_only_its_record(broken: bytes, told: str, indent: int | None) -> None:
+def test_a_number_that_is_none_costs_only_its_record(broken: bytes, report: str, indent: int | None) -> None:
     content = json.dumps(SOME, indent=indent).encode().replace(b"5.5", broken)
 
     result = read_content(content)
@@ -209,7 +209,7 @@ def test_a_number_that_is_none_costs_only_its_record(broken: bytes, told: str, i
     assert result.damages == []
     (refusal,) = result.faults
     assert (refusal.user, refusal.field) == ("zoë 😀", "total_budget")
-    assert refusal.value.startswith(told)
+    assert refusal.value.startswith(report)
 
 
 @pytest.mark.parametrize(

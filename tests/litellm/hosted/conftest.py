@@ -58,8 +58,8 @@ class Hosted(NamedTuple):
         """`save_data`: the whole dictionary is sent; returns the answer."""
         answer = self.post("/set_budget", {"project_name": project_id, "user_dict": users})
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        answer_body: dict[str, Any] = answer.json()
+        return answer_body
 
     def save_whole(self, users: object, project_id: str = PROJECT) -> None:
         """A save of which everything has to be taken."""
@@ -69,9 +69,9 @@ class Hosted(NamedTuple):
         """Why each record of a save is refused."""
         answer = self.save(users, project_id)
         assert answer["status"] == "error"
-        told: dict[str, str] = answer["refused"]
-        assert answer["message"].startswith(f"{len(told)} of ")
-        return told
+        refused_records: dict[str, str] = answer["refused"]
+        assert answer["message"].startswith(f"{len(refused_records)} of ")
+        return refused_records
 
     def connect(self) -> socket.socket:
         """A bare connection to the port, for what httpx would not send."""

@@ -45,10 +45,10 @@ def test_a_body_that_never_comes_is_given_up(hosted: Hosted, monkeypatch: pytest
         assert is_let_in(caller)
         caller.sendall(LOAD)
 
-        status, told = answer_on(caller)
+        status, answer_body = answer_on(caller)
 
     assert status == 408
-    assert told["message"].startswith("the body must come within ")
+    assert answer_body["message"].startswith("the body must come within ")
     assert hosted.load() == {}
 
 
@@ -71,9 +71,9 @@ def test_what_comes_after_the_declared_length_is_not_part_of_the_body(hosted: Ho
         head = f"POST /set_budget HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
         caller.sendall(head.encode() + body + b'{"user_dict": {"mallory": {"total_budget": 1}}}')
 
-        status, told = answer_on(caller)
+        status, answer_body = answer_on(caller)
 
-    assert (status, told) == (200, {"status": "success"})
+    assert (status, answer_body) == (200, {"status": "success"})
     assert list(hosted.load()) == ["alice"]
 
 

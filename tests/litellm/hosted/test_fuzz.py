@@ -99,12 +99,12 @@ def forget(hosted: Hosted) -> None:
 
 def wrong_of(answer: httpx.Response, body: bytes, before: Budgets, after: Budgets, *, has_written: bool) -> str:
     """What is wrong with an answer, or with what its save has done; empty: nothing."""
-    told = answer.json()
-    if answer.status_code not in STATUSES or told["status"] not in ("success", "error"):
+    answer_body = answer.json()
+    if answer.status_code not in STATUSES or answer_body["status"] not in ("success", "error"):
         return f"it is answered with {answer.status_code}"
     if answer.status_code != 200:
         return f"it is answered with {answer.status_code} and has written something" if has_written else ""
-    refused = set(told.get("refused", {}))
+    refused = set(answer_body.get("refused", {}))
     changed = {user for user in before.keys() | after.keys() if before.get(user) != after.get(user)}
     named = set(parse_json(body)["user_dict"])
     changed -= {"team"} if "alice" in changed else set()  # A child counts on its parent.

@@ -156,10 +156,10 @@ def test_a_large_body_is_refused_before_it_comes(shared: Hosted) -> None:
     with shared.connect() as caller:
         caller.sendall(f"POST /set_budget HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode())
 
-        status, told = answer_on(caller)
+        status, answer_body = answer_on(caller)
 
     assert status == 413
-    assert told["message"] == f"the body must be at most {bodies.BODY_BYTES_MAX} bytes, got {size}"
+    assert answer_body["message"] == f"the body must be at most {bodies.BODY_BYTES_MAX} bytes, got {size}"
 
 
 @pytest.mark.parametrize("length", ["1e3", "-1", "+5", "0x10", "9" * 25])

@@ -94,10 +94,10 @@ RECORDS = [
 def test_a_refused_record_leaves_no_trace(shared: Hosted, record: object, sentence: str) -> None:
     before = shared.server.stored()
 
-    told = shared.refused({"alice": record})
+    refused_records = shared.refused({"alice": record})
 
-    assert list(told) == ["alice"]
-    assert told["alice"].startswith(sentence)
+    assert list(refused_records) == ["alice"]
+    assert refused_records["alice"].startswith(sentence)
     assert shared.server.stored() == before
 
 
@@ -105,9 +105,9 @@ def test_a_refused_record_leaves_no_trace(shared: Hosted, record: object, senten
 def test_the_other_users_of_a_save_with_a_refused_record_keep_their_costs(
     hosted: Hosted, record: object, sentence: str
 ) -> None:
-    told = hosted.refused({"first": BOB, "alice": record, "last": BOB})
+    refused_records = hosted.refused({"first": BOB, "alice": record, "last": BOB})
 
-    assert list(told) == ["alice"]
+    assert list(refused_records) == ["alice"]
     assert list(hosted.load()) == ["first", "last"]
     assert (hosted.server.spent("first"), hosted.server.spent("last")) == (250_000_000, 250_000_000)
 
@@ -124,10 +124,10 @@ def test_the_other_users_of_a_save_with_a_refused_record_keep_their_costs(
 def test_a_user_with_a_bad_name_is_refused(shared: Hosted, user: str, sentence: str) -> None:
     before = shared.server.stored()
 
-    told = shared.refused({user: having()})
+    refused_records = shared.refused({user: having()})
 
-    assert list(told) == [user.replace("\ud800", "\\ud800")], "answers are Unicode"
-    assert next(iter(told.values())).startswith(sentence)
+    assert list(refused_records) == [user.replace("\ud800", "\\ud800")], "answers are Unicode"
+    assert next(iter(refused_records.values())).startswith(sentence)
     assert shared.server.stored() == before
 
 
@@ -147,9 +147,9 @@ def test_a_number_that_no_float_holds_is_the_fault_of_one_record_and_not_of_all(
 
 
 def test_all_that_is_wrong_with_a_record_is_reported_at_once(shared: Hosted) -> None:
-    told = shared.refused({"alice": {"duration": 0, "current_cost": -1}})
+    refused_records = shared.refused({"alice": {"duration": 0, "current_cost": -1}})
 
-    fields = {each.partition(":")[0] for each in told["alice"].split("; ")}
+    fields = {each.partition(":")[0] for each in refused_records["alice"].split("; ")}
     assert fields == {"total_budget", "current_cost", "duration"}
 
 
@@ -190,9 +190,9 @@ def test_a_template_cannot_be_saved_to(hosted: Hosted) -> None:
     hosted.server.create("gold", is_template=True)
     before = hosted.server.stored()
 
-    told = hosted.refused({"gold": having()})
+    refused_records = hosted.refused({"gold": having()})
 
-    assert "template" in told["gold"]
+    assert "template" in refused_records["gold"]
     assert hosted.server.stored() == before
 
 
@@ -203,9 +203,9 @@ def test_costs_that_would_not_fit_into_the_count_are_refused_whole(hosted: Hoste
         hosted.save_whole({"alice": {**full, "created_at": number + 1}})
     before = hosted.server.stored()
 
-    told = hosted.refused({"alice": {**full, "created_at": 100}})
+    refused_records = hosted.refused({"alice": {**full, "created_at": 100}})
 
-    assert list(told) == ["alice"]
+    assert list(refused_records) == ["alice"]
     assert hosted.server.stored() == before
 
 
@@ -214,10 +214,10 @@ def test_keys_that_are_no_unicode_are_reported_escaped(hosted: Hosted) -> None:
 
 
 def test_of_many_faults_of_one_record_a_few_are_reported_and_the_rest_counted(hosted: Hosted) -> None:
-    told = hosted.refused({"alice": having(model_cost={f"model {number}": -1 for number in range(1_000)})})
+    refused_records = hosted.refused({"alice": having(model_cost={f"model {number}": -1 for number in range(1_000)})})
 
-    assert told["alice"].endswith("; and 992 more")
-    assert len(told["alice"]) < 1_000
+    assert refused_records["alice"].endswith("; and 992 more")
+    assert len(refused_records["alice"]) < 1_000
 
 
 def test_a_number_that_is_none_is_refused_after_the_same_record_without_it(hosted: Hosted) -> None:
@@ -244,7 +244,7 @@ def test_neither_the_header_of_a_caller_nor_what_its_records_say_comes_into_the_
         ("/set_budget", b"private-9183"),
     ):
         hosted.post(path, body, secret)
-    hosted.ledger.failures.append(RuntimeError("a mistake"))
+    hosted.ledger.failures.append(RuntimeError("an internal error"))
     hosted.post("/set_budget", {"project_name": PROJECT, "user_dict": {"carol": BOB}}, secret)
 
     logged = repr(hosted.logs) + caplog.text

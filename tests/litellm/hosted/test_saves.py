@@ -313,10 +313,10 @@ def test_a_user_with_children_is_not_deleted_and_the_answer_says_so(hosted: Host
     del view["team"]
     charge(view["alice"], 0.5)
 
-    told = hosted.refused(view)
+    refused_records = hosted.refused(view)
 
-    assert list(told) == ["team"]
-    assert "child" in told["team"]
+    assert list(refused_records) == ["team"]
+    assert "child" in refused_records["team"]
     assert hosted.server.spent("team") == hosted.server.spent() == 3 * USD // 2
     charge(view["alice"], 0.5)
     assert list(hosted.refused(view)) == ["team"], "it is reported again with every save"

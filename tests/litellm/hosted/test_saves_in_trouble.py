@@ -114,9 +114,9 @@ def test_a_body_for_which_there_is_no_room_for_long_is_refused_with_a_time_to_re
     assert is_let_in(first)
 
     with begin(hosted, 500) as second:
-        status, told = answer_on(second)
+        status, answer_body = answer_on(second)
 
-    assert (status, told["message"]) == (503, "there is no room for more bodies: try again in a moment")
+    assert (status, answer_body["message"]) == (503, "there is no room for more bodies: try again in a moment")
     assert finish(first, 800) == 200
 
 

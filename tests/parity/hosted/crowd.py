@@ -104,11 +104,11 @@ def count_failed_saves() -> Counter[str]:
     """Counts, from now on, what the class raises on the threads on which it saves."""
     failed: Counter[str] = Counter()
 
-    def raised(told: threading.ExceptHookArgs) -> None:
-        if told.thread is not None and told.thread.name.endswith("(save_data)"):
-            failed[told.exc_type.__name__] += 1
+    def raised(error_args: threading.ExceptHookArgs) -> None:
+        if error_args.thread is not None and error_args.thread.name.endswith("(save_data)"):
+            failed[error_args.exc_type.__name__] += 1
         else:
-            threading.__excepthook__(told)
+            threading.__excepthook__(error_args)
 
     threading.excepthook = raised
     return failed

@@ -33,7 +33,7 @@ class Size(NamedTuple):
     charges: int
 
 
-class Told(NamedTuple):
+class Report(NamedTuple):
     """The report of a process at its end."""
 
     charged: Charged
@@ -55,21 +55,21 @@ class Crowd:
 
     def go(self) -> None:
         """Let them charge."""
-        self._tell("go\n")
+        self._signal("go\n")
 
-    def stop(self) -> list[Told]:
+    def stop(self) -> list[Report]:
         """Let them end, once they have made all their charges, and return their reports."""
-        self._tell("stop\n")
-        told = [json.loads(_line(process)) for process in self._processes]
+        self._signal("stop\n")
+        reports = [json.loads(_line(process)) for process in self._processes]
         ends = [(process.wait(), process.stderr.read() if process.stderr else "") for process in self._processes]
         assert ends == [(0, "")] * len(ends)
         return [
-            Told(
+            Report(
                 {user: Counter(costs) for user, costs in each["charged"].items()},
                 each["charges"],
                 Counter(each["failed"]),
             )
-            for each in told
+            for each in reports
         ]
 
     def kill(self) -> None:
@@ -78,7 +78,7 @@ class Crowd:
             process.kill()
             process.communicate()
 
-    def _tell(self, line: str) -> None:
+    def _signal(self, line: str) -> None:
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(line)

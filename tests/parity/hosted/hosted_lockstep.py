@@ -7,7 +7,7 @@ from tests.parity.comparing import Outcome, differences, outcome
 from tests.parity.drawing import Step
 from tests.parity.hosted.hosted_steps import ANCHOR, LOADS, RESTART, HostedDraw, draw_days, draw_step
 from tests.parity.hosted.unmodified import PROJECT, opener, wait_for_saves, without_marker
-from tests.parity.lockstep import TOLD_STEPS, Deviation
+from tests.parity.lockstep import REPORTED_STEPS, Deviation
 from tests.rpc.running_server import SECOND_US, FakeClock
 
 #: The time between two steps: a save that shows less is no late one then.
@@ -31,7 +31,7 @@ class HostedLockstep:
         self._seed = seed
         self._looks_on = looks_on
         self._draw = HostedDraw(seed, begun_at=clock.now_us // SECOND_US)
-        self._told: deque[str] = deque(maxlen=TOLD_STEPS)
+        self._recent: deque[str] = deque(maxlen=REPORTED_STEPS)
         self._managers: list[Any] = [each(PROJECT) for each in self._open]
         #: How often each kind of step returned, and how often it raised.
         self.returned: Counter[str] = Counter()
@@ -53,9 +53,9 @@ class HostedLockstep:
             self._draw.begun_at = self._clock.now_us // SECOND_US
             self._draw.known = self._managers[0].get_users()
             kind, step = draw_step(self._draw)
-            self._told.append(f"{number}: {f'{days} days later, ' if days else ''}{step.text}")
+            self._recent.append(f"{number}: {f'{days} days later, ' if days else ''}{step.text}")
             self._step(kind, step)
-        self._told.append(f"{steps}: save_data()")
+        self._recent.append(f"{steps}: save_data()")
         self._clock.advance(seconds=STEP_SECONDS)
         for manager in self._managers:
             manager.save_data()
@@ -82,7 +82,7 @@ class HostedLockstep:
         theirs, ours = (Outcome(_in_any_order(without_marker(each.value)), each.error) for each in outcomes)
         found = differences(theirs, ours)
         if found:
-            raise Deviation("\n  ".join([f"seed {self._seed}:", *found, "after these steps:", *self._told]))
+            raise Deviation("\n  ".join([f"seed {self._seed}:", *found, "after these steps:", *self._recent]))
 
 
 def _in_any_order(value: Any) -> Any:

@@ -31,13 +31,13 @@ def run(
         opened.append(opener(api_base)(**arguments))
         return opened[-1]
 
-    told = program(open_manager, total_budget=total_budget, calls=calls)
+    output = program(open_manager, total_budget=total_budget, calls=calls)
     wait_for_saves()
     if saves_again:
         opened[-1].save_data()
     manager = opener(api_base)(programs.PROJECT)
     kept = {user: [manager.get_current_cost(user), manager.get_model_cost(user)] for user in manager.get_users()}
-    return {"told": asdict(told), "kept": kept}
+    return {"told": asdict(output), "kept": kept}
 
 
 def main(name: str, total_budget: str, calls: str, *api_bases: str) -> None:

@@ -20,8 +20,8 @@ from tests.parity.hosted.crowd import EARLY, users_to_create
 from tests.parity.hosted.crowds import (
     Crowd,
     GrpcCaller,
+    Report,
     Size,
-    Told,
     kept_by_budgetd,
     kept_by_dictionary,
     seconds_since,
@@ -44,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
     process.kill()
 
 
-def tell(capsys: pytest.CaptureFixture[str], text: str) -> None:
+def report(capsys: pytest.CaptureFixture[str], text: str) -> None:
     """Print, past what pytest hides."""
     with capsys.disabled():
         print(f"\n{text}")  # noqa: T201 - the report.
@@ -70,7 +70,7 @@ def all_users(size: Size, *, has_early: bool) -> list[str]:
 
 def charge_through_power_cuts(
     server: ServerProcess, size: Size, *, has_early: bool, power_cuts: int
-) -> tuple[list[Told], dict[str, Counter[str]]]:
+) -> tuple[list[Report], dict[str, Counter[str]]]:
     """The reports of the processes, and what was charged over gRPC."""
     crowd = Crowd(f"http://127.0.0.1:{server.http_port}", size, have_durations=not has_early)
     try:
@@ -82,12 +82,12 @@ def charge_through_power_cuts(
                 server.kill()
                 server.restart()
             caller.wait_for_more(CHARGES_BETWEEN)
-            told = crowd.stop()
+            reports = crowd.stop()
         finally:
             by_grpc = caller.stop()
     finally:
         crowd.kill()
-    return told, by_grpc
+    return reports, by_grpc
 
 
 def assert_nothing_is_lost(
@@ -106,21 +106,22 @@ def assert_nothing_is_lost(
         if has_early:
             create_early_users(client)
 
-        told, by_grpc = charge_through_power_cuts(server, size, has_early=has_early, power_cuts=power_cuts)
+        reports, by_grpc = charge_through_power_cuts(server, size, has_early=has_early, power_cuts=power_cuts)
 
         kept = kept_by_budgetd(client, users)
-    expected = sums(*(each.charged for each in told), by_grpc)
+    expected = sums(*(each.charged for each in reports), by_grpc)
     total = sum(costs.total() for costs in expected.values())
-    failed = sum(each.failed.total() for each in told)
+    charges = sum(each.charges for each in reports)
+    failed = sum(each.failed.total() for each in reports)
     lost = total - sum(costs.total() for costs in kept.values())
-    tell(
+    report(
         capsys,
-        f"budgetd, {size}, {power_cuts} power cuts: {sum(each.charges for each in told)} charges and those over gRPC, "
+        f"budgetd, {size}, {power_cuts} power cuts: {charges} charges and those over gRPC, "
         f"{failed} saves failed, {lost} of {total} nano-dollars lost, {seconds_since(began_at)}",
     )
     assert kept == expected
     assert set(users) == expected.keys()
-    assert power_cuts == 0 or all(each.failed for each in told)
+    assert power_cuts == 0 or all(each.failed for each in reports)
     server.kill()
     verified = subprocess.run(
         [sys.executable, "-m", "budgetd_server", "verify", "--database", str(database)],
@@ -156,18 +157,18 @@ def test_a_dictionary_loses_costs(dictionary: DictionaryServer, capsys: pytest.C
     crowd = Crowd(dictionary.api_base, SIZE, have_durations=False)
     try:
         crowd.go()
-        told = crowd.stop()
+        reports = crowd.stop()
     finally:
         crowd.kill()
 
-    expected = sums(*(each.charged for each in told))
+    expected = sums(*(each.charged for each in reports))
     kept = kept_by_dictionary(dictionary.kept[PROJECT], expected)
     total, left = (sum(costs.total() for costs in each.values()) for each in (expected, kept))
     missing = [user for user in expected if user not in dictionary.kept[PROJECT]]
-    tell(
+    report(
         capsys,
-        f"a dictionary, {SIZE}: {sum(each.charges for each in told)} charges, {total - left} of {total} nano-dollars "
-        f"lost ({(total - left) / total:.0%}), {len(missing)} of {len(expected)} users are missing, "
+        f"a dictionary, {SIZE}: {sum(each.charges for each in reports)} charges, {total - left} of {total} nano-dollars"
+        f" lost ({(total - left) / total:.0%}), {len(missing)} of {len(expected)} users are missing, "
         f"{seconds_since(began_at)}",
     )
     assert left < total * 3 / 4

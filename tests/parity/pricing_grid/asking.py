@@ -35,18 +35,18 @@ def provider_of(entry: dict[str, Any]) -> str:
 @contextmanager
 def _at(at_us: int) -> Iterator[None]:
     """LiteLLM's prices of certain hours are by the clock of the machine that asks."""
-    told = calculating.current_billing_time
+    given = calculating.current_billing_time
     at = datetime.fromtimestamp(at_us // 10**6, UTC)
     calculating.current_billing_time = lambda: at
     try:
         yield
     finally:
-        calculating.current_billing_time = told
+        calculating.current_billing_time = given
 
 
-def _sum(told: Any) -> float:
+def _sum(given: Any) -> float:
     """A cost, or those of input and output."""
-    return float(sum(told)) if isinstance(told, tuple) else float(told)
+    return float(sum(given)) if isinstance(given, tuple) else float(given)
 
 
 def _of_tokens(name: str, provider: str, cell: Cell) -> float:
@@ -107,7 +107,7 @@ def usage_of(name: str, provider: str, cell: Cell) -> Any:
     prompt = usage.input_tokens
     if parts.citation_tokens:  # In addition to the prompt's.
         prompt -= parts.citation_tokens
-    told = litellm.Usage(
+    given = litellm.Usage(
         prompt_tokens=prompt,
         completion_tokens=usage.output_tokens,
         total_tokens=prompt + usage.output_tokens,
@@ -122,14 +122,14 @@ def usage_of(name: str, provider: str, cell: Cell) -> Any:
         **more,
     )
     if parts.citation_tokens:
-        told.citation_tokens = parts.citation_tokens
+        given.citation_tokens = parts.citation_tokens
     if parts.web_searches and provider == "xai":
-        told.server_side_tool_usage_details = {"web_search_calls": parts.web_searches}
+        given.server_side_tool_usage_details = {"web_search_calls": parts.web_searches}
     if cell.terms.inference_geo == "us":
-        told.inference_geo = "us"
+        given.inference_geo = "us"
     if cell.terms.service_tier == "fast":
-        told.speed = "fast"
-    return told
+        given.speed = "fast"
+    return given
 
 
 def _of_embedding(name: str, provider: str, cell: Cell) -> float:

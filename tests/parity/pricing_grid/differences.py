@@ -245,7 +245,7 @@ def _float(entry: Entry, key: str) -> float | None:
 
 
 #: What the newest LiteLLM has fixed.
-MENDED = frozenset(
+FIXED = frozenset(
     {
         "perplexity caches",
         "batches of 1.106.2",

@@ -10,7 +10,7 @@ import pytest
 
 from budgetd_server.domain.pricing import Catalogue
 from tests.parity.pricing_grid import grid
-from tests.parity.pricing_grid.differences import MENDED, REASONS, TWICE, WHY_TWICE
+from tests.parity.pricing_grid.differences import FIXED, REASONS, TWICE, WHY_TWICE
 
 SEED = random.SystemRandom().randrange(10**6)
 APART = {grid.ZERO, grid.RAISES}
@@ -26,7 +26,7 @@ def check(seen: list[grid.Seen]) -> Counter[str]:
     compared = sum(count for outcome, count in counts.items() if outcome not in APART)
 
     assert not unlisted, "\n".join(str(one) for one in unlisted[:20])
-    listed = compared - counts[grid.EQUAL] - sum(counts[reason] for reason in MENDED)
+    listed = compared - counts[grid.EQUAL] - sum(counts[reason] for reason in FIXED)
     assert listed <= LISTED_SHARE_MAX * compared, grid.written(counts)
     return counts
 

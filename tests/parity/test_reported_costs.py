@@ -41,8 +41,8 @@ def completion(model: str, **more: Any) -> Any:
 
 def hidden(answer: Any) -> dict[str, Any]:
     """What LiteLLM keeps in addition to an answer."""
-    told: dict[str, Any] = answer._hidden_params  # noqa: SLF001 - nothing else has it.
-    return told
+    given: dict[str, Any] = answer._hidden_params  # noqa: SLF001 - nothing else has it.
+    return given
 
 
 def charged(manager: BudgetManager, answer: Any) -> float:
@@ -134,7 +134,7 @@ def test_an_answer_without_a_cost_is_priced_as_its_providers(
 
 
 @pytest.mark.parametrize(
-    ("model", "told", "beside", "dollars"),
+    ("model", "given", "hidden_parts", "dollars"),
     [
         pytest.param("perplexity/sonar-pro", {"cost": {"total_cost": 0.024}}, {}, 0.024, id="D1 Perplexity"),
         pytest.param("openai/gpt-5", {"cost": 0.002}, {}, 0.002, id="D2 OpenRouter"),
@@ -148,10 +148,10 @@ def test_an_answer_without_a_cost_is_priced_as_its_providers(
     ],
 )
 def test_a_cost_that_litellms_object_reports_is_charged(
-    manager: BudgetManager, model: str, told: dict[str, Any], beside: dict[str, Any], dollars: float
+    manager: BudgetManager, model: str, given: dict[str, Any], hidden_parts: dict[str, Any], dollars: float
 ) -> None:
-    usage = litellm.Usage(prompt_tokens=1_000, completion_tokens=1_000, total_tokens=2_000, **told)
+    usage = litellm.Usage(prompt_tokens=1_000, completion_tokens=1_000, total_tokens=2_000, **given)
     answer = litellm.ModelResponse(model=model, usage=usage)
-    hidden(answer).update(beside)
+    hidden(answer).update(hidden_parts)
 
     assert charged(manager, answer) == pytest.approx(dollars, abs=1e-9)

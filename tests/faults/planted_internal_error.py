@@ -1,4 +1,4 @@
-"""A program with a planted mistake: the real server, whose rules raise at every charge."""
+"""A program with a planted bug: the real server, whose rules raise at every charge."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from budgetd_server.engine import writer
 def decide_wrongly(state: State, command: Command[Any], now_us: int) -> Outcome[Any]:
     """The real function, except for charges."""
     outcome = decide.decide(state, command, now_us)
-    assert not isinstance(command, Charge), "a planted mistake"
+    assert not isinstance(command, Charge), "a planted bug"
     return outcome
 
 
