@@ -141,7 +141,7 @@ _SMALL = st.integers(-1, 4)
 
 
 @given(st.builds(Usage, _SMALL, _SMALL, _SMALL, _SMALL, _SMALL, st.builds(Parts, *[_SMALL] * len(Parts._fields))))
-def test_a_violation_names_one_field_and_is_told_once(usage: Usage) -> None:
+def test_a_violation_names_one_field_and_is_reported_once(usage: Usage) -> None:
     violations = usage_violations(usage)
 
     assert {each.name for each in violations} <= {*Usage._fields[:-1], *Parts._fields}
