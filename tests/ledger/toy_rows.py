@@ -35,7 +35,7 @@ KEYS = {
 DEFAULTS: Mapping[str, Stored] = {
     "entries": {
         **dict.fromkeys(c.STORED_ENTRY),
-        **{name: Entry._field_defaults[name] for name in c.RARE_ENTRY_FIELDS},
+        **{name: Entry._field_defaults[name] for name in (*c.RARE_ENTRY_FIELDS, "cause")},
         "catalogue_name": "",
     },
     "request_ids": {"more": None},
