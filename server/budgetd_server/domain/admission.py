@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from budgetd_server.domain.budget import Action, BudgetState, Counter, ResetMode, Unit
 from budgetd_server.domain.counting import Part, due_roll, held_part, spent_at
-from budgetd_server.domain.errors import Refusal, shown
+from budgetd_server.domain.errors import Refusal, short_repr
 from budgetd_server.domain.expiry import deleted_by, expire_due
 from budgetd_server.domain.reservation import OnExpiry
 from budgetd_server.domain.status import LimitStatus, limit_status
@@ -38,11 +38,11 @@ class BudgetExceeded(Refusal):
     ) -> None:
         worst = limits[0]
         asked = requested.of(worst.unit)
-        name = f"limit {shown(worst.limit_id)}" if worst.limit_id else "the main limit"
+        name = f"limit {short_repr(worst.limit_id)}" if worst.limit_id else "the main limit"
         units = _UNIT_NAMES[worst.unit][asked != 1]
         more = f"; in all, {len(limits)} limits have no room" if len(limits) > 1 else ""
         super().__init__(
-            f"{name} of budget {shown(worst.budget_id)} has no room for {asked} {units}: "
+            f"{name} of budget {short_repr(worst.budget_id)} has no room for {asked} {units}: "
             f"{worst.spent} spent and {worst.held} held of {worst.amount}{more}",
             metadata={
                 "budget_id": worst.budget_id,

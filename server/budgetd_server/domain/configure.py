@@ -17,7 +17,7 @@ from budgetd_server.domain.errors import (
     ParentCycle,
     Term,
     TooDeep,
-    shown,
+    short_repr,
 )
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.recount import (
@@ -155,7 +155,9 @@ def _check_replacement(budget: BudgetState, command: CreateBudget, limits: Seque
     """Refuse a replacement that would change what a replacement always keeps."""
     broken = []
     if command.parent_id not in ("", budget.parent_id):
-        rule = f"must be empty or the current parent {shown(budget.parent_id)}, got {shown(command.parent_id)}"
+        rule = (
+            f"must be empty or the current parent {short_repr(budget.parent_id)}, got {short_repr(command.parent_id)}"
+        )
         broken.append(BrokenRule(Term.PARENT_OF_BUDGET, rule))
     if command.is_template != budget.is_template:
         rule = f"must stay {budget.is_template}, got {command.is_template}"
@@ -170,7 +172,7 @@ def _check_units(budget: BudgetState, limits: Sequence[Limit]) -> None:
     for limit in limits:
         counter = budget.counter(limit.limit_id)
         if counter is not None and counter.limit is not None and counter.unit is not limit.unit:
-            rule = f"the unit of limit {shown(limit.limit_id)} is {counter.unit.name} and never changes"
+            rule = f"the unit of limit {short_repr(limit.limit_id)} is {counter.unit.name} and never changes"
             rule = f"{rule}, got {limit.unit.name}"
             raise InvalidField(broken=[BrokenRule(Term.LIMITS_OF_BUDGET, rule)])
 

@@ -13,7 +13,7 @@ from budgetd_server.domain.errors import (
     IsTemplate,
     RefundExceedsEntry,
     Term,
-    shown,
+    short_repr,
 )
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Charged
@@ -90,16 +90,16 @@ def check_not_below_zero(budget: BudgetState, part: Part, now_us: int, *, correc
             continue
         spent = 0 if _is_over(budget, counter, now_us) else counter.sums.cost_nano_usd
         if spent + amount < 0:
-            of = f"what budget {shown(budget.budget_id)} has spent in this window"
+            of = f"what budget {short_repr(budget.budget_id)} has spent in this window"
             raise BelowZero(amount_nano_usd=amount, spent_nano_usd=spent, of=of)
     if _counts(budget, budget.main, now_us, corrects_seq):
         sums = budget.part(counted_model(budget, part.model))
         of_model = 0 if sums is None or _is_over(budget, budget.main, now_us) else sums.cost_nano_usd
         if of_model + amount < 0:
-            of = f"what budget {shown(budget.budget_id)} has spent on this model"
+            of = f"what budget {short_repr(budget.budget_id)} has spent on this model"
             raise BelowZero(amount_nano_usd=amount, spent_nano_usd=of_model, of=of)
     if budget.lifetime_cost_nano_usd + amount < 0:
-        of = f"the lifetime cost of budget {shown(budget.budget_id)}"
+        of = f"the lifetime cost of budget {short_repr(budget.budget_id)}"
         raise BelowZero(amount_nano_usd=amount, spent_nano_usd=budget.lifetime_cost_nano_usd, of=of)
 
 
@@ -126,7 +126,7 @@ def _corrected(state: State, command: AdjustCost, own: BudgetState) -> Corrected
     state.corrected[(command.project_id, seq)] = corrected
     entry, amount = corrected.entry, command.amount_nano_usd
     if command.model and command.model != entry.model:
-        rule = f"must be empty or the entry's model {shown(entry.model)}, got {shown(command.model)}"
+        rule = f"must be empty or the entry's model {short_repr(entry.model)}, got {short_repr(command.model)}"
         raise InvalidField(broken=[BrokenRule(Term.MODEL_OF_CORRECTION, rule)])
     left = entry.cost_nano_usd + corrected.adjusted_nano_usd
     if amount < 0 and left + amount < 0:

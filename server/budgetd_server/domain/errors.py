@@ -48,7 +48,7 @@ class BrokenRule(NamedTuple):
     position: int | None = None
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """Return a value for the text of an error: quoted, escaped and shortened."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
@@ -91,7 +91,7 @@ class RequestIdReused(Refusal):
 
     def __init__(self, request_id: str) -> None:
         super().__init__(
-            f"request_id {shown(request_id)} was already used for a request with other content",
+            f"request_id {short_repr(request_id)} was already used for a request with other content",
             metadata={"request_id": request_id},
         )
 
@@ -112,15 +112,15 @@ class UnknownModel(Refusal):
     def __init__(
         self, model: str, *, provider: str = "", near: Sequence[str] = (), zero_row: str = "", version: str = ""
     ) -> None:
-        of = f" of provider {shown(provider)}" if provider else ""
+        of = f" of provider {short_repr(provider)}" if provider else ""
         hint = f"; near names: {', '.join(near)}" if near else ""
         name = "send another name" if provider else "send its provider (provider/model, or the field provider)"
         remedy = f"{name} or cost_nano_usd, or add the model to the price file"
         if zero_row:
-            hint = f": the prices in row {shown(zero_row)} of the price file are zero, which is no price"
+            hint = f": the prices in row {short_repr(zero_row)} of the price file are zero, which is no price"
             remedy = 'send cost_nano_usd, or add "free": true to that row if the model costs nothing'
         super().__init__(
-            f"model {shown(model)}{of} has no price{hint}; {remedy}",
+            f"model {short_repr(model)}{of} has no price{hint}; {remedy}",
             metadata={"model": model[:256], "near": ",".join(near)[:256], "price_version": version}
             | ({"provider": provider} if provider else {})
             | ({"zero_row": zero_row} if zero_row else {}),
@@ -141,10 +141,10 @@ class UnpricedUsage(Refusal):
     reason = "UNPRICED_USAGE"
 
     def __init__(self, model: str, field: str, *, value: str = "", varies: bool = False, version: str = "") -> None:
-        named = f"{field} {shown(value)}" if value else field
+        named = f"{field} {short_repr(value)}" if value else field
         why = ": a larger size is dearer, and a usage has no size" if varies else ""
         super().__init__(
-            f"model {shown(model)} has no price for {named}{why}; "
+            f"model {short_repr(model)} has no price for {named}{why}; "
             "send cost_nano_usd, or add the price to the price file",
             metadata={"model": model[:256], "field": field, "price_version": version}
             | ({"value": value} if value else {})
@@ -159,7 +159,7 @@ class BudgetNotFound(Refusal):
 
     def __init__(self, project_id: str, budget_id: str) -> None:
         super().__init__(
-            f"project {shown(project_id)} has no budget {shown(budget_id)}",
+            f"project {short_repr(project_id)} has no budget {short_repr(budget_id)}",
             metadata={"project_id": project_id, "budget_id": budget_id},
         )
         self.project_id, self.budget_id = project_id, budget_id
@@ -172,7 +172,7 @@ class ReservationNotFound(Refusal):
 
     def __init__(self, project_id: str, reservation_id: str) -> None:
         super().__init__(
-            f"project {shown(project_id)} has no reservation {shown(reservation_id)}",
+            f"project {short_repr(project_id)} has no reservation {short_repr(reservation_id)}",
             metadata={"project_id": project_id, "reservation_id": reservation_id[:64]},
         )
         self.project_id, self.reservation_id = project_id, reservation_id
@@ -185,7 +185,7 @@ class EntryNotFound(Refusal):
 
     def __init__(self, project_id: str, budget_id: str, entry_id: str) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has no charge or settlement {shown(entry_id)}",
+            f"budget {short_repr(budget_id)} has no charge or settlement {short_repr(entry_id)}",
             metadata={"project_id": project_id, "budget_id": budget_id, "entry_id": entry_id[:64]},
         )
         self.project_id, self.entry_id = project_id, entry_id
@@ -198,7 +198,7 @@ class BudgetExists(Refusal):
 
     def __init__(self, project_id: str, budget_id: str) -> None:
         super().__init__(
-            f"project {shown(project_id)} already has a budget {shown(budget_id)}",
+            f"project {short_repr(project_id)} already has a budget {short_repr(budget_id)}",
             metadata={"project_id": project_id, "budget_id": budget_id},
         )
         self.project_id, self.budget_id = project_id, budget_id
@@ -211,7 +211,7 @@ class EtagMismatch(Refusal):
 
     def __init__(self, sent: str, current: str) -> None:
         super().__init__(
-            f"etag {shown(sent)} is not the current {shown(current)}: read the budget again",
+            f"etag {short_repr(sent)} is not the current {short_repr(current)}: read the budget again",
             metadata={"etag": sent[:64], "current_etag": current},
         )
 
@@ -223,7 +223,7 @@ class NoWindow(Refusal):
 
     def __init__(self, project_id: str, budget_id: str) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has no main limit with a fixed or calendar window, so it never resets",
+            f"budget {short_repr(budget_id)} has no main limit with a fixed or calendar window, so it never resets",
             metadata={"project_id": project_id, "budget_id": budget_id},
         )
 
@@ -264,7 +264,7 @@ class HasChildren(Refusal):
 
     def __init__(self, budget_id: str, children: int) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} has {children} {'child' if children == 1 else 'children'}: "
+            f"budget {short_repr(budget_id)} has {children} {'child' if children == 1 else 'children'}: "
             "delete or move what is below it first, or send force",
             metadata={"budget_id": budget_id, "children": str(children)},
         )
@@ -278,7 +278,7 @@ class HasOpenReservations(Refusal):
     def __init__(self, budget_id: str, reservations: int) -> None:
         noun = "reservation" if reservations == 1 else "reservations"
         super().__init__(
-            f"budget {shown(budget_id)} has {reservations} open {noun}: settle or release first, or send force",
+            f"budget {short_repr(budget_id)} has {reservations} open {noun}: settle or release first, or send force",
             metadata={"budget_id": budget_id, "reservations": str(reservations)},
         )
 
@@ -290,7 +290,7 @@ class ParentCycle(Refusal):
 
     def __init__(self, budget_id: str, parent_id: str) -> None:
         super().__init__(
-            f"parent {shown(parent_id)} of {shown(budget_id)} must be neither that budget nor a descendant",
+            f"parent {short_repr(parent_id)} of {short_repr(budget_id)} must be neither that budget nor a descendant",
             metadata={"budget_id": budget_id, "parent_budget_id": parent_id},
         )
 
@@ -302,7 +302,7 @@ class TooDeep(Refusal):
 
     def __init__(self, budget_id: str, *, depth: int, depth_max: int) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} would make a tree of {depth} levels; at most {depth_max} are allowed",
+            f"budget {short_repr(budget_id)} would make a tree of {depth} levels; at most {depth_max} are allowed",
             metadata={"budget_id": budget_id, "depth": str(depth), "depth_max": str(depth_max)},
         )
 
@@ -314,7 +314,7 @@ class IsTemplate(Refusal):
 
     def __init__(self, budget_id: str) -> None:
         super().__init__(
-            f"budget {shown(budget_id)} is a template: it can only be copied, not charged or made a parent",
+            f"budget {short_repr(budget_id)} is a template: it can only be copied, not charged or made a parent",
             metadata={"budget_id": budget_id},
         )
 
@@ -325,7 +325,7 @@ class AlreadySettled(Refusal):
     reason = "ALREADY_SETTLED"
 
     def __init__(self, reservation_id: str, state: str, *, deleted_budget_id: str = "") -> None:
-        deleted = f", and its budget {shown(deleted_budget_id)} was deleted"
+        deleted = f", and its budget {short_repr(deleted_budget_id)} was deleted"
         super().__init__(
             f"reservation {reservation_id} is already {state.lower()}{deleted if deleted_budget_id else ''}",
             metadata={"reservation_id": reservation_id, "state": state}

@@ -13,7 +13,7 @@ from budgetd_server.domain.bounds import COUNTER_MAX
 from budgetd_server.domain.budget import MAIN, BudgetState, Counter, Limit, ResetMode, Sums, Unit
 from budgetd_server.domain.counting import first_span, model_sums
 from budgetd_server.domain.entry import Cause, Entry, EntryKind
-from budgetd_server.domain.errors import BelowZero, CounterOverflow, shown
+from budgetd_server.domain.errors import BelowZero, CounterOverflow, short_repr
 from budgetd_server.domain.window import Lifetime, Span, Window
 
 _COUNTED = frozenset({EntryKind.CHARGE, EntryKind.SETTLE, EntryKind.ADJUST})
@@ -205,10 +205,10 @@ def _check_countable(total: LimitRecount) -> None:
     """Refuse counts of money below zero, for the main limit by model, and counts of tokens above the largest value."""
     if total.limit_id == MAIN:
         for model, sums in total.models.items():
-            _check_money(sums.cost_nano_usd, f"what was spent in the new window on model {shown(model)}")
+            _check_money(sums.cost_nano_usd, f"what was spent in the new window on model {short_repr(model)}")
     elif total.limit is not None and total.limit.unit is Unit.NANO_USD:
         cost_nano_usd = sum(sums.cost_nano_usd for sums in total.models.values())
-        _check_money(cost_nano_usd, f"what was spent in the new window of limit {shown(total.limit_id)}")
+        _check_money(cost_nano_usd, f"what was spent in the new window of limit {short_repr(total.limit_id)}")
     tokens = sum(sums.usage.tokens for sums in total.models.values())
     if tokens > COUNTER_MAX:
         raise CounterOverflow(counter="the count of tokens in the new window", value=0, added=tokens)

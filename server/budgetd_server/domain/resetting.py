@@ -4,7 +4,7 @@ from budgetd_server.domain.budget import MAIN
 from budgetd_server.domain.commands import Outcome, ResetCost, ResetManyOnDuration, ResetOnDuration, Rpc
 from budgetd_server.domain.counting import begin_again
 from budgetd_server.domain.entry import Cause, EntryKind
-from budgetd_server.domain.errors import BrokenRule, InvalidField, NoWindow, Term, shown
+from budgetd_server.domain.errors import BrokenRule, InvalidField, NoWindow, Term, short_repr
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.results import Configured, WindowsReset
 from budgetd_server.domain.rolling import roll_if_due, roll_on_request
@@ -24,7 +24,7 @@ def reset_cost(turn: Turn, command: ResetCost) -> Outcome[Configured]:
     budget = state.budget(command.project_id, command.budget_id)
     for index, limit_id in enumerate(command.limit_ids):
         if budget.counter(limit_id) is None:
-            rule = f"budget {shown(command.budget_id)} has no such limit, got {shown(limit_id)}"
+            rule = f"budget {short_repr(command.budget_id)} has no such limit, got {short_repr(limit_id)}"
             raise InvalidField(broken=[BrokenRule(Term.LIMIT_TO_RESET, rule, index)])
     roll_if_due(turn, budget)
     seq = 0

@@ -8,7 +8,7 @@ from budgetd_server.domain.budget import BudgetState, Counter, Limit
 from budgetd_server.domain.commands import Charge, Outcome, ReserveCost
 from budgetd_server.domain.counting import first_span
 from budgetd_server.domain.entry import Cause, EntryKind
-from budgetd_server.domain.errors import BrokenRule, BudgetNotFound, InvalidField, IsTemplate, Term, shown
+from budgetd_server.domain.errors import BrokenRule, BudgetNotFound, InvalidField, IsTemplate, Term, short_repr
 from budgetd_server.domain.needs import Needs
 from budgetd_server.domain.reservation import Reservation
 from budgetd_server.domain.state import State
@@ -122,7 +122,7 @@ def _copy_of_template(turn: Turn, command: Charge | ReserveCost) -> BudgetState:
         raise BudgetNotFound(command.project_id, command.budget_id)
     template = state.budget(command.project_id, command.template_id)
     if not template.is_template:
-        rule = f"must name a template, got {shown(command.template_id)}"
+        rule = f"must name a template, got {short_repr(command.template_id)}"
         raise InvalidField(broken=[BrokenRule(Term.TEMPLATE_OF_BUDGET, rule)])
 
     def fresh(limit: Limit | None) -> Counter:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from budgetd_server.domain.bounds import CLOCKS_APART_US_MAX
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 
 SECOND_US = 1_000_000
 FIXED_LENGTH_US_MIN = SECOND_US
@@ -191,7 +191,7 @@ def window_from_text(text: str) -> Window:
                 first = Weekday(day)
                 window = Calendar(unit=CalendarUnit(unit), count=count, time_zone=zone, first_weekday=first)
     if window is None or window_to_text(window) != text:
-        raise ValueError(f"{shown(text)} is not the text of a window")
+        raise ValueError(f"{short_repr(text)} is not the text of a window")
     return window
 
 

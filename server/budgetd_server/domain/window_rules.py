@@ -6,7 +6,7 @@ from enum import Enum
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 from budgetd_server.domain.window import (
     FIXED_LENGTH_US_MAX,
     FIXED_LENGTH_US_MIN,
@@ -89,7 +89,7 @@ def _time_zone_trouble(calendar: Calendar) -> str | None:
         return None
     near = get_close_matches(name[:64], _time_zones(), n=3)
     hint = f"; near names: {', '.join(near)}" if near else ""
-    return f"must be an IANA time zone such as Europe/Berlin, got {shown(name)}{hint}"
+    return f"must be an IANA time zone such as Europe/Berlin, got {short_repr(name)}{hint}"
 
 
 def _first_weekday_trouble(calendar: Calendar) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, shown
+from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, short_repr
 
 MIB = 1 << 20
 #: The largest body: some 50,000 users with their markers.
@@ -115,7 +115,7 @@ def _whole(digits: str) -> int | float:
 def quote_value(value: object) -> str:
     """Quote a value of a body for an answer: bounded in length and depth, and valid Unicode."""
     if not isinstance(value, dict | list):
-        return shown(value[: 2 * SHOWN_CHARACTERS_MAX] if isinstance(value, str) else value)
+        return short_repr(value[: 2 * SHOWN_CHARACTERS_MAX] if isinstance(value, str) else value)
     return _SHALLOW.repr(value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 from budgetd_server.domain.model_price import ModelPrice
 from budgetd_server.prices import litellm_format
 from budgetd_server.prices.errors import PriceFileError
@@ -89,6 +89,6 @@ def catalogue_price(name: str, entry: Mapping[str, Any]) -> ModelPrice:
     """Build the price of a catalogue entry. Raises PriceFileError for an invalid one; no shipped entry is."""
 
     def report(key: str, value: object, rule: str) -> None:
-        raise PriceFileError([f"price catalogue: model {shown(name)}: {key}: {rule}, got {shown(value)}"])
+        raise PriceFileError([f"price catalogue: model {short_repr(name)}: {key}: {rule}, got {short_repr(value)}"])
 
     return model_price(name, litellm_format.parse_terms(entry, report, name), base=None, source="catalogue")

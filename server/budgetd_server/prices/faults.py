@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 
 NEAR_KEYS_MAX = 3
 #: The similarity, from 0 to 1, from which a key is suggested; "input_price" suggests "input_usd_per_mtok".
@@ -35,7 +35,7 @@ class Reporter:
     def __call__(self, key: str, value: object, rule: str) -> None:
         """Report a key, its value (None if absent), and the rule that it breaks."""
         # A Decimal is shown as it was written.
-        got = "none" if value is None else str(value)[:64] if isinstance(value, Decimal) else shown(value)
+        got = "none" if value is None else str(value)[:64] if isinstance(value, Decimal) else short_repr(value)
         self._problems.append(f"{self._where}: {key}: {rule}, got {got}")
         self.is_clean = False
 

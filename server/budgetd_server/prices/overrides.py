@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 from budgetd_server.domain.model_price import TOKEN_RATES, ModelPrice, Rates
 from budgetd_server.prices import litellm_format, toml_format
 from budgetd_server.prices.faults import (
@@ -94,9 +94,9 @@ class Overrides:
         for alias, model in self.aliases.items():
             report = self._reporter(f"{self.alias_paths[alias]}: aliases")
             if has_model(alias):
-                report(shown(alias), model, "must not be the name of a model that has a price")
+                report(short_repr(alias), model, "must not be the name of a model that has a price")
             if not has_model(model):
-                report(shown(alias), model, f"must stand for a model that has a price{self._near_ones(model)}")
+                report(short_repr(alias), model, f"must stand for a model that has a price{self._near_ones(model)}")
 
     def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
         report = self._reporter(str(path))
@@ -112,7 +112,7 @@ class Overrides:
                 names = dotted_names(alias, model)
                 self.problems.extend(f"{path}: {quotes_fault('aliases', name)}" for name in names)
             elif not _is_name(alias) or not isinstance(model, str) or not _is_name(model):
-                report(f"aliases.{shown(alias)}", model, _NAME_RULE)
+                report(f"aliases.{short_repr(alias)}", model, _NAME_RULE)
             else:
                 self.aliases[alias] = model
                 self.alias_paths[alias] = path
@@ -120,7 +120,7 @@ class Overrides:
             self._lay_fallback(_table(content, "fallback", report), self._reporter(f"{path}: fallback"))
 
     def _lay_table(self, path: Path, name: str, table: object) -> None:
-        report = self._reporter(f"{path}: model {shown(name)}")
+        report = self._reporter(f"{path}: model {short_repr(name)}")
         if not isinstance(table, dict):
             report("models", table, "must be a table")
             return
@@ -144,7 +144,7 @@ class Overrides:
         for name, entry in content.items():
             if name == "sample_spec":  # LiteLLM's own file explains its keys in an entry of this name.
                 continue
-            report = self._reporter(f"{path}: model {shown(name)}")
+            report = self._reporter(f"{path}: model {short_repr(name)}")
             if not isinstance(entry, dict):
                 report("entry", entry, "must be an object")
                 continue
@@ -163,19 +163,19 @@ class Overrides:
             self._leave_out(path, name, entry)
         elif is_litellms and _is_within(name):
             # In LiteLLM's own file such names are literal: the star stands for a region.
-            self.notes.append(f"{path}: model {shown(name)} is left out: {_PATTERN_RULE}")
+            self.notes.append(f"{path}: model {short_repr(name)} is left out: {_PATTERN_RULE}")
         else:
             self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms or bool(terms.varying_counts))
         for count in sorted(terms.varying_counts):
             why = "a larger size is dearer, and a usage has no size"
-            self.notes.append(f"{path}: model {shown(name)} has no price for {count}: {why}")
+            self.notes.append(f"{path}: model {short_repr(name)} has no price for {count}: {why}")
 
     def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:
         why = "it has no price that a usage is charged by"
         if _has_zeros(entry):
             self.zero_rows.add(name)
             why = 'its prices are zero, which is no price; one that costs nothing says "free": true'
-        self.notes.append(f"{path}: model {shown(name)} is left out: {why}")
+        self.notes.append(f"{path}: model {short_repr(name)} is left out: {why}")
 
     def _lay(self, name: str, terms: Terms, report: Reporter, words: _Words, *, may_be_in_part: bool = False) -> None:
         if not _is_name(name):
@@ -197,7 +197,7 @@ class Overrides:
         return f"the catalogue has no model of this name{self._near_ones(name)}"
 
     def _near_ones(self, name: str) -> str:
-        near = ", ".join(shown(each) for each in self.near(name))
+        near = ", ".join(short_repr(each) for each in self.near(name))
         return f", similar ones are {near}" if near else ""
 
     def _reporter(self, where: str) -> Reporter:
@@ -253,7 +253,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(read) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {shown(twice)} occurs twice")
+        raise ValueError(f"key {short_repr(twice)} occurs twice")
     return read
 
 

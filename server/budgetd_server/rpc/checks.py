@@ -15,7 +15,7 @@ from budgetd_server.domain.bounds import (
     LABELS_MAX,
     REQUEST_ID_CHARACTERS_MAX,
 )
-from budgetd_server.domain.errors import FieldViolation, InvalidField, shown
+from budgetd_server.domain.errors import FieldViolation, InvalidField, short_repr
 from budgetd_server.domain.names import CONTROL, broken_name_rule
 
 NANOS_PER_SECOND = 1_000_000_000
@@ -34,7 +34,7 @@ class Checks:
 
     def refuse(self, field: str, rule: str, value: object) -> None:
         """Record a violation, as in "must not be empty, got ''"."""
-        self.violations.append(FieldViolation(field, f"{rule}, got {shown(value)}"))
+        self.violations.append(FieldViolation(field, f"{rule}, got {short_repr(value)}"))
 
     def done(self) -> None:
         """Refuse the request if there are violations.
@@ -91,7 +91,7 @@ class Checks:
                 self.refuse(field, rule, key)
             if len(value) > LABEL_VALUE_CHARACTERS_MAX or CONTROL.search(value):
                 rule = f"must be at most {LABEL_VALUE_CHARACTERS_MAX} characters without control characters"
-                self.refuse(f"{field}[{shown(key)}]", rule, value)
+                self.refuse(f"{field}[{short_repr(key)}]", rule, value)
         return dict(labels)
 
     def known(self, field: str, value: int, known: Mapping[int, object], *, may_be_unset: bool = True) -> int:

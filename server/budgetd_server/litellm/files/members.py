@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, shown
+from budgetd_server.domain.errors import SHOWN_CHARACTERS_MAX, short_repr
 
 #: The most digits of a whole number that can be an amount or a time; Python itself parses at most 4,300.
 _DIGITS_MAX = 40
@@ -100,7 +100,7 @@ def describe_json(value: object) -> str:
         case bool():
             text = str(value).lower()
         case _:
-            return shown(value)
+            return short_repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[: SHOWN_CHARACTERS_MAX - 1]}…"
 
 
@@ -182,19 +182,21 @@ class _Reader:
 
     def _damage(self, begin: int, end: int, what: str) -> Damage:
         user = _legible_key(self._text, begin)
-        whose = "a record" if user is None else f"the record of user {shown(user)}"
+        whose = "a record" if user is None else f"the record of user {short_repr(user)}"
         sentence = f"{whose}, bytes {self._byte(begin):,} to {self._byte(end):,}, {what}"
         return self._at(begin, end, user, sentence)
 
     def _cut_within(self, begin: int) -> Damage:
         user, end = _legible_key(self._text, begin), len(self._text)
-        where = "name of a user" if user is None else f"record of user {shown(user)}"
+        where = "name of a user" if user is None else f"record of user {short_repr(user)}"
         sentence = f"the file ends at byte {self._byte(end):,} in the middle of the {where}; {_CUT}"
         return self._at(begin, end, user, sentence)
 
     def _cut(self, user: str | None) -> Damage:
         byte = self._byte(len(self._text))
-        where = "before the first user" if user is None else f"after user {shown(user)} and before its closing brace"
+        where = "before the first user"
+        if user is not None:
+            where = f"after user {short_repr(user)} and before its closing brace"
         return Damage(byte, byte, None, {}, f"the file ends at byte {byte:,}, {where}; {_CUT}")
 
     def _broken_off(self, begin: int, user: str | None, position: int, error: Exception) -> Damage:
@@ -205,7 +207,8 @@ class _Reader:
         if position >= len(self._text.rstrip(_SPACES)) or str(error).startswith("Unterminated"):
             return self._cut_within(begin)
         whose = _legible_key(self._text, begin)
-        at = f"byte {self._byte(position):,}" + ("" if whose is None else f", in the record of user {shown(whose)}")
+        of = "" if whose is None else f", in the record of user {short_repr(whose)}"
+        at = f"byte {self._byte(position):,}{of}"
         sentence = f"the file is damaged at {at} ({_describe(error)}); what comes after it was not read"
         return self._at(begin, end, whose, sentence)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from budgetd.user_cost import KEYS, RecordReader
 from budgetd_server.domain.bounds import ID_BYTES_MAX, MODELS_PER_WINDOW_MAX, US_PER_SECOND
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 from budgetd_server.domain.names import broken_name_rule
 from budgetd_server.litellm.files.members import describe_json
 
@@ -72,7 +72,7 @@ def parse_record(user: str, value: Any) -> Checked:
         reader.refuse("record", value, "must be an object")
         return Checked(None, _faults(user, reader), [])
     unknown = [key for key in value if key not in KEYS]
-    notes = [f"{shown(key)} is no part of a record, and is left out" for key in unknown]
+    notes = [f"{short_repr(key)} is no part of a record, and is left out" for key in unknown]
     total = reader.dollars("total_budget")
     duration = _duration_seconds(reader, value)
     created_at = reader.seconds("created_at") if duration else None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from budgetd_server.domain.errors import shown
+from budgetd_server.domain.errors import short_repr
 from budgetd_server.litellm.files.importing import Fate, UserOutcome
 from budgetd_server.litellm.files.reading import Reading
 
@@ -75,10 +75,10 @@ class ImportReport:
             usd_text: The sum that was imported, in dollars.
         """
         reading = self._reading
-        yield from _some([f"note: {shown(each.user)} {each.sentence}" for each in reading.notes])
-        yield from _some([f"refused {shown(each.user)}: {each.sentence}" for each in reading.faults])
+        yield from _some([f"note: {short_repr(each.user)} {each.sentence}" for each in reading.notes])
+        yield from _some([f"refused {short_repr(each.user)}: {each.sentence}" for each in reading.faults])
         yield from _some(
-            [f"left {shown(outcome.record.user)}: {outcome.detail or outcome.fate}" for outcome in self._others]
+            [f"left {short_repr(outcome.record.user)}: {outcome.detail or outcome.fate}" for outcome in self._others]
         )
         yield from _some([f"damaged: {each.sentence}{_legible(each.legible)}" for each in reading.damages])
         verb = "would import" if self._is_dry_run else "imported"
