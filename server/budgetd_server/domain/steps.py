@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from budgetd_server.domain.bounds import COUNTER_MAX
 from budgetd_server.domain.budget import BudgetState, Limit
 from budgetd_server.domain.charging import CHARGE
-from budgetd_server.domain.commands import Charge, Command, Outcome, R_co, Request
+from budgetd_server.domain.commands import Command, Outcome, R_co, Request
 from budgetd_server.domain.configure import CREATE_BUDGET, set_main_limit
 from budgetd_server.domain.correcting import ADJUST_COST
 from budgetd_server.domain.counting import Part, check_room
@@ -98,10 +98,11 @@ class Steps:
         Raises:
             Refusal: It is refused; nothing of this step has changed.
         """
-        outcome: Outcome[R] = _PLAIN[type(step)].carry_out(self._turn, step)
+        rule = _PLAIN[type(step)]
+        outcome: Outcome[R] = rule.carry_out(self._turn, step)
         self.has_changed = True
-        if isinstance(step, Charge):
-            self._state.tally.count_charge(step.cost_nano_usd)
+        if rule.charged_nano_usd is not None:
+            self._state.tally.count_charge(rule.charged_nano_usd(step, outcome.result))
         return outcome
 
     def check_room(self, cost_nano_usd: int) -> None:

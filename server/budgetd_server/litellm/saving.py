@@ -49,7 +49,6 @@ class RecordSaved(Result):
     """The result of a saved record."""
 
     charged_nano_usd: int = 0
-    charges_count: int = 0
     #: Whether it is older than the record that was accepted last.
     is_late: bool = False
     #: Whether anything changed.
@@ -103,7 +102,6 @@ class SaveRecord:
             steps.keep(key, following.to_note())
         return RecordSaved(
             saving.charged_nano_usd,
-            saving.charges,
             is_late=saving.order is Order.LATE,
             has_changed=following is not None,
         )
@@ -166,7 +164,6 @@ class _Saving:
     steps: Steps
     command: SaveRecord
     charged_nano_usd: int = 0
-    charges: int = 0
     #: How the record was classified; None if there was no earlier one.
     order: Order | None = None
     labels: Mapping[str, str] | None = field(init=False)
@@ -345,7 +342,6 @@ class _Saving:
                 )
                 self.steps.do(spent)
                 self.charged_nano_usd += change
-                self.charges += 1
         for model, change in changes.items():
             if change < 0:
                 self._take_back(model, change)
