@@ -87,16 +87,17 @@ def build(folder: str, target: Path) -> Path:
     return wheel
 
 
-def first_command() -> list[str]:
-    """The first commands of the README, in a checkout."""
-    (command,) = next(block.code for block in page("README.md").blocks() if block.language == "sh").splitlines()
+def install_command() -> list[str]:
+    """Return the command by which the README installs budgetd from a checkout."""
+    blocks = (block.code for block in page("README.md").blocks() if block.language == "sh")
+    (command,) = next(code for code in blocks if code.startswith("pip install")).splitlines()
     return command.split()
 
 
 def rehearse_checkout(folder: Path, python: str) -> None:
     """The README's first command in an empty environment, and then its quick start; nothing is locked there."""
     _run([python, "-m", "venv", str(folder)])
-    program, *arguments = first_command()
+    program, *arguments = install_command()
     _run([str(folder / "bin" / program), *arguments, "--quiet", "--disable-pip-version-check"], cwd=REPOSITORY)
     _run([str(folder / "bin" / "python"), "-I", "-c", QUICK_START, "local", ""], cwd=folder)
     _run([str(folder / "bin" / "budgetd"), "--version"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.packaging.dockerfile import REPOSITORY
-from tests.packaging.rehearse_wheels import first_command
+from tests.packaging.rehearse_wheels import install_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def test_the_server_command_is_the_function_that_the_command_line_defines() -> N
     assert SERVER.project()["scripts"] == {"budgetd": "budgetd_server.cli:main"}
 
 
-def test_the_first_command_of_the_readme_installs_both_distributions_of_a_checkout() -> None:
-    assert first_command() == ["pip", "install", *(f"./{each.folder}" for each in (CLIENT, SERVER))]
+def test_the_readme_installs_both_distributions_of_a_checkout() -> None:
+    assert install_command() == ["pip", "install", *(f"./{each.folder}" for each in (CLIENT, SERVER))]
 
 
 @both
