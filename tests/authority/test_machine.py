@@ -17,7 +17,8 @@ count. On the way to a file: request ids, sums of the rest or a recount's later 
 bounds or deleted rows that are not written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -59,6 +60,34 @@ class ToyMachine(Machine):
     """On the second kind of ledger, which keeps its rows in memory."""
 
     make_store = staticmethod(lambda _: LedgerStore("toy"))
+
+
+#: Planted bugs that only rare histories show: to find one may take ten seconds or more, so they belong to the drills.
+RARE = {
+    "accepts_any_etag",
+    "charges_again",
+    "ends_by_itself",
+    "ends_chains_early",
+    "forgets_refused_content",
+    "frees_where_the_commit_matches",
+    "inherits_lifetime",
+    "keeps_nothing_open",
+    "keeps_old_models",
+    "leaves_the_copy_of_a_template",
+    "loads_no_rest",
+    "loses_the_second_step",
+    "recounts_what_was_reset",
+    "refunds_into_later_windows",
+    "settles_with_the_tree_of_today",
+}
+
+
+def planted(plants: Iterable[Plant]) -> list[Any]:
+    """Return the parameters of a test of planted bugs; those of rare ones are drills."""
+    return [
+        pytest.param(each, id=each.__name__, marks=pytest.mark.drill if each.__name__ in RARE else ())
+        for each in plants
+    ]
 
 
 MACHINES = {"sqlite": SqliteMachine, "toy": ToyMachine}
@@ -103,7 +132,7 @@ def search(machine: type[Machine]) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("plant", [*PLANTS, *COUNT_PLANTS], ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", planted([*PLANTS, *COUNT_PLANTS]))
 def test_a_planted_bug_is_caught(plant: Plant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
@@ -112,7 +141,7 @@ def test_a_planted_bug_is_caught(plant: Plant) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("plant", STORE_PLANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", planted(STORE_PLANTS))
 def test_a_bug_planted_on_the_way_to_sqlite_is_caught(plant: Plant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
