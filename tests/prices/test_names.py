@@ -57,6 +57,8 @@ def usd(prices: Catalogue, model: str, provider: str = "") -> float:
         pytest.param(f"bedrock/us-gov-west-1/{SONNET}", "", 0.0216, id="E4 a region with a price of its own"),
         pytest.param("eu.meta.llama3-3-70b-instruct-v1:0", "", 0.00144, id="E4 a geography at the same price"),
         pytest.param("vertex_ai/claude-sonnet-4-5@default", "", 0.018, id="E4 Vertex's standard version"),
+        pytest.param("claude-sonnet-4-5@20250929", "", 0.018, id="E4 Vertex's own name of a partner's model"),
+        pytest.param("claude-sonnet-4-5@default", "", 0.018, id="E4 the same in its standard version"),
         pytest.param("azure/responses/gpt-4o", "", 0.0125, id="E4 a route of Azure"),
         pytest.param("models/gemini-2.5-flash", "", 0.0028, id="the Gemini API's resource name"),
         pytest.param("models/gemini-2.5-flash", "gemini", 0.0028, id="the same with its provider"),
@@ -239,6 +241,7 @@ SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
         pytest.param("azure/gpt-4o-mni", "", "azure/gpt-4o-mini", id="a slip behind a prefix"),
         pytest.param("claude-sonet-4-5", "vertex_ai_beta", "vertex_ai/claude-sonnet-4-5", id="a branch of a provider"),
         pytest.param("gpt-4o", "azure_ai", "gpt-4o", id="what another provider has"),
+        pytest.param("openai/gpt-oss-120b", "", "groq/openai/gpt-oss-120b", id="the whole name behind a provider"),
         pytest.param("anthropic.claude-sonnet-4-5", "", SONNET, id="an id of Bedrock without date and version"),
         pytest.param("anthropic.claude-sonnet-4-5", "bedrock", SONNET, id="the same, its provider given"),
         pytest.param("claude-sonnet-4.5", "bedrock", SONNET, id="without the vendor, and other punctuation"),
@@ -271,6 +274,26 @@ def test_a_refused_name_is_answered_with_similar_names(
         usd(shipped, model, provider)
 
     assert near in refused.value.metadata["near"].split(",")
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "row"),
+    [
+        pytest.param("mistral-large-latest", "", "mistral/mistral-large-latest", id="its maker's"),
+        pytest.param("openai/gpt-oss-120b", "", "gmi/openai/gpt-oss-120b", id="whole, behind providers"),
+        pytest.param(
+            "openai/gpt-oss-120b", "cerebras", "cerebras/gpt-oss-120b", id="the provider's, not its publisher"
+        ),
+        pytest.param("claude-sonnet-4-5-20250929", "bedrock", SONNET, id="an id of Bedrock with the same date"),
+        pytest.param("bedrock/claude-sonnet-4-5-20250929", "", SONNET, id="the same, with the provider in front"),
+        pytest.param("claude-sonnet-4-5-20250929", "vertex_ai", "vertex_ai/claude-sonnet-4-5@20250929", id="Vertex's"),
+    ],
+)
+def test_the_first_near_name_is_the_same_model(shipped: Catalogue, model: str, provider: str, row: str) -> None:
+    with pytest.raises(UnknownModel) as refused:
+        usd(shipped, model, provider)
+
+    assert refused.value.metadata["near"].split(",")[0] == row
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ REGION = r"[a-z]{2}(?:-[a-z]+)+-\d"
 _PROFILE = re.compile(r"arn:aws[a-z-]*:bedrock:[^:/]*:\d*:(?:inference-profile|foundation-model)/([^/]+)")
 _VENDORS = (
     "ai21|amazon|anthropic|cohere|deepseek|google|luma|meta|minimax|mistral|moonshot|moonshotai|nvidia|openai|qwen"
-    "|stability|twelvelabs|writer|zai"
+    "|stability|twelvelabs|writer|xai|zai"
 )
 _BEDROCK_ID = re.compile(rf"(?:(?:{GEOGRAPHY})\.)?(?:{_VENDORS})\.(.+)")
 #: In "claude-v2:1" the "v2" belongs to the name. "-v1" is always a version, and so is any "-v…" after a date. After a

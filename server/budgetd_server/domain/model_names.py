@@ -33,6 +33,8 @@ _ROUTES = {
     "openai": ("responses/",),
 }
 _FINE_TUNED = re.compile(r"(ft:[^:]+):.+")
+#: How Vertex AI itself calls the models of its partners, such as "claude-sonnet-4-5@20250929".
+_VERTEX_VERSION = re.compile(r"[^/@]+@(?:\d+|default|latest)")
 _STANDARD_VERSION = re.compile(r"(.+)@(?:default|latest)")
 _ARN = re.compile(rf"arn:aws[a-z-]*:bedrock:({REGION}):\d*:(?:inference-profile|foundation-model)/([^/]+)")
 _IN_REGION = re.compile(rf"({REGION})/([^/]+)")
@@ -244,5 +246,7 @@ def provider_by_form(model: str) -> str:
         return ""
     if model.startswith("ft:"):
         return "openai"
+    if _VERTEX_VERSION.fullmatch(model):
+        return "vertex_ai"
     parts = _BEDROCK_ID.fullmatch(model)
     return "bedrock" if parts and parts[1] else ""

@@ -33,9 +33,10 @@ class NearNames:
     """
 
     def __init__(self, names: Iterable[str], provider_of: Callable[[str], str] = lambda _: "") -> None:
-        # "gpt-4o" is also near "azure/gpt-4o". A form is represented by its shortest names, one per provider.
+        # "gpt-4o" is also near "azure/gpt-4o". A form is represented by its maker's and its shortest names, one per
+        # provider.
         by_form: dict[str, list[str]] = {}
-        for name in sorted(names, key=lambda name: (len(name), name)):
+        for name in sorted(names, key=lambda name: (_is_of_another(name), len(name), name)):
             for form in _forms(name, provider_of):
                 same = by_form.setdefault(form, [])
                 if len(same) < NEAR_MAX and _prefix(name) not in map(_prefix, same):
@@ -47,8 +48,9 @@ class NearNames:
     def of(self, name: str, provider: str = "") -> Sequence[str]:
         """Return at most three names that resemble this one; often none.
 
-        Names of the provider come first, if one was given, then the most similar ones. A model with exactly the name
-        that was sent is returned for several providers, any other model once.
+        The same model of the provider comes first, if one was given; then names that end in the whole name with its
+        publisher, other models of the provider, the same model of others, and the most similar ones. A model with exactly
+        the name that was sent is returned for several providers, any other model once.
         """
         ratios: dict[str, float] = {}
         for wanted in _forms(name):
@@ -59,11 +61,15 @@ class NearNames:
                         ratios[known] = max(ratios.get(known, 0.0), ratio)
         if provider:
             self._add_own(ratios, name, provider)
-        likely = [
-            (bool(provider) and self._provider_of(known) != provider, -ratio, len(known), known)
-            for known, ratio in ratios.items()
-        ]
-        return [known for *_, known in sorted(likely)[:NEAR_MAX]]
+        model = _model(name)
+
+        def rank(known: str) -> tuple[int, bool, float, bool, int, str]:
+            is_own, is_same = bool(provider) and self._provider_of(known) == provider, _model(known) == model
+            is_behind = "/" in name and known.endswith(f"/{name}")
+            group = 0 if is_own and is_same else 1 if is_behind else 2 if is_own else 3
+            return group, not is_same, -ratios[known], _is_of_another(known), len(known), known
+
+        return sorted(ratios, key=rank)[:NEAR_MAX]
 
     def _add_own(self, ratios: dict[str, float], name: str, provider: str) -> None:
         """Add the provider's names that resemble a name, both compared without the provider."""
@@ -96,9 +102,12 @@ def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[st
     Args:
         name: Any name.
         provider_of: Returns the provider of a known name. Ids that begin with a vendor, such as Bedrock's
-            "us.anthropic.claude…", are also compared without it, as names of that provider. None: the name is unknown.
+            "us.anthropic.claude…", are also compared without it, as names of that provider; so is "openai/gpt-oss" of
+            "groq/openai/gpt-oss". None: the name is unknown.
     """
     forms = {_form(name), _bare_form(name)}
+    if provider_of is not None and name.count("/") > 1:
+        forms.add(_form(name.partition("/")[2]))
     bare = (bare_names(name[:_BARED_CHARACTERS_MAX]) or ("",))[-1]
     begin, found, _ = name.partition(bare) if bare else ("", "", "")
     if found:
@@ -111,6 +120,17 @@ def _forms(name: str, provider_of: Callable[[str], str] | None = None) -> set[st
 def _prefix(name: str) -> str:
     """Return the provider's prefix of a name. Empty if it has none."""
     return name.partition("/")[0] if "/" in name else ""
+
+
+def _is_of_another(name: str) -> bool:
+    """True if a name has a provider that its model is not called after, unlike "mistral/mistral-large"."""
+    return not name.rpartition("/")[2].startswith(_prefix(name))
+
+
+def _model(name: str) -> str:
+    """The model that a name means, with its date, whoever serves it."""
+    bare = (bare_names(f"/{name[:_BARED_CHARACTERS_MAX]}") or ("",))[0]
+    return bare.casefold().translate(_PUNCTUATION)
 
 
 def _bare_form(name: str) -> str:
