@@ -42,7 +42,7 @@ def test_what_only_one_provider_gives_shows_who_serves_the_model(
     ("given", "charged"),
     [
         ("gemini/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
-        ("gemini/gemini-2.5-pro", "gemini-2.5-flash"),
+        ("gemini/gemini-2.5-pro", "gemini/gemini-2.5-flash"),
         ("gemini-2.5-pro", "gemini-2.5-flash"),
         ("/", "gemini-2.5-flash"),
     ],

@@ -49,8 +49,8 @@ class NearNames:
         """Return at most three names that resemble this one; often none.
 
         The same model of the provider comes first, if one was given; then names that end in the whole name with its
-        publisher, other models of the provider, the same model of others, and the most similar ones. A model with exactly
-        the name that was sent is returned for several providers, any other model once.
+        publisher, other models of the provider, the same model of others, and the most similar ones. A model with
+        exactly the name that was sent is returned for several providers, any other model once.
         """
         ratios: dict[str, float] = {}
         for wanted in _forms(name):

@@ -113,7 +113,7 @@ class ManagerMethods(RecordMethods):
             completion_obj: The provider's answer: LiteLLM's or a provider's object, or a dictionary made of one. The
                 cost that LiteLLM or else the provider reports is charged; without one, the server prices the usage.
             model: With both texts: the model for which the server counts tokens; the object is then ignored. With an
-                object: its model, if the object does not name one.
+                object: its model, if the object does not name one; its provider and region count in any case.
             input_text: The text that was sent.
             output_text: The text that was returned.
             cost_usd: What the call cost, in dollars. It replaces every other price; with it nothing else is needed.

@@ -1,6 +1,5 @@
 """Reads what to charge for a provider's answer: its model, its cost or usage, and how it was served."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from budgetd.usage.dialect import Dialect, Look, Reading, is_number, read
 from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
+from budgetd.usage.given_names import combined
 from budgetd.usage.iterations import requests_of
 from budgetd.usage.made import settle_made
 from budgetd.usage.plain import plain_counts
@@ -47,8 +47,6 @@ _USUAL_TIERS = {"", "default", "standard", "auto", "on_demand", "standard_only",
 #: Libraries whose classes have a total of zero where none was given.
 _DEFAULT_TOTALS = {"litellm", "mistralai"}
 _ANYWHERE = {"global", "not_available"}
-#: What may follow a model's name: a date, and a version of Amazon Bedrock.
-_DATE = re.compile(r"(?:[@-](\d{4}-\d{2}-\d{2}|\d{8}|\d{4}))?(?:-v\d+)?(?::\d+)?$")
 
 
 class Answer(NamedTuple):
@@ -78,7 +76,8 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
 
     Args:
         answer: LiteLLM's or a provider's object, or a dictionary made of one.
-        model: The model's name, for answers that do not contain it, or that do not have the provider in front of it.
+        model: The model's name, for answers that do not contain it. Where the answer has a name without a provider or a
+            place, those of this name are added to it.
         cost_nano_usd: What the call cost; it takes precedence over every cost in the answer.
 
     Raises:
@@ -90,8 +89,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     name, look = _look(answer, model)
     cost: ReportedCost | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
     cost = cost or cost_from_litellm(look)
-    answer_id = get(look.answer, "id")
-    identity = answer_id if isinstance(answer_id, str) else ""
+    identity = _identity(look.answer)
     counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
     requests: list[dict[str, int]] = []
     if counts is None:
@@ -158,11 +156,22 @@ def _look(answer: object, model: str | None, *, is_batch: bool | None = None) ->
     if not usage and is_batch is None and (unpacked := unpack(known)) is not None:
         inner, is_batch = unpacked
         outer = (get(known, field) for field in ("model", *_MODELS))
-        return _look(inner, next((name for name in outer if isinstance(name, str)), model), is_batch=is_batch)
+        names = (combined(name, model) for name in outer if name and isinstance(name, str))
+        return _look(inner, next(names, model), is_batch=is_batch)
     name = _model(known, hidden, model)
     provider = get(hidden, "custom_llm_provider") if hidden else None
     served_by = provider if isinstance(provider, str) else ""
-    return name, Look(known, hidden, usage, name.lower(), served_by, bool(is_batch))
+    look = Look(known, hidden, usage, name.lower(), served_by, bool(is_batch))
+    if model and model != name:
+        name = combined(name, model, "openrouter" if openrouter.is_its_own(look, _identity(known)) else served_by)
+        look = look._replace(model=name.lower())
+    return name, look
+
+
+def _identity(answer: object) -> str:
+    """Return the provider's identifier of an answer. Empty if it has none."""
+    identity = get(answer, "id")
+    return identity if isinstance(identity, str) else ""
 
 
 def _known(answer: object) -> object:
@@ -190,11 +199,11 @@ def _hidden(answer: object, known: object) -> object:
 def _model(answer: object, hidden: object, given: str | None) -> str:
     model = get(answer, "model")
     if isinstance(model, str) and model:
-        return _with_provider(model, given)
+        return model
     others = [get(answer, name) for name in _MODELS] + [get(hidden, name) for name in _HIDDEN_MODELS if hidden]
     for other in (*others, given):
         if isinstance(other, str) and other:
-            return _with_provider(other, given)
+            return other
     _refuse_error(answer)
     raise UsageValueError("model", "must be a text; of an answer that has none, pass model= as well", model)
 
@@ -205,23 +214,6 @@ def _refuse_error(answer: object) -> None:
     if error is not None:
         rule = "must not be there: this is an error of the provider and no completion, so nothing is charged"
         raise UsageValueError("error", rule, error)
-
-
-def _with_provider(model: str, given: str | None) -> str:
-    """Return the caller's name if it is the answer's with a provider, route or place in front, else the answer's."""
-    if given is None or "/" not in given:
-        return model
-    if given.endswith(f"/{model}"):
-        return given
-    (route, given_date), (name, date) = _undated(given), _undated(model)
-    is_same = route.rpartition("/")[2] == name or route.endswith(f".{name}")
-    return given if is_same and (not given_date or not date or given_date == date) else model
-
-
-def _undated(model: str) -> tuple[str, str]:
-    """Return a model's name without date and version, and the digits of the date. Empty if it has no date."""
-    name, date = _DATE.sub("", model.lower()), _DATE.search(model)
-    return name, re.sub(r"\D", "", date.group(1) or "") if date else ""
 
 
 def _usage_fields(answer: object) -> Fields:
