@@ -12,7 +12,7 @@ and a killed process loses nothing that was acknowledged. A client also works in
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from budgetd.calls.rpc import ResponseT, UnaryRpc
 from budgetd.errors import DatabaseRefused
 from budgetd.request_ids import RequestT
 from budgetd.transport.status import error_of_status, no_answer_in_time
+from budgetd.values import short_repr
 
 if TYPE_CHECKING:
     from budgetd_server.embedded import Answer, Embedded
@@ -133,7 +134,12 @@ def _price_files(prices: PriceFiles) -> list[Path]:
         prices = [path for path in os.environ.get("BUDGETD_PRICES", "").split(os.pathsep) if path]
     elif isinstance(prices, str | os.PathLike):
         prices = [prices]
-    return [Path(path).resolve() for path in prices]
+    try:
+        if not isinstance(prices, Mapping | bytes):
+            return [Path(path).resolve() for path in prices]
+    except TypeError:
+        pass
+    raise TypeError(f"prices must be the path of a price file, or a list of paths, got {short_repr(prices)}")
 
 
 def _response(rpc: UnaryRpc[RequestT, ResponseT], answer: "Answer") -> ResponseT:

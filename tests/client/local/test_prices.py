@@ -111,6 +111,12 @@ def test_a_fault_in_a_price_file_is_reported_when_the_manager_is_made(tmp_path: 
     assert not (tmp_path / "b.db").exists()
 
 
+@pytest.mark.parametrize("prices", [123, b"prices.toml", [5], {"gpt-4o": "prices.toml"}], ids=repr)
+def test_prices_that_are_no_paths_are_refused_by_name(prices: object, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="prices must be the path of a price file, or a list of paths, got "):
+        BudgetManager("e", database=tmp_path / "b.db", prices=prices)  # type: ignore[arg-type] # What is wrong.
+
+
 def test_a_server_has_its_own_prices(price_file: Path) -> None:
     with pytest.raises(ValueError, match="prices must not be given with client_type 'hosted'"):
         BudgetManager("e", client_type="hosted", api_base="127.0.0.1:1", prices=price_file)
