@@ -4,7 +4,7 @@ The neutral counts are the fields of the contract's `Usage`. Counts whose names 
 other counts, or the dialect's rule of totals adds them to others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Integral, Number
@@ -223,12 +223,19 @@ def _take_usage(reading: Reading, dialect: Dialect) -> None:
         elif path.rpartition(".")[0] in parts and not _is_known(dialect, path):
             rule = "must be a whole number, not a list or an object"
             raise UsageTypeError(f"usage.{path.rpartition('.')[0]}", rule, value)
+        elif _is_empty(value):
+            continue
         elif _is_in(dialect.unpriced, path) or (is_number(value) and _is_in(COST_PARTS, path)):
             reading.leave_unpriced(path)
         elif is_number(value) and not _is_known(dialect, path):
             reading.unread.append(path)
         elif isinstance(value, str) and is_term(path, value) and not _is_known(dialect, path):
             reading.leave_unpriced(path)
+
+
+def _is_empty(value: object) -> bool:
+    """True for a list or an object without anything in it, which counts nothing."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes) and not len(value)
 
 
 def is_term(path: str, text: str) -> bool:

@@ -99,6 +99,7 @@ _INSIDE_CACHE = "is inside the cached tokens, and has no price of its own"
 _INSIDE_OUTPUT = "is inside the output, and billed as such"
 _SEARCHES = "searches, which have a price, in LiteLLM as here, only if they are in `web_search_requests`"
 _TIMING = "is a time that was taken"
+_MEASURED = "is a time or a speed that SambaNova has measured"
 HARMLESS: dict[str, str] = {
     **below(INPUT_HOLDERS, {"cached_tokens_details.text_tokens": _INSIDE_CACHE}),
     "completion_tokens_details.accepted_prediction_tokens": _INSIDE_OUTPUT,
@@ -110,6 +111,23 @@ HARMLESS: dict[str, str] = {
     "prompt_time": _TIMING,
     "completion_time": _TIMING,
     "total_time": _TIMING,
+    **dict.fromkeys(
+        (
+            "acceptance_rate",
+            "batch_size_used",
+            "completion_tokens_after_first_per_sec",
+            "completion_tokens_after_first_per_sec_first_ten",
+            "completion_tokens_per_sec",
+            "end_time",
+            "model_execution_time",
+            "start_time",
+            "throughput_after_first_token",
+            "time_to_first_token",
+            "total_latency",
+            "total_tokens_per_sec",
+        ),
+        _MEASURED,
+    ),
     **COST_PARTS,
 }
 #: Where Perplexity counts its searches.
