@@ -5,14 +5,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from budgetd.usage import openai_chat, openrouter
-from budgetd.usage.contents import has_content
-from budgetd.usage.dialect import Dialect, Look, Reading, is_number, read
+from budgetd.usage.contents import has_content, is_blocked
+from budgetd.usage.dialect import Dialect, Look, Reading, absent_count, is_number, read
 from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
 from budgetd.usage.given_names import combined
 from budgetd.usage.iterations import requests_of
-from budgetd.usage.made import settle_made
+from budgetd.usage.made import has_text, settle_made
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.reported_cost import ReportedCost, cost_from_litellm, cost_from_provider, is_from_cache
@@ -104,7 +104,8 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         check_one_form(reading)
         if reading.missing and cost is None:
             raise reading.missing
-        _check_not_all_unread(reading, cost)
+        if cost is None:
+            _check_counts_content(reading, dialect)
         requests = requests_of(reading)
         counts, unread = reading.counts, _bounded(reading.unread)
     cost_nano_usd, cost_source = cost or _NO_COST
@@ -273,13 +274,21 @@ def _without_cost(look: Look) -> UsageValueError:
     )
 
 
-def _check_not_all_unread(reading: Reading, cost: ReportedCost | None) -> None:
-    """Refuse a usage that would be charged as nothing: all its counts are unread, or zero although there is content."""
-    if cost is not None or any(reading.counts.values()):
+def _check_counts_content(reading: Reading, dialect: Dialect) -> None:
+    """Refuse a usage by which content would be charged as nothing.
+
+    All its counts are unread, or zero although there is content, or it has no output although there is a text or a tool
+    call.
+    """
+    look = reading.look
+    if any(reading.counts.values()):
+        is_without_output = reading.of("input_tokens") and not reading.of("output_tokens")
+        if is_without_output and dialect.needs(look) and has_text(look) and not is_blocked(look):
+            raise absent_count("output_tokens", dialect, look)
         return
-    if not reading.unread and has_content(reading.look):
+    if not reading.unread and has_content(look) and not is_blocked(look):
         rule = "must count something, since the answer has content; pass cost_usd=, which may be 0, if it does not"
-        raise UsageValueError("usage", rule, dict(reading.look.usage))
+        raise UsageValueError("usage", rule, dict(look.usage))
     if reading.unread:
         path = reading.unread[0]
         rule = "must not be the only count: it has no price, so nothing can be charged"

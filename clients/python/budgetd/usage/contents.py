@@ -20,6 +20,11 @@ _CONTENTS = (
 #: Lists of choices, and where each choice keeps its output.
 _CHOICES = ("choices", "candidates")
 _OF_CHOICE = ("message", "content", "text")
+#: Stop reasons of blocked answers, whose text is a notice and not the model's output; and Bedrock's field that says so
+#: where the stop reason does not.
+_BLOCKED = ("guardrail_intervened", "content_filter", "content_filtered")
+_STOPS = ("stopReason", "stop_reason", "finish_reason")
+_GUARDRAIL, _INTERVENED = "amazon-bedrock-guardrailAction", "INTERVENED"
 #: The fields of messages, of any provider, that are content. Other fields, such as the role, are not.
 _OF_MESSAGE = ("content", "parts", "tool_calls", "function_call", "reasoning_content", "audio", "images", "message")
 
@@ -35,6 +40,16 @@ def has_content(look: Look) -> bool:
                 if any(_is_content(get(choice, part)) for part in _OF_CHOICE):
                     return True
     return False
+
+
+def is_blocked(look: Look) -> bool:
+    """Return True if a guardrail or a filter stopped the answer, whose text may then be a notice instead of output."""
+    if look.get(_GUARDRAIL) == _INTERVENED or any(look.get(name) in _BLOCKED for name in _STOPS):
+        return True
+    choices = look.get("choices")
+    if not isinstance(choices, list | tuple) or not choices:
+        return False
+    return all(get(choice, "finish_reason") in _BLOCKED for choice in choices)
 
 
 def _is_content(value: object) -> bool:

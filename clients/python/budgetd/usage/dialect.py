@@ -4,7 +4,7 @@ The neutral counts are the fields of the contract's `Usage`. Counts whose names 
 other counts, or the dialect's rule of totals adds them to others.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from numbers import Integral, Number
@@ -182,16 +182,31 @@ def _missing(reading: Reading, dialect: Dialect) -> UsageValueError | None:
     if not any(counts[name] for name in counts if name.endswith("_tokens") or name[0] == "_"):
         return None
     for need in dialect.needs(look):
-        names = {need, _OTHER_NAMES.get(need)}
-        paths = [path for path, name in dialect.parts.items() if name in names]
+        paths = _paths_of(need, dialect)
         if any(path in reading.leaves or _is_zero(look.usage, path) for path in paths):
             continue
         if "output" in need and counts.get("_total") == (reading.of("input_tokens") or reading.of("_other_input")):
             continue
-        is_camel = any(name != name.lower() for name in look.usage)
-        path = next((path for path in paths if (path != path.lower()) == is_camel), paths[0])
-        return missing_count(f"usage.{path}", need)
+        return absent_count(need, dialect, look)
     return None
+
+
+def _paths_of(need: str, dialect: Dialect) -> list[str]:
+    """Return the paths of a count, under its own name and that of other forms."""
+    names = {need, _OTHER_NAMES.get(need)}
+    return [path for path, name in dialect.parts.items() if name in names]
+
+
+def absent_count(need: str, dialect: Dialect, look: Look) -> UsageValueError:
+    """Return the error for a required count that is missing, or that is zero although the answer has output."""
+    paths = _paths_of(need, dialect) or [need]
+    zero = next((path for path in paths if _is_zero(look.usage, path)), None)
+    if zero is not None:
+        rule = "must count the text or the tool calls of the answer; pass the whole usage, or cost_usd="
+        return UsageValueError(f"usage.{zero}", rule, 0)
+    is_camel = any(name != name.lower() for name in look.usage)
+    path = next((path for path in paths if (path != path.lower()) == is_camel), paths[0])
+    return missing_count(f"usage.{path}", need)
 
 
 def missing_count(path: str, name: str) -> UsageValueError:
@@ -234,8 +249,8 @@ def _take_usage(reading: Reading, dialect: Dialect) -> None:
 
 
 def _is_empty(value: object) -> bool:
-    """True for a list or an object without anything in it, which counts nothing."""
-    return isinstance(value, Collection) and not isinstance(value, str | bytes) and not len(value)
+    """Return True for an empty list or object, which counts nothing."""
+    return isinstance(value, list | tuple | dict) and not value
 
 
 def is_term(path: str, text: str) -> bool:

@@ -10,7 +10,7 @@ _IMAGE, _AUDIO, _VIDEO, _TEXT, _OF_CODE = "image", "audio", "video", "text", "co
 _COUNTS = {_IMAGE: "image_output_tokens", _AUDIO: "audio_output_tokens", _VIDEO: "_video_output"}
 _COUNTED = ("reasoning_tokens", "_text_output", *_COUNTS.values())
 #: Where answers of any form keep what the model made.
-_HOLDERS = ("content", "output", "outputs", "parts", "files")
+_HOLDERS = ("content", "message", "output", "outputs", "parts", "files", "text")
 #: Names, of any provider, under which an answer holds its parts.
 _INNER = frozenset(
     {"message", "content", "parts", "output", "inline_data", "inlineData", "file_data", "fileData", "file"}
@@ -72,6 +72,16 @@ def settle_made(reading: Reading) -> None:
 
 def made(look: Look) -> dict[str, str]:
     """Return the kinds of output with the path of each. Empty unless there is an image, audio or video."""
+    found = _found(look)
+    return {} if _OF_CODE in found or found.keys() <= {_TEXT} else found
+
+
+def has_text(look: Look) -> bool:
+    """Return True if the output has a text or a tool call. Reasoning does not count."""
+    return _TEXT in _found(look)
+
+
+def _found(look: Look) -> dict[str, str]:
     found: dict[str, str] = {}
     if (choices := look.get("choices")) is not None:
         # A short cut for most answers: a chat completion with one choice and no other output.
@@ -82,7 +92,7 @@ def made(look: Look) -> dict[str, str]:
         own = look.answer if isinstance(look.answer, Mapping) else getattr(look.answer, "__dict__", {})
         for holder in _HOLDERS:
             _see(found, own.get(holder), holder, 1)
-    return {} if _OF_CODE in found or found.keys() <= {_TEXT} else found
+    return found
 
 
 def _see(found: dict[str, str], value: object, path: str, depth: int) -> None:
