@@ -199,7 +199,7 @@ def test_coheres_chats_are_read_of_which_the_billed_units_count() -> None:
     last = cohere.MessageEndStreamedChatResponseV2.model_validate(end)
     first_version = cohere.NonStreamedChatResponse.model_validate({"text": "Hello", "meta": BILLED})
 
-    for given in (whole, last.delta, first_version):
+    for given in (whole, last, last.delta, first_version):
         answer = read_answer(given, model="command-a-03-2025")
 
         assert answer.usage == Usage(input_tokens=5, output_tokens=12)

@@ -58,7 +58,7 @@ def draw(choose: random.Random) -> dict[str, Any]:
 
 def usage_of(answer: dict[str, Any]) -> dict[str, Any] | None:
     """Where an answer keeps its counts, whole answers of events included."""
-    inner = answer.get("response", answer)
+    inner = answer.get("response") or answer.get("delta") or answer
     places = (inner, inner.get("x_groq") or {}, *(inner.get("choices") or ()))
     return next((place[holder] for place in places for holder in HOLDERS if holder in place), None)
 

@@ -52,6 +52,49 @@ def test_a_piece_in_the_middle_of_a_stream_is_refused(piece: dict[str, Any], fin
         read_answer({**piece, holder: [{"index": 0, "finish_reason": finish_reason}]})
 
 
+OPENROUTER: dict[str, Any] = {
+    "id": "gen-1",
+    "provider": "OpenAI",
+    "model": "openai/gpt-4o",
+    "object": "chat.completion.chunk",
+    "usage": {"prompt_tokens": 14, "completion_tokens": 10, "total_tokens": 24},
+}
+
+
+def piece_of(delta: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    return [{"index": 0, "delta": delta, "finish_reason": None, **more}]
+
+
+EMPTY = {"role": "assistant", "content": ""}
+
+
+@pytest.mark.parametrize("shape", [lambda value: value, as_object], ids=["dictionary", "object"])
+def test_openrouters_piece_with_the_usage_is_the_last_although_it_has_no_reason_to_end(shape: Any) -> None:
+    by_name = {**OPENROUTER, "choices": piece_of(EMPTY, native_finish_reason=None)}
+    by_cost = {
+        **OPENROUTER,
+        "usage": {**OPENROUTER["usage"], "cost": 0.00014, "is_byok": False},
+        "choices": piece_of(EMPTY),
+    }
+
+    assert read_answer(shape(by_name)).usage == Usage(input_tokens=14, output_tokens=10)
+    assert read_answer(shape(by_cost)).cost_nano_usd == 140_000
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        pytest.param(piece_of({"content": "Hello"}, native_finish_reason=None), id="a text"),
+        pytest.param(piece_of({"tool_calls": [{"index": 0}]}, native_finish_reason=None), id="a call of a tool"),
+        pytest.param(piece_of({"content": "", "reasoning": "Hm"}, native_finish_reason=None), id="a thought"),
+        pytest.param(piece_of(EMPTY), id="another provider's"),
+    ],
+)
+def test_a_piece_with_content_or_of_others_needs_a_reason_to_end(choices: list[dict[str, Any]]) -> None:
+    with pytest.raises(ValueError, match="last piece of a stream"):
+        read_answer({**OPENROUTER, "choices": choices})
+
+
 @pytest.mark.parametrize(
     ("kind", "advice"),
     [
@@ -65,6 +108,7 @@ def test_an_earlier_event_of_a_stream_is_refused_with_what_to_pass(kind: str, ad
         read_answer(of("m", {"input_tokens": 1, "output_tokens": 1}, type=kind))
 
     assert "litellm" not in str(refused.value)
+    assert ("message_start alone has the model" in str(refused.value)) == kind.startswith("message_")
 
 
 def test_a_stream_of_anthropics_is_refused_with_what_to_pass() -> None:

@@ -34,6 +34,23 @@ WRAPPED = (
         _FIFTEEN,
         _BATCH,
     ),
+    Case(
+        "C2 the last event of a stream of Cohere's",
+        "cohere",
+        {"model": "command-a", "type": "message-end", "delta": {"usage": {"billed_units": _FIFTEEN}}},
+        _FIFTEEN,
+    ),
+    Case(
+        "C2 the last event of a stream of Cohere's first version",
+        "cohere",
+        {
+            "model": "command-r",
+            "event_type": "stream-end",
+            "is_finished": True,
+            "response": {"text": "Hello", "meta": {"billed_units": _FIFTEEN}},
+        },
+        _FIFTEEN,
+    ),
     Case("A13 a line of a batch of the Gemini API's", "gemini", {"key": "1", "response": _GEMINI}, _FIFTEEN, _BATCH),
     Case(
         "A13 an answer of a batch of the Gemini API's that was sent inline",

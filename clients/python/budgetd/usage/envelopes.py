@@ -1,12 +1,14 @@
 """Unwraps answers and usages.
 
-Wrappers are: a line of a batch's results, the last event of a Bedrock Converse stream, and the last pieces of streams
-of Groq and Moonshot.
+Wrappers are: a line of a batch's results, the last event of a Bedrock Converse or a Cohere stream, and the last pieces
+of streams of Groq and Moonshot.
 """
 
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import get
 
+#: The last events of Cohere's streams, in versions 2 and 1: the field of the name, the name, the field of the answer.
+_LAST_EVENTS = (("type", "message-end", "delta"), ("event_type", "stream-end", "response"))
 _FAILED = "a request of a batch that failed costs nothing"
 
 
@@ -21,6 +23,9 @@ def unpack(holder: object) -> tuple[object, bool] | None:
     metadata = get(holder, "metadata")
     if get(metadata, "usage") is not None:
         return metadata, False
+    for kind, event, inner in _LAST_EVENTS:
+        if get(holder, kind) == event and (last := get(holder, inner)) is not None:
+            return last, False
     response, result = get(holder, "response"), get(holder, "result")
     if response is result is get(holder, "error") is None:
         return None

@@ -1,11 +1,15 @@
 """Pieces of streams: only the last one has the usage of the whole call."""
 
+from budgetd.usage.dialect import is_number
 from budgetd.usage.errors import UsageValueError
 from budgetd.usage.fields import fields_of, get
 
 _PART = "an earlier piece has only a part of the usage"
 _WAIT = f"{_PART}; wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
-_ANTHROPIC_WAIT = "none of its events has the whole usage alone; pass stream.get_final_message() of Anthropic's library"
+_ANTHROPIC_WAIT = (
+    "message_start alone has the model, the tier and how long the cache is kept, and message_delta the last counts; "
+    "pass stream.get_final_message() of Anthropic's library, which has all of it"
+)
 _REASON_RULE = (
     "must be there, as in a whole answer and the last piece of a stream: {}; "
     "of an answer that is whole all the same, pass its model and usage alone"
@@ -51,7 +55,7 @@ def whole_of(answer: object) -> object:
                 raise UsageValueError(
                     "status", f"must be that of a finished {name}: until then nothing is charged", status
                 )
-        if name.endswith(".chunk"):
+        if name.endswith(".chunk") and not _is_after_end(answer):
             _check_is_last(get(answer, "choices"), "choices", "finish_reason")
         return answer
     candidates = get(answer, "candidates")
@@ -78,6 +82,24 @@ def _check_is_stopped(message: object) -> None:
     """Refuse a message of Anthropic's without a stop reason: its stream has not ended, and its counts are not final."""
     if "stop_reason" in (fields_of(message, "message") or ()) and get(message, "stop_reason") is None:
         raise UsageValueError("stop_reason", _REASON_RULE.format(_ANTHROPIC_WAIT), None)
+
+
+def _is_after_end(piece: object) -> bool:
+    """Return True for OpenRouter's last piece, which has the usage but no content and no finish reason.
+
+    The finish reason is in the piece before. Such a piece is recognised by OpenRouter's own field or by a cost, since
+    other providers may send a usage in each piece, also in empty ones.
+    """
+    usage, choices = get(piece, "usage"), get(piece, "choices")
+    if usage is None or not isinstance(choices, list | tuple):
+        return False
+    is_priced = is_number(get(usage, "cost"))
+    for choice in choices:
+        delta = fields_of(get(choice, "delta"), "choices.delta") or {}
+        is_its_own = is_priced or "native_finish_reason" in (fields_of(choice, "choices") or ())
+        if not is_its_own or any(value for name, value in delta.items() if name != "role"):
+            return False
+    return True
 
 
 def _check_is_last(choices: object, holder: str, reason: str) -> None:
