@@ -12,6 +12,8 @@ from tests.usage.drawing import CASES, HOLDERS
 #: The first answer in each form.
 ONE_OF_EACH = {case.dialect: case for case in reversed(CASES)}
 
+RESULT = of("m", {"input_tokens": 9, "output_tokens": 9})
+
 
 def with_usage(answer: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The same answer with more in its usage."""
@@ -57,6 +59,34 @@ def test_a_cost_in_xais_ticks_is_taken_of_chats_and_responses(names: tuple[str, 
     answer = read_answer(of("grok-4", {**dict.fromkeys(names, 10), "cost_in_usd_ticks": 37_756_000}))
 
     assert (answer.cost_nano_usd, answer.cost_source, answer.unread_fields) == (3_775_600, COST_SOURCE_PROVIDER, ())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(of("openai/gpt-4o", {**U, "cost": 1e-10}), id="OpenRouter's"),
+        pytest.param(of("sonar", {**U, "cost": {"total_cost": 1e-10}}), id="Perplexity's"),
+        pytest.param(of("grok-4", {**U, "cost_in_usd_ticks": 1}), id="xAI's"),
+        pytest.param(
+            of("m", {**U, "cost": 0, "is_byok": True, "cost_details": {"upstream_inference_cost": 1e-10}}),
+            id="with the caller's own key",
+        ),
+        pytest.param({**RESULT, "total_cost_usd": 1e-10}, id="of Claude's agents"),
+        pytest.param({**RESULT, "modelUsage": {"m": {"costUSD": 1e-10}}}, id="of Claude's agents by model"),
+        pytest.param(
+            of("m", U, _hidden_params={"additional_headers": {"x-litellm-response-cost": "1e-10"}}),
+            id="of LiteLLM's proxy",
+        ),
+    ],
+)
+def test_a_cost_that_is_rounded_to_zero_is_still_the_cost(answer: dict[str, Any]) -> None:
+    assert read_answer(answer).cost_nano_usd == 0
+
+
+def test_the_cost_of_one_of_two_models_of_an_agent_is_not_the_cost() -> None:
+    costs = {"m": {"costUSD": 0.5}, "n": {"costUSD": 0}}
+
+    assert read_answer({**RESULT, "modelUsage": costs}).cost_nano_usd is None
 
 
 def test_a_cost_needs_no_usage_in_a_known_form() -> None:

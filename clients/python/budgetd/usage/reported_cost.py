@@ -1,7 +1,7 @@
 """Reads the cost that an answer reports, in this order of trust: LiteLLM's, then the provider's own.
 
 A cost that the caller gives comes before both. A zero counts only if its source must know it: LiteLLM reports zero for
-some models because it has no price for them.
+some models because it has no price for them. A cost above zero counts even if it rounds to zero.
 """
 
 import sys
@@ -74,7 +74,7 @@ def cost_from_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object
             continue
         _check_currency(leaves)
         nano = _nano_usd(cost, f"usage.{path}", per_dollar=per_dollar)
-        if nano:
+        if cost:
             return nano, budget_pb2.COST_SOURCE_PROVIDER
     if look.model.endswith(":free") and look.usage.get("cost") == 0:
         return 0, budget_pb2.COST_SOURCE_PROVIDER
@@ -83,11 +83,12 @@ def cost_from_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object
 
 def _of_agent(look: Look) -> ReportedCost | None:
     """Return the cost of all calls in a result of Claude's agents: its total, else the sum over models."""
-    nano = _nano_usd(get(look.answer, "total_cost_usd") or 0, "total_cost_usd")
-    costs = {} if nano else {name: get(used, "costUSD") for name, used in models_of_agent(look).items()}
+    total = get(look.answer, "total_cost_usd") or 0
+    nano = _nano_usd(total, "total_cost_usd")
+    costs = {} if total else {name: get(used, "costUSD") for name, used in models_of_agent(look).items()}
     if all(costs.values()):  # If one model has no cost, the total is unknown.
         nano += sum(_nano_usd(cost, f"modelUsage.{name}.costUSD") for name, cost in costs.items())
-    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
+    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if total or (costs and all(costs.values())) else None
 
 
 def _check_currency(leaves: Mapping[str, object]) -> None:
@@ -139,7 +140,7 @@ def _with_own_key(look: Look) -> ReportedCost | None:
         rule = "must be there where is_byok is true: usage.cost is the fee alone; pass cost_usd= for the whole"
         raise UsageValueError("usage.cost_details.upstream_inference_cost", rule, None)
     nano = _nano_usd(fee or 0, "usage.cost") + _nano_usd(upstream, "usage.cost_details.upstream_inference_cost")
-    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if nano else None
+    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if fee or upstream else None
 
 
 def _by_header(hidden: object) -> ReportedCost | None:
@@ -154,7 +155,8 @@ def _by_header(hidden: object) -> ReportedCost | None:
                 cost = Decimal(text) if isinstance(text, str) else text
             except InvalidOperation:
                 raise UsageTypeError(path, "must be a number of dollars", text) from None
-            if nano := _nano_usd(cost, path):
+            nano = _nano_usd(cost, path)
+            if cost:
                 return nano, budget_pb2.COST_SOURCE_GATEWAY
     return None
 
