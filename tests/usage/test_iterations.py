@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetd.usage import read_answer
+from budgetd.usage import UsageError, read_answer
 from budgetd.usage.iterations import REQUESTS_MAX
 from budgetd.v1.budget_pb2 import Usage
 from budgetd.v1.cost_pb2 import UpdateCostRequest
@@ -154,3 +154,10 @@ def test_the_server_takes_whatever_requests_are_sent(iterations: list[dict[str, 
 
     assert checks.violations == []
     assert len(requests) == len(iterations)
+
+
+def test_a_usage_above_its_runs_is_refused_also_where_its_cost_is_given_and_its_input_missing() -> None:
+    usage = {"output_tokens": 5_000, "cost": 1, "iterations": [MESSAGE]}
+
+    with pytest.raises(UsageError, match=r"must not exceed 1000, the sum of the iterations"):
+        read_answer(message("claude-opus-4-6", usage))

@@ -39,13 +39,15 @@ def add_iterations(reading: Reading) -> None:
     """
     if _HOLDER not in reading.look.usage:
         return
+    missing = reading.missing
     runs = [_run(reading, index) for index in _billed(reading)]
     if not runs:
         return
     sums = {part: sum(run[part] for run in runs) for part in runs[0]}
     if not sums["reasoning_tokens"]:  # LiteLLM counts the text of the reasoning where no run counts its tokens.
         del sums["reasoning_tokens"]
-    _check_covered(reading, sums)
+    if reading.missing is missing:  # Otherwise the sums of the runs are not whole.
+        _check_covered(reading, sums)
     reading.counts.update(sums)
     if len(runs) > 1:
         reading.requests = runs
@@ -127,6 +129,6 @@ def _count(reading: Reading, index: int, path: str) -> int:
 def _check_covered(reading: Reading, sums: dict[str, int]) -> None:
     """Refuse a usage that exceeds the sum of its runs: it is one of the runs, or their sum."""
     for name, total in sums.items():
-        if reading.of(name) > total and not reading.missing:
+        if reading.of(name) > total:
             rule = f"must not exceed {total}, the sum of the iterations"
             raise reading.refuse(name, rule)
