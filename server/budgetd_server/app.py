@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 #: How long gRPC waits at the end for calls that are not ours: open health watches never end by themselves.
 STOP_SECONDS = 0.2
-#: Before the port is closed, calls are refused until none has arrived for this long, so that none is in transit,
+#: Before the port is closed, calls are refused until none has arrived for this long, so that none is in transit.
 QUIET_SECONDS = 0.05
-#: but for no longer than this.
+#: How long that wait may take.
 QUIET_SECONDS_MAX = 1.0
 
 

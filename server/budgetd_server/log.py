@@ -1,6 +1,6 @@
 """Logs: one line per event on standard error, as text for people or JSON for programs.
 
-Every module logs through the standard library, with the fields of an event in `extra`; structlog only writes the lines.
+Every module logs through the standard library; structlog only formats the lines. Fields of an event may be in `extra`.
 No line contains a text to be counted or a token; ids that callers choose are escaped.
 """
 

@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "charge": Command("charge", "charge", "Record a cost that happened."),
     "show": Command("show", "show", "Show a budget: its limits, what was spent, and on which models."),
     "list": Command("show", "list_budgets", "List a project's budgets and what was spent."),
-    "reset": Command("change", "reset", "Begin the count of a budget again, or of all whose window is over."),
+    "reset": Command("change", "reset", "Restart the count of a budget, or of all whose window is over."),
     "import": Command("move", "import_user_cost", "Import the budgets of LiteLLM's user_cost.json."),
     "export": Command("move", "export", "Write a project's budgets as LiteLLM's user_cost.json."),
 }

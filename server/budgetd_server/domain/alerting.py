@@ -19,7 +19,7 @@ def fire_all(state: State, budget: BudgetState) -> None:
 
 
 def reach_silently(budget: BudgetState) -> None:
-    """Mark the ratios that a budget's limits have reached as fired without an alert, for spending that is no news."""
+    """Mark the ratios that a budget's limits have reached as fired, without an alert: for imported history."""
     for counter in budget.counters():
         _newly_reached(counter)
 

@@ -1,7 +1,7 @@
 """A budget: its configuration, and what the ledger has counted for it.
 
 Configuration is immutable and replaced as a whole. Counts are plain mutable sums, because one transaction may add
-thousands of charges to the same ones; they belong to the working set of one transaction and never leave it.
+thousands of charges to the same ones. Only the transaction that loaded them may change them; reads must not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,9 +1,9 @@
 """Delete budgets: a small tree at once; of a large tree the root at once, and the rest in steps.
 
 A budget whose ancestor is deleted counts as deleted from that moment on, for all callers. In a large tree, the rows and
-holds of the descendants follow later, in steps: before a batch is decided, the budgets that it names, and those that a
-Sweep has picked, are finished. The order of the steps makes no difference: below a deleted budget nothing changes any
-more, and each budget's deletion only releases the holds that were made on it and writes its entry.
+holds of the descendants follow later, in steps. Before a batch is decided, the pending deletions of the budgets that
+it names, or that a Sweep picked, are written. The order of the steps does not matter: below a deleted budget nothing
+changes any more, and each deletion only releases the holds that were made on its budget and writes an entry.
 """
 
 import sys

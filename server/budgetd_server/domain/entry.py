@@ -77,7 +77,7 @@ class Entry(NamedTuple):
     usage: Usage | None = None
     model: str = ""
     request_id: str = ""
-    #: None: none.
+    #: None: no labels.
     labels: Mapping[str, str] | None = None
     #: Of a correction: the reason in the words of the caller. Empty: not given.
     reason: str = ""
@@ -92,9 +92,9 @@ class Entry(NamedTuple):
     cost_source: CostSource = CostSource.UNSPECIFIED
     #: Other names of the model. Limits match these names and `model`, forever.
     other_names: tuple[str, ...] = ()
-    #: The entry of the hold that it settles, releases or expires; None: of none.
+    #: The entry of the hold that it settles, releases or expires. None: it ends no hold.
     reservation_seq: int | None = None
-    #: The entry that it corrects; None: none.
+    #: The entry that it corrects. None: it corrects no entry.
     adjusted_seq: int | None = None
     #: True: the real cost is unknown; it is what a hold reserved when it expired.
     is_estimated: bool = False

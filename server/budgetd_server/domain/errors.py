@@ -377,7 +377,7 @@ class ShuttingDown(Unavailable):
     retry_after_seconds = 1.0
 
     def __init__(self) -> None:
-        super().__init__("the server is shutting down; try another one, or again in a moment")
+        super().__init__("the server is shutting down; try another server, or try again in a moment")
 
 
 class AnswersUnread(Unavailable):

@@ -123,12 +123,12 @@ def _prefix(name: str) -> str:
 
 
 def _is_of_another(name: str) -> bool:
-    """True if a name has a provider that its model is not called after, unlike "mistral/mistral-large"."""
+    """Return True if the model does not begin with the provider in the name, unlike "mistral/mistral-large"."""
     return not name.rpartition("/")[2].startswith(_prefix(name))
 
 
 def _model(name: str) -> str:
-    """The model that a name means, with its date, whoever serves it."""
+    """Return the model that a name means, with its date and without its provider."""
     bare = (bare_names(f"/{name[:_BARED_CHARACTERS_MAX]}") or ("",))[0]
     return bare.casefold().translate(_PUNCTUATION)
 

@@ -61,7 +61,7 @@ def reset_on_duration(turn: Turn, command: ResetOnDuration) -> Outcome[WindowsRe
 
 
 def reset_many(turn: Turn, command: ResetManyOnDuration) -> Outcome[WindowsReset]:
-    """Do the same for several budgets; skip those that do not exist and those whose window is not over."""
+    """Restart the main counts of the budgets whose windows are over; skip budgets that do not exist."""
     state = turn.state
     reset_count = command.reset_count_before
     for budget_id in command.budget_ids:

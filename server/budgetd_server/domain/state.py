@@ -109,7 +109,7 @@ class State:
         self.requests: dict[tuple[str, Rpc, str], StoredRequest | NewRequest] = {}
         #: All loaded budgets by their keys, including deleted ones that holds and entries still refer to.
         self.by_key: dict[tuple[int, int], BudgetState] = {}
-        #: By parent, every budget that was ever its child, by key. `children` omits those that are no longer.
+        #: By parent, its children by key, former ones included; `loaded_children` leaves those out.
         self._below: dict[BudgetPlace, dict[int, BudgetState]] = {}
         #: Budgets that are deleted before the commands are decided: see `finish_deletions`.
         self.unfinished: list[BudgetState] = []
@@ -181,7 +181,7 @@ class State:
         return None if budget.parent_key is None else self.by_key[(budget.project_key, budget.parent_key)]
 
     def children(self, budget: BudgetState) -> list[BudgetState]:
-        """Return the live children, in order of creation, if a command of the batch needs the subtree."""
+        """Return the live children, oldest first. They are all loaded only if a command needs the subtree."""
         place = (budget.project_key, budget.budget_key)
         if place in self.large_trees:
             self._lacking.is_entangled = True  # An earlier command has moved it into this tree.
@@ -223,7 +223,7 @@ class State:
             self._below.setdefault((parent.project_key, parent.budget_key), {})[budget.budget_key] = budget
 
     def note_deleted(self, budget: BudgetState) -> None:
-        """Remove a deleted budget from the live ones, keep the number of its newest entry, and have it written."""
+        """Remove a deleted budget from the live ones, keep the number of its newest entry, and mark it as changed."""
         budget.is_configured = True
         key = (self.project_of(budget).project_id, budget.budget_id)
         self.budgets.pop(key, None)

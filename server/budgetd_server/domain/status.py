@@ -77,7 +77,7 @@ class BudgetStatus(NamedTuple):
 
     @property
     def main_limit(self) -> Limit | None:
-        """The status of the main limit. None if there is no main limit."""
+        """The main limit as it is configured. None if the budget has none."""
         return self.rules[0] if self.rules and self.rules[0].limit_id == MAIN else None
 
     @property

@@ -88,7 +88,7 @@ class Steps:
         return self._state.notes.get((self._command.project_id, key))
 
     def keep(self, key: NoteKey, note: bytes | None) -> None:
-        """Keep a note in the place of the former one. With None, no note is kept any more."""
+        """Replace a note. None deletes it."""
         self.has_changed = True
         self._state.keep_note((self._command.project_id, key), note)
 
@@ -101,7 +101,7 @@ class Steps:
         rule = _PLAIN[type(step)]
         outcome: Outcome[R] = rule.carry_out(self._turn, step)
         self.has_changed = True
-        if rule.charged_nano_usd is not None:
+        if rule.is_charge and rule.charged_nano_usd is not None:
             self._state.tally.count_charge(rule.charged_nano_usd(step, outcome.result))
         return outcome
 

@@ -99,8 +99,8 @@ class BadCount(NamedTuple):
 def usage_violations(usage: Usage) -> list[BadCount]:
     """Return every rule that a usage breaks. Empty for a valid usage."""
     input_tokens, output_tokens, cached, written, reasoning, parts = usage
-    # One chain of comparisons answers nearly every call: this is on the way of each charge. Given the parts
-    # are not negative and the sums hold, the parts need no upper bound of their own.
+    # A fast path for nearly every call, since every charge is checked here. If the smaller counts are not
+    # negative and do not exceed the larger ones, they need no upper bound of their own.
     if (
         parts is NO_PARTS
         and 0 <= reasoning <= output_tokens <= COUNT_MAX

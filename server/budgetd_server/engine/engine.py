@@ -125,7 +125,7 @@ class Engine:
                 return await self.submit(await self._recounted(command), timeout_seconds=timeout_seconds)
             except StaleRecount:
                 continue
-        raise StoreUnavailable("the budget's window changes too fast to be counted; try again")
+        raise StoreUnavailable("the budget's windows changed again and again while they were counted; try again")
 
     async def reset_all(
         self, project_id: str, request: Request, *, timeout_seconds: float | None = None

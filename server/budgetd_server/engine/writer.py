@@ -235,7 +235,7 @@ class Writer:
             return [StoreUnavailable(error.message, metadata=error.metadata) for _ in commands]
         except BatchEntangled as error:
             if len(commands) == 1:
-                log.exception("a single command cannot be loaded completely")
+                log.exception("a command still lacks rows after the last load")
                 return [error]
             middle = len(commands) // 2
             first = await self._carry_out(commands[:middle], lock_wait_seconds)

@@ -41,7 +41,7 @@ V = TypeVar("V")
 
 
 def decided(needs: Needs, decide: Decide[T], now_us: int) -> Steps[tuple[State, T]]:
-    """Load and decide. Repeat with what was lacking, if the batch has led its commands to budgets that were not loaded.
+    """Load what a batch needs, and decide it. If its commands needed more, load that too, and decide the batch again.
 
     Raises:
         BatchEntangled: The batch lacked something each time, or it reads a tree that is too large to be loaded after
@@ -160,10 +160,10 @@ class _Loading:
             for project_id, budget_ids in by_project(places).items():
                 project_key = self.state.projects[project_id].project_key
                 keys = [key for key in self._keys(project_id, budget_ids) if (project_id, key) not in whole]
-                found, large = yield from trees.descendants(project_key, keys, below_max)
-                whole.update((project_id, key) for key in set(keys) - large)
-                yield from self._by_keys(project_id, found)
-                for key in large:
+                below = yield from trees.descendants(project_key, keys, below_max)
+                whole.update((project_id, key) for key in set(keys) - below.large)
+                yield from self._by_keys(project_id, below.found)
+                for key in below.large:
                     budget = self.state.by_key[(project_key, key)]
                     is_measured = (project_id, budget.budget_id) in needs.subtrees | needs.moved
                     asked = trees.measured if is_measured else trees.counted
@@ -174,12 +174,12 @@ class _Loading:
         for project_id in needs.deleting:
             project = self.state.projects[project_id]
             if project.is_deleting:
-                above, below = yield from trees.unfinished(project.project_key, DELETED_IN_STEP)
-                self.state.looked_below[project.project_key] = above
-                yield from self._by_keys(project_id, below)
+                pending = yield from trees.unfinished(project.project_key, DELETED_IN_STEP)
+                self.state.looked_below[project.project_key] = pending.parents
+                yield from self._by_keys(project_id, pending.children)
                 named = {each.budget_key for each in self.state.unfinished if self.state.project_of(each) is project}
                 self.state.unfinished.extend(
-                    self.state.by_key[(project.project_key, key)] for key in below if key not in named
+                    self.state.by_key[(project.project_key, key)] for key in pending.children if key not in named
                 )
         of_projects = ((self.state.project_of(each).project_id, each.budget_key) for each in self.state.unfinished)
         for project_id, budget_keys in by_project(of_projects).items():

@@ -241,7 +241,7 @@ def reservation_from_row(row: Sequence[Any]) -> Reservation:
 
 
 def names_from_row(other_names: str | None, catalogue_name: str) -> tuple[str, ...]:
-    """Return the other names of a model from two columns. Entries of the first tables have only the second."""
+    """Return the other names of a model. Entries of the oldest version have only the catalogue's name, if any."""
     if other_names is not None:
         return _names_from_text(other_names)
     return (catalogue_name,) if catalogue_name else ()

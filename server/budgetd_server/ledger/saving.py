@@ -82,7 +82,7 @@ def _deletions(state: State) -> Iterator[Write]:
 
 
 def _entries(entries: Sequence[Entry]) -> Iterator[Write]:
-    """Append entries in order; columns that have their defaults are not bound: a batch would take a seventh longer."""
+    """Append entries in order. Plain entries bind fewer columns: binding all makes a batch 14 % slower."""
     for plain, run in groupby(entries, is_plain):
         if plain:
             yield "insert_plain_entry", map(plain_entry_row, run)

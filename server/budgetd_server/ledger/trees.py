@@ -1,20 +1,36 @@
 """Steps that find or count the budgets below one without loading them: there may be tens of thousands."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from budgetd_server.domain.bounds import DEPTH_MAX
 from budgetd_server.domain.lacking import StoredTree
 from budgetd_server.ledger.steps import Steps
 
 
-def descendants(project_key: int, keys: Sequence[int], below_max: int) -> Steps[tuple[set[int], set[int]]]:
-    """Return the keys of the live descendants of some budgets, and which of the budgets have more than `below_max`.
+class Descendants(NamedTuple):
+    """What is below some budgets, by keys."""
 
-    The descendants of the latter are not included.
-    """
+    #: The live descendants of those that have not too many.
+    found: set[int]
+    #: The budgets that have too many.
+    large: set[int]
+
+
+class PendingDeletions(NamedTuple):
+    """Some keys of what is left of deletions in steps."""
+
+    #: Deleted budgets with children that are still to be deleted.
+    parents: list[int]
+    #: Such children.
+    children: list[int]
+
+
+def descendants(project_key: int, keys: Sequence[int], below_max: int) -> Steps[Descendants]:
+    """Return the keys of the live descendants of some budgets, and which of the budgets have more than `below_max`."""
     found, is_all = yield from _walked(project_key, keys, below_max)
     if is_all:
-        return found, set()
+        return Descendants(found=found, large=set())
     found, large = set(), set()
     for key in keys:
         below, is_all = yield from _walked(project_key, [key], below_max)
@@ -22,7 +38,7 @@ def descendants(project_key: int, keys: Sequence[int], below_max: int) -> Steps[
             found |= below
         else:
             large.add(key)
-    return found, large
+    return Descendants(found=found, large=large)
 
 
 def counted(project_key: int, key: int) -> Steps[StoredTree]:
@@ -39,12 +55,12 @@ def measured(project_key: int, key: int) -> Steps[StoredTree]:
     return tree._replace(budgets=budgets, levels=levels)
 
 
-def unfinished(project_key: int, rows_max: int) -> Steps[tuple[list[int], list[int]]]:
-    """Return some deleted budgets with children still to delete, and such children: at most `rows_max` of each."""
+def unfinished(project_key: int, rows_max: int) -> Steps[PendingDeletions]:
+    """Return some of what is left of deletions in steps: at most `rows_max` parents and as many children."""
     rows = yield "load_pending_deletions", {"project_key": project_key, "rows_max": rows_max}
-    above = [key for (key,) in rows]
-    below = yield from _children(project_key, above, rows_max)
-    return above, below
+    parents = [key for (key,) in rows]
+    children = yield from _children(project_key, parents, rows_max)
+    return PendingDeletions(parents=parents, children=children)
 
 
 def _walked(project_key: int, keys: Sequence[int], below_max: int) -> Steps[tuple[set[int], bool]]:

@@ -9,7 +9,7 @@ from budgetd_server.domain.bounds import US_PER_SECOND
 from budgetd_server.domain.budget import Limit, ResetMode
 from budgetd_server.domain.window import Fixed
 
-#: How much later a save may arrive than a newer one: each is sent by its own thread.
+#: How late a save may arrive after a newer one. Each save is sent by a thread of its own.
 LATE_US_MAX = 10 * US_PER_SECOND
 
 
@@ -46,7 +46,7 @@ class Record(NamedTuple):
     def parts(self) -> dict[str, int]:
         """Return what was spent by model, the rest under "". The sum is exactly `spent`.
 
-        Models that come to more than the whole, which only edits by hand bring about, are cut.
+        If the models add up to more than the whole, which only manual edits cause, the last ones are reduced.
         """
         parts = dict(self.models)
         rest = compute_rest(self.spent, self.models)
@@ -61,7 +61,7 @@ class Record(NamedTuple):
         return parts
 
     def is_below(self, other: "Record") -> bool:
-        """Whether the other record shows a cost that this one does not."""
+        """Return True if the other record shows a higher cost, in total or of one model."""
         if self.spent < other.spent or (self.spent_nano_usd is None and other.spent_nano_usd is not None):
             return True
         models = dict(self.models)

@@ -145,5 +145,5 @@ class ReloadablePrices:
         for number, note in enumerate(catalogue.notes):
             log.log(logging.INFO if number < _NOTES_LOGGED_MAX else logging.DEBUG, note)
         if (more := len(catalogue.notes) - _NOTES_LOGGED_MAX) > 0:
-            log.info("%d more models of the price files are left out; the level debug names them", more)
+            log.info("%d more notes about the price files are not shown; log level debug shows all", more)
         return catalogue

@@ -96,7 +96,7 @@ class Overrides:
             if has_model(alias):
                 report(short_repr(alias), model, "must not be the name of a model that has a price")
             if not has_model(model):
-                report(short_repr(alias), model, f"must stand for a model that has a price{self._near_ones(model)}")
+                report(short_repr(alias), model, f"must be the name of a model with a price{self._near_ones(model)}")
 
     def _lay_toml(self, path: Path, content: Mapping[str, Any]) -> None:
         report = self._reporter(str(path))
@@ -174,7 +174,7 @@ class Overrides:
         why = "it has no price that a usage is charged by"
         if _has_zeros(entry):
             self.zero_rows.add(name)
-            why = 'its prices are zero, which is no price; one that costs nothing says "free": true'
+            why = 'its prices are zero, which is no price; for a model that costs nothing, write "free": true'
         self.notes.append(f"{path}: model {short_repr(name)} is left out: {why}")
 
     def _lay(self, name: str, terms: Terms, report: Reporter, words: _Words, *, may_be_in_part: bool = False) -> None:

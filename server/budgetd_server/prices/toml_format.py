@@ -142,7 +142,7 @@ def _rates(table: Mapping[str, Any], within: str, report: ReportFault) -> dict[s
             if rate is None:
                 report(within + key, table[key], RATE_RULE if is_of_tokens else UNIT_RULE)
             elif rate == 0 and name == "input":
-                report(within + key, table[key], "must be above 0; a model that costs nothing says free = true")
+                report(within + key, table[key], "must be above 0; for a model that costs nothing, write free = true")
             else:
                 rates[name] = rate
     return rates

@@ -1,4 +1,4 @@
-"""Handles a failed call for every transport: maps it to a status, logs it and counts it."""
+"""Maps the error of an RPC to a status, logs internal errors and counts it; for gRPC and for embedded servers."""
 
 import logging
 import uuid

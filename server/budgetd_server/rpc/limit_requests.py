@@ -95,7 +95,7 @@ def _limit(checks: Checks, field: str, limit: pb.Limit) -> LimitDraft:
     if limit.HasField("amount"):
         checks.number(f"{field}.amount", limit.amount, least=0, most=LIMIT_AMOUNT_MAX, unit=_shown_unit(unit))
     else:
-        checks.refuse(f"{field}.amount", "must be set; unlimited is the absence of a limit", None)
+        checks.refuse(f"{field}.amount", "must be set; to allow any amount, send no limit", None)
     models = _models(checks, f"{field}.models", limit, is_main=is_main)
     action = _ACTIONS.get(checks.known(f"{field}.action", limit.action, _ACTIONS), Action.BLOCK)
     alert_ratios = _alert_ratios(checks, f"{field}.alert_ratios.values", limit)
@@ -127,12 +127,12 @@ def _shown_unit(unit: Unit) -> str:
 def _models(checks: Checks, field: str, limit: pb.Limit, *, is_main: bool) -> tuple[str, ...]:
     """Check the patterns of the models that count."""
     if is_main and limit.models:
-        checks.refuse(field, "must be empty: the main limit counts whatever the model", list(limit.models)[:1])
+        checks.refuse(field, "must be empty: the main limit counts all models", list(limit.models)[:1])
     elif checks.at_most(field, len(limit.models), MODEL_PATTERNS_MAX, "patterns"):
         for index, pattern in enumerate(limit.models):
             checks.id(f"{field}[{index}]", pattern)
             if "*" in pattern[:-1]:
-                checks.refuse(f"{field}[{index}]", 'must have "*" at its end, if at all', pattern)
+                checks.refuse(f"{field}[{index}]", 'may have "*" only at its end', pattern)
     return tuple(limit.models)
 
 

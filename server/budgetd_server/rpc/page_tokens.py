@@ -58,7 +58,7 @@ def _key(checks: Checks, token: str, query: Message) -> bytes | None:
     if not 1 <= len(key) <= _KEY_BYTES_MAX:
         _refuse(checks, token)
     elif digest != _digest(query):
-        checks.refuse("page_token", "must be of the same query, all other fields unchanged", token)
+        checks.refuse("page_token", "must come from the same query, with all other fields unchanged", token)
     else:
         return key
     return None

@@ -1,8 +1,8 @@
 """Compare the open file with the file at its path, so that nothing is acknowledged that is then lost.
 
 A deleted or replaced file still exists for the processes that have it open: they would commit to it, and everything
-would be lost when they end. Under a second name, other processes would use a log of another name for the same file: a
-hard link is such a name, and so is the new name of a renamed file with a symbolic link in its old place. So device,
+would be lost when they end. Under a second name, other processes would use another log for the same file. A hard link
+gives a file a second name; so does renaming it and putting a symbolic link in its old place. Therefore device,
 inode and number of links of the file, of its log and of the log's index are compared before every answer. Symbolic
 links are not followed: each of the three has to be at its own path.
 

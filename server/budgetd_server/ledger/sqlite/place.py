@@ -4,8 +4,8 @@ Under two names, after it was renamed or mounted a second time, one file would h
 see what the other acknowledges. So a file keeps the name under which it is used: the inode of its folder, and its name
 there. Only a program with exclusive use of the file may change that. Every open connection holds a shared lock on the
 file, independent of its name. So a program that finds another name tries to get the exclusive lock, and fails while
-another program uses the file. The row is in the file and not in its log before a server starts, so it can be read under
-every name.
+another program uses the file. Before a server starts, the name is in the file itself and not in its log, so it can be
+read whatever the file is called.
 """
 
 import os
@@ -188,4 +188,4 @@ def _refuse_former_log(path: Path, kept: Place) -> None:
 
 def _where(kept: Place, path: Path) -> str:
     where = "in this folder" if kept.folder == find_place(path).folder else "in another folder"
-    return f"{where}, under the name {os.fsdecode(kept.name)}" if kept.name else "by a program that did not say where"
+    return f"{where}, under the name {os.fsdecode(kept.name)}" if kept.name else "under a name that was not recorded"

@@ -254,7 +254,7 @@ def _unlike(wanted: set[Row], found: set[Row]) -> Iterator[Deviation]:
 
 
 def _others(other_names: object, catalogue_name: object) -> list[str]:
-    """Return a model's other names. Entries of the first tables have at most the catalogue's name."""
+    """Return a model's other names. Entries of the oldest version have only the catalogue's name, if any."""
     names: list[str] = [str(catalogue_name)] if other_names is None else json.loads(str(other_names))
     return names
 

@@ -85,7 +85,7 @@ def parse_members(content: bytes) -> Iterator[Member | Damage]:
 
 
 def describe_json(value: object) -> str:
-    """A value of the file for a message, as JSON has it: on one line and of bounded length."""
+    """Format a value of the file for a message: as JSON, on one line and of bounded length."""
     match value:
         case Odd(text):
             pass
@@ -217,7 +217,7 @@ class _Reader:
         if not self._text.strip("\ufeff \t\r\n"):
             sentence = "the file is empty: whatever was in it is lost"
         elif not rest.strip("\0"):
-            sentence = f"bytes {first:,} to {last:,} hold nothing: the file has a hole"
+            sentence = f"bytes {first:,} to {last:,} are all zero: nothing was written there"
         elif rest == "}":
             sentence = f"the object ends at byte {first + 1:,}, and more comes after it: the end of another file"
         else:

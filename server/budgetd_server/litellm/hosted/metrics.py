@@ -24,7 +24,7 @@ class HostedMetrics:
         )
         self.records = Counter(
             "budgetd_hosted_records_total",
-            "Records in saves of that protocol: changed something, came late, refused, user deleted.",
+            "Records in saves of LiteLLM's self-hosted protocol: changed, late, refused, or deleted users.",
             ["result"],
             registry=registry,
         )

@@ -86,7 +86,7 @@ class HostedProtocol:
                 self._in_flight.ended()
             if status != 200:
                 fields = {"call": name, "status": status, "why": answer["message"]}
-                log.warning("a call was refused", extra=fields)
+                log.warning("a call was refused or failed", extra=fields)
             self._metrics.calls.labels(name, str(status)).inc()
             self._metrics.seconds.labels(name).observe(time.perf_counter() - began)
             return JsonAnswer(content if status == 200 else orjson.dumps(answer), status, held=held)

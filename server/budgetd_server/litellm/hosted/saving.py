@@ -75,7 +75,7 @@ class _Change:
 
 
 class Present(NamedTuple):
-    """Summarizes which records of a view a save has: while it stays equal, no further user is missing."""
+    """A summary of the records of a view in a save. Two saves with equal summaries lack the same users."""
 
     marked: int
     #: A hash of the users without a marker, some of which may have been created again.
