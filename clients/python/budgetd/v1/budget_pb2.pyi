@@ -38,7 +38,7 @@ class _UnitEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeW
     UNIT_NANO_USD: _Unit.ValueType  # 1
     """Money, in nano-US-dollars."""
     UNIT_TOKENS: _Unit.ValueType  # 2
-    """Tokens, input and output added up. Calls that tell no tokens count as none."""
+    """Tokens, input and output added up. Calls without tokens count as zero."""
     UNIT_CALLS: _Unit.ValueType  # 3
     """Calls: one for each charge or settled hold."""
 
@@ -50,7 +50,7 @@ UNIT_UNSPECIFIED: Unit.ValueType  # 0
 UNIT_NANO_USD: Unit.ValueType  # 1
 """Money, in nano-US-dollars."""
 UNIT_TOKENS: Unit.ValueType  # 2
-"""Tokens, input and output added up. Calls that tell no tokens count as none."""
+"""Tokens, input and output added up. Calls without tokens count as zero."""
 UNIT_CALLS: Unit.ValueType  # 3
 """Calls: one for each charge or settled hold."""
 global___Unit = Unit
@@ -297,7 +297,7 @@ class _CostSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     """budgetd, which counted and priced the texts. Refused in a request."""
 
 class CostSource(_CostSource, metaclass=_CostSourceEnumTypeWrapper):
-    """Who told what a call cost."""
+    """Where the cost of a call comes from."""
 
 COST_SOURCE_UNSPECIFIED: CostSource.ValueType  # 0
 """Not set. In a request with `cost_nano_usd`: COST_SOURCE_CALLER. Of an entry: it is no charge and no settlement, or
@@ -393,7 +393,7 @@ class Budget(google.protobuf.message.Message):
 
     @property
     def limit_statuses(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LimitStatus]:
-        """Output only, in views STATUS and FULL. Where each limit stands, main limit first; empty for a budget without any."""
+        """Output only, in views STATUS and FULL. The state of each limit, main limit first; empty for a budget without any."""
 
     @property
     def model_costs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___ModelCost]:
@@ -456,7 +456,7 @@ class Limit(google.protobuf.message.Message):
     def models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Which models count, at most 64: names, or their beginnings with "*" at the end; as sent, as in the price
         catalogue, or without provider, region, version and date. Empty: all, and calls without a model. The main limit has
-        none. Answers that make or change limits tell which known models each matches.
+        none. Answers that make or change limits show which known models each matches.
         """
 
     @property
@@ -640,7 +640,7 @@ global___CalendarWindow = CalendarWindow
 
 @typing.final
 class LimitStatus(google.protobuf.message.Message):
-    """Where a limit stands at the moment of the answer."""
+    """The state of a limit at the time of the answer."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -700,7 +700,7 @@ class LimitStatus(google.protobuf.message.Message):
 
     @property
     def models(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Which models count; empty: all. Of each limit the first alone, where an answer tells of more than 128 limits."""
+        """Which models count; empty: all. Of each limit the first alone, where an answer has more than 128 limits."""
 
     def __init__(
         self,
@@ -939,7 +939,7 @@ class ModelCost(google.protobuf.message.Message):
     """The number of charges and settled holds."""
     @property
     def usage(self) -> global___Usage:
-        """Input, output, cached input, cache-write and reasoning tokens. Other parts are not summed up: entries tell them."""
+        """Input, output, cached input, cache-write and reasoning tokens. Other parts are not summed up: entries have them."""
 
     def __init__(
         self,
@@ -989,12 +989,12 @@ class BudgetExceeded(google.protobuf.message.Message):
     requested_nano_usd: builtins.int
     """The money that was asked for."""
     requested_tokens: builtins.int
-    """The tokens that were asked for; zero: none were told."""
+    """The tokens that were asked for; zero: none were given."""
     omitted_limits: builtins.int
     """How many more limits it would have passed."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___LimitStatus]:
-        """The limits that it would have passed, worst first, at most 16, as they stood then, without their `models`."""
+        """The limits that it would have passed, worst first, at most 16, as they were at that time, without their `models`."""
 
     def __init__(
         self,
@@ -1141,9 +1141,9 @@ class Entry(google.protobuf.message.Message):
     empty, "replaced" or "from template"; of a release, empty or "budget deleted".
     """
     price_version: builtins.str
-    """The version of the price catalogue that priced it; empty: the caller told the cost."""
+    """The version of the price catalogue that priced it; empty: the caller gave the cost."""
     is_estimated: builtins.bool
-    """True of an expiry that booked what was held, since nobody had told the cost."""
+    """True for an expiry that booked what was held, because no cost was reported."""
     is_late: builtins.bool
     """True of a settlement that came after its hold had expired."""
     overage_nano_usd: builtins.int
@@ -1153,22 +1153,22 @@ class Entry(google.protobuf.message.Message):
     limit_id: builtins.str
     """Of a reset: the limit whose window ended; empty: the main one, or all."""
     cost_source: global___CostSource.ValueType
-    """Who told the cost."""
+    """Where the cost comes from."""
     provider: builtins.str
-    """Who served the model; empty: not told."""
+    """The provider that served the model; empty: not given."""
     service_tier: builtins.str
-    """The tier that served the call, such as "flex"; empty: not told, or the usual one."""
+    """The tier that served the call, such as "flex"; empty: not given, or the usual one."""
     is_batch: builtins.bool
     """True: the call was part of a batch."""
     inference_geo: builtins.str
-    """Where the call ran, such as "us"; empty: not told."""
+    """Where the call ran, such as "us"; empty: not given."""
     @property
     def charged_budget_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """The budgets that it counts on, each once, its own first."""
 
     @property
     def usage(self) -> global___Usage:
-        """Tokens; unset: none were told."""
+        """Tokens; unset: none were given."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
@@ -1180,7 +1180,7 @@ class Entry(google.protobuf.message.Message):
 
     @property
     def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the call happened, as the caller told; unset: not told."""
+        """When the call happened, as given by the caller; unset: not given."""
 
     @property
     def other_model_names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:

@@ -5,14 +5,14 @@ The calls of budgetd: may this user spend, and what was spent.
 
 Errors carry `google.rpc.ErrorInfo` with the domain "budgetd" and a reason in capitals in the standard status
 trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. RESOURCE_EXHAUSTED
-(reason BUDGET_EXCEEDED, and no other) tells the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
+(reason BUDGET_EXCEEDED, and no other) has the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
 and in `google.rpc.RetryInfo` when it could pass, if ever. UNAVAILABLE means not acknowledged: send the same request,
 under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN,
 ANSWERS_UNREAD and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
 is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and
-answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of
+answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer are those of
 now. With other content it is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the
 server makes one, and the call is not safe to repeat.
 """
@@ -63,7 +63,7 @@ global___CreateBudgetRequest = CreateBudgetRequest
 
 @typing.final
 class CreateBudgetResponse(google.protobuf.message.Message):
-    """The budget as it now stands."""
+    """The budget after the change."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -275,7 +275,7 @@ global___UpdateBudgetRequest = UpdateBudgetRequest
 
 @typing.final
 class UpdateBudgetResponse(google.protobuf.message.Message):
-    """The budget as it now stands."""
+    """The budget after the change."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -400,7 +400,7 @@ global___ResetCostRequest = ResetCostRequest
 
 @typing.final
 class ResetCostResponse(google.protobuf.message.Message):
-    """The budget as it now stands."""
+    """The budget after the change."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -468,7 +468,7 @@ class ResetOnDurationResponse(google.protobuf.message.Message):
     """True if this request had been carried out before."""
     @property
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
-        """The budget as it now stands, in the view that was asked for."""
+        """The budget after the call, in the requested view."""
 
     def __init__(
         self,

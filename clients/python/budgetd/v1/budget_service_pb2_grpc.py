@@ -191,7 +191,7 @@ class BudgetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBudget(self, request, context):
-        """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
+        """Deletes a budget. Its history stays; the id may be created again and then starts at zero. BUDGET_NOT_FOUND,
         ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -200,7 +200,7 @@ class BudgetServiceServicer(object):
 
     def UpdateCost(self, request, context):
         """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
-        tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+        are those for the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
         UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -224,7 +224,7 @@ class BudgetServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetCurrentCost(self, request, context):
-        """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND.
+        """Reads what a budget has spent and the state of its limits. BUDGET_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

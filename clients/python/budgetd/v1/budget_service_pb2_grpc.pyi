@@ -5,14 +5,14 @@ The calls of budgetd: may this user spend, and what was spent.
 
 Errors carry `google.rpc.ErrorInfo` with the domain "budgetd" and a reason in capitals in the standard status
 trailer. INVALID_ARGUMENT (reason INVALID_FIELD) names every bad field in `google.rpc.BadRequest`. RESOURCE_EXHAUSTED
-(reason BUDGET_EXCEEDED, and no other) tells the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
+(reason BUDGET_EXCEEDED, and no other) has the limits in `budgetd.v1.BudgetExceeded` and `google.rpc.QuotaFailure`,
 and in `google.rpc.RetryInfo` when it could pass, if ever. UNAVAILABLE means not acknowledged: send the same request,
 under the same request id, again. Every call may answer INVALID_FIELD, STORE_UNAVAILABLE, SHUTTING_DOWN,
 ANSWERS_UNREAD and INTERNAL; every changing call REQUEST_ID_REUSED and QUEUE_FULL too.
 
 `request_id`, in every changing request: at most 64 visible ASCII characters, unique per project and call; a UUIDv7
 is advised, since ids in order of time are kept cheapest. Sent again with the same content it changes nothing and
-answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer stand as of
+answers with the first outcome, `replayed`, for at least 7 days; limits and budgets in such an answer are those of
 now. With other content it is refused (REQUEST_ID_REUSED). A refused request does not use its id up. Empty: the
 server makes one, and the call is not safe to repeat.
 """
@@ -71,7 +71,7 @@ class BudgetServiceStub:
         budgetd.v1.budget_service_pb2.DeleteBudgetRequest,
         budgetd.v1.budget_service_pb2.DeleteBudgetResponse,
     ]
-    """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
+    """Deletes a budget. Its history stays; the id may be created again and then starts at zero. BUDGET_NOT_FOUND,
     ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
     """
 
@@ -80,7 +80,7 @@ class BudgetServiceStub:
         budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
     """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
-    tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+    are those for the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
     UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
@@ -104,7 +104,7 @@ class BudgetServiceStub:
         budgetd.v1.cost_pb2.GetCurrentCostRequest,
         budgetd.v1.cost_pb2.GetCurrentCostResponse,
     ]
-    """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
+    """Reads what a budget has spent and the state of its limits. BUDGET_NOT_FOUND."""
 
     GetModelCost: grpc.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.GetModelCostRequest,
@@ -238,7 +238,7 @@ class BudgetServiceAsyncStub:
         budgetd.v1.budget_service_pb2.DeleteBudgetRequest,
         budgetd.v1.budget_service_pb2.DeleteBudgetResponse,
     ]
-    """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
+    """Deletes a budget. Its history stays; the id may be created again and then starts at zero. BUDGET_NOT_FOUND,
     ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
     """
 
@@ -247,7 +247,7 @@ class BudgetServiceAsyncStub:
         budgetd.v1.cost_pb2.UpdateCostResponse,
     ]
     """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
-    tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+    are those for the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
     UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
     """
 
@@ -271,7 +271,7 @@ class BudgetServiceAsyncStub:
         budgetd.v1.cost_pb2.GetCurrentCostRequest,
         budgetd.v1.cost_pb2.GetCurrentCostResponse,
     ]
-    """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
+    """Reads what a budget has spent and the state of its limits. BUDGET_NOT_FOUND."""
 
     GetModelCost: grpc.aio.UnaryUnaryMultiCallable[
         budgetd.v1.cost_pb2.GetModelCostRequest,
@@ -415,7 +415,7 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.budget_service_pb2.DeleteBudgetRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.budget_service_pb2.DeleteBudgetResponse, collections.abc.Awaitable[budgetd.v1.budget_service_pb2.DeleteBudgetResponse]]:
-        """Deletes a budget. Its history stays; the id may be created anew and then starts at zero. BUDGET_NOT_FOUND,
+        """Deletes a budget. Its history stays; the id may be created again and then starts at zero. BUDGET_NOT_FOUND,
         ETAG_MISMATCH; HAS_CHILDREN or HAS_OPEN_RESERVATIONS unless `force`.
         """
 
@@ -426,7 +426,7 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.cost_pb2.UpdateCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.UpdateCostResponse]]:
         """Records a cost that happened. Not refused for lack of budget, since the call has been made; the answer's limits
-        tell about the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
+        are those for the next. With ADMISSION_REJECT_OVER_LIMIT: BUDGET_EXCEEDED. BUDGET_NOT_FOUND, IS_TEMPLATE,
         UNKNOWN_MODEL, UNPRICED_USAGE, COUNTER_OVERFLOW.
         """
 
@@ -456,7 +456,7 @@ class BudgetServiceServicer(metaclass=abc.ABCMeta):
         request: budgetd.v1.cost_pb2.GetCurrentCostRequest,
         context: _ServicerContext,
     ) -> typing.Union[budgetd.v1.cost_pb2.GetCurrentCostResponse, collections.abc.Awaitable[budgetd.v1.cost_pb2.GetCurrentCostResponse]]:
-        """Reads what a budget has spent and where its limits stand. BUDGET_NOT_FOUND."""
+        """Reads what a budget has spent and the state of its limits. BUDGET_NOT_FOUND."""
 
     @abc.abstractmethod
     def GetModelCost(

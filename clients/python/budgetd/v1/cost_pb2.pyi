@@ -106,7 +106,7 @@ class UpdateCostRequest(google.protobuf.message.Message):
     model: builtins.str
     """The model as the provider names it, 1 to 256 bytes; required unless `cost_nano_usd` is set."""
     cost_nano_usd: builtins.int
-    """Optional. What the call cost, 0 to 10^15; zero is a valid cost. `usage` or `text` then only tell the tokens."""
+    """Optional. What the call cost, 0 to 10^15; zero is a valid cost. `usage` or `text` then only give the tokens."""
     admission: global___Admission.ValueType
     """Optional. Whether the charge may be refused for lack of budget; unset: ALWAYS."""
     request_id: builtins.str
@@ -121,7 +121,7 @@ class UpdateCostRequest(google.protobuf.message.Message):
     """Optional. True: additional budgets that are missing are passed over."""
     provider: builtins.str
     """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
-    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    `provider/model`, and never by another provider's price. Empty: the model's name alone decides.
     """
     service_tier: builtins.str
     """Optional. The tier that served the call, such as "flex" or "priority", at most 64 characters; empty, "default" or
@@ -132,7 +132,7 @@ class UpdateCostRequest(google.protobuf.message.Message):
     inference_geo: builtins.str
     """Optional. Where the call runs, such as "us", at most 64 characters; empty: anywhere."""
     cost_source: budgetd.v1.budget_pb2.CostSource.ValueType
-    """Optional. Who told `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
+    """Optional. The source of `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
     usage_dialect: builtins.str
     """Optional. The form of the provider's answer, such as "openai_chat", 1 to 32 of a-z, 0-9 and "_": a label of that metric."""
     is_history: builtins.bool
@@ -167,7 +167,7 @@ class UpdateCostRequest(google.protobuf.message.Message):
     def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Paths in the provider's answer that the caller could not read, and never their values: at most 16, each once,
         of 1 to 128 characters, not blank and without control characters. Kept with the entry, returned, and counted by
-        `budgetd_unread_usage_total`. A repetition of the request may tell others.
+        `budgetd_unread_usage_total`. A repetition of the request may list others.
         """
 
     def __init__(
@@ -225,7 +225,7 @@ class UpdateCostResponse(google.protobuf.message.Message):
     """The request's id, sent or made."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits of all charged budgets stand after it, the budget's own first."""
+        """The state of the limits of all charged budgets after it, the budget's own first."""
 
     @property
     def budget(self) -> budgetd.v1.budget_pb2.Budget:
@@ -263,7 +263,7 @@ class BatchUpdateCostRequest(google.protobuf.message.Message):
     project_id: builtins.str
     """Required. The project of every item."""
     include_limits: builtins.bool
-    """Optional. True: the answer tells where each touched budget's limits stand."""
+    """Optional. True: the answer has the state of each touched budget's limits."""
     @property
     def requests(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___UpdateCostRequest]:
         """Required. 1 to 8,000 items, whose usages have at most 8,000 `requests` in all."""
@@ -453,7 +453,7 @@ class AdjustCostResponse(google.protobuf.message.Message):
     """True if this request had been carried out before."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits of all corrected budgets stand after it, the budget's own first."""
+        """The state of the limits of all corrected budgets after it, the budget's own first."""
 
     def __init__(
         self,
@@ -510,7 +510,7 @@ class GetCurrentCostResponse(google.protobuf.message.Message):
     """The sum of all charges, settlements and adjustments since the budget was made."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits stand, main limit first; then those of its parent and so on upwards, if asked for."""
+        """The state of the limits, main limit first; then those of its parent and so on upwards, if asked for."""
 
     def __init__(
         self,
@@ -596,7 +596,7 @@ class ProjectCostRequest(google.protobuf.message.Message):
     """What the call would cost, 0 to 10^15."""
     provider: builtins.str
     """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
-    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    `provider/model`, and never by another provider's price. Empty: the model's name alone decides.
     """
     service_tier: builtins.str
     """Optional. The tier that would serve the call, such as "flex" or "priority", at most 64 characters; empty, "default" or
@@ -668,11 +668,11 @@ class ProjectCostResponse(google.protobuf.message.Message):
     """
     @property
     def usage(self) -> budgetd.v1.budget_pb2.Usage:
-        """The tokens that were priced; unset: the cost was told."""
+        """The tokens that were priced; unset: the cost was given."""
 
     @property
     def exceeded_limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """The limits that would be passed, blocking or not, as they stand now."""
+        """The limits that would be passed, blocking or not, as they are now."""
 
     def __init__(
         self,

@@ -384,7 +384,7 @@ class ModelPrice(google.protobuf.message.Message):
     model: builtins.str
     """The name under which the price is kept."""
     provider: builtins.str
-    """Who serves the model, such as "openai"; empty: not told."""
+    """The provider that serves the model, such as "openai"; empty: not given."""
     is_free: builtins.bool
     """True if the operator has said that the model costs nothing."""
     source: global___PriceSource.ValueType

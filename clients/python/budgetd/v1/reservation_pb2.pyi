@@ -59,7 +59,7 @@ class _OnExpiryEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     ON_EXPIRY_RELEASE: _OnExpiry.ValueType  # 1
     """It is given back. For work that costs nothing unless it is finished."""
     ON_EXPIRY_COMMIT: _OnExpiry.ValueType  # 2
-    """What is held is booked, as an estimate. For work that costs even if nobody hears of its end."""
+    """What is held is booked, as an estimate. For work that costs money even if its end is never reported."""
 
 class OnExpiry(_OnExpiry, metaclass=_OnExpiryEnumTypeWrapper):
     """What becomes of a hold that nobody settles in time."""
@@ -69,7 +69,7 @@ ON_EXPIRY_UNSPECIFIED: OnExpiry.ValueType  # 0
 ON_EXPIRY_RELEASE: OnExpiry.ValueType  # 1
 """It is given back. For work that costs nothing unless it is finished."""
 ON_EXPIRY_COMMIT: OnExpiry.ValueType  # 2
-"""What is held is booked, as an estimate. For work that costs even if nobody hears of its end."""
+"""What is held is booked, as an estimate. For work that costs money even if its end is never reported."""
 global___OnExpiry = OnExpiry
 
 class _ReservationState:
@@ -153,7 +153,7 @@ class Reservation(google.protobuf.message.Message):
     held_nano_usd: builtins.int
     """Money held: what commits with `keep_open` have left of it. Of an ended one: what it held at its end."""
     held_tokens: builtins.int
-    """Tokens held, likewise; zero: none were told."""
+    """Tokens held, likewise; zero: none were given."""
     on_expiry: global___OnExpiry.ValueType
     """What becomes of it then."""
     @property
@@ -199,7 +199,7 @@ global___Reservation = Reservation
 
 @typing.final
 class ReserveCostRequest(google.protobuf.message.Message):
-    """Work that is about to begin. The money is `amount_nano_usd` if set, and `usage` then only tells the tokens; else
+    """Work that is about to begin. The money is `amount_nano_usd` if set, and `usage` then only gives the tokens; else
     `usage` is priced by the server; else `messages` are counted and priced. None of the three, or `messages` together
     with one of the others, is refused.
     """
@@ -267,7 +267,7 @@ class ReserveCostRequest(google.protobuf.message.Message):
     """Optional, and only with UP_TO_AVAILABLE. The least money that is of use, 0 to 10^15; zero: 1."""
     provider: builtins.str
     """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
-    `provider/model`, and never by another provider's price. Empty: the model's name alone tells.
+    `provider/model`, and never by another provider's price. Empty: the model's name alone decides.
     """
     service_tier: builtins.str
     """Optional. The tier that will serve the work, such as "flex" or "priority", at most 64 characters; empty, "default" or
@@ -356,7 +356,7 @@ class ReserveCostResponse(google.protobuf.message.Message):
 
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits of all budgets that it counts on stand after it, the budget's own first."""
+        """The state of the limits of all budgets that it counts on, after it; the budget's own first."""
 
     def __init__(
         self,
@@ -375,7 +375,7 @@ global___ReserveCostResponse = ReserveCostResponse
 
 @typing.final
 class CommitReservationRequest(google.protobuf.message.Message):
-    """What the work cost: told as in UpdateCostRequest, by `cost_nano_usd`, else `usage`, else `text`."""
+    """What the work cost, given as in UpdateCostRequest: by `cost_nano_usd`, else `usage`, else `text`."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -416,7 +416,7 @@ class CommitReservationRequest(google.protobuf.message.Message):
     reservation_id: builtins.str
     """Required. The hold."""
     cost_nano_usd: builtins.int
-    """Optional. What the work cost, 0 to 10^15; zero is a valid cost. `usage` or `text` then only tell the tokens."""
+    """Optional. What the work cost, 0 to 10^15; zero is a valid cost. `usage` or `text` then only give the tokens."""
     keep_open: builtins.bool
     """Optional. True: this is a part of the cost; the rest of the hold stays open. Nothing stays of one that has ended."""
     request_id: builtins.str
@@ -428,7 +428,7 @@ class CommitReservationRequest(google.protobuf.message.Message):
     provider: builtins.str
     """Optional. Who serves the model, by LiteLLM's name, such as "groq", at most 64 characters. The model is then priced as
     `provider/model`, and never by another provider's price. Empty: the hold's, if `model` is empty, too; else the model's
-    name alone tells.
+    name alone decides.
     """
     service_tier: builtins.str
     """Optional. The tier that served the work, such as "flex" or "priority", at most 64 characters; empty, "default" or
@@ -439,7 +439,7 @@ class CommitReservationRequest(google.protobuf.message.Message):
     inference_geo: builtins.str
     """Optional. Where the work runs, such as "us", at most 64 characters; empty: anywhere."""
     cost_source: budgetd.v1.budget_pb2.CostSource.ValueType
-    """Optional. Who told `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
+    """Optional. The source of `cost_nano_usd`: CALLER, GATEWAY or PROVIDER; unset: CALLER. Refused without `cost_nano_usd`."""
     usage_dialect: builtins.str
     """Optional. The form of the provider's answer, such as "openai_chat", 1 to 32 of a-z, 0-9 and "_": a label of that metric."""
     @property
@@ -458,7 +458,7 @@ class CommitReservationRequest(google.protobuf.message.Message):
     def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Optional. Paths in the provider's answer that the caller could not read, and never their values: at most 16, each once,
         of 1 to 128 characters, not blank and without control characters. Kept with the entry, returned, and counted by
-        `budgetd_unread_usage_total`. A repetition of the request may tell others.
+        `budgetd_unread_usage_total`. A repetition of the request may list others.
         """
 
     def __init__(
@@ -515,7 +515,7 @@ class CommitReservationResponse(google.protobuf.message.Message):
     """True if this request had been carried out before, and nothing was booked again."""
     @property
     def limits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[budgetd.v1.budget_pb2.LimitStatus]:
-        """Where the limits of all budgets that it counts on stand after it, the budget's own first."""
+        """The state of the limits of all budgets that it counts on, after it; the budget's own first."""
 
     @property
     def unread_fields(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
