@@ -22,16 +22,16 @@
     ├── BudgetExceededError     BUDGET_EXCEEDED: `exceeded` has the limits
     ├── Unauthenticated         TOKEN_MISSING, TOKEN_INVALID
     ├── PermissionDenied        SCOPE
-    ├── DatabaseRefused         in local mode only: the file must not be used
     ├── ServerError             INTERNAL
     ├── Unavailable             QUEUE_FULL, STORE_UNAVAILABLE, SHUTTING_DOWN, ANSWERS_UNREAD; or a connection that broke
     │   └── ServerUnreachable   no server has ever answered at the address
     ├── DeadlineExceeded        no answer in time
+    ├── DatabaseRefused         in local mode only: the file must not be used
     └── CallFailed              a failure that is not budgetd's: a proxy's, or gRPC's own
 
-After the errors above ServerError nothing was recorded. After ServerError, Unavailable, DeadlineExceeded and CallFailed
-the outcome is unknown: send the same request again under the same request id. An error whose reason this version does
-not know has the class of its status code.
+After the errors above ServerError nothing was recorded. After ServerError, Unavailable, DeadlineExceeded,
+DatabaseRefused and CallFailed the outcome of a change is unknown: send the same request again under the same request
+id, never under a new one. An error whose reason this version does not know has the class of its status code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class NoWindow(FailedPrecondition):
 
 
 class BelowZero(FailedPrecondition):
-    """The adjustment would take a spent amount below zero."""
+    """The adjustment, or the new window, would take a spent amount below zero."""
 
 
 class RefundExceedsEntry(FailedPrecondition):
@@ -175,10 +175,6 @@ class PermissionDenied(BudgetdError):
     """The token does not allow this call."""
 
 
-class DatabaseRefused(BudgetdError):
-    """Without a server: the file is damaged, of another program or version, or cannot be written."""
-
-
 class ServerError(BudgetdError):
     """An internal error of the server; `metadata["incident_id"]` finds it in the server's log."""
 
@@ -193,6 +189,14 @@ class ServerUnreachable(Unavailable):
 
 class DeadlineExceeded(BudgetdError):
     """The server did not answer before the deadline."""
+
+
+class DatabaseRefused(BudgetdError):
+    """Without a server: the file is damaged, foreign, of another version, not writable, or was moved in use.
+
+    The outcome of a change is unknown, since the place of the file is also checked after its commit. Once the file can
+    be used again, send the same request under the same request id.
+    """
 
 
 class CallFailed(BudgetdError):

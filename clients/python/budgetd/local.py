@@ -57,7 +57,8 @@ class LocalTransport(_Embedding):
     """Calls an engine in this process. Any number of threads, and children of `fork`, may share one.
 
     The first call opens the file, and makes it if it does not exist; its folder must exist. A call raises
-    DatabaseRefused if the file must not be used, and Unavailable while another program has it locked.
+    DatabaseRefused if the file must not be used, and Unavailable while another program has it locked. After both the
+    outcome of a change is unknown: send the same request again under the same request id.
 
     Args:
         database: A path, or `sqlite:///path`. None: BUDGETD_DATABASE, and if that is not set, or empty, `budgetd.db`. A

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from budgetd import errors
+from budgetd_server.ledger.base import FileLost
+from budgetd_server.ledger.sqlite.guard import FileGuard
 from tests.client.local.ledgers import charge, local, read, spent, with_budget
 
 
@@ -75,3 +77,26 @@ def test_the_file_is_used_again_when_it_is_back(tmp_path: Path) -> None:
         client.update_cost(charge(5))
 
         assert client.get_current_cost(read()).current_cost_nano_usd == before + 5
+
+
+def test_a_charge_refused_after_its_commit_counts_once_when_it_is_sent_again_under_the_same_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, request = with_budget(tmp_path / "ledger.db"), charge(5)
+
+    def check_place(_: FileGuard) -> None:
+        with closing(sqlite3.connect(path)) as other:
+            entries = other.execute("SELECT count(*) FROM entries").fetchone()[0]
+        if entries > 1:  # Others see the charge in addition to the creation: it is committed.
+            raise FileLost(f"{path} was moved")
+
+    with local(path) as client:
+        client.get_current_cost(read())
+        with monkeypatch.context() as patch:
+            patch.setattr(FileGuard, "check_place", check_place)
+            with pytest.raises(errors.DatabaseRefused) as refused:
+                client.update_cost(request)
+        request.request_id = refused.value.request_id
+
+        assert client.update_cost(request).replayed
+        assert client.get_current_cost(read()).current_cost_nano_usd == 5
