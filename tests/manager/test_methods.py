@@ -233,7 +233,7 @@ def test_an_unknown_model_is_never_free(manager: BudgetManager) -> None:
         (True, TypeError),
     ],
 )
-def test_an_amount_that_is_none_is_refused_by_name(manager: BudgetManager, amount: Any, error: type[Exception]) -> None:
+def test_an_invalid_amount_is_refused_by_name(manager: BudgetManager, amount: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="total_budget"):
         manager.create_budget(amount, "alice")
 
@@ -243,7 +243,7 @@ def test_an_amount_that_is_none_is_refused_by_name(manager: BudgetManager, amoun
 @pytest.mark.parametrize(
     ("user", "error"), [(None, TypeError), (1.5, TypeError), ("", ValueError), ("a\n", ValueError)]
 )
-def test_a_user_that_is_none_is_refused_by_name(manager: BudgetManager, user: Any, error: type[Exception]) -> None:
+def test_an_invalid_user_is_refused_by_name(manager: BudgetManager, user: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="user"):
         manager.create_budget(10, user)
 

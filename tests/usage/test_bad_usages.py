@@ -316,7 +316,7 @@ def test_thoughts_that_neither_the_candidates_nor_the_total_include_are_refused_
 def test_what_is_not_surely_a_line_of_a_batch_is_refused_with_what_to_pass(wrapped: Any) -> None:
     answer = of("gpt-4o", CHAT)
 
-    with pytest.raises(UsageValueError, match="pass an answer without what it is wrapped in"):
+    with pytest.raises(UsageValueError, match="pass the answer without its wrapper"):
         read_answer(wrapped(answer), model="gpt-4o")
     assert not read_answer(answer).is_batch
 
@@ -339,7 +339,7 @@ def test_an_answer_that_contains_itself_is_refused() -> None:
 def test_a_whole_answer_of_gemini_without_a_reason_to_end_is_read_by_its_usage_alone() -> None:
     usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "totalTokenCount": 15}
 
-    with pytest.raises(UsageValueError, match="pass its model and usage alone"):
+    with pytest.raises(UsageValueError, match="pass only its model and usage"):
         read_answer({"modelVersion": "gemini-2.5-flash", "candidates": [{}], "usageMetadata": usage})
     read = read_answer({"modelVersion": "gemini-2.5-flash", "usageMetadata": usage})
     assert read.usage == Usage(input_tokens=10, output_tokens=5)

@@ -112,7 +112,7 @@ def test_searches_and_maps_of_an_interaction_are_those_of_its_usage() -> None:
 def test_a_message_that_a_stream_still_makes_is_refused_without_its_type_too() -> None:
     message = of("claude-sonnet-4-5", {"input_tokens": 10, "output_tokens": 1}, role="assistant", stop_reason=None)
 
-    with pytest.raises(UsageValueError, match="as in a whole answer") as refused:
+    with pytest.raises(UsageValueError, match="a whole answer and the last piece of a stream have it") as refused:
         read_answer(message)
 
     assert refused.value.field == "stop_reason"

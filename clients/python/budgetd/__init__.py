@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from budgetd.manager.import_offer import UserCostFileFound
     from budgetd.request_ids import new_request_id, with_request_ids
     from budgetd.transport.status import error_of_item
+    from budgetd.usage.errors import UnreadUsageWarning, UsageError
 
 __all__ = [
     "AlreadyExists",
@@ -88,6 +89,8 @@ __all__ = [
     "Unavailable",
     "UnknownModel",
     "UnpricedUsage",
+    "UnreadUsageWarning",
+    "UsageError",
     "UserCostFileFound",
     "error_of_item",
     "new_request_id",
@@ -105,6 +108,8 @@ _MODULES = {
     "CallPolicy": "budgetd.calls.call",
     "LocalTransport": "budgetd.local",
     "Transport": "budgetd.calls.callers",
+    "UnreadUsageWarning": "budgetd.usage.errors",
+    "UsageError": "budgetd.usage.errors",
     "UserCostFileFound": "budgetd.manager.import_offer",
     "error_of_item": "budgetd.transport.status",
     "new_request_id": "budgetd.request_ids",

@@ -39,18 +39,18 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
         api_base: Hosted only: `host:port`, `grpc://host:port`, `grpcs://host:port` for TLS, or `unix:PATH`. None:
             BUDGETD_ADDRESS, and without that 127.0.0.1:50051.
         headers: Hosted only: sent with every call. `{"Authorization": "Bearer ..."}` is the token; without it,
-            BUDGETD_TOKEN is, if set.
+            the token is BUDGETD_TOKEN, if set.
         database: Local only: a path, or `sqlite:///path`. None: BUDGETD_DATABASE, and without that `budgetd.db` in the
             current folder.
-        reset_mode: Who ends the windows of budgets that this manager makes. "on_request": reset_on_duration and
-            update_budget_all_users alone, as LiteLLM does; the default of "local". "automatic": the clock; the default
-            of "hosted".
+        reset_mode: What ends the windows of budgets that this manager makes. "on_request": only reset_on_duration and
+            update_budget_all_users, as in LiteLLM; the default of "local". "automatic": the clock; the default of
+            "hosted".
         dedupe_completions: True: a completion that is charged twice to the same user, by its id, counts once.
         timeout_seconds: How long each call to the server may take before a method raises Unavailable or
-            DeadlineExceeded, its retries included. Most methods make one; those that read all users, one for each
-            thousand. None: with a server 5 seconds for reads and 10 for changes, "local" 10 seconds for both.
+            DeadlineExceeded, its retries included. Most methods make one call; those that read all users make one for
+            each thousand. None: with a server 5 seconds for reads and 10 for changes, "local" 10 seconds for both.
         prices: Local only: your price file, TOML or LiteLLM's JSON, or several, of which later ones win. None:
-            BUDGETD_PRICES. Each is read once in a process; there is no reload. A server has its own.
+            BUDGETD_PRICES. Each is read once per process and not reloaded. A server has price files of its own.
 
     Raises:
         ValueError, TypeError: An argument breaks a rule.

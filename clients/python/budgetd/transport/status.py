@@ -142,7 +142,7 @@ def _through(proxy_variable: str, target: str) -> str:
     if not proxy_variable:
         return ""
     host = target.rpartition(":")[0].strip("[]")
-    return f" through the proxy that the variable {proxy_variable} names (no_proxy={host} calls it without)"
+    return f" through the proxy that the variable {proxy_variable} names (set no_proxy={host} to call it directly)"
 
 
 def no_answer_in_time(target: str) -> DeadlineExceeded:

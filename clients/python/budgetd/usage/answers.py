@@ -87,8 +87,8 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     if isinstance(answer, str | bytes | int | float | list):
         raise UsageTypeError("", "must be an object or a dictionary", answer)
     name, look = _look(answer, model)
-    cost: ReportedCost | None = None if cost_nano_usd is None else (cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
-    cost = cost or cost_from_litellm(look)
+    given = None if cost_nano_usd is None else ReportedCost(cost_nano_usd, budget_pb2.COST_SOURCE_CALLER)
+    cost = given or cost_from_litellm(look)
     identity = _identity(look.answer)
     counts, unread, dialect = plain_counts(look), _NONE_UNREAD, openai_chat.DIALECT
     requests: list[dict[str, int]] = []
@@ -111,18 +111,18 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
     cost_nano_usd, cost_source = cost or _NO_COST
     tier, is_batch = _tier(look)
     return Answer(
-        name,
-        _provider(look, dialect, identity),
-        cost_nano_usd,
-        cost_source,
+        model=name,
+        provider=_provider(look, dialect, identity),
+        cost_nano_usd=cost_nano_usd,
+        cost_source=cost_source,
         # An answer from LiteLLM's cache used nothing.
-        None if dialect is UNKNOWN or (cost and is_from_cache(look)) else _neutral(counts, requests),
-        identity,
-        tier,
-        is_batch or look.is_batch,
-        _geo(look),
-        dialect.name,
-        unread,
+        usage=None if dialect is UNKNOWN or (cost and is_from_cache(look)) else _neutral(counts, requests),
+        completion_id=identity,
+        service_tier=tier,
+        is_batch=is_batch or look.is_batch,
+        inference_geo=_geo(look),
+        dialect=dialect.name,
+        unread_fields=unread,
     )
 
 
@@ -162,7 +162,9 @@ def _look(answer: object, model: str | None, *, is_batch: bool | None = None) ->
     name = _model(known, hidden, model)
     provider = get(hidden, "custom_llm_provider") if hidden else None
     served_by = provider if isinstance(provider, str) else ""
-    look = Look(known, hidden, usage, name.lower(), served_by, bool(is_batch))
+    look = Look(
+        answer=known, hidden=hidden, usage=usage, model=name.lower(), provider=served_by, is_batch=bool(is_batch)
+    )
     if model and model != name:
         name = combined(name, model, "openrouter" if openrouter.is_its_own(look, _identity(known)) else served_by)
         look = look._replace(model=name.lower())
@@ -206,7 +208,7 @@ def _model(answer: object, hidden: object, given: str | None) -> str:
         if isinstance(other, str) and other:
             return other
     _refuse_error(answer)
-    raise UsageValueError("model", "must be a text; of an answer that has none, pass model= as well", model)
+    raise UsageValueError("model", "must be a text; if the answer does not name its model, pass model=", model)
 
 
 def _refuse_error(answer: object) -> None:
@@ -265,10 +267,10 @@ def _without_cost(look: Look) -> UsageValueError:
         return UsageValueError("usage", known, dict(look.usage))
     return UsageValueError(
         "usage",
-        "must be there unless the cost is, or nothing can be charged; "
+        "must be there unless the answer has a cost: otherwise nothing can be charged; "
         f"{how_to_build(look.answer)}"
-        "pass an answer without what it is wrapped in, but a line of a batch as it is, with its custom_id or key; "
-        'of an answer that counts in a form of its own, pass {"model": ..., "usage": {"prompt_tokens": ..., '
+        "pass the answer without its wrapper, but a line of a batch unchanged, with its custom_id or key; "
+        'for an answer that counts in a form of its own, pass {"model": ..., "usage": {"prompt_tokens": ..., '
         '"completion_tokens": ...}} with its counts, or cost_usd=',
         None,
     )
@@ -287,7 +289,7 @@ def _check_counts_content(reading: Reading, dialect: Dialect) -> None:
             raise absent_count("output_tokens", dialect, look)
         return
     if not reading.unread and has_content(look) and not is_blocked(look):
-        rule = "must count something, since the answer has content; pass cost_usd=, which may be 0, if it does not"
+        rule = "must count something, since the answer has content; if the call was free, pass cost_usd=0"
         raise UsageValueError("usage", rule, dict(look.usage))
     if reading.unread:
         path = reading.unread[0]

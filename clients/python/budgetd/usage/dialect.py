@@ -15,7 +15,7 @@ from budgetd.usage.fields import Fields, get
 
 #: The highest count that is accepted.
 COUNT_MAX = 10**12
-#: Providers whose video tokens have a price of their own, which a usage cannot express.
+#: Parts of the names of models whose video tokens have a price of their own, which a usage cannot express.
 DEAR_VIDEO = ("-live", "native-audio", "-omni", "gemini-embedding")
 #: Counts that a usage has under a name other than the dialect's own.
 _OTHER_NAMES = {"input_tokens": "_other_input", "output_tokens": "_other_output"}
@@ -107,7 +107,8 @@ Settle = Callable[[Reading], None]
 class Dialect:
     """How one form of answer is read.
 
-    To add a provider, add a module with a `Dialect`, a line in `recogniser.ORDER`, and cases in tests/usage.
+    To add a provider, add a module with a `Dialect`, its import and its place in `recogniser.ORDER`, its rows in
+    docs/prices.md, and cases in tests/usage.
     """
 
     #: Sent as `usage_dialect`: 1 to 32 of a-z, 0-9 and "_".

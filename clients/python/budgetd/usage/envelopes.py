@@ -50,7 +50,7 @@ def inner_usage(answer: object) -> tuple[object, str]:
     usages = [get(choice, "usage") for choice in choices] if isinstance(choices, list | tuple) else []
     found = [usage for usage in usages if usage is not None]
     if len(found) > 1:
-        raise UsageValueError("choices", "must have one usage: of several, nothing shows what is billed", len(found))
+        raise UsageValueError("choices", "must have one usage: with several, it is unknown which is billed", len(found))
     return (found[0] if found else None), f"choices[{usages.index(found[0]) if found else 0}].usage"
 
 

@@ -149,7 +149,7 @@ def _settle(reading: Reading) -> None:
         whole = reading.of("input_tokens") + reading.of("output_tokens") + thoughts
         reasoning = f"{reading.paths['reasoning_tokens']} {thoughts}"
         raise reading.refuse(
-            "_total", f"must be {whole}, the sum of input, output and {reasoning}, which the output does not have"
+            "_total", f"must be {whole}, the sum of input, output and {reasoning}, which the output does not include"
         )
     if tools or any(reading.of(part) for part in _TOOLS):
         _settle_tools(reading, are_outside=are_outside)

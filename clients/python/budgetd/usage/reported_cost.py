@@ -7,6 +7,7 @@ some models because it has no price for them. A cost above zero counts even if i
 import sys
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 from budgetd.usage.dialect import Dialect, Look, is_number
 from budgetd.usage.errors import UsageTypeError, UsageValueError
@@ -15,14 +16,19 @@ from budgetd.usage.tools import models_of_agent
 from budgetd.v1 import budget_pb2
 from budgetd.values import parse_dollars
 
-#: The cost of a call, and who reported it: a CostSource.
-ReportedCost = tuple[int, "budget_pb2.CostSource.ValueType"]
 _HEADERS = ("llm_provider-x-litellm-response-cost", "x-litellm-response-cost")
 #: Where an answer has the parts of a cost, and where it has their total.
 _COST_PARTS, _COST_TOTAL = "cost.", "cost.total_cost"
 _CURRENCIES = ("currency", "cost_currency", "cost.currency", "cost_details.currency")
 _DOLLARS = {"", "usd", "$", "us$"}
 _RATES = ("input_cost_per_token", "output_cost_per_token")
+
+
+class ReportedCost(NamedTuple):
+    """The cost of a call, and who reported it."""
+
+    nano_usd: int
+    source: "budget_pb2.CostSource.ValueType"
 
 
 def cost_from_litellm(look: Look) -> ReportedCost | None:
@@ -35,12 +41,12 @@ def cost_from_litellm(look: Look) -> ReportedCost | None:
     if not hidden:
         return None
     if is_from_cache(look):
-        return 0, budget_pb2.COST_SOURCE_GATEWAY
+        return ReportedCost(0, budget_pb2.COST_SOURCE_GATEWAY)
     cost = get(hidden, "response_cost")
     if cost is not None:
         nano = _nano_usd(cost, "_hidden_params.response_cost")
         if cost or _is_price_zero(look):
-            return nano, budget_pb2.COST_SOURCE_GATEWAY
+            return ReportedCost(nano, budget_pb2.COST_SOURCE_GATEWAY)
     return _by_header(hidden)
 
 
@@ -75,9 +81,9 @@ def cost_from_provider(dialect: Dialect, look: Look, leaves: Mapping[str, object
         _check_currency(leaves)
         nano = _nano_usd(cost, f"usage.{path}", per_dollar=per_dollar)
         if cost:
-            return nano, budget_pb2.COST_SOURCE_PROVIDER
+            return ReportedCost(nano, budget_pb2.COST_SOURCE_PROVIDER)
     if look.model.endswith(":free") and look.usage.get("cost") == 0:
-        return 0, budget_pb2.COST_SOURCE_PROVIDER
+        return ReportedCost(0, budget_pb2.COST_SOURCE_PROVIDER)
     return _of_agent(look)
 
 
@@ -88,7 +94,7 @@ def _of_agent(look: Look) -> ReportedCost | None:
     costs = {} if total else {name: get(used, "costUSD") for name, used in models_of_agent(look).items()}
     if all(costs.values()):  # If one model has no cost, the total is unknown.
         nano += sum(_nano_usd(cost, f"modelUsage.{name}.costUSD") for name, cost in costs.items())
-    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if total or (costs and all(costs.values())) else None
+    return ReportedCost(nano, budget_pb2.COST_SOURCE_PROVIDER) if total or (costs and all(costs.values())) else None
 
 
 def _check_currency(leaves: Mapping[str, object]) -> None:
@@ -116,7 +122,7 @@ def _check_cost_parts(leaves: Mapping[str, object]) -> None:
     for path, value in parts.items():
         nano = _nano_usd(value, f"usage.{path}") if path.endswith("_cost") else 0
         if total is None or nano > _nano_usd(total, f"usage.{_COST_TOTAL}"):
-            rule = f"must be there, and at least usage.{path} {value}, or nothing shows the whole cost; pass cost_usd="
+            rule = f"must be there, and at least usage.{path} {value}: the whole cost is unknown; pass cost_usd="
             raise UsageValueError(f"usage.{_COST_TOTAL}", rule, total)
 
 
@@ -140,7 +146,7 @@ def _with_own_key(look: Look) -> ReportedCost | None:
         rule = "must be there where is_byok is true: usage.cost is the fee alone; pass cost_usd= for the whole"
         raise UsageValueError("usage.cost_details.upstream_inference_cost", rule, None)
     nano = _nano_usd(fee or 0, "usage.cost") + _nano_usd(upstream, "usage.cost_details.upstream_inference_cost")
-    return (nano, budget_pb2.COST_SOURCE_PROVIDER) if fee or upstream else None
+    return ReportedCost(nano, budget_pb2.COST_SOURCE_PROVIDER) if fee or upstream else None
 
 
 def _by_header(hidden: object) -> ReportedCost | None:
@@ -157,7 +163,7 @@ def _by_header(hidden: object) -> ReportedCost | None:
                 raise UsageTypeError(path, "must be a number of dollars", text) from None
             nano = _nano_usd(cost, path)
             if cost:
-                return nano, budget_pb2.COST_SOURCE_GATEWAY
+                return ReportedCost(nano, budget_pb2.COST_SOURCE_GATEWAY)
     return None
 
 

@@ -7,12 +7,12 @@ from budgetd.usage.fields import fields_of, get
 _PART = "an earlier piece has only a part of the usage"
 _WAIT = f"{_PART}; wait for the last one, or build the whole with litellm.stream_chunk_builder(chunks, messages=...)"
 _ANTHROPIC_WAIT = (
-    "message_start alone has the model, the tier and how long the cache is kept, and message_delta the last counts; "
+    "only message_start has the model, the tier and the lifetime of the cache, and only message_delta the last counts; "
     "pass stream.get_final_message() of Anthropic's library, which has all of it"
 )
 _REASON_RULE = (
-    "must be there, as in a whole answer and the last piece of a stream: {}; "
-    "of an answer that is whole all the same, pass its model and usage alone"
+    "must be there: a whole answer and the last piece of a stream have it; {}; "
+    "if the answer is whole without it, pass only its model and usage"
 )
 #: Events whose `response` is the whole answer.
 _LAST_EVENTS = {"response.completed", "response.done", "response.incomplete", "response.failed"}

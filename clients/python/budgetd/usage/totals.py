@@ -122,7 +122,7 @@ def refuse_lives(lives: Mapping[str, int], written: str) -> UsageValueError:
     """
     (path, count), *others = lives.items()
     also = "".join(f" with {other} {more}" for other, more in others)
-    rule = f"must add up{also} to {written}, and not to {sum(lives.values())}: each life has its own price"
+    rule = f"must add up{also} to {written}, and not to {sum(lives.values())}: each lifetime has its own price"
     return UsageValueError(path, rule, count)
 
 

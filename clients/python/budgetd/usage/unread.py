@@ -11,11 +11,11 @@ REMEMBERED_MAX = 1_000
 _STACK_LEVEL = 5
 #: How the usage was charged, for fields that describe a usage and are not counts.
 _PRICED_AS = {
-    "requests": "the number of requests that its usage adds up: their sum was charged as one request, and so by the "
-    "price for long input if it is long. To have each priced by its own length, charge the usage of each request",
-    "iterations": "runs that cannot be sent as requests of their own: their sum was charged as one request, and so by "
-    "the price for long input if it is long",
-    "modelUsage": "the usage of several models: all of it was charged as that of one",
+    "requests": "the number of requests whose sum the usage is: their sum was charged as one request, at the price for "
+    "long input if the sum is long. To price each request by its own length, charge the usage of each request",
+    "iterations": "runs that cannot be sent as separate requests: their sum was charged as one request, at the price "
+    "for long input if the sum is long",
+    "modelUsage": "the usage of several models: all of it was charged at the price of one model",
 }
 _warned: set[tuple[str, str]] = set()
 
@@ -29,9 +29,9 @@ def warn_of_unread(dialect: str, paths: Iterable[str]) -> None:
     said = [f"{path}, {_PRICED_AS[path]}" for path in new if path in _PRICED_AS]
     others = [path for path in new if path not in _PRICED_AS]
     if others:
-        said.append(f"{', '.join(others)}, for which budgetd has no price: nothing was added to the charge for it")
+        said.append(f"{', '.join(others)}, which budgetd cannot price: nothing was charged for it")
     text = (
-        f"an answer of the form {dialect} has {'; and '.join(said)}. If this costs something else, pass cost_usd= "
+        f"an answer of the form {dialect} has {'; and '.join(said)}. If the cost is different, pass cost_usd= "
         "instead. See 'Read what was unread' in docs/client.md of budgetd's repository"
     )
     warnings.warn(text, UnreadUsageWarning, stacklevel=_STACK_LEVEL)
