@@ -99,7 +99,7 @@ def test_a_worked_example_lists_every_product_file_in_which_its_example_occurs(
 
 
 def test_contributing_gives_the_lengths_that_a_test_holds() -> None:
-    stated = re.search(r"A file has at most (\d+) lines, a function at most (\d+)\.", CONTRIBUTING.text)
+    stated = re.search(r"A Python or SQL file has at most (\d+) lines, a function at most (\d+)\.", CONTRIBUTING.text)
 
     assert stated is not None
     assert (int(stated[1]), int(stated[2])) == (LINES_MAX, FUNCTION_LINES_MAX)
