@@ -130,7 +130,7 @@ release-contract: setup ## Make today's contract the released one, which later o
 	$(BIN)/buf build --exclude-source-info -o $(RELEASED_CONTRACT)
 
 .PHONY: bench
-bench: setup ## Measure throughput and latency, each beside what it is compared with.
+bench: setup ## Measure throughput and latency, each together with what it is compared with.
 	@$(BIN)/python -m bench
 
 .PHONY: bench-large
@@ -146,7 +146,7 @@ wheels-check: setup ## Build both wheels, install them into empty environments, 
 	@$(BIN)/python -m tests.packaging.rehearse_wheels --python "$$(command -v $(PYTHON))"
 
 .PHONY: lock
-lock: ## Compile the locks anew from the pyproject files; UPGRADE=1 takes the newest versions allowed.
+lock: ## Compile the locks again from the pyproject files; UPGRADE=1 takes the newest versions allowed.
 	@tools=$$(mktemp -d) && trap 'rm -rf "$$tools"' EXIT \
 		&& $(PYTHON) -m venv "$$tools" && "$$tools/bin/python" $(PIP) install uv==$(UV_VERSION) \
 		&& $(call compile,runtime,requirements.lock) && $(call compile,build,requirements-build.lock) \

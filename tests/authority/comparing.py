@@ -1,4 +1,4 @@
-"""One history on one store, and the slow model beside it: whatever the one does, the other has to have expected."""
+"""Carries out one history on a store and on the slow model, and checks that both do the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

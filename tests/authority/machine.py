@@ -1,6 +1,6 @@
 """A state machine over every command: it draws a command or a jump of the clock, and store and model have to agree.
 
-Ids are few and amounts small, so that limits are met, ids are taken anew, and commands meet what others have left.
+Ids are few and amounts small, so that limits are met, ids are used again, and commands find what others have left.
 """
 
 from tests.authority.budget_rules import BudgetRules

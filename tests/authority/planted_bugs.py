@@ -130,7 +130,7 @@ def refunds_into_later_windows(patch: Patch) -> None:
 
 
 def frees_where_the_commit_matches(patch: Patch) -> None:
-    """A hold is given free where the model of its commit matches, not where it was held."""
+    """Release a hold where the model of its commit matches, not where it was held."""
     free = settling._free  # noqa: SLF001
 
     def misplaced(

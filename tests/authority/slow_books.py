@@ -35,7 +35,7 @@ class Part(NamedTuple):
     other_names: tuple[str, ...] = ()
 
     def of(self, unit: Unit) -> int:
-        """So many of a unit."""
+        """This part's amount in the given unit."""
         return {Unit.NANO_USD: self.cost, Unit.TOKENS: tokens_of(self.usage), Unit.CALLS: self.calls}[unit]
 
 

@@ -1,4 +1,4 @@
-"""The rules once more, slow and obvious: told every command, it says what comes of it and which lines are written."""
+"""The rules a second time, slow and obvious: returns the outcome of every command and the lines that it writes."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ class Standing(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a caller is told: the reason of a refusal, or what the command came to."""
+    """What a caller receives: the reason of a refusal, or the outcome of the command."""
 
     refusal: str = ""
     entry_seq: int = 0

@@ -1,4 +1,4 @@
-"""Every command in random order on a store, beside a slow model of the rules.
+"""Runs every command in random order on a store, and compares it with a slow model of the rules.
 
 After every transaction it compares answers and refusals, the entries that were written, what each budget has spent,
 held and counts, in all and by model, and every reservation; and it recomputes the invariants of the design from what

@@ -117,7 +117,7 @@ def test_where_there_is_no_screen_a_row_is_one_line(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("columns", ["", "0", "wide", "-1"])
-def test_a_width_that_is_none_is_passed_over(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_width_is_ignored(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
 
     assert screen_width() is None

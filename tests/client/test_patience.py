@@ -120,7 +120,7 @@ def test_reads_of_a_server_are_given_less_time_than_changes_unless_a_timeout_is_
 
 @pytest.mark.parametrize("manager_class", [BudgetManager, AsyncBudgetManager])
 @pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
-def test_a_timeout_that_is_none_is_refused_by_name(
+def test_an_invalid_timeout_is_refused_by_name(
     manager_class: "type[BudgetManager | AsyncBudgetManager]", seconds: float
 ) -> None:
     with pytest.raises(ValueError, match="timeout_seconds must be a finite number above 0"):

@@ -114,7 +114,7 @@ def test_every_count_has_to_be_the_sum(name: str) -> None:
     assert [each.name for each in requests_violations(wrong, [_NINES, NO_USAGE], "requests")] == [name]
 
 
-def test_a_count_that_is_none_is_named_by_its_request_and_no_sum_is_made_of_it() -> None:
+def test_an_invalid_count_is_named_by_its_request_and_not_summed() -> None:
     violations = requests_violations(Usage(1), [Usage(1), Usage(-1, COUNT_MAX + 1)], "requests")
 
     assert [(each.name, each.position) for each in violations] == [("input_tokens", 1), ("output_tokens", 1)]

@@ -193,7 +193,7 @@ def test_an_address_without_a_server_is_exit_code_1(trace: Path, capsys: pytest.
     assert capsys.readouterr().err.startswith("demo: ")
 
 
-def test_an_address_that_is_none_is_exit_code_2(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_address_is_exit_code_2(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = demo.main(["--trace", str(trace), "--address", "nowhere"])
 
     assert code == 2

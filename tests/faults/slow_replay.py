@@ -71,7 +71,7 @@ class BlockingLimit:
 
     @property
     def name(self) -> str:
-        """How it is told of."""
+        """Its name in reports."""
         return f"{self.budget_id}/{self.limit_id or 'main'}"
 
     def part_of(self, cost_nano_usd: int, calls: int) -> int:

@@ -1,4 +1,4 @@
-"""A drain under load: each caller is answered or hears UNAVAILABLE, which is tried again; none hears CANCELLED."""
+"""A drain under load: each caller is answered or receives UNAVAILABLE, which it retries; none receives CANCELLED."""
 
 import asyncio
 from collections import Counter

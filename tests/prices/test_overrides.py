@@ -314,7 +314,7 @@ def test_a_fault_in_litellms_format_is_named_too(write: WriteFile, content: str,
         pytest.param("p.yaml", "version: 1", ".toml", id="another format"),
     ],
 )
-def test_a_file_that_is_none_is_refused(write: WriteFile, name: str, content: str, words: str) -> None:
+def test_an_invalid_file_is_refused(write: WriteFile, name: str, content: str, words: str) -> None:
     with pytest.raises(PriceFileError, match=words):
         load_prices([write(name, content)])
 

@@ -26,7 +26,7 @@ LOOPBACK = ["127.0.0.1:0", "127.9.9.9:50051", "[::1]:50051", "localhost:65535"]
 
 
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigRefused, match="listen must be HOST:PORT") as refused:
         check(listen=address, is_insecure=True)
 

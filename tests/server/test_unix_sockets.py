@@ -144,7 +144,7 @@ def test_a_symbolic_link_is_no_socket(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["unix:", "unix://", "unix:/run/", "unix:/a\nb", f"unix:/{'x' * PATH_BYTES_MAX}"])
-def test_a_path_that_is_none_is_refused_by_its_rule(address: str) -> None:
+def test_an_invalid_path_is_refused_by_its_rule(address: str) -> None:
     for setting in ("listen", "http_listen"):
         name = setting.replace("_", "-")
         with pytest.raises(ConfigRefused, match=f"{name} unix:PATH must (name a socket|be at most 103 bytes)"):
@@ -169,7 +169,7 @@ def test_a_relative_path_stays_relative() -> None:
 
 
 @pytest.mark.parametrize("text", ["unix:", "unix://", f"unix:{'x' * 104}"])
-def test_a_client_refuses_a_path_that_is_none(text: str) -> None:
+def test_a_client_refuses_an_invalid_path(text: str) -> None:
     with pytest.raises(ValueError, match=r"unix:PATH must name a socket, in at most 103 bytes"):
         parse_address(text)
 

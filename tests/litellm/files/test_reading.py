@@ -200,7 +200,7 @@ def test_no_content_is_an_exception_but_json_of_another_kind(content: bytes) -> 
     ],
 )
 @pytest.mark.parametrize("indent", [4, None])
-def test_a_number_that_is_none_costs_only_its_record(broken: bytes, report: str, indent: int | None) -> None:
+def test_an_invalid_number_costs_only_its_record(broken: bytes, report: str, indent: int | None) -> None:
     content = json.dumps(SOME, indent=indent).encode().replace(b"5.5", broken)
 
     result = read_content(content)

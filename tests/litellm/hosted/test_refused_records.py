@@ -220,7 +220,7 @@ def test_of_many_faults_of_one_record_a_few_are_reported_and_the_rest_counted(ho
     assert len(refused_records["alice"]) < 1_000
 
 
-def test_a_number_that_is_none_is_refused_after_the_same_record_without_it(hosted: Hosted) -> None:
+def test_an_invalid_number_is_refused_after_the_same_record_without_it(hosted: Hosted) -> None:
     hosted.save_whole({"alice": {"total_budget": 1}})
 
     assert list(hosted.refused({"alice": {"total_budget": 1, "current_cost": NAN}})) == ["alice"]
