@@ -55,7 +55,7 @@ class BudgetManager(Opening, ManagerMethods, Waiting):
     Raises:
         ValueError, TypeError: An argument breaks a rule.
         ImportError: "local" without its extra; the message is the command to type.
-        ServerUnreachable: No server answers; after a second.
+        ServerUnreachable: No server answers within one second (BUDGETD_CONNECT_TIMEOUT_SECONDS).
 
     Warns:
         UserCostFileFound: A new database is made in a folder that has LiteLLM's `user_cost.json`. Nothing is imported;
