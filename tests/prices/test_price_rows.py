@@ -194,7 +194,7 @@ def test_the_notes_of_a_long_file_are_counted(write: WriteFile, caplog: pytest.L
     prices = ReloadablePrices([write("p.json", json.dumps(rows))])
 
     assert len(prices.current.notes) == 30
-    assert "10 more models" in caplog.text
+    assert "10 more notes" in caplog.text
     notes = [record.levelname for record in caplog.records if "is left out" in record.message]
     assert notes == ["INFO"] * 20 + ["DEBUG"] * 10
 
