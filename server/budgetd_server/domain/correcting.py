@@ -21,7 +21,7 @@ from budgetd_server.domain.rolling import roll_if_due
 from budgetd_server.domain.rule import Rule, with_budget
 from budgetd_server.domain.state import Corrected, State
 from budgetd_server.domain.status import budget_status, limit_statuses
-from budgetd_server.domain.touching import of_keys, upwards
+from budgetd_server.domain.touching import budgets_by_keys, upwards
 from budgetd_server.domain.turn import Turn
 
 _CORRECTABLE = frozenset({EntryKind.CHARGE, EntryKind.SETTLE})
@@ -43,7 +43,7 @@ def adjust(turn: Turn, command: AdjustCost) -> Outcome[Charged]:
         part = Part(command.amount_nano_usd, None, 0, command.model, command.other_names)
     else:
         entry = corrected.entry
-        budgets = of_keys(state, own.project_key, (entry.budget_key, *entry.other_keys))
+        budgets = budgets_by_keys(state, own.project_key, (entry.budget_key, *entry.other_keys))
         part = Part(command.amount_nano_usd, None, 0, entry.model, entry.other_names)
     for budget in budgets:
         check_room(budget, part, now_us)

@@ -54,7 +54,7 @@ def release(turn: Turn, command: ReleaseReservation) -> Outcome[Released]:
         case ReservationState.EXPIRED:
             return Outcome(0, Released(0))
         case ReservationState.ESTIMATED:
-            return _take_back(turn, reservation)
+            return _reverse_estimate(turn, reservation)
     raise AlreadySettled(reservation_id(reservation.seq), reservation.state.name)
 
 
@@ -179,7 +179,7 @@ def _correct_estimate(turn: Turn, command: CommitReservation, reservation: Reser
     return Outcome(entry, settled, limits=_limits(budgets, now_us))
 
 
-def _take_back(turn: Turn, reservation: Reservation) -> Outcome[Released]:
+def _reverse_estimate(turn: Turn, reservation: Reservation) -> Outcome[Released]:
     """Reverse an estimate wherever it still counts."""
     state, now_us = turn.state, turn.now_us
     budgets = budgets_of(state, reservation)

@@ -99,14 +99,14 @@ def upwards(state: State, budget: BudgetState) -> Iterator[BudgetState]:
         above = state.parent(above)
 
 
-def of_keys(state: State, project_key: int, keys: Sequence[int]) -> list[BudgetState]:
+def budgets_by_keys(state: State, project_key: int, keys: Sequence[int]) -> list[BudgetState]:
     """Return the budgets with the keys that are stored in an entry or a hold."""
     return [state.by_key[(project_key, key)] for key in keys]
 
 
 def budgets_of(state: State, reservation: Reservation) -> list[BudgetState]:
     """Return the budgets that a reservation counts on, its own first."""
-    return of_keys(state, reservation.project_key, (reservation.budget_key, *reservation.other_keys))
+    return budgets_by_keys(state, reservation.project_key, (reservation.budget_key, *reservation.other_keys))
 
 
 def _chargeable(budget: BudgetState) -> BudgetState:

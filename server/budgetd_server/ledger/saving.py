@@ -98,16 +98,16 @@ def _reservations(state: State) -> Iterator[Write]:
     if not changed:
         return
     yield "save_reservation", map(reservation_row, changed)
-    gone: list[Row] = []
-    come: list[Row] = []
+    removed: list[Row] = []
+    inserted: list[Row] = []
     for reservation in changed:
         stored = reservation.stored_expires_at_us
         wanted = reservation.expires_at_us if reservation.is_open else None
         if stored != wanted:
-            gone.extend(hold_rows(reservation, stored) if stored is not None else ())
-            come.extend(hold_rows(reservation, wanted) if wanted is not None else ())
-    yield "remove_hold", gone
-    yield "insert_hold", come
+            removed.extend(hold_rows(reservation, stored) if stored is not None else ())
+            inserted.extend(hold_rows(reservation, wanted) if wanted is not None else ())
+    yield "remove_hold", removed
+    yield "insert_hold", inserted
 
 
 def _notes(state: State) -> Iterator[Write]:

@@ -239,7 +239,7 @@ def _begin(connection: sqlite3.Connection, *, wait_seconds: float) -> float:
     Returns:
         The seconds for which another connection had the lock. 0 if none had, even if this thread waited for the GIL.
     """
-    began, is_company = time.monotonic(), False
+    began, was_locked = time.monotonic(), False
     while True:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -247,10 +247,10 @@ def _begin(connection: sqlite3.Connection, *, wait_seconds: float) -> float:
             is_locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
             if not is_locked or time.monotonic() >= began + wait_seconds:
                 raise
-            is_company = True
+            was_locked = True
             time.sleep(LOCK_POLL_SECONDS)
         else:
-            return time.monotonic() - began if is_company else 0.0
+            return time.monotonic() - began if was_locked else 0.0
 
 
 async def _opened(path: Path, *, is_reader: bool) -> aiosqlite.Connection:

@@ -138,11 +138,11 @@ class Saves:
         for number, change in enumerate(found.changes, start=1):
             if number % RECORDS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            seal = change.digest()
+            digest = change.digest()
             client = (project_id, change.client(view))
             seen = self._unchanged.seen(client, change.user)
-            if seen is not None and seal and seen.digest == seal:
-                self._unchanged.keep(client, change.user, Seen(seal, now_us))
+            if seen is not None and digest and seen.digest == digest:
+                self._unchanged.keep(client, change.user, Seen(digest, now_us))
                 continue
             try:
                 save = self._parse_save(project_id, change, view)
@@ -153,7 +153,7 @@ class Saves:
                 continue
             self._unsettle(client, change.user)
             saves.append(save if seen is None else replace(save, seen_at_us=seen.at_us))
-            digests.append(seal)
+            digests.append(digest)
             if unknown := change.keys().difference(KEYS):
                 saved.ignored[change.user] = sorted(unknown)
         try:
@@ -161,8 +161,8 @@ class Saves:
         except StoreUnavailable:
             self._metrics.count_charges(unavailable=len(saves))
             raise
-        for save, seal, outcome in zip(saves, digests, outcomes, strict=True):
-            self._settle(saved, save, Seen(seal, now_us), outcome)
+        for save, digest, outcome in zip(saves, digests, outcomes, strict=True):
+            self._settle(saved, save, Seen(digest, now_us), outcome)
         self._metrics.count_charges(refused=sum(isinstance(outcome, Refusal) for outcome in outcomes))
 
     def _unsettle(self, client: tuple[str, str], user: str) -> None:
