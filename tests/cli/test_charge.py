@@ -118,7 +118,7 @@ def test_a_budget_that_does_not_exist_is_named(give: Give) -> None:
     ("options", "sentence"),
     [
         pytest.param((), "say what it cost", id="nothing"),
-        pytest.param(("--model", "gpt-4o"), "says no cost alone", id="a model alone"),
+        pytest.param(("--model", "gpt-4o"), "needs a usage or a cost", id="a model alone"),
         pytest.param(("--input-tokens", "1"), "--model", id="tokens of no model"),
         pytest.param(("--model", "m", "--input-tokens", "-5"), "'--input-tokens': must", id="negative tokens"),
         pytest.param(("--model", "m", "--input-tokens", "-5"), "got '-5'", id="the value of negative tokens"),

@@ -122,8 +122,8 @@ def _sentences(error: type[domain.BudgetError]) -> str:
         ),
         pytest.param(
             domain.UnpricedUsage("veo", "video_milliseconds", varies=True),
-            "model 'veo' has no price for --part video-milliseconds: a larger size is dearer, and a usage has no size;",
-            "model 'veo' has no price for video_milliseconds: a larger size is dearer, and a usage has no size;",
+            "model 'veo' has no price for --part video-milliseconds: larger sizes cost more, and a usage has no size;",
+            "model 'veo' has no price for video_milliseconds: larger sizes cost more, and a usage has no size;",
             id="size",
         ),
         pytest.param(
@@ -197,9 +197,9 @@ def test_what_cannot_be_said_better_stays_as_the_server_says_it(make: Callable[[
             id="money",
         ),
         pytest.param(
-            "must not cost more than 1000000000 nano-USD, and would cost 2000000000",
-            "must not cost more than $1, and would cost $2",
-            "must not cost more than $1, and would cost $2",
+            "must cost at most 1000000000 nano-USD, got 2000000000",
+            "must cost at most $1, got $2",
+            "must cost at most $1, got $2",
             id="a price",
         ),
         pytest.param(

@@ -118,7 +118,7 @@ async def test_nothing_is_acknowledged_after_a_fault_of_the_file_under_load(
         }
         assert await anext(turns) == NOT_SERVING
         assert await asyncio.to_thread(readiness, server) == 503
-        logged = [line for line in server.lines if "nothing is acknowledged" in line]
+        logged = [line for line in server.lines if "so all calls fail" in line]
         assert len(logged) == 1
         assert str(database) in logged[0]
         assert words in logged[0]

@@ -303,7 +303,7 @@ async def tree(tmp_path: Path) -> Path:
         ),
         pytest.param(
             "INSERT INTO pending_deletions VALUES (1, 1, '')",
-            "a deletion that is to be finished has begun",
+            "a pending deletion is of a deleted budget",
             "budget (1, 1)",
             id="a live budget whose children are to be deleted",
         ),

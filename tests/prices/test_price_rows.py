@@ -167,15 +167,15 @@ def test_a_price_that_varies_by_size_is_named_as_the_reason(write: WriteFile) ->
     prices = load_prices([write("p.json", json.dumps({"mine": {**row, "output_cost_per_second_4k": 0.3}}))])
     seconds = Usage(parts=Parts(video_milliseconds=1000))
 
-    with pytest.raises(UnpricedUsage, match="video_milliseconds: a larger size is dearer") as refused:
+    with pytest.raises(UnpricedUsage, match="video_milliseconds: larger sizes cost more") as refused:
         prices.price("gemini/veo-3.1-generate-001", seconds, at_us=0)
 
     assert refused.value.metadata["varies_by"] == "size"
     assert prices.price("mine", seconds, at_us=0).cost_nano_usd == 400_000_000
     dearer = load_prices([write("q.json", json.dumps({"mine": row}))])
-    with pytest.raises(UnpricedUsage, match="video_milliseconds: a larger size is dearer"):
+    with pytest.raises(UnpricedUsage, match="video_milliseconds: larger sizes cost more"):
         dearer.price("mine", seconds, at_us=0)
-    assert ["'mine' has no price for video_milliseconds: a larger" in note for note in dearer.notes] == [True]
+    assert ["'mine' has no price for video_milliseconds: larger sizes" in note for note in dearer.notes] == [True]
 
 
 def test_a_row_without_any_price_is_not_called_one_of_zeros(write: WriteFile) -> None:

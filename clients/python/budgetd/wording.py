@@ -127,7 +127,7 @@ def _unpriced_usage(error: BudgetdError, words: Words) -> str:
     model, field = error.metadata["model"], words.name_of(error.metadata["field"])
     value = error.metadata.get("value", "")
     named = f"{field} {value!r}" if value else field
-    why = ": a larger size is dearer, and a usage has no size" if error.metadata.get("varies_by") == "size" else ""
+    why = ": larger sizes cost more, and a usage has no size" if error.metadata.get("varies_by") == "size" else ""
     return f"model {model!r} has no price for {named}{why}; {words.cost_hint}, or add the price to {words.price_file}"
 
 

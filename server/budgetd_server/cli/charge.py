@@ -133,7 +133,7 @@ def _check(*, usd: str | None, model: str | None, has_tokens: bool, texts: tuple
     if usd is None:
         if not has_text and not has_tokens:
             if model:
-                rule = "says no cost alone: add --input-tokens and --output-tokens, --part, both texts, or --usd"
+                rule = "needs a usage or a cost: add --input-tokens and --output-tokens, --part, both texts, or --usd"
                 raise typer.BadParameter(rule, param_hint="--model")
             raise typer.BadParameter("say what it cost: --usd, or --model with tokens, parts or texts")
         if not model:

@@ -142,7 +142,7 @@ class UnpricedUsage(Refusal):
 
     def __init__(self, model: str, field: str, *, value: str = "", varies: bool = False, version: str = "") -> None:
         named = f"{field} {short_repr(value)}" if value else field
-        why = ": a larger size is dearer, and a usage has no size" if varies else ""
+        why = ": larger sizes cost more, and a usage has no size" if varies else ""
         super().__init__(
             f"model {short_repr(model)} has no price for {named}{why}; "
             "send cost_nano_usd, or add the price to the price file",

@@ -144,5 +144,5 @@ async def _received(request: Request, length: int) -> bytes:
     except TimeoutError:
         raise BadBody(408, f"the body must come within {BODY_SECONDS_MAX:.0f} seconds") from None
     except ClientDisconnect:
-        raise BadBody(400, "the caller has gone") from None
+        raise BadBody(400, "the caller has disconnected") from None
     return b"".join(chunks)

@@ -167,7 +167,7 @@ class Overrides:
         else:
             self._lay(name, terms, report, _JSON_WORDS, may_be_in_part=is_litellms or bool(terms.varying_counts))
         for count in sorted(terms.varying_counts):
-            why = "a larger size is dearer, and a usage has no size"
+            why = "larger sizes cost more, and a usage has no size"
             self.notes.append(f"{path}: model {short_repr(name)} has no price for {count}: {why}")
 
     def _leave_out(self, path: Path, name: str, entry: Mapping[str, Any]) -> None:

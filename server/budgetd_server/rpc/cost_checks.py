@@ -93,7 +93,7 @@ def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[obj
 def check_not_too_dear(field: str, cost_nano_usd: int) -> None:
     """Refuse a computed cost that is out of bounds. Raises InvalidField."""
     if cost_nano_usd > COST_NANO_USD_MAX:
-        rule = f"must not cost more than {COST_NANO_USD_MAX} nano-USD, and would cost {cost_nano_usd}"
+        rule = f"must cost at most {COST_NANO_USD_MAX} nano-USD, got {cost_nano_usd}"
         raise InvalidField([FieldViolation(field, rule)])
 
 

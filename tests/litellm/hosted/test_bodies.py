@@ -60,7 +60,7 @@ def test_a_caller_that_goes_before_its_body_is_whole_has_saved_nothing(hosted: H
         caller.sendall(head.encode() + body)
         caller.shutdown(socket.SHUT_RDWR)
 
-    while not any(each.get("why") == "the caller has gone" for each in hosted.logs):
+    while not any(each.get("why") == "the caller has disconnected" for each in hosted.logs):
         hosted.load()
     assert hosted.server.stored() == before
 

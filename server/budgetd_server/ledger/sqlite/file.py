@@ -90,8 +90,8 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
         claim(path, lambda: inspect(path))
         if is_index_alone:
             logger.warning(
-                "%s is not there, and its index is: if it was deleted, what was committed since the last checkpoint is "
-                "lost, and %s is as it was then; 'budgetd verify' says what it holds",
+                "%s is missing, but its index exists: if the log was deleted, what was committed after the last "
+                "checkpoint is lost, and %s has the state of that checkpoint; 'budgetd verify' counts what it holds",
                 log_path(path),
                 path,
             )
@@ -289,7 +289,7 @@ def _explain(error: Exception) -> str:
     if name.startswith("SQLITE_CORRUPT"):
         return f"is damaged ({error}); {_REMEDY}"
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")) or isinstance(error, OSError):
-        return f"cannot be opened for writing, with its folder ({error})"
+        return f"cannot be opened for writing, or its folder cannot ({error})"
     if name.startswith("SQLITE_BUSY"):
         return "is locked by another program"
     return str(error)

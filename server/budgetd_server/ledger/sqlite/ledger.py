@@ -190,7 +190,7 @@ class SqliteLedger(SteppedLedger):
         """Return the error for callers, and log the details for the operator once."""
         if isinstance(error, FileLost | FileOutdated):
             if str(self.trouble) != str(error):
-                log.error("%s: nothing is acknowledged", error)
+                log.error("the file must not be used, so all calls fail: %s", error)
             self.trouble = error
             if isinstance(error, FileOutdated):
                 self.outdated.set()

@@ -142,7 +142,7 @@ class FileRecount:
         for key in self._pending:
             pending = self.budgets.get(key)
             if pending is None or pending.deleted_at_us is None:
-                yield Deviation("a deletion that is to be finished has begun", f"budget {key}", "live", "deleted")
+                yield Deviation("a pending deletion is of a deleted budget", f"budget {key}", "live", "deleted")
         for (project_key, budget_key), budget in self.budgets.items():
             where = f"budget {budget.budget_id!r} ({project_key}/{budget_key})"
             if len(budget.limits) != budget.named_count + 1:

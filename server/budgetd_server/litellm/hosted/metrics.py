@@ -17,7 +17,7 @@ class HostedMetrics:
         )
         self.seconds = Histogram(
             "budgetd_hosted_seconds",
-            "Seconds from the arrival of such a call to its answer.",
+            "Seconds from the arrival of a call of LiteLLM's self-hosted protocol to its answer.",
             ["call"],
             buckets=CALL_SECONDS,
             registry=registry,
