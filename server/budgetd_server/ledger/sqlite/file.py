@@ -32,7 +32,7 @@ CHECKPOINT_PAGES = 4_000
 
 _REMEDY = "restore a backup that 'budgetd verify' finds in order"
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def connect(path: Path, *, is_reader: bool = False) -> sqlite3.Connection:
@@ -89,7 +89,7 @@ def open_file(path: Path, *, migrates: bool, checks: bool = True) -> Migrated | 
         is_index_alone = _is_index_alone(path)
         claim(path, lambda: inspect(path))
         if is_index_alone:
-            logger.warning(
+            log.warning(
                 "%s is missing, but its index exists: if the log was deleted, what was committed after the last "
                 "checkpoint is lost, and %s has the state of that checkpoint; 'budgetd verify' counts what it holds",
                 log_path(path),
@@ -148,15 +148,15 @@ def inspect(path: Path) -> Kept | None:
     Raises:
         LedgerRefused: The file is of another program or newer, or is not safe to use.
     """
-    log = log_path(path)
+    wal = log_path(path)
     log_bytes = _log_bytes(path)  # Read first: a new file gets its log only after its first page.
     if log_bytes and (not path.exists() or path.stat().st_size == 0):
         what = "is empty" if path.exists() else "does not exist"
         raise LedgerRefused(
-            f"{path} {what}, and its log {log} still holds {log_bytes} bytes of a ledger: move the log away, "
+            f"{path} {what}, and its log {wal} still holds {log_bytes} bytes of a ledger: move the log away, "
             "and restore a backup or begin a new ledger"
         )
-    for part in (path.resolve(), log):
+    for part in (path.resolve(), wal):
         if is_mounted_alone(part):
             raise LedgerRefused(
                 f"{part} is mounted by itself: other programs would have another log, and this one would be lost with "
@@ -227,23 +227,23 @@ def former_log_hint(path: Path) -> str:
     """Return another possible cause for a file that seems damaged, to be appended to a message. Empty without a log."""
     if not _log_bytes(path):
         return ""
-    log = log_path(path)
+    wal = log_path(path)
     return (
-        f"; or, if the file was restored or replaced, {log} is the log of the former file: move it and "
-        f"{log.name.removesuffix('-wal')}-shm away"
+        f"; or, if the file was restored or replaced, {wal} is the log of the former file: move it and "
+        f"{wal.name.removesuffix('-wal')}-shm away"
     )
 
 
 def _log_bytes(path: Path) -> int:
-    log = log_path(path)
-    return log.stat().st_size if log.is_file() else 0
+    wal = log_path(path)
+    return wal.stat().st_size if wal.is_file() else 0
 
 
 def _is_index_alone(path: Path) -> bool:
     """Return True if another program removed the log: SQLite creates it before its index and deletes it after that."""
-    log = log_path(path)
-    index = log.with_name(f"{log.name.removesuffix('-wal')}-shm")
-    return not log.exists() and index.exists() and not log.exists()
+    wal = log_path(path)
+    index = wal.with_name(f"{wal.name.removesuffix('-wal')}-shm")
+    return not wal.exists() and index.exists() and not wal.exists()
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> None:
