@@ -96,7 +96,7 @@ class CostRequests:
                 at_a_time = 0
                 await asyncio.sleep(0)
             try:
-                charges.append(await self._item(item, request.project_id, now_us, wants_limits=False))
+                charges.append(await self._item(item, request.project_id, now_us))
             except Refusal as refusal:
                 refusals[index] = refusal
         return charges, refusals
@@ -137,15 +137,13 @@ class CostRequests:
         check_not_too_dear(sources[0], priced.cost_nano_usd)
         return Projection(additional_ids, other_names, priced.cost_nano_usd, usage, is_estimated=not is_exact)
 
-    async def _item(
-        self, item: cost_pb.UpdateCostRequest, project_id: str, now_us: int, *, wants_limits: bool
-    ) -> Charge:
+    async def _item(self, item: cost_pb.UpdateCostRequest, project_id: str, now_us: int) -> Charge:
         checks = Checks()
         if item.project_id and item.project_id != project_id:
             checks.refuse("project_id", "must be empty or the batch's", item.project_id)
         if item.view:
             checks.refuse("view", "must be unset in an item of a batch", item.view)
-        charge = self._checked_charge(checks, item, project_id, now_us, wants_limits=wants_limits)
+        charge = self._checked_charge(checks, item, project_id, now_us, wants_limits=False)
         if item.HasField("text") and charge.usage is None and charge.refusal is None:
             return await self._counted(charge, item, now_us)
         return charge

@@ -24,14 +24,9 @@ class Spenders(NamedTuple):
 NOBODY_ELSE = Spenders()
 
 
-def parse_spenders(
-    checks: Checks,
-    request: cost_pb.UpdateCostRequest | reservation_pb.ReserveCostRequest | cost_pb.ProjectCostRequest,
-) -> Spenders:
+def parse_spenders(checks: Checks, request: cost_pb.UpdateCostRequest | reservation_pb.ReserveCostRequest) -> Spenders:
     """Decode and check the additional budgets and the template of a request."""
     additional_ids = parse_additional_ids(checks, request)
-    if isinstance(request, cost_pb.ProjectCostRequest):
-        return Spenders(additional_ids)
     template_id, skips_missing = request.template_budget_id, request.skip_missing_additional
     if not (additional_ids or template_id or skips_missing):
         return NOBODY_ELSE
