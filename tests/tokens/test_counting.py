@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from tiktoken_ext import openai_public  # type: ignore[import-untyped]
 from budgetd_server.domain.errors import InvalidField
 from budgetd_server.tokens import (
     TEXT_BYTES_MAX,
-    UTF8_LENGTH,
     AsyncTokenCounter,
     TokenCount,
     TokenCounter,
@@ -32,6 +31,8 @@ from budgetd_server.tokens.encodings import DATA, Encodings, choose_encoding
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "prices" / "golden_litellm.json").read_text("utf-8"))
 COUNTER = TokenCounter()
+#: A text with another number of tokens in each encoding.
+DISTINCT = "Übermäßige Größe, 你好世界"
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +61,13 @@ def test_texts_count_what_litellm_counts(model: str) -> None:
 
 
 def test_a_chat_text_counts_seven_tokens_more_than_the_text() -> None:
-    bare, chat = COUNTER.count_text("gpt-4o", "hello world"), COUNTER.count_chat_text("gpt-4o", "hello world")
+    bare, chat = COUNTER.count_contents("gpt-4o", ["hello world"]), COUNTER.count_chat_text("gpt-4o", "hello world")
 
     assert (bare.tokens, chat.tokens) == (2, 9)
 
 
 def test_contents_are_joined_before_they_are_counted() -> None:
-    apart = [COUNTER.count_text("gpt-4o", text).tokens for text in ("hel", "lo")]
+    apart = [COUNTER.count_contents("gpt-4o", [text]).tokens for text in ("hel", "lo")]
 
     assert COUNTER.count_contents("gpt-4o", ["hel", "lo"]).tokens == 1 < sum(apart)
 
@@ -92,30 +93,32 @@ def test_messages_count_their_frames_and_the_beginning_of_the_answer() -> None:
 )
 def test_the_encoding_is_the_one_that_litellm_chooses(model: str, encoding: str, is_own: bool) -> None:
     assert choose_encoding(model) == (encoding, is_own)
-    assert COUNTER.count_text(model, "hello")[1:] == (encoding, is_own)
+    own = Encodings().get(encoding)
+    assert own is not None
+    assert COUNTER.count_contents(model, [DISTINCT]) == TokenCount(len(own.encode_ordinary(DISTINCT)), is_own)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=3000), st.sampled_from(["gpt-4o", "gpt-4"]))
 def test_the_utf8_length_is_never_less_than_the_count(text: str, model: str) -> None:
-    assert COUNTER.count_text(model, text).tokens <= len(text.encode("utf-8", "surrogatepass"))
+    assert COUNTER.count_contents(model, [text]).tokens <= len(text.encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.parametrize("text", ["<|endoftext|>", "\udc80 alone", "\x00", "🏳️‍🌈" * 500])
 def test_no_text_can_make_a_count_fail(text: str) -> None:
-    assert COUNTER.count_text("gpt-4o", text).tokens > 0
+    assert COUNTER.count_contents("gpt-4o", [text]).tokens > 0
 
 
 def test_a_hostile_text_takes_time_in_proportion_to_its_length() -> None:
     # One token run of a million letters, in which a quadratic encoder would not end.
-    assert COUNTER.count_text("gpt-4", "a" * 1_000_000).tokens == 125_000
+    assert COUNTER.count_contents("gpt-4", ["a" * 1_000_000]).tokens == 125_000
 
 
 def test_without_a_vocabulary_the_utf8_length_is_the_bound(tmp_path: Path) -> None:
     counter = TokenCounter(Encodings(tmp_path))
 
-    assert counter.count_text("gpt-4o", "Grüße") == TokenCount(7, UTF8_LENGTH, is_exact=False)
-    assert counter.count_chat_text("gpt-4o", "Grüße") == TokenCount(7 + 4 + 6, UTF8_LENGTH, is_exact=False)
+    assert counter.count_contents("gpt-4o", ["Grüße"]) == TokenCount(7, is_exact=False)
+    assert counter.count_chat_text("gpt-4o", "Grüße") == TokenCount(7 + 4 + 6, is_exact=False)
 
 
 @pytest.mark.parametrize(
@@ -183,14 +186,14 @@ def test_async_counts_are_the_counts(counting: AsyncTokenCounter) -> None:
     async def ask() -> list[TokenCount]:
         await counting.preload()
         return [
-            await counting.count_text("gpt-4o", long, field="text"),
+            await counting.count_contents("gpt-4o", [long], field="text"),
             await counting.count_chat_text("gpt-4o", "hello", field="text.input"),
             await counting.count_contents("gpt-4o", [long, long], field="messages"),
             await counting.count_messages("gpt-4o", [("user", long)], field="messages"),
         ]
 
     assert asyncio.run(ask()) == [
-        COUNTER.count_text("gpt-4o", long),
+        COUNTER.count_contents("gpt-4o", [long]),
         COUNTER.count_chat_text("gpt-4o", "hello"),
         COUNTER.count_contents("gpt-4o", [long, long]),
         COUNTER.count_messages("gpt-4o", [("user", long)]),
@@ -201,18 +204,18 @@ def test_a_long_text_is_counted_in_another_thread_and_a_short_one_here(
     counting: AsyncTokenCounter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
-    count = COUNTER.count_text
+    count = COUNTER.count_contents
 
-    def noting(model: str, text: str) -> TokenCount:
+    def noting(model: str, contents: Iterable[str]) -> TokenCount:
         threads.append(threading.current_thread().name)
-        return count(model, text)
+        return count(model, contents)
 
     COUNTER.preload()
-    monkeypatch.setattr(COUNTER, "count_text", noting)
+    monkeypatch.setattr(COUNTER, "count_contents", noting)
 
     async def ask() -> None:
-        await counting.count_text("gpt-4o", "short", field="text")
-        await counting.count_text("gpt-4o", "long " * 1000, field="text")
+        await counting.count_contents("gpt-4o", ["short"], field="text")
+        await counting.count_contents("gpt-4o", ["long " * 1000], field="text")
 
     asyncio.run(ask())
 

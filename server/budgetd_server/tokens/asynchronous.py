@@ -32,10 +32,6 @@ class AsyncTokenCounter:
         """Load the encodings now. Raises VocabularyDamagedError."""
         await asyncio.get_running_loop().run_in_executor(self._pool, self._counter.preload)
 
-    async def count_text(self, model: str, text: str, *, field: str) -> TokenCount:
-        """See `TokenCounter.count_text`."""
-        return await self._count(model, (text,), field, lambda: self._counter.count_text(model, text))
-
     async def count_chat_text(self, model: str, text: str, *, field: str) -> TokenCount:
         """See `TokenCounter.count_chat_text`."""
         return await self._count(model, (text,), field, lambda: self._counter.count_chat_text(model, text))

@@ -5,9 +5,6 @@ from typing import NamedTuple
 
 from budgetd_server.tokens.encodings import Encodings, choose_encoding
 
-#: `TokenCount.encoding` if the count is the text's length in UTF-8, because the vocabulary is missing.
-UTF8_LENGTH = "utf8_length"
-
 #: What a chat costs beyond its text: three tokens frame each message, and three begin the answer.
 TOKENS_PER_MESSAGE = 3
 TOKENS_PER_ANSWER = 3
@@ -18,13 +15,13 @@ _PIECE_CHARACTERS = 1024
 
 
 class TokenCount(NamedTuple):
-    """A number of tokens, the encoding that counted them, and whether that is known to be the model's own.
+    """A number of tokens, and whether the encoding that counted them is known to be the model's own.
 
-    If `is_exact` is false, the count comes from another encoding, or is an upper bound (`UTF8_LENGTH`).
+    If `is_exact` is false, the count comes from another encoding, or is the text's length in UTF-8, an upper bound,
+    because the vocabulary is missing.
     """
 
     tokens: int
-    encoding: str
     is_exact: bool
 
 
@@ -46,10 +43,6 @@ class TokenCounter:
     def is_ready(self, model: str) -> bool:
         """Whether a text for the model can be counted without loading anything first."""
         return self._encodings.is_loaded(choose_encoding(model).name)
-
-    def count_text(self, model: str, text: str) -> TokenCount:
-        """Count the tokens of a text without framing."""
-        return self._count(model, (text,), extra_tokens=0)
 
     def count_chat_text(self, model: str, text: str) -> TokenCount:
         """Count the tokens of a text as a chat of one message from "user": seven more than the text has.
@@ -79,11 +72,11 @@ class TokenCounter:
         if encoding is None:
             # A byte-level encoding never produces more tokens than there are bytes.
             bound = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-            return TokenCount(bound + extra_tokens, UTF8_LENGTH, is_exact=False)
+            return TokenCount(bound + extra_tokens, is_exact=False)
         # encode_ordinary counts a text that contains "<|endoftext|>", where plain encode would raise.
         tokens = sum(
             len(encoding.encode_ordinary(text[start : start + _PIECE_CHARACTERS]))
             for text in texts
             for start in range(0, len(text), _PIECE_CHARACTERS)
         )
-        return TokenCount(tokens + extra_tokens, name, is_own)
+        return TokenCount(tokens + extra_tokens, is_own)
