@@ -366,13 +366,13 @@ def test_a_reload_takes_the_new_prices_and_another_version(write: WriteFile) -> 
 def test_a_reload_of_a_broken_file_keeps_every_old_price(write: WriteFile) -> None:
     path = write("p.toml", toml('[models."m"]\ninput_usd_per_mtok = "1"'))
     prices = ReloadablePrices([path])
-    before = prices.current
+    before = prices.version, prices.models()
 
     write("p.toml", toml('[models."m"]\ninput_usd_per_mtok = "2"\n[models."n"]\ninput_usd_per_mtok = "-2"'))
     with pytest.raises(PriceFileError):
         prices.reload()
 
-    assert prices.current is before
+    assert (prices.version, prices.models()) == before
     assert prices.price("m", Usage(10**6), at_us=0).cost_nano_usd == 10**9
 
 

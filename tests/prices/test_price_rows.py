@@ -191,9 +191,11 @@ def test_the_notes_of_a_long_file_are_counted(write: WriteFile, caplog: pytest.L
     caplog.set_level("DEBUG", logger="budgetd_server.prices")
     rows = {f"m{number}": {"mode": "chat", "input_cost_per_token": 0} for number in range(30)}
 
-    prices = ReloadablePrices([write("p.json", json.dumps(rows))])
+    path = write("p.json", json.dumps(rows))
 
-    assert len(prices.current.notes) == 30
+    ReloadablePrices([path])
+
+    assert len(load_prices([path]).notes) == 30
     assert "10 more notes" in caplog.text
     notes = [record.levelname for record in caplog.records if "is left out" in record.message]
     assert notes == ["INFO"] * 20 + ["DEBUG"] * 10

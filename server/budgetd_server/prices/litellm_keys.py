@@ -87,7 +87,6 @@ NOT_PRICED: dict[str, str] = {
     r"file_search_cost_per_(1k_calls|gb_per_day)": "searches in files, and rent of room for them",
     r"vector_store_cost_per_gb_per_day": "rent of room",
 }
-_NOT_PRICED = re.compile("|".join(f"(?:{pattern})" for pattern in NOT_PRICED))
 
 
 class TokenKey(NamedTuple):
@@ -123,8 +122,3 @@ def prices(key: str) -> bool:
 def is_price(key: str) -> bool:
     """Whether the key is a price by its name, used or not."""
     return "cost" in key or "pricing" in key
-
-
-def is_decided(key: str) -> bool:
-    """Whether the key sets or changes a price, or is in the list of what is not priced."""
-    return prices(key) or _NOT_PRICED.fullmatch(key) is not None

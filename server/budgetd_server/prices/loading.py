@@ -102,11 +102,6 @@ class ReloadablePrices:
         self._current = self._load()
 
     @property
-    def current(self) -> Catalogue:
-        """The catalogue in force, for callers that need several answers from the same one."""
-        return self._current
-
-    @property
     def version(self) -> str:
         """See `Prices`."""
         return self._current.version
