@@ -1,7 +1,5 @@
 """Identifies callers over HTTP: the only place that will have to authenticate them."""
 
-from typing import NamedTuple
-
 from starlette.requests import Request
 
 
@@ -13,15 +11,10 @@ class CallerRefused(Exception):
         self.status, self.message = status, message
 
 
-class HttpCaller(NamedTuple):
-    """The caller of one HTTP request."""
+def check_caller(request: Request) -> None:
+    """Check that the caller may be served. Called before the body is read, so that no refused caller's body is.
 
-    #: Its `Authorization` header, not verified: there are no tokens yet. None if there is none.
-    authorization: str | None
-
-
-def parse_caller(request: Request) -> HttpCaller:
-    """Identify the caller; called before the body is read, so that no body of a refused caller is.
+    There are no tokens yet, so the `Authorization` header is not read.
 
     Raises:
         CallerRefused: The request comes from a web page. Browsers let any page post to servers on their machine, and
@@ -29,4 +22,3 @@ def parse_caller(request: Request) -> HttpCaller:
     """
     if "origin" in request.headers:
         raise CallerRefused(403, "pages in browsers are not served")
-    return HttpCaller(request.headers.get("authorization"))

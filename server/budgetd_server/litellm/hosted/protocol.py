@@ -21,7 +21,7 @@ from budgetd_server.engine.engine import Engine
 from budgetd_server.engine.in_flight import InFlight
 from budgetd_server.http.answers import JsonAnswer, held_for
 from budgetd_server.http.bodies import BODY_BYTES_MAX, BadBody, Bodies, quote_value
-from budgetd_server.http.callers import CallerRefused, parse_caller
+from budgetd_server.http.callers import CallerRefused, check_caller
 from budgetd_server.litellm.hosted.loads import load_all
 from budgetd_server.litellm.hosted.metrics import HostedMetrics
 from budgetd_server.litellm.hosted.records import record_of
@@ -66,7 +66,7 @@ class HostedProtocol:
             began, content, held = time.perf_counter(), b"", None
             self._in_flight.began()
             try:
-                parse_caller(request)
+                check_caller(request)
                 self._in_flight.admit()
                 async with self._bodies.read(request) as body:
                     status, answer = 200, await call(body)
