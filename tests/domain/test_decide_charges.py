@@ -152,6 +152,8 @@ def test_an_adjustment_may_take_back_all_that_was_spent_and_no_more(desk: Desk) 
     desk.decide(adjust(-10))
 
     assert refusal.value.metadata == {"amount_nano_usd": "-11", "spent_nano_usd": "10"}
+    spent = "what budget 'alice' has spent in this window"
+    assert str(refusal.value) == f"{spent} would be below zero: -1 nano-USD, the sum of 10 and -11"
     assert desk.budget().main.sums.cost_nano_usd == 0
 
 

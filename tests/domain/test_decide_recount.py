@@ -233,6 +233,7 @@ def test_a_window_in_which_more_was_taken_back_than_spent_is_refused(desk: Desk)
         desk.decide(update(limit=DAILY))
 
     assert refusal.value.metadata["amount_nano_usd"] == "-11"
+    assert str(refusal.value) == "what was spent in the new window on model 'model 1' would be below zero: -11 nano-USD"
     assert desk.state.new_entries == entries
     assert repr(desk.budget()) == budget
 

@@ -229,13 +229,14 @@ class NoWindow(Refusal):
 
 
 class BelowZero(Refusal):
-    """The adjustment would take a spent amount below zero."""
+    """An adjustment, or a new window, would take a spent amount below zero."""
 
     reason = "BELOW_ZERO"
 
     def __init__(self, *, amount_nano_usd: int, spent_nano_usd: int, of: str) -> None:
+        terms = f", the sum of {spent_nano_usd} and {amount_nano_usd}" if spent_nano_usd else ""
         super().__init__(
-            f"an adjustment of {amount_nano_usd} nano-USD would take {of} below zero, from {spent_nano_usd} nano-USD",
+            f"{of} would be below zero: {spent_nano_usd + amount_nano_usd} nano-USD{terms}",
             metadata={"amount_nano_usd": str(amount_nano_usd), "spent_nano_usd": str(spent_nano_usd)},
         )
 
