@@ -11,7 +11,7 @@ from budgetd.usage.recogniser import ORDER, UNKNOWN
 from tests.usage.cached_image_cases import CACHED_IMAGES
 from tests.usage.cases import PARTS, TOTALS
 from tests.usage.library_cases import LIBRARIES, PROVIDERS
-from tests.usage.made_cases import MADE
+from tests.usage.media_cases import MEDIA
 from tests.usage.more_cases import CHATS, GOOGLE, OTHERS
 from tests.usage.term_cases import TERMS
 from tests.usage.tool_cases import CACHES, TOOLS
@@ -19,7 +19,7 @@ from tests.usage.wrapped_cases import WRAPPED
 
 CASES = (
     *PARTS,
-    *MADE,
+    *MEDIA,
     *CACHED_IMAGES,
     *TOTALS,
     *GOOGLE,

@@ -297,6 +297,16 @@ def test_an_error_of_the_provider_is_said_to_be_one_and_may_have_a_cost() -> Non
     assert read_answer(error, cost_nano_usd=5).cost_nano_usd == 5
 
 
+@pytest.mark.parametrize(
+    "error", ["Incorrect key: sk-1234", {"message": "Incorrect key: sk-1234", "code": 401}], ids=type
+)
+def test_the_message_of_a_providers_error_is_not_repeated(error: object) -> None:
+    with pytest.raises(UsageValueError, match="this is an error of the provider") as refused:
+        read_answer({"error": error})
+
+    assert "sk-1234" not in f"{refused.value} {refused.value.value}"
+
+
 def test_thoughts_that_neither_the_candidates_nor_the_total_include_are_refused_by_the_total() -> None:
     usage = {"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 50, "totalTokenCount": 15}
 

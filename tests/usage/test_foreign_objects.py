@@ -123,3 +123,12 @@ def test_foreign_answers_are_not_searched_for_properties() -> None:
             raise AssertionError("reads the whole body")
 
     assert read_answer(Answer()).usage == Usage(input_tokens=100, output_tokens=50)
+
+
+def test_the_search_of_a_content_that_contains_itself_ends() -> None:
+    content: list[Any] = []
+    content.append(content)
+    choices = [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]
+    answer = {"model": "gpt-4o", "choices": choices, "usage": {"prompt_tokens": 100, "completion_tokens": 50}}
+
+    assert read_answer(answer).usage == Usage(input_tokens=100, output_tokens=50)

@@ -3,7 +3,7 @@
 import pytest
 
 from budgetd.usage import read_answer
-from budgetd.usage.given_names import PROVIDERS, combined
+from budgetd.usage.given_names import PROVIDERS, combine_names
 from budgetd_server.domain.errors import UnknownModel
 from budgetd_server.domain.model_names import family
 from budgetd_server.domain.pricing import Catalogue
@@ -121,7 +121,7 @@ def shipped() -> Catalogue:
 def test_what_is_given_is_charged_at_its_own_providers_price_or_refused(
     shipped: Catalogue, answered: str, given: str, counts: tuple[int, int], nano_usd: int | None
 ) -> None:
-    name = combined(answered, given)
+    name = combine_names(answered, given)
     if nano_usd is None:
         with pytest.raises(UnknownModel):
             shipped.price(name, Usage(*counts), at_us=0)
@@ -138,4 +138,4 @@ def test_every_row_of_bedrock_that_has_no_provider_in_front_is_known_as_bedrocks
     rows = [name for name in ids if family(shipped.find(name, 0).provider) == "bedrock"]
 
     assert len(rows) > 200
-    assert [name for name in rows if combined("a", name) != "bedrock/a"] == []
+    assert [name for name in rows if combine_names("a", name) != "bedrock/a"] == []

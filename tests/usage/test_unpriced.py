@@ -7,7 +7,7 @@ import pytest
 from budgetd.usage import UsageError, UsageTypeError, UsageValueError, read_answer
 from budgetd.v1.budget_pb2 import COST_SOURCE_GATEWAY, COST_SOURCE_PROVIDER
 from tests.usage.cases import U, as_object, message, of
-from tests.usage.made_cases import PICTURE, SOUND, blob, drawn, said
+from tests.usage.media_cases import PICTURE, SOUND, blob, drawn, said
 
 RESEARCH = {
     "prompt_tokens": 33,

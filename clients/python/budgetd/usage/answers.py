@@ -10,9 +10,9 @@ from budgetd.usage.dialect import Dialect, Look, Reading, absent_count, is_numbe
 from budgetd.usage.envelopes import inner_usage, unpack
 from budgetd.usage.errors import UsageTypeError, UsageValueError
 from budgetd.usage.fields import Fields, fields_of, get, leaves_of
-from budgetd.usage.given_names import combined
+from budgetd.usage.given_names import combine_names
 from budgetd.usage.iterations import requests_of
-from budgetd.usage.made import has_text, settle_made
+from budgetd.usage.media import count_media, has_text
 from budgetd.usage.plain import plain_counts
 from budgetd.usage.recogniser import PLAIN, UNKNOWN, recognise
 from budgetd.usage.reported_cost import ReportedCost, cost_from_litellm, cost_from_provider, is_from_cache
@@ -99,7 +99,7 @@ def read_answer(answer: object, *, model: str | None = None, cost_nano_usd: int 
         if dialect is UNKNOWN and cost is None:
             raise _without_cost(look)
         reading = read(dialect, look, leaves, is_cost_known=cost is not None)
-        settle_made(reading)
+        count_media(reading)
         check_parts(reading)
         check_one_form(reading)
         if reading.missing and cost is None:
@@ -157,7 +157,7 @@ def _look(answer: object, model: str | None, *, is_batch: bool | None = None) ->
     if not usage and is_batch is None and (unpacked := unpack(known)) is not None:
         inner, is_batch = unpacked
         outer = (get(known, field) for field in ("model", *_MODELS))
-        names = (combined(name, model) for name in outer if name and isinstance(name, str))
+        names = (combine_names(name, model) for name in outer if name and isinstance(name, str))
         return _look(inner, next(names, model), is_batch=is_batch)
     name = _model(known, hidden, model)
     provider = get(hidden, "custom_llm_provider") if hidden else None
@@ -166,7 +166,7 @@ def _look(answer: object, model: str | None, *, is_batch: bool | None = None) ->
         answer=known, hidden=hidden, usage=usage, model=name.lower(), provider=served_by, is_batch=bool(is_batch)
     )
     if model and model != name:
-        name = combined(name, model, "openrouter" if openrouter.is_its_own(look, _identity(known)) else served_by)
+        name = combine_names(name, model, "openrouter" if openrouter.is_its_own(look, _identity(known)) else served_by)
         look = look._replace(model=name.lower())
     return name, look
 
@@ -216,7 +216,9 @@ def _refuse_error(answer: object) -> None:
     error = get(answer, "error")
     if error is not None:
         rule = "must not be there: this is an error of the provider and no completion, so nothing is charged"
-        raise UsageValueError("error", rule, error)
+        # Only the names of its fields are reported: its message may contain a key or a part of the prompt.
+        fields = fields_of(error, "error")
+        raise UsageValueError("error", rule, "a text" if fields is None else list(fields))
 
 
 def _usage_fields(answer: object) -> Fields:

@@ -20,7 +20,7 @@ _BEDROCK_ID = re.compile(
 #: Vertex AI's: a resource, which may have a location, or a partner's model with its version.
 _RESOURCE = re.compile(r"(projects/[^/]+/locations/[^/]+/)?(?:projects|publishers|endpoints)/.*")
 _AT_VERSION = re.compile(r"[^/@]+@(?:\d+|default|latest)")
-#: What may stand in front of a model and change its price.
+#: Places that may precede a model and change its price.
 _PLACES = {
     "azure": re.compile(r"(?:us|eu|us-gov|apac|global|global-standard)/"),
     "bedrock": re.compile(rf"{_REGION}/"),
@@ -51,7 +51,7 @@ PROVIDERS = frozenset(
 )
 
 
-def combined(model: str, given: str | None, provider: str = "") -> str:
+def combine_names(model: str, given: str | None, provider: str = "") -> str:
     """Return the name that is charged for.
 
     Args:
@@ -61,7 +61,7 @@ def combined(model: str, given: str | None, provider: str = "") -> str:
     """
     if not given or given == model:
         return model
-    served_by, place = _stated(given.removeprefix(f"{_GATEWAY}/"), model)
+    served_by, place = _parse_given(given.removeprefix(f"{_GATEWAY}/"), model)
     if (served_by or "/" in given) and (given.endswith(f"/{model}") or _is_same(given, model)):
         return given
     is_open = provider in ("", _GATEWAY) or provider.startswith(served_by) or served_by.startswith(provider)
@@ -70,7 +70,7 @@ def combined(model: str, given: str | None, provider: str = "") -> str:
     return f"{served_by}/{place}{model}"
 
 
-def _stated(given: str, model: str) -> tuple[str, str]:
+def _parse_given(given: str, model: str) -> tuple[str, str]:
     """Return the provider that a name gives, and the place or route of it to put in front of the answer's model."""
     provider, _, rest = given.partition("/")
     if provider not in PROVIDERS or not rest:
@@ -99,8 +99,8 @@ def _on_bedrock(provider: str, rest: str, model: str) -> str:
         return f"{arn[1]}/"
     place = _PLACES[provider].match(rest) if provider in _PLACES else None
     region = place[0] if place else ""
-    ours, theirs = _BEDROCK_ID.fullmatch(rest[len(region) :]), _BEDROCK_ID.fullmatch(model)
-    return region + (ours[1] or "" if ours and theirs and not theirs[1] else "")
+    given_id, answer_id = _BEDROCK_ID.fullmatch(rest[len(region) :]), _BEDROCK_ID.fullmatch(model)
+    return region + (given_id[1] or "" if given_id and answer_id and not answer_id[1] else "")
 
 
 def _is_same(given: str, model: str) -> bool:

@@ -58,8 +58,8 @@ OUTPUT_DETAILS = {
     "reasoning_tokens": "reasoning_tokens",
     "thinking_tokens": "reasoning_tokens",
 }
-#: Next to the input and output in any of OpenAI's forms.
-BESIDE = {
+#: Counts that each of OpenAI's forms may have next to its input and output.
+SHARED_COUNTS = {
     **_CACHE,
     "num_cached_tokens": "cached_input_tokens",
     "reasoning_tokens": "reasoning_tokens",
@@ -90,7 +90,7 @@ PARTS: dict[str, str] = {
     "total_tokens": "_total",
     "input_tokens": "_other_input",
     "output_tokens": "_other_output",
-    **BESIDE,
+    **SHARED_COUNTS,
     **below(INPUT_HOLDERS, INPUT_DETAILS),
     **below(OUTPUT_HOLDERS, OUTPUT_DETAILS),
     "choices.message.annotations.url_citation": "web_searches",

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from budgetd.usage.dialect import Dialect, Look, Reading, is_number
 from budgetd.usage.fields import fields_of, get, leaves_of
 from budgetd.usage.openai_chat import (
-    BESIDE,
     HARMLESS,
     INPUT_DETAILS,
     INPUT_HOLDERS,
     OUTPUT_DETAILS,
     OUTPUT_HOLDERS,
+    SHARED_COUNTS,
     UNPRICED,
     below,
 )
@@ -33,7 +33,7 @@ PARTS: dict[str, str] = {
     "total_tokens": "_total",
     "prompt_tokens": "_other_input",
     "completion_tokens": "_other_output",
-    **BESIDE,
+    **SHARED_COUNTS,
     **below(INPUT_HOLDERS, INPUT_DETAILS),
     **below(OUTPUT_HOLDERS, OUTPUT_DETAILS),
     "tool_calls_details.web_search.invocation": "web_searches",

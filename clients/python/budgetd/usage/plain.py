@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from budgetd.usage.dialect import COUNT_MAX, Look
 from budgetd.usage.fields import fields_of
-from budgetd.usage.made import made
+from budgetd.usage.media import find_media
 from budgetd.usage.openai_chat import PARTS
 from budgetd.usage.recogniser import PLAIN, has_own_dialect
 from budgetd.usage.totals import are_parts_inside
@@ -53,7 +53,7 @@ def plain_counts(look: Look) -> dict[str, int] | None:
         if details is None or not _keep(counts, details, parts):
             return None
     whole = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
-    if counts.get("_total", whole) != whole or not are_parts_inside(counts) or made(look):
+    if counts.get("_total", whole) != whole or not are_parts_inside(counts) or find_media(look):
         return None
     return counts
 

@@ -30,7 +30,7 @@ def blob(mime: str = "image/png") -> dict[str, Any]:
     return {"inlineData": {"mimeType": mime, "data": "iVBORw0KGgo="}}
 
 
-MADE = (
+MEDIA = (
     Case("A5 an image without details, by Google", "gemini", drawn("gemini-2.5-flash-image", blob()), _DRAWN),
     Case(
         "A5 an image without details, in snake case",

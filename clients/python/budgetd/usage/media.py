@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from budgetd.usage.dialect import Look, Reading
 from budgetd.usage.fields import Fields, fields_of
 
-_IMAGE, _AUDIO, _VIDEO, _TEXT, _OF_CODE = "image", "audio", "video", "text", "code"
+_IMAGE, _AUDIO, _VIDEO, _TEXT, _CODE = "image", "audio", "video", "text", "code"
 #: The token count of each kind, and all counts that are parts of the output.
 _COUNTS = {_IMAGE: "image_output_tokens", _AUDIO: "audio_output_tokens", _VIDEO: "_video_output"}
 _COUNTED = ("reasoning_tokens", "_text_output", *_COUNTS.values())
@@ -29,8 +29,8 @@ _KINDS = {
     "functionCall": _TEXT,
     "toolUse": _TEXT,
     # Images next to executed code are drawn by the code, not by the model.
-    "executable_code": _OF_CODE,
-    "executableCode": _OF_CODE,
+    "executable_code": _CODE,
+    "executableCode": _CODE,
 }
 #: Types of parts that may have no other field, such as audio of a realtime call.
 _TYPES = {
@@ -46,17 +46,18 @@ _TYPES = {
 _MIMES = ("mime_type", "mimeType", "media_type", "mediaType")
 #: Fields that name the type of a part.
 _MARKS = {"type", "thought", *_MIMES}
-_DEPTH_MAX = 8
+#: Levels of lists and objects that are searched, so that the search of a list that contains itself ends.
+_DEPTH_MAX = 16
 
 
-def settle_made(reading: Reading) -> None:
+def count_media(reading: Reading) -> None:
     """Count output as image or audio where that is certain, and report as unread what the usage does not split.
 
     If the answer has one kind and no text, or its text is counted, the rest of the output is of that kind. A transcript
     is part of its audio.
     """
     counts, output = reading.counts, reading.of("output_tokens")
-    found = made(reading.look) if any(counts.values()) else {}
+    found = find_media(reading.look) if any(counts.values()) else {}
     missing = [kind for kind in _COUNTS if kind in found and not reading.of(_COUNTS[kind])]
     if not missing:
         return
@@ -70,43 +71,43 @@ def settle_made(reading: Reading) -> None:
         reading.leave_unpriced(found[kind])
 
 
-def made(look: Look) -> dict[str, str]:
+def find_media(look: Look) -> dict[str, str]:
     """Return the kinds of output with the path of each. Empty unless there is an image, audio or video."""
-    found = _found(look)
-    return {} if _OF_CODE in found or found.keys() <= {_TEXT} else found
+    found = _find_kinds(look)
+    return {} if _CODE in found or found.keys() <= {_TEXT} else found
 
 
 def has_text(look: Look) -> bool:
     """Return True if the output has a text or a tool call. Reasoning does not count."""
-    return _TEXT in _found(look)
+    return _TEXT in _find_kinds(look)
 
 
-def _found(look: Look) -> dict[str, str]:
+def _find_kinds(look: Look) -> dict[str, str]:
     found: dict[str, str] = {}
     if (choices := look.get("choices")) is not None:
         # A short cut for most answers: a chat completion with one choice and no other output.
-        _see(found, choices, "choices", 1)
+        _collect(found, choices, "choices", 1)
     else:
-        _see(found, look.get("candidates"), "candidates", 1)
+        _collect(found, look.get("candidates"), "candidates", 1)
         # Properties of foreign objects are not read: they may do work.
         own = look.answer if isinstance(look.answer, Mapping) else getattr(look.answer, "__dict__", {})
         for holder in _HOLDERS:
-            _see(found, own.get(holder), holder, 1)
+            _collect(found, own.get(holder), holder, 1)
     return found
 
 
-def _see(found: dict[str, str], value: object, path: str, depth: int) -> None:
+def _collect(found: dict[str, str], value: object, path: str, depth: int) -> None:
     if isinstance(value, str):
         if value:
             found.setdefault(_kind_of_mime(value[5:21]) if value.startswith("data:") else _TEXT, path)
     elif isinstance(value, list | tuple):
-        for item in value:
-            _see(found, item, path, depth)
+        for item in value if depth <= _DEPTH_MAX else ():
+            _collect(found, item, path, depth + 1)
     elif value is not None and depth <= _DEPTH_MAX:
-        _see_part(found, value, path, depth)
+        _collect_part(found, value, path, depth)
 
 
-def _see_part(found: dict[str, str], part: object, path: str, depth: int) -> None:
+def _collect_part(found: dict[str, str], part: object, path: str, depth: int) -> None:
     fields = fields_of(part, path) or {}
     if fields.keys() & _MARKS and (kind := _kind_of(fields)) is not None:
         if kind:
@@ -114,7 +115,7 @@ def _see_part(found: dict[str, str], part: object, path: str, depth: int) -> Non
         return
     for name, value in fields.items():
         if value and name in _INNER:
-            _see(found, value, f"{path}.{name}", depth + 1)
+            _collect(found, value, f"{path}.{name}", depth + 1)
         elif value and name in _KINDS:
             found.setdefault(_KINDS[name], f"{path}.{name}")
 
