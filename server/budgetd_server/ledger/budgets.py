@@ -13,17 +13,16 @@ def live(project_key: int, budget_ids: Iterable[str], *, is_deleting: bool) -> S
     If the project has unfinished deletions (`is_deleting`), those with a deleted ancestor are marked as deleted.
     """
     rows = yield "load_budgets", {"project_key": project_key, "ids": list(budget_ids)}
-    budgets, with_named = with_main_limits(rows)
-    if with_named:
-        yield from load_named(project_key, with_named)
-    if is_deleting:
-        yield from mark_deleted(budgets)
-    return budgets
+    return (yield from _complete(project_key, rows, is_deleting=is_deleting))
 
 
 def upwards(project_key: int, keys: Iterable[int], *, is_deleting: bool) -> Steps[list[BudgetState]]:
     """Load budgets by key and all their ancestors, with all their limits. For `is_deleting` see `live`."""
     rows = yield "load_upwards", {"project_key": project_key, "keys": list(keys)}
+    return (yield from _complete(project_key, rows, is_deleting=is_deleting))
+
+
+def _complete(project_key: int, rows: Iterable[Row], *, is_deleting: bool) -> Steps[list[BudgetState]]:
     budgets, with_named = with_main_limits(rows)
     if with_named:
         yield from load_named(project_key, with_named)
