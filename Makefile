@@ -24,8 +24,8 @@ SERVICE_PROTO := proto/budgetd/v1/budget_service.proto
 RELEASED_CONTRACT := proto/released.binpb
 UV_VERSION := 0.13.9
 
-# Stamps for what is installed: no pip runs when nothing changed. Each stands on the one before it, in one environment:
-# what the server runs on, our two distributions, editable, and what development needs beside them.
+# Stamps for what is installed: no pip runs when nothing changed. Each needs the one before it, in one environment:
+# what the server runs on, our two distributions, editable, and what else development needs.
 RUNTIME := .venv/.installed-runtime
 EDITABLE := .venv/.installed-editable
 DEV := .venv/.installed-dev
@@ -199,7 +199,7 @@ $(GENERATOR): requirements-proto.lock $(RUNTIME)
 	@touch $@
 
 $(PARITY): .venv-parity/.installed-lock server/pyproject.toml clients/python/pyproject.toml
-	@echo 'installing clients/python and server, editable, beside LiteLLM'
+	@echo 'installing clients/python and server, editable, next to LiteLLM'
 	@.venv-parity/bin/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
 	@touch $@
 
@@ -210,7 +210,7 @@ $(PARITY): .venv-parity/.installed-lock server/pyproject.toml clients/python/pyp
 	@touch $@
 
 $(PARITY_NEWEST): .venv-parity-newest/.installed-lock server/pyproject.toml clients/python/pyproject.toml
-	@echo 'installing clients/python and server, editable, beside the newest LiteLLM'
+	@echo 'installing clients/python and server, editable, next to the newest LiteLLM'
 	@.venv-parity-newest/bin/python $(PIP) install --no-deps --no-build-isolation -e clients/python -e server
 	@touch $@
 

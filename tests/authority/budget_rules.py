@@ -214,7 +214,7 @@ class BudgetRules(Sender):
     @precondition(seldom)
     @rule(project_id=projects, number=numbers, force=picks, etag=picks, is_due=rarely, joins=joins)
     def delete(self, project_id: str, number: int, force: int, etag: int, is_due: bool, joins: bool) -> None:
-        """A budget that lives is deleted: sometimes the one of the newest hold, if nothing else stands in the way."""
+        """A budget that lives is deleted: sometimes the one of the newest hold, if nothing else prevents it."""
         place = self.place(project_id, number)
         if is_due:
             self.await_expiry(project_id)
@@ -229,7 +229,7 @@ class BudgetRules(Sender):
 
     @precondition(seldom)
     @rule(project_id=projects, number=numbers, limits=limit_lists, parent=picks, joins=joins)
-    def begin_anew(
+    def create_again(
         self, project_id: str, number: int, limits: tuple[LimitDraft, ...], parent: int, joins: bool
     ) -> None:
         """A budget is deleted with all below it, and its id is taken again in the same transaction."""

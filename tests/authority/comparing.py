@@ -13,7 +13,7 @@ from budgetd_server.domain.recount import StaleRecount
 from budgetd_server.domain.reservation import ReservationState
 from budgetd_server.domain.status import budget_status, limit_statuses
 from tests.authority.slow_books import Account, Books, Line, tokens_of
-from tests.authority.slow_model import SlowModel, Standing, Told
+from tests.authority.slow_model import Answer, SlowModel, Standing
 from tests.authority.stores import Kept, Place, Store, with_first_step
 from tests.domain.desk import DAY_US
 
@@ -22,7 +22,7 @@ _ONCE = (EntryKind.CHARGE, EntryKind.HOLD, EntryKind.SETTLE, EntryKind.ADJUST, E
 
 
 class Rehearsal:
-    """Sends commands to a store and tells them to the model.
+    """Sends commands to a store and lets the model carry them out.
 
     Args:
         store: An empty one.
@@ -63,23 +63,23 @@ class Rehearsal:
                 assert isinstance(command, UpdateBudget)
                 stale.append(command)
             else:
-                self._compare(command, self.model.tell(command, self.now_us), result)
+                self._compare(command, self.model.carry_out(command, self.now_us), result)
         return stale
 
     # --- What it answers.
 
-    def _compare(self, command: Command[Any], told: Told, result: Outcome[Any] | Refusal) -> None:
+    def _compare(self, command: Command[Any], expected: Answer, result: Outcome[Any] | Refusal) -> None:
         if isinstance(result, Refusal):
-            assert result.reason == told.refusal, f"{command}: {result!r}, and not {told}"
+            assert result.reason == expected.refusal, f"{command}: {result!r}, and not {expected}"
             return
         number, *more = result.result.to_numbers() or (0,)
-        answer = Told("", result.entry_seq, number, result.replayed, tuple(more))
-        assert answer == told, f"{command}: {answer}, and not {told}"
+        answer = Answer("", result.entry_seq, number, result.replayed, tuple(more))
+        assert answer == expected, f"{command}: {answer}, and not {expected}"
         own = self.model.books[command.project_id].living().get(getattr(command, "budget_id", ""))
         if result.budget is not None and own is not None:
             spent = self.model.spent(command.project_id, own, self.now_us)
             assert result.budget.current_cost_nano_usd == spent, f"{command}: the budget has spent {spent}"
-        accounts = self.model.told_accounts
+        accounts = self.model.reported_accounts
         if accounts is None or any(account.is_deleted for account in accounts):
             return
         standings = [
@@ -98,8 +98,8 @@ class Rehearsal:
         tokens = command.usage.tokens if command.usage is not None else 0
         parts = {Unit.NANO_USD: result.result.to_numbers()[0], Unit.TOKENS: tokens, Unit.CALLS: 1}
         rules = [rule for account in accounts for rule in account.rules.values() if rule.limit is not None]
-        told = result.limits or ()
-        for rule, status in zip(rules, told, strict=bool(told)):
+        statuses = result.limits or ()
+        for rule, status in zip(rules, statuses, strict=bool(statuses)):
             limit = rule.limit
             assert limit is not None
             if limit.action is Action.BLOCK and limit.matches(command.model, command.other_names):
@@ -166,8 +166,8 @@ class Rehearsal:
             total.merge(sums)
         assert budget.main.sums == total
         for at_us in self._instants(account, len(books.lines)):
-            told = [Standing(*each[:4], each.held) for each in limit_statuses(budget, at_us)]
-            assert told == self.model.standings(books.project_id, account, at_us)
+            found = [Standing(*each[:4], each.held) for each in limit_statuses(budget, at_us)]
+            assert found == self.model.standings(books.project_id, account, at_us)
             spent = self.model.spent(books.project_id, account, at_us)
             assert budget_status(budget, at_us).current_cost_nano_usd == spent
 

@@ -72,7 +72,7 @@ def main_limits(draw: st.DrawFn) -> LimitDraft:
 
 @st.composite
 def named_limits(draw: st.DrawFn, limit_id: str, unit: Unit) -> LimitDraft:
-    """A limit beside the main one; rarely in another unit than it usually has."""
+    """A limit in addition to the main one; rarely in another unit than it usually has."""
     if draw(st.integers(0, 19)) == 0:
         unit = draw(st.sampled_from(Unit))
     amount = draw(st.integers(0, 5 if unit is Unit.CALLS else 30))

@@ -65,7 +65,7 @@ def charges_additional_ancestors_twice(patch: Patch) -> None:
 
 
 def _names_each_once(patch: Patch) -> None:
-    """The entry tells nothing of what is counted twice."""
+    """The entry does not contain what is counted twice."""
 
     def once(touched: Touched) -> tuple[int, ...]:
         _, *others = dict.fromkeys(budget.budget_key for budget in touched.budgets)

@@ -16,7 +16,7 @@ Patch = pytest.MonkeyPatch
 
 
 def writes_the_living_first(patch: Patch) -> None:
-    """An id that is deleted and created anew in one batch meets its old row."""
+    """An id that is deleted and created again in one batch finds its old row."""
     changed = State.changed_budgets
     patch.setattr(State, "changed_budgets", lambda state: changed(state)[::-1])
 

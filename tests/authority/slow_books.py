@@ -1,8 +1,8 @@
 """The books of one project, slow and obvious: a list of lines, and every number added up from it when it is asked for.
 
-Nothing here is shared with the code that it checks but plain data and the computation of windows. Kept beside the lines
-is only what no line says: each budget's configuration, the stored window of each limit and since which line it counts,
-and what each reservation holds.
+Only plain data and the computation of windows are shared with the code that it checks. In addition to the lines, the
+books hold only what no line says: the configuration of each budget, the stored window of each limit and the line after
+which it counts, and what each reservation holds.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -62,12 +62,13 @@ def update(books: Books, command: UpdateBudget, now_us: int) -> Done:
     if command.sets_limits:
         limits = limits_by_id(command.limits, account.created_at_us)
         check_units(account, limits)
-        anew = {name: recounted(books, account, name, limit, now_us) for name, limit in limits.items()}
+        counts = {name: recounted(books, account, name, limit, now_us) for name, limit in limits.items()}
         books.roll(account, now_us)
         account.rules = {
-            name: anew[name] or carried_on(account.rules[name], limit, now_us) for name, limit in sorted(limits.items())
+            name: counts[name] or carried_on(account.rules[name], limit, now_us)
+            for name, limit in sorted(limits.items())
         }
-        if anew[MAIN] is not None:
+        if counts[MAIN] is not None:
             assert command.recount is not None
             name_again(books, account, command.recount.until_seq)
     if command.labels is not None:
@@ -147,7 +148,7 @@ def check_units(account: Account, limits: Mapping[str, Limit | None]) -> None:
 
 def recounted(books: Books, account: Account, name: str, limit: Limit | None, now_us: int) -> Rule | None:
     """The rule of a limit that counts something else than before, as the lines of the window have it; else None."""
-    if not counts_anew(account.rules.get(name), limit):
+    if not starts_over(account.rules.get(name), limit):
         return None
     rule = Rule(limit, first_span(limit, now_us))
     start_at_us = rule.span.start_at_us
@@ -179,7 +180,7 @@ def name_again(books: Books, account: Account, until_seq: int) -> None:
         account.names.add(books.name_of(account, line.model))
 
 
-def counts_anew(rule: Rule | None, limit: Limit | None) -> bool:
+def starts_over(rule: Rule | None, limit: Limit | None) -> bool:
     """True if a limit's count cannot go on from what was counted so far."""
     if rule is None:
         return True

@@ -30,7 +30,7 @@ from tests.authority.slow_spending import Done, check_correction, check_no_templ
 
 
 class Standing(NamedTuple):
-    """Where a limit stands."""
+    """The state of a limit."""
 
     budget_id: str
     limit_id: str
@@ -39,7 +39,7 @@ class Standing(NamedTuple):
     held: int
 
 
-class Told(NamedTuple):
+class Answer(NamedTuple):
     """What a caller receives: the reason of a refusal, or the outcome of the command."""
 
     refusal: str = ""
@@ -50,7 +50,7 @@ class Told(NamedTuple):
 
 
 class SlowModel:
-    """What a ledger should hold after the commands that it was told.
+    """What a ledger should hold after the commands that it has carried out.
 
     Args:
         project_ids: The projects.
@@ -60,34 +60,34 @@ class SlowModel:
 
     def __init__(self, *project_ids: str, depth_max: int, models_max: int) -> None:
         self.books = {project_id: Books(project_id, depth_max, models_max) for project_id in project_ids}
-        #: The budgets whose limits the last command tells; None: any, it was not carried out just now.
-        self.told_accounts: tuple[Account, ...] | None = None
-        self._effects: dict[tuple[str, type[Requested[Any]], str], tuple[bytes, Told]] = {}
+        #: The budgets whose limits the answer to the last command has. None: any, since it was a replay.
+        self.reported_accounts: tuple[Account, ...] | None = None
+        self._effects: dict[tuple[str, type[Requested[Any]], str], tuple[bytes, Answer]] = {}
 
-    def tell(self, command: Command[Any], now_us: int) -> Told:
+    def carry_out(self, command: Command[Any], now_us: int) -> Answer:
         """Carry out a command."""
-        self.told_accounts = None
+        self.reported_accounts = None
         books = self.books[command.project_id]
         books.request_id = command.request.request_id if isinstance(command, Requested) else ""
         if isinstance(command, Sweep):
-            return Told(result=_sweep(books, command, now_us))
+            return Answer(result=_sweep(books, command, now_us))
         assert not isinstance(command, RunSteps), "what is chosen in the transaction has a model of its own"
         assert isinstance(command, Requested)
         name = (command.project_id, type(command), command.request.request_id)
         if name in self._effects:
-            fingerprint, told = self._effects[name]
+            fingerprint, answer = self._effects[name]
             same = fingerprint == command.request.fingerprint
-            return told._replace(replayed=True) if same else Told("REQUEST_ID_REUSED")
+            return answer._replace(replayed=True) if same else Answer("REQUEST_ID_REUSED")
         try:
             done = _RULES[type(command)](books, command, now_us)
         except RefusedError as refusal:
-            return Told(str(refusal))
-        self.told_accounts = done.told
-        told = Told("", done.entry_seq, done.result, more=done.more)
+            return Answer(str(refusal))
+        self.reported_accounts = done.reported
+        answer = Answer("", done.entry_seq, done.result, more=done.more)
         # A project is made by its first line.
         if books.lines and (not isinstance(command, ResetManyOnDuration) or command.is_last):
-            self._effects[name] = (command.request.fingerprint, told)
-        return told
+            self._effects[name] = (command.request.fingerprint, answer)
+        return answer
 
     def spent(self, project_id: str, account: Account, now_us: int) -> int:
         """What a budget has spent in its main window, in money."""
@@ -137,7 +137,7 @@ def _adjust(books: Books, command: AdjustCost, now_us: int) -> Done:
         books.roll(account, now_us)
     keys = tuple(account.key for account in accounts[1:])
     line = books.append(own, EntryKind.ADJUST, now_us, part, other_keys=keys, adjusted=seq, reason=command.reason)
-    return Done(line.seq, part.cost, told=tuple(accounts))
+    return Done(line.seq, part.cost, reported=tuple(accounts))
 
 
 def _reset_cost(books: Books, command: ResetCost, now_us: int) -> Done:

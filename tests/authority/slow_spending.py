@@ -23,8 +23,8 @@ class Done(NamedTuple):
     entry_seq: int = 0
     result: int = 0
     more: tuple[int, ...] = ()
-    #: The budgets whose limits are told.
-    told: tuple[Account, ...] = ()
+    #: The budgets whose limits are in the answer.
+    reported: tuple[Account, ...] = ()
 
 
 def charge(books: Books, command: Charge, now_us: int) -> Done:
@@ -36,7 +36,7 @@ def charge(books: Books, command: Charge, now_us: int) -> Done:
         admit(books, accounts, part, now_us)
     begin_work(books, accounts, now_us)
     line = books.append(accounts[0], EntryKind.CHARGE, now_us, part, other_keys=keys_of(accounts[1:]))
-    return Done(line.seq, part.cost, told=tuple(accounts) if command.wants_limits else ())
+    return Done(line.seq, part.cost, reported=tuple(accounts) if command.wants_limits else ())
 
 
 def reserve(books: Books, command: ReserveCost, now_us: int) -> Done:
@@ -52,8 +52,8 @@ def reserve(books: Books, command: ReserveCost, now_us: int) -> Done:
         part = part._replace(cost=max(least, min(room, part.cost)))
     admit(books, accounts, part, now_us)
     begin_work(books, accounts, now_us)
-    told = part._replace(cost=0, usage=None, calls=0)
-    line = books.append(accounts[0], EntryKind.HOLD, now_us, told, other_keys=keys_of(accounts[1:]))
+    held = part._replace(cost=0, usage=None, calls=0)
+    line = books.append(accounts[0], EntryKind.HOLD, now_us, held, other_keys=keys_of(accounts[1:]))
     expires_at_us = now_us + command.ttl_us
     books.holds[line.seq] = Hold(
         seq=line.seq,

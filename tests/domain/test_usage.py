@@ -133,8 +133,8 @@ def test_parts_that_are_too_many_together_are_all_reported_under_the_name_of_the
     (violation,) = usage_violations(WHOLE._replace(parts=parts))
 
     assert violation.name == "image_input_tokens"
-    told = "audio_input_tokens 60 and image_input_tokens 70 together must not exceed input_tokens 100"
-    assert violation.description == f"{told}, which includes them"
+    rule = "audio_input_tokens 60 and image_input_tokens 70 together must not exceed input_tokens 100"
+    assert violation.description == f"{rule}, which includes them"
 
 
 _SMALL = st.integers(-1, 4)

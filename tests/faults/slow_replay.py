@@ -153,8 +153,8 @@ class Replay:
         for limit in self._limits_of(row):
             limit.most = max(limit.most, limit.spent + limit.held)
             if limit.spent + limit.held > limit.amount:
-                stands = f"{limit.spent} spent and {limit.held} held are above {limit.amount}"
-                faults.append(f"after entry {row.seq} of kind {row.kind}, {limit.name}: {stands}")
+                state = f"{limit.spent} spent and {limit.held} held are above {limit.amount}"
+                faults.append(f"after entry {row.seq} of kind {row.kind}, {limit.name}: {state}")
         return faults
 
     def _limits_of(self, row: Row) -> list[BlockingLimit]:

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
     @property
     def keys(self) -> tuple[str, str]:
-        """Under which its rule stands: for this request, or for the message wherever it is."""
+        """The scope of its rule: for this request, or for the message wherever it is."""
         field = self.fields[-1]
         assert field.containing_type is not None
         return self.names, f"{field.containing_type.name}.{field.name}"

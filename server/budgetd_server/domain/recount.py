@@ -117,7 +117,7 @@ def limits_to_recount(budget: BudgetState, limits: Sequence[Limit]) -> dict[str,
     """
     wanted: dict[str, Limit | None] = {limit.limit_id: limit for limit in limits}
     wanted.setdefault(MAIN, None)
-    return {limit_id: limit for limit_id, limit in wanted.items() if _counts_anew(budget.counter(limit_id), limit)}
+    return {limit_id: limit for limit_id, limit in wanted.items() if _starts_over(budget.counter(limit_id), limit)}
 
 
 def begin_recount(budget: BudgetState, limits: Mapping[str, Limit | None], now_us: int) -> Recount:
@@ -187,7 +187,7 @@ def _is_counted(entry: Entry) -> bool:
     return entry.kind in _COUNTED or entry.is_estimated or entry.adjusted_seq is not None
 
 
-def _counts_anew(counter: Counter | None, limit: Limit | None) -> bool:
+def _starts_over(counter: Counter | None, limit: Limit | None) -> bool:
     if counter is None:
         return True
     if limit is not None and limit.reset_mode is ResetMode.ON_REQUEST:

@@ -31,7 +31,7 @@ RECORDS = [
     pytest.param(having(total_budget="10"), f"total_budget: {USD}, got '10'", id="a budget in quotes"),
     pytest.param(having(total_budget=True), f"total_budget: {USD}, got True", id="a budget of true"),
     pytest.param(having(total_budget=NAN), f"total_budget: {USD}, got nan", id="a budget of NaN"),
-    pytest.param(having(total_budget=INFINITY), f"total_budget: {USD}, got inf", id="no end of it"),
+    pytest.param(having(total_budget=INFINITY), f"total_budget: {USD}, got inf", id="infinite"),
     pytest.param(having(total_budget=-1), f"total_budget: {USD}, got -1", id="a budget below zero"),
     pytest.param(having(total_budget=1e10), f"total_budget: {USD}, got 1", id="a budget too large"),
     pytest.param(
