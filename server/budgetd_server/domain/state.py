@@ -289,15 +289,8 @@ class State:
         project_key = budget.project_key
         project = self._projects_by_key[project_key]
         seq = project.last_seq + 1
-        entry = Entry(
-            project_key=project_key,
-            seq=seq,
-            budget_key=budget.budget_key,
-            previous_seq=budget.last_seq,
-            kind=kind,
-            created_at_us=now_us,
-            **fields,
-        )
+        # The first fields by position: by name, each charge would build the arguments twice.
+        entry = Entry(project_key, seq, budget.budget_key, budget.last_seq, kind, now_us, **fields)
         project.last_seq = budget.last_seq = seq
         budget.is_counted = True
         self.new_entries.append(entry)

@@ -83,15 +83,16 @@ class CostRequests:
         checks.id("project_id", request.project_id)
         if not 1 <= len(request.requests) <= BATCH_ITEMS_MAX:
             checks.refuse("requests", f"must be 1 to {BATCH_ITEMS_MAX} items", len(request.requests))
-        elif (summed := sum(len(item.usage.requests) for item in request.requests)) > BATCH_USAGE_REQUESTS_MAX:
+        requests_counts = [len(item.usage.requests) if item.HasField("usage") else 0 for item in request.requests]
+        if (summed := sum(requests_counts)) > BATCH_USAGE_REQUESTS_MAX:
             rule = f"must have at most {BATCH_USAGE_REQUESTS_MAX} usage.requests in all items together"
             checks.refuse("requests", rule, summed)
         checks.done()
         charges: list[Charge] = []
         refusals: dict[int, Refusal] = {}
         at_a_time = 0
-        for index, item in enumerate(request.requests):
-            at_a_time += 1 + len(item.usage.requests)
+        for index, (item, requests_count) in enumerate(zip(request.requests, requests_counts, strict=True)):
+            at_a_time += 1 + requests_count
             if at_a_time >= ITEMS_AT_A_TIME:
                 at_a_time = 0
                 await asyncio.sleep(0)
