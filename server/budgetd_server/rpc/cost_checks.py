@@ -86,7 +86,7 @@ def sent_usage(usage: Usage | None, requests: Sequence[Usage] = ()) -> tuple[obj
     """
     if usage is None:
         return None
-    if usage.parts is NO_PARTS and not requests:  # As nearly always; every charge asks.
+    if usage.parts is NO_PARTS and not requests:  # The usual case; this runs for every charge.
         return usage[:-1]
     parts = sorted((name, count) for name, count in usage.parts._asdict().items() if count)
     return (*usage[:-1], *parts, *map(sent_usage, requests))
